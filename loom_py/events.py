@@ -1,0 +1,162 @@
+"""What observers are told: statistics of one layer in one pass, and events of a training run.
+
+Absent is `None` (not measured), never 0: a layer without weights has no weight norm, and a diverged batch
+has a loss of NaN. Nothing here aliases the network's memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Phase = Literal["forward", "backward"]
+EventType = Literal[
+    "train_start",
+    "epoch_start",
+    "batch_start",
+    "batch_end",
+    "validation",
+    "epoch_end",
+    "train_end",
+    "anomaly",
+]
+
+
+@dataclass(slots=True, kw_only=True)
+class LayerStats:
+    """Statistics of one layer in one forward or backward pass.
+
+    Output statistics are over the finite values; NaN and infinities are counted apart. In the backward phase the
+    output is the gradient that reaches the layer's output (dL/dy).
+    """
+
+    layer_index: int
+    """Position of the top-level layer in reading order (rows, columns, slots)."""
+    layer_type: str
+    """Class name of the layer, such as "Dense"."""
+    row: int
+    """Row of the layer's cell in the grid."""
+    col: int
+    """Column of the layer's cell in the grid."""
+    layer: int
+    """Slot inside the cell."""
+    path: str
+    """Where the layer stands, nested ones too: "3" or "3.branches.1"."""
+    phase: Phase
+    """The pass that was measured."""
+    step: int = 0
+    """Training steps completed when the pass began."""
+    epoch: int = 0
+    """Epoch of the training run, from 0."""
+    batch: int = 0
+    """Batch inside the epoch, from 0."""
+    seq: int = 0
+    """Running number of this record within the network's life; order of execution."""
+    time_ns: int = 0
+    """Wall clock when the pass was measured, nanoseconds since 1970."""
+    input_shape: tuple[int, ...] = ()
+    """Shape of the layer's input, batch first."""
+    output_shape: tuple[int, ...] = ()
+    """Shape of the layer's output, batch first."""
+    weight_norm: float | None = None
+    """L2 norm of all the layer's weights; None if it has none."""
+    bias_norm: float | None = None
+    """L2 norm of the layer's biases; None if it has none."""
+    gradient_norm: float | None = None
+    """L2 norm of the gradients of the layer's parameters (backward phase)."""
+    input_gradient_norm: float | None = None
+    """L2 norm of the gradient with respect to the layer's input (backward phase)."""
+    output_min: float | None = None
+    """Smallest finite output; None if there is none."""
+    output_max: float | None = None
+    """Largest finite output; None if there is none."""
+    output_mean: float | None = None
+    """Mean of the finite outputs; NaN if none is finite."""
+    output_std: float | None = None
+    """Standard deviation (population) of the finite outputs; NaN if none is finite."""
+    zero_fraction: float | None = None
+    """Share of outputs that are exactly 0, between 0 and 1."""
+    dead_units: int | None = None
+    """Units (positions of the last axis, or channels) that are 0 for every sample of the batch."""
+    nan_count: int = 0
+    """Outputs that are NaN."""
+    inf_count: int = 0
+    """Outputs that are +inf or -inf."""
+    compute_time_ns: int | None = None
+    """Time the layer took in this pass, nanoseconds; None where it can't be measured."""
+    histogram: tuple[int, ...] | None = None
+    """Counts of outputs in fixed logarithmic bins; only when asked for."""
+    output_values: NDArray[np.float32] | None = None
+    """A copy of the outputs; only when asked for."""
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainingEvent:
+    """Something that happened in a training run."""
+
+    type: EventType
+    """What happened."""
+    epoch: int = 0
+    """Epoch, from 0."""
+    batch: int = 0
+    """Batch inside the epoch, from 0."""
+    step: int = 0
+    """Training steps completed in the network's life."""
+    loss: float | None = None
+    """Mean loss over the batch, epoch or validation set; NaN when it diverged."""
+    accuracy: float | None = None
+    """Share of right classes between 0 and 1; None where there are no classes."""
+    learning_rate: float | None = None
+    """Learning rate of the step."""
+    gradient_norm: float | None = None
+    """L2 norm of all gradients before clipping."""
+    samples_per_second: float | None = None
+    """Training samples per second of wall clock since the run began."""
+    eta_s: float | None = None
+    """Seconds that the rest of the run will take at this rate."""
+    path: str | None = None
+    """For an anomaly: path of the first bad layer."""
+    text: str | None = None
+    """For an anomaly: what happened, in words."""
+    time_ns: int = 0
+    """Wall clock, nanoseconds since 1970."""
+
+
+class Observer:
+    """Base of everything that watches a network; override what you need.
+
+    Return values are ignored and arguments are copies, so an observer can't change the run. One that raises is
+    reported once and detached; training goes on.
+
+    Attributes:
+        every: deliver layer statistics at every N-th run of the network (1 = all).
+        layers: deliver only these layer paths (None = all).
+        output_values: ask for a copy of each layer's outputs in `LayerStats.output_values`.
+        histograms: ask for `LayerStats.histogram`.
+    """
+
+    every: int = 1
+    layers: frozenset[str] | None = None
+    output_values: bool = False
+    histograms: bool = False
+
+    def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
+        """Called after a layer's forward pass was measured."""
+
+    def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
+        """Called after a layer's backward pass was measured."""
+
+    def on_training_event(self, event: TrainingEvent) -> None:
+        """Called when something happens in a training run."""
+
+    def on_attach(self, blueprint: object) -> None:
+        """Called with the network's blueprint when the observer is attached, and again when the network changes."""
+
+    def flush(self) -> None:
+        """Deliver what is still held back."""
+
+    def close(self) -> None:
+        """Flush and release what the observer holds; called once at the end."""
