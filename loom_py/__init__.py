@@ -1,0 +1,3 @@
+"""An observable neural network for the browser."""
+
+__all__: list[str] = []
