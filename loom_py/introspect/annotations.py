@@ -1,0 +1,168 @@
+"""Annotations as text, and what can be read off them: choices, limits, and the aliases they name.
+
+The text is the annotation as it was written (the package postpones evaluation, so Python keeps it), with `Annotated`
+shown as its base type. Evaluation is only tried for what the text does not say, and may fail without harm: names
+that are imported for type checkers alone do not exist at run time.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+VOCABULARY = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray"})
+"""Names of aliases that are words of their own and are never spelled out."""
+
+JsonScalar = str | int | float | bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """The range that an annotation allows."""
+
+    minimum: float | None = None
+    """Smallest value allowed."""
+    maximum: float | None = None
+    """Largest value allowed."""
+    exclusive_minimum: float | None = None
+    """Values must be greater than this."""
+    exclusive_maximum: float | None = None
+    """Values must be less than this."""
+
+
+NO_LIMITS = Limits()
+
+
+def text_of(annotation: object) -> str:
+    """The annotation as text: as written, without `Annotated`; empty if there is none."""
+    if annotation is inspect.Parameter.empty:
+        return ""
+    if not isinstance(annotation, str):
+        return render(annotation)
+    tree = _Bare().visit(ast.parse(annotation, mode="eval"))
+    return ast.unparse(tree).replace("'", '"')
+
+
+class _Bare(ast.NodeTransformer):
+    """Takes the base out of `Annotated[base, …]`."""
+
+    def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
+        self.generic_visit(node)
+        name = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+        return node.slice.elts[0] if name == "Annotated" and isinstance(node.slice, ast.Tuple) else node
+
+
+_ORIGIN_NAMES = {types.UnionType: "|", typing.Union: "|"}
+
+
+def render(annotation: object) -> str:
+    """Text of an annotation that was evaluated: `tuple[int, ...]`, `Literal["a", "b"]`, `float | None`."""
+    if annotation is None or annotation is type(None):
+        return "None"
+    if annotation is Ellipsis:
+        return "..."
+    if isinstance(annotation, str | int | bool):
+        return repr(annotation).replace("'", '"') if not isinstance(annotation, str) else annotation
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return render(args[0])
+    if origin is typing.Literal:
+        return f"Literal[{', '.join(repr(value) for value in args)}]".replace("'", '"')
+    if origin in _ORIGIN_NAMES:
+        return " | ".join(render(part) for part in args)
+    if isinstance(annotation, list):
+        return f"[{', '.join(render(part) for part in annotation)}]"
+    if isinstance(annotation, typing.ForwardRef):
+        return text_of(annotation.__forward_arg__)
+    if origin is not None:
+        return f"{_name(origin)}[{', '.join(render(part) for part in args)}]"
+    return _name(annotation)
+
+
+def _name(annotation: object) -> str:
+    return str(getattr(annotation, "__name__", annotation)).rpartition(".")[2]
+
+
+def namespace_of(owner: Any) -> Mapping[str, object]:
+    """The names that the annotations of a class or function were written with."""
+    module = sys.modules.get(getattr(owner, "__module__", ""), None)
+    return vars(module) if module else {}
+
+
+def evaluate(annotation: object, namespace: Mapping[str, object]) -> object:
+    """What the annotation stands for at run time; None when a name in it does not exist there."""
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        # The same as typing.get_type_hints: the text is the package's own source.
+        return eval(annotation, dict(namespace))
+    except Exception:
+        return None
+
+
+def choices_of(annotation: object) -> tuple[JsonScalar, ...]:
+    """Values of the Literals in an evaluated annotation, None included when it is allowed; empty if it has others."""
+    parts = tuple(_flatten(annotation))
+    literals = [part for part in parts if typing.get_origin(part) is typing.Literal]
+    rest = [part for part in parts if typing.get_origin(part) is not typing.Literal]
+    if not literals or any(part is not type(None) for part in rest):
+        return ()
+    values = [value for part in literals for value in typing.get_args(part)]
+    return (*values, *(None for _ in rest))
+
+
+def limits_of(annotation: object) -> Limits:
+    """Range that the metadata of an `Annotated` gives (attributes named as in annotated-types: ge, gt, le, lt)."""
+    found: dict[str, float] = {}
+    for part in _flatten(annotation, keep_annotated=True):
+        for meta in typing.get_args(part)[1:] if typing.get_origin(part) is typing.Annotated else ():
+            for key, attribute in _LIMIT_NAMES.items():
+                value = getattr(meta, key, None)
+                if isinstance(value, int | float):
+                    found[attribute] = value
+    return Limits(**found)
+
+
+_LIMIT_NAMES = {
+    "ge": "minimum",
+    "le": "maximum",
+    "gt": "exclusive_minimum",
+    "lt": "exclusive_maximum",
+    "minimum": "minimum",
+    "maximum": "maximum",
+}
+
+
+def _flatten(annotation: object, *, keep_annotated: bool = False) -> Iterator[object]:
+    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated and not keep_annotated:
+        yield from _flatten(args[0])
+    elif origin in _ORIGIN_NAMES:
+        for part in args:
+            yield from _flatten(part, keep_annotated=keep_annotated)
+    else:
+        yield annotation
+
+
+def names_in(text: str) -> list[str]:
+    """Names in an annotation's text, in order, each once; literals' values are not names."""
+    if not text:
+        return []
+    return list(dict.fromkeys(node.id for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Name)))
+
+
+def aliases_in(text: str, namespace: Mapping[str, object]) -> dict[str, object]:
+    """The type aliases that an annotation names, such as `Phase` or `Shape`, with what they stand for."""
+    found: dict[str, object] = {}
+    for name in names_in(text):
+        value = namespace.get(name)
+        is_class = isinstance(value, type) and typing.get_origin(value) is None
+        if value is not None and not is_class and typing.get_origin(value) is not None and name not in VOCABULARY:
+            found[name] = value
+    return found
