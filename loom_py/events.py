@@ -1,16 +1,31 @@
 """What observers are told: statistics of one layer in one pass, and events of a training run.
 
-Absent is `None` (not measured), never 0: a layer without weights has no weight norm, and a diverged batch
-has a loss of NaN. Nothing here aliases the network's memory.
+Absent is never 0. A statistic (float) of a layer that was not measured is `NOT_MEASURED`, a NaN: comparisons with
+it are false, so `record.gradient_norm > 100` is safe on a forward record too. Counts and the figures of training
+events are `None` when absent, since a loss of NaN says that the batch diverged. Nothing here aliases the network's
+memory.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
+
+from loom_py.errors import ConfigError
+
+NOT_MEASURED: float = float("nan")
+"""What a statistic holds that was not measured; `measured` tells it from a NaN that was."""
+
+
+def measured(value: float | None) -> bool:
+    """Whether the value was measured, be it NaN; sinks that know absence write null or nothing where it was not."""
+    return value is not None and value is not NOT_MEASURED
+
 
 Phase = Literal["forward", "backward"]
 EventType = Literal[
@@ -61,23 +76,25 @@ class LayerStats:
     """Shape of the layer's input, batch first."""
     output_shape: tuple[int, ...] = ()
     """Shape of the layer's output, batch first."""
-    weight_norm: float | None = None
-    """L2 norm of all the layer's weights; None if it has none."""
-    bias_norm: float | None = None
-    """L2 norm of the layer's biases; None if it has none."""
-    gradient_norm: float | None = None
+    weight_norm: float = NOT_MEASURED
+    """L2 norm of all the layer's weights; not measured if it has none."""
+    bias_norm: float = NOT_MEASURED
+    """L2 norm of the layer's biases; not measured if it has none."""
+    gradient_norm: float = NOT_MEASURED
     """L2 norm of the gradients of the layer's parameters (backward phase)."""
-    input_gradient_norm: float | None = None
+    input_gradient_norm: float = NOT_MEASURED
     """L2 norm of the gradient with respect to the layer's input (backward phase)."""
-    output_min: float | None = None
-    """Smallest finite output; None if there is none."""
-    output_max: float | None = None
-    """Largest finite output; None if there is none."""
-    output_mean: float | None = None
+    update_ratio: float = NOT_MEASURED
+    """L2 norm of the parameters' last update over the L2 norm of the parameters (backward phase)."""
+    output_min: float = NOT_MEASURED
+    """Smallest finite output; NaN if none is finite."""
+    output_max: float = NOT_MEASURED
+    """Largest finite output; NaN if none is finite."""
+    output_mean: float = NOT_MEASURED
     """Mean of the finite outputs; NaN if none is finite."""
-    output_std: float | None = None
+    output_std: float = NOT_MEASURED
     """Standard deviation (population) of the finite outputs; NaN if none is finite."""
-    zero_fraction: float | None = None
+    zero_fraction: float = NOT_MEASURED
     """Share of outputs that are exactly 0, between 0 and 1."""
     dead_units: int | None = None
     """Units (positions of the last axis, or channels) that are 0 for every sample of the batch."""
@@ -143,6 +160,28 @@ class Observer:
     output_values: bool = False
     histograms: bool = False
 
+    def __init__(
+        self,
+        *,
+        every: int = 1,
+        layers: Iterable[str | int] | None = None,
+        output_values: bool = False,
+        histograms: bool = False,
+    ) -> None:
+        """Choose what to be told; a subclass without a constructor of its own has these options too.
+
+        Raises:
+            ConfigError: `every` is less than 1, or `layers` is a text instead of a list of paths.
+        """
+        if every < 1:
+            raise ConfigError.expected("every", expected="a number of runs of at least 1", got=every)
+        if isinstance(layers, str):
+            raise ConfigError.expected("layers", expected="a list of paths", got=repr(layers), do=f"pass [{layers!r}]")
+        self.every = every
+        self.layers = None if layers is None else frozenset(str(path) for path in layers)
+        self.output_values = output_values
+        self.histograms = histograms
+
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Called after a layer's forward pass was measured."""
 
@@ -160,3 +199,13 @@ class Observer:
 
     def close(self) -> None:
         """Flush and release what the observer holds; called once at the end."""
+
+    def __enter__(self) -> Self:
+        """Use the observer in a `with` block, which closes it."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the observer at the end of the block; an error goes on its way."""
+        self.close()
