@@ -1,0 +1,177 @@
+"""Makes .cache/pyodide: a complete folder to load Pyodide, NumPy and this package from, fast.
+
+Python's standard library, NumPy's wheel and our own are compiled to bytecode beforehand (pyodide-build), and the
+folder's pyodide-lock.json lists exactly what lies in it, hashes included (pyodide-lock). Pyodide's part is made once
+for a release; our wheel again whenever its sources change. Prints nothing when there is nothing to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from numpy_wheel import WrongFileError, fetch, wanted_from
+
+ROOT = Path(__file__).resolve().parent.parent
+CACHE = ROOT / ".cache"
+OUT = CACHE / "pyodide"
+LOCK = "pyodide-lock.json"
+BASE_LOCK = "base-lock.json"
+PYODIDE = ROOT / "node_modules" / "pyodide"
+# pyodide.asm.js became pyodide.asm.mjs in Pyodide 314.
+# package.json says that pyodide.asm.js is no ES module, which Node asks about.
+ENGINE = ("package.json", "pyodide.mjs", "pyodide.asm.js", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+HOST = f"{sys.version_info.major}.{sys.version_info.minor}"
+RECIPE = "2"  # Raise it when what is made below changes.
+
+
+def digest(*parts: bytes | str) -> str:
+    """SHA-256 in hex over the parts, each with its length before it."""
+    total = hashlib.sha256()
+    for part in parts:
+        data = part.encode() if isinstance(part, str) else part
+        total.update(len(data).to_bytes(8, "little") + data)
+    return total.hexdigest()
+
+
+def sources_digest() -> str:
+    """SHA-256 over everything that goes into our wheel: paths and contents."""
+    files = [p for p in sorted((ROOT / "loom_py").rglob("*")) if p.is_file() and p.suffix != ".pyc"]
+    extra = [p for name in ("pyproject.toml", "LICENSE", "README.md") if (p := ROOT / name).exists()]
+    return digest(*(x for p in [*files, *extra] for x in (p.relative_to(ROOT).as_posix(), p.read_bytes())))
+
+
+def same_bytecode(lock: dict[str, Any]) -> bool:
+    """Whether this interpreter writes the bytecode that the release's Python reads."""
+    return bool(lock["info"]["python"].rpartition(".")[0] == HOST)
+
+
+def py_compile(folder: Path) -> None:
+    """Compile every wheel and zip in `folder` to bytecode; its pyodide-lock.json takes the new names and hashes."""
+    tool = shutil.which("pyodide", path=str(Path(sys.executable).parent))
+    if tool is None:
+        raise OSError(f"expected pyodide-build's command beside {sys.executable}; do: npm run setup")
+    subprocess.run([tool, "py-compile", "--silent", "--no-keep", str(folder)], check=True, stdout=subprocess.DEVNULL)
+
+
+def make_base(folder: Path, lock: dict[str, Any], numpy_wheel: Path, compiled: bool) -> None:
+    """Put Pyodide's engine, standard library and NumPy into `folder`, with a lock that lists only what is there."""
+    for name in ENGINE:
+        if (PYODIDE / name).exists():
+            shutil.copyfile(PYODIDE / name, folder / name)
+    shutil.copyfile(numpy_wheel, folder / numpy_wheel.name)
+    lock["packages"] = {"numpy": lock["packages"]["numpy"]}
+    (folder / LOCK).write_text(json.dumps(lock))
+    if compiled:
+        py_compile(folder)
+    (folder / LOCK).rename(folder / BASE_LOCK)
+
+
+def make_wheel(folder: Path) -> Path:
+    """Build our wheel into `folder` (PyPA's hatchling, no isolation)."""
+    from hatchling.builders.wheel import WheelBuilder
+
+    return Path(next(WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])))
+
+
+def add_to_lock(base_lock: Path, wheel: Path, out: Path) -> None:
+    """Write `out`: the base lock and our wheel, with its hash, imports and dependencies."""
+    try:
+        from pyodide_lock import PyodideLockSpec
+        from pyodide_lock.utils import add_wheels_to_spec
+    except ImportError:  # It needs CPython 3.12; one row is soon written.
+        lock = json.loads(base_lock.read_text())
+        name, version = wheel.name.split("-")[:2]
+        lock["packages"]["loom-py"] = {
+            "name": "loom-py", "version": version, "file_name": wheel.name, "install_dir": "site",
+            "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(), "package_type": "package",
+            "imports": [name], "depends": ["numpy"], "unvendored_tests": False,
+        }  # fmt: skip
+        out.write_text(json.dumps(lock, indent=1, sort_keys=True))
+        return
+    spec = add_wheels_to_spec(PyodideLockSpec.from_json(base_lock), [wheel], base_path=wheel.parent)
+    spec.to_json(out)
+
+
+def refresh_base(lock: dict[str, Any], stamp: dict[str, str], compiled: bool) -> str:
+    """Make Pyodide's part anew if its inputs changed; return the key of the inputs."""
+    wanted = wanted_from(PYODIDE)
+    key = digest(RECIPE, *wanted, str(compiled), (PYODIDE / LOCK).read_bytes())
+    if stamp.get("base") == key and (OUT / BASE_LOCK).exists():
+        return key
+    numpy_wheel = fetch(wanted, CACHE / "downloads")
+    if compiled:
+        print("  compiling Python's standard library and NumPy to bytecode …", flush=True)
+    else:
+        print(f"  note: Python {HOST} is not Pyodide's {lock['info']['python']}: not compiled, the page starts slower")
+    fresh = Path(tempfile.mkdtemp(prefix="pyodide-", dir=CACHE))
+    make_base(fresh, lock, numpy_wheel, compiled)
+    shutil.rmtree(OUT, ignore_errors=True)
+    fresh.chmod(0o755)
+    fresh.rename(OUT)
+    return key
+
+
+def refresh_wheel(base: str, stamp: dict[str, str], compiled: bool) -> str:
+    """Build our wheel and the lock anew if a source changed; return the key of the inputs."""
+    key = digest(RECIPE, base, sources_digest())
+    if stamp.get("wheel") == key and (OUT / LOCK).exists():
+        return key
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        folder = Path(scratch)
+        add_to_lock(OUT / BASE_LOCK, make_wheel(folder), folder / LOCK)
+        if compiled:
+            py_compile(folder)
+        wheel = next(folder.glob("*.whl"))
+        for old in set(OUT.glob("loom_py-*.whl")) - {OUT / wheel.name}:
+            old.unlink()
+        wheel.replace(OUT / wheel.name)
+        (folder / LOCK).replace(OUT / LOCK)
+        print(f"  our wheel: {(OUT / wheel.name).stat().st_size / 1024:.0f} KiB, {wheel.name}", flush=True)
+    return key
+
+
+@contextlib.contextmanager
+def one_at_a_time() -> Iterator[None]:
+    """Let a second run wait for the first: both would write the same folder."""
+    CACHE.mkdir(exist_ok=True)
+    with (CACHE / "assets.lock").open("w") as handle:
+        try:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except ImportError:  # Windows has no flock; two runs at once are not looked after there.
+            pass
+        yield
+
+
+def main() -> int:
+    """Bring .cache/pyodide up to date."""
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "1577836800")  # Bytecode that carries no build time.
+    lock = json.loads((PYODIDE / LOCK).read_text())
+    compiled = same_bytecode(lock)
+    with one_at_a_time():
+        path = CACHE / "assets.json"
+        stamp = json.loads(path.read_text()) if path.exists() else {}
+        try:
+            stamp["base"] = refresh_base(lock, stamp, compiled)
+            stamp["wheel"] = refresh_wheel(stamp["base"], stamp, compiled)
+        except (OSError, WrongFileError, subprocess.SubprocessError) as error:
+            print(f"assets: {error}", file=sys.stderr)
+            return 1
+        finally:
+            path.write_text(json.dumps(stamp))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
