@@ -1,0 +1,41 @@
+"""Activation functions inside layers and as a layer of their own."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from loom_py import ops
+from loom_py.layers.layer import Gradients, Layer, layer
+from loom_py.layers.run import Params, Run
+from loom_py.ops import FUNCTIONS, ActivationName
+
+
+def activate(z: Any, function: ActivationName) -> tuple[Any, Any]:
+    """y = f(z) and what its gradient needs: y or z, as the table of functions says."""
+    if function == "linear":
+        return z, None
+    y = ops.activate(z, function=function)
+    return y, y if FUNCTIONS[function].needs == "output" else z
+
+
+def activate_backward(dy: Any, kept: Any, function: ActivationName) -> Any:
+    """dz = dy · f'(z)."""
+    return dy if function == "linear" else ops.activate_gradient(dy, kept, function=function)
+
+
+class ActivationCache(NamedTuple):
+    kept: Any  # y or z, as the input
+
+
+@layer
+class Activation(Layer):
+    """An activation function by itself: y = f(x), elementwise; input and output (B, …)."""
+
+    function: ActivationName
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ActivationCache]:
+        y, kept = activate(x, self.function)
+        return y, ActivationCache(kept)
+
+    def backward(self, p: Params, cache: ActivationCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        return activate_backward(dy, cache.kept, self.function), {}

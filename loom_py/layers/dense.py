@@ -1,0 +1,58 @@
+"""The fully connected layer."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Any, NamedTuple
+
+from loom_py import ops
+from loom_py.initializers import InitializerName, choose
+from loom_py.layers.activations import activate, activate_backward
+from loom_py.layers.fields import Size
+from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.run import Params, Run
+from loom_py.ops import ActivationName
+from loom_py.shapes import Shape
+
+
+class DenseCache(NamedTuple):
+    x: Any  # (B, …, I)
+    kept: Any  # (B, …, O): what the activation's gradient needs
+
+
+@layer
+class Dense(Layer):
+    """Fully connected: y = f(x W + b).
+
+    Shapes: input (B, …, I), output (B, …, O), weight (I, O), bias (O).
+    """
+
+    inputs: Size
+    outputs: Size
+    activation: ActivationName = "linear"
+    _: KW_ONLY
+    bias: bool = True
+    init: InitializerName = "auto"
+
+    def check_input(self, shape: Shape) -> None:
+        self.expect_last(shape, self.inputs, "inputs")
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        init = choose(self.init, self.activation)
+        weight = Parameter("weight", (self.inputs, self.outputs), init, self.inputs, self.outputs)
+        return (weight, Parameter("bias", (self.outputs,))) if self.bias else (weight,)
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DenseCache]:
+        rows = ops.reshape(x, shape=(-1, self.inputs))
+        z = ops.matmul(rows, p.weight, p.get("bias"))
+        y, kept = activate(ops.reshape(z, shape=(*x.shape[:-1], self.outputs)), self.activation)
+        return y, DenseCache(x, kept)
+
+    def backward(self, p: Params, cache: DenseCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        dz = ops.reshape(activate_backward(dy, cache.kept, self.activation), shape=(-1, self.outputs))
+        rows = ops.reshape(cache.x, shape=(-1, self.inputs))
+        gradients = {"weight": ops.matmul(rows, dz, transpose_a=True)}
+        if self.bias:
+            gradients["bias"] = ops.sum(dz, axes=0)
+        dx = ops.matmul(dz, p.weight, transpose_b=True)
+        return ops.reshape(dx, shape=cache.x.shape), gradients

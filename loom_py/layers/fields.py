@@ -1,0 +1,88 @@
+"""Constructor parameters of layers and options: types that carry their range, checked from the declaration alone."""
+
+from __future__ import annotations
+
+import dataclasses
+import types
+from dataclasses import dataclass
+from functools import cache
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from loom_py.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Range:
+    """Lowest and highest value allowed; `open_high` excludes the highest."""
+
+    low: float
+    high: float = float("inf")
+    open_high: bool = False
+
+    def holds(self, value: float) -> bool:
+        """Whether the value lies inside (NaN never does)."""
+        return self.low <= value and (value < self.high if self.open_high else value <= self.high)
+
+    def __str__(self) -> str:
+        if self.high == float("inf"):
+            return f"at least {self.low:g}"
+        return f"{self.low:g} to {'below ' if self.open_high else ''}{self.high:g}"
+
+
+Size = Annotated[int, Range(1)]
+"""A positive whole number."""
+Count = Annotated[int, Range(0)]
+"""A whole number, 0 allowed."""
+Share = Annotated[float, Range(0, 1, open_high=True)]
+"""A fraction below 1."""
+Positive = Annotated[float, Range(1e-30)]
+"""A number above 0."""
+NonNegative = Annotated[float, Range(0)]
+"""A number of at least 0."""
+
+
+@cache
+def hints(cls: type) -> dict[str, Any]:
+    """Resolved annotations of a dataclass's fields, ranges included."""
+    known = get_type_hints(cls, include_extras=True)
+    return {f.name: known[f.name] for f in dataclasses.fields(cls)}
+
+
+def check_fields(thing: Any) -> None:
+    """Check every field of a dataclass instance against its annotation; raises ConfigError naming the field."""
+    for name, hint in hints(type(thing)).items():
+        value = getattr(thing, name)
+        problem = mismatch(value, hint)
+        if problem:
+            raise ConfigError.expected(f"{type(thing).__name__}.{name}", expected=problem, got=repr(value))
+
+
+def mismatch(value: Any, hint: Any) -> str | None:
+    """What was expected when a value does not fit an annotation, else None."""
+    origin = get_origin(hint)
+    if origin is Annotated:
+        base, *constraints = get_args(hint)
+        problem = mismatch(value, base)
+        ranges = [c for c in constraints if isinstance(c, Range)]
+        return problem or next((f"{_word(base)} {r}" for r in ranges if value is not None and not r.holds(value)), None)
+    if origin is Literal:
+        choices = get_args(hint)
+        return None if value in choices else " or ".join(map(repr, choices))
+    if origin in (Union, types.UnionType):
+        problems = [mismatch(value, option) for option in get_args(hint)]
+        return None if None in problems else " or ".join(p for p in problems if p)
+    if hint is int:
+        return None if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
+    if hint is float:
+        return None if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
+    if hint is bool:
+        return None if isinstance(value, bool) else "True or False"
+    if hint is str:
+        return None if isinstance(value, str) else "a text"
+    if hint is type(None):
+        return None if value is None else "None"
+    return None
+
+
+def _word(hint: Any) -> str:
+    return {int: "a whole number", float: "a number"}.get(hint, "a value")

@@ -1,0 +1,155 @@
+"""What a layer is: a frozen description. Its arrays live in the network; its mathematics is written in verbs.
+
+A layer file reads: what it is, its fields, `parameters`, `forward`, `backward`. From that the rest is derived:
+config and TypeScript type (fields), blueprint and file names (parameters), output shape (recording `forward`),
+every executor (verbs), gradient check and golden tests (the registry).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
+
+from loom_py.errors import ConfigError, ShapeError
+from loom_py.initializers import InitializerName
+from loom_py.layers.fields import check_fields
+from loom_py.layers.run import Params, Run
+from loom_py.ops import Value
+from loom_py.shapes import Shape, shape_text
+
+Gradients = Mapping[str, Value]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """An array of a layer: trained, or (`trained=False`) a buffer such as a running mean."""
+
+    name: str
+    shape: Shape
+    init: InitializerName = "zeros"
+    fan_in: int = 1
+    fan_out: int = 1
+    trained: bool = True
+
+    @property
+    def is_bias(self) -> bool:
+        """Whether it counts to the bias norm instead of the weight norm."""
+        return self.name.endswith("bias")
+
+
+class Layer:
+    """Base of all layers.
+
+    Class attributes:
+        gives: "probabilities" when the outputs are a distribution over the last axis (losses pick their head by it).
+        unit_axis: axis of the output (batch included) along which units lie; "dead units" are counted there.
+        integer_input: the layer takes integer ids.
+    """
+
+    gives: ClassVar[Literal["values", "probabilities"]] = "values"
+    unit_axis: ClassVar[int] = -1
+    integer_input: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        self.check()
+
+    def check(self) -> None:
+        """Check what the fields' own ranges can't say, such as one dividing another; raise ConfigError."""
+
+    def check_input(self, shape: Shape) -> None:
+        """Check a sample's shape (no batch axis); raise ShapeError."""
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The layer's own arrays (its children's are theirs)."""
+        return ()
+
+    def children(self) -> Iterator[tuple[str, Layer]]:
+        """Layers inside this one with their names: fields that hold a layer or a tuple of them."""
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if isinstance(value, Layer):
+                yield field.name, value
+            elif isinstance(value, tuple):
+                yield from ((f"{field.name}.{i}", v) for i, v in enumerate(value) if isinstance(v, Layer))
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, Any]:
+        """Output and cache from parameters and input."""
+        raise NotImplementedError
+
+    def backward(self, p: Params, cache: Any, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        """Gradient of the input (None for integer input) and of each parameter by name."""
+        raise NotImplementedError
+
+    def expect_last(self, shape: Shape, extent: int, name: str) -> None:
+        """Raise ShapeError unless the last axis of a sample has this extent."""
+        if not shape or shape[-1] != extent:
+            raise ShapeError.expected(
+                f"{type(self).__name__} input",
+                expected=f"a last axis of {extent} ({name})",
+                got=shape_text(shape),
+                do=f"give {name}={shape[-1] if shape else 1}, or change what comes before",
+            )
+
+    def to_config(self) -> dict[str, Any]:
+        """The layer as plain data: "type" and the constructor's parameters."""
+        config: dict[str, Any] = {"type": type(self).__name__}
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            config[field.name] = _plain(getattr(self, field.name))
+        return config
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Layer):
+        return value.to_config()
+    if isinstance(value, tuple):
+        return [_plain(v) for v in value]
+    return value
+
+
+REGISTRY: dict[str, type[Layer]] = {}
+"""Every layer class by name."""
+
+L = TypeVar("L", bound=type[Layer])
+
+
+@dataclass_transform(frozen_default=True)
+def layer(cls: L) -> L:
+    """Declare a layer: a frozen dataclass, known by its name to configs, types, tests and docs."""
+    made = dataclass(frozen=True)(cls)
+    REGISTRY[cls.__name__] = made
+    return made
+
+
+def from_config(config: Any) -> Layer:
+    """Build a layer from plain data.
+
+    Raises:
+        ConfigError: not a dict, unknown type or key, a value out of range.
+    """
+    if not isinstance(config, Mapping):
+        raise ConfigError.expected("layer config", expected='a dict with a "type"', got=type(config).__name__)
+    kind = config.get("type")
+    if kind not in REGISTRY:
+        raise ConfigError.expected('layer config "type"', expected=" or ".join(sorted(REGISTRY)), got=repr(kind))
+    cls = REGISTRY[str(kind)]
+    known = [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+    given = {k: v for k, v in config.items() if k != "type"}
+    unknown = sorted(set(given) - set(known))
+    if unknown:
+        raise ConfigError.expected(f"{kind} config", expected=f"keys {', '.join(known)}", got=", ".join(unknown))
+    try:
+        return cls(**{k: _revived(v) for k, v in given.items()})
+    except TypeError as error:
+        raise ConfigError(f"{kind} config: {error}; give {', '.join(known)}") from None
+
+
+def _revived(value: Any) -> Any:
+    """Nested layer configs become layers, lists become tuples."""
+    if isinstance(value, Mapping) and "type" in value:
+        return from_config(value)
+    if isinstance(value, list | tuple):
+        return tuple(_revived(v) for v in value)
+    return value

@@ -1,0 +1,56 @@
+"""Layers without parameters that only pass, flatten or drop values."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from loom_py import ops
+from loom_py.layers.fields import Share
+from loom_py.layers.layer import Gradients, Layer, layer
+from loom_py.layers.run import Params, Run
+
+
+@layer
+class Identity(Layer):
+    """y = x: what an empty slot of the grid is."""
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, None]:
+        return x, None
+
+    def backward(self, p: Params, cache: None, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        return dy, {}
+
+
+class FlattenCache(NamedTuple):
+    shape: tuple[int, ...]  # of the input
+
+
+@layer
+class Flatten(Layer):
+    """All axes but the batch become one: (B, …) → (B, N)."""
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, FlattenCache]:
+        return ops.reshape(x, shape=(x.shape[0], -1)), FlattenCache(x.shape)
+
+    def backward(self, p: Params, cache: FlattenCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        return ops.reshape(dy, shape=cache.shape), {}
+
+
+class DropoutCache(NamedTuple):
+    mask: Any  # as the input, 0 or 1/(1-rate); None when nothing was dropped
+
+
+@layer
+class Dropout(Layer):
+    """In training each value is 0 with probability `rate`, else scaled by 1/(1-rate) (Srivastava et al. 2014)."""
+
+    rate: Share
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DropoutCache]:
+        if not run.training or self.rate == 0:
+            return x, DropoutCache(None)
+        mask = ops.dropout_mask(run.draw, shape=x.shape, rate=self.rate, seed=run.seed, stream=run.stream, dtype=x.dtype)
+        return ops.multiply(x, mask), DropoutCache(mask)
+
+    def backward(self, p: Params, cache: DropoutCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        return dy if cache.mask is None else ops.multiply(dy, cache.mask), {}

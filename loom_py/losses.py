@@ -1,0 +1,242 @@
+"""Losses: value and gradient, as heads of a training Program and as functions of arrays.
+
+All are means: cross-entropy over samples, the others over all elements. Targets of cross-entropy are integer labels (B,)
+or rows of class shares (B, C), one-hot among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from loom_py import ops
+from loom_py.errors import ConfigError, DataError, ShapeError
+from loom_py.layers.fields import Positive, Share, check_fields
+from loom_py.ops import Verb
+from loom_py.shapes import AnyArray, Array, ArrayLike
+
+LossName = Literal["cross_entropy", "binary_cross_entropy", "mse", "mae", "huber"]
+Gives = Literal["values", "probabilities"]
+
+
+class LossGradient(NamedTuple):
+    """A loss and its gradient with respect to the network's output."""
+
+    loss: float
+    grad: Array
+
+
+class Loss:
+    """Base of losses: a frozen choice of head verb and its options."""
+
+    name: ClassVar[str]
+    classes: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def head(self, gives: Gives) -> Verb:
+        """The verb for outputs of this kind."""
+        raise NotImplementedError
+
+    def attrs(self) -> dict[str, Any]:
+        """Options of the verb."""
+        return {}
+
+    def extra(self) -> tuple[AnyArray, ...]:
+        """Constant inputs of the verb beside output and target."""
+        return ()
+
+
+@dataclass(frozen=True)
+class CrossEntropy(Loss):
+    """-mean Σ t·log p, fused with softmax on logits; on probabilities after a Softmax layer.
+
+    `label_smoothing` gives that share of each target evenly to all classes (Szegedy et al. 2016). `class_weights`, one a
+    class, weigh samples by their class; with integer labels the mean is weighted too, as PyTorch does.
+    """
+
+    name: ClassVar[str] = "cross_entropy"
+    classes: ClassVar[bool] = True
+
+    _: KW_ONLY
+    label_smoothing: Share = 0.0
+    class_weights: tuple[float, ...] | None = None
+
+    def head(self, gives: Gives) -> Verb:
+        return ops.cross_entropy_probabilities if gives == "probabilities" else ops.cross_entropy_logits
+
+    def attrs(self) -> dict[str, Any]:
+        return {"smoothing": self.label_smoothing} if self.label_smoothing else {}
+
+    def extra(self) -> tuple[AnyArray, ...]:
+        return () if self.class_weights is None else (np.asarray(self.class_weights, np.float32),)
+
+
+@dataclass(frozen=True)
+class BinaryCrossEntropy(Loss):
+    """Mean cross-entropy of independent yes/no outputs, on logits or (after Softmax) probabilities."""
+
+    name: ClassVar[str] = "binary_cross_entropy"
+
+    def head(self, gives: Gives) -> Verb:
+        values = gives == "values"
+        return ops.binary_cross_entropy_logits if values else ops.binary_cross_entropy_probabilities
+
+
+@dataclass(frozen=True)
+class MSE(Loss):
+    """Mean squared error."""
+
+    name: ClassVar[str] = "mse"
+
+    def head(self, gives: Gives) -> Verb:
+        return ops.squared_error
+
+
+@dataclass(frozen=True)
+class MAE(Loss):
+    """Mean absolute error."""
+
+    name: ClassVar[str] = "mae"
+
+    def head(self, gives: Gives) -> Verb:
+        return ops.absolute_error
+
+
+@dataclass(frozen=True)
+class Huber(Loss):
+    """Quadratic up to `delta`, linear beyond (Huber 1964)."""
+
+    name: ClassVar[str] = "huber"
+
+    _: KW_ONLY
+    delta: Positive = 1.0
+
+    def head(self, gives: Gives) -> Verb:
+        return ops.huber_error
+
+    def attrs(self) -> dict[str, Any]:
+        return {"delta": self.delta}
+
+
+LOSSES: dict[str, type[Loss]] = {c.name: c for c in (CrossEntropy, BinaryCrossEntropy, MSE, MAE, Huber)}
+assert set(LOSSES) == set(get_args(LossName))
+
+
+def resolve_loss(loss: Loss | LossName) -> Loss:
+    """A loss from itself or its name; raises ConfigError for an unknown one."""
+    if isinstance(loss, Loss):
+        return loss
+    if loss not in LOSSES:
+        raise ConfigError.expected("loss", expected=" or ".join(LOSSES), got=repr(loss))
+    return LOSSES[loss]()
+
+
+def check_target(loss: Loss, output_shape: tuple[int, ...], target: ArrayLike) -> AnyArray:
+    """A target as an array that fits an output (batch first).
+
+    Raises:
+        ShapeError: the shape does not fit.
+        DataError: labels out of range, values that are not finite or not numbers.
+    """
+    array = np.asarray(target)
+    if array.dtype.kind not in "iufb":
+        raise DataError.expected("target", expected="numbers", got=array.dtype)
+    if loss.classes and array.dtype.kind in "iub" and array.shape == output_shape[:-1]:
+        return _check_labels(array, output_shape[-1])
+    if array.shape != output_shape:
+        labels = f"integer labels {output_shape[:-1]} or " if loss.classes else ""
+        raise ShapeError.expected("target", expected=f"{labels}{output_shape}", got=array.shape)
+    values = array.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise DataError.expected("target", expected="finite numbers", got="NaN or infinity", do="clean the data first")
+    return values
+
+
+def _check_labels(labels: AnyArray, classes: int) -> AnyArray:
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        raise DataError.expected(
+            "class labels", expected=f"0 to {classes - 1}", got=f"{labels.min()} to {labels.max()}"
+        )
+    return labels.astype(np.int32)
+
+
+def loss_and_gradient(loss: Loss, output: ArrayLike, target: ArrayLike, gives: Gives = "values") -> LossGradient:
+    """Any loss on arrays; a single sample (no batch axis) is answered without one.
+
+    Raises:
+        ShapeError, DataError: see `check_target`.
+    """
+    y = np.asarray(output)
+    y = y if y.dtype == np.float64 else y.astype(np.float32)
+    single = y.ndim == 1
+    rows = y[None] if single else y
+    if rows.ndim == 0:
+        raise ShapeError.expected("output", expected="at least one axis", got="a scalar")
+    wanted = check_target(loss, rows.shape, np.asarray(target)[None] if single else target)
+    if wanted.dtype.kind == "f":
+        wanted = wanted.astype(y.dtype) if y.dtype != np.float64 else np.asarray(target, np.float64).reshape(rows.shape)
+    with np.errstate(all="ignore"):
+        value, grad = loss.head(gives)(rows, wanted, *loss.extra(), **loss.attrs())
+    return LossGradient(float(value), grad[0] if single else grad)
+
+
+def cross_entropy_loss_grad(
+    output: ArrayLike, target: ArrayLike, *, from_logits: bool | None = None, label_smoothing: float = 0.0
+) -> LossGradient:
+    """Cross-entropy and its gradient with respect to `output`.
+
+    Args:
+        output: (B, C) or (C): logits, or probabilities such as a Softmax layer gives.
+        target: labels (B) or class shares (B, C).
+        from_logits: whether `output` is logits. None decides by looking: rows of numbers between 0 and 1 that sum to 1
+            are probabilities. Say it when your logits might look like that.
+        label_smoothing: share of each target spread over all classes.
+
+    Returns:
+        `(loss, grad)`; the loss is NaN when the output is.
+
+    Raises:
+        ShapeError: shapes do not fit.
+        DataError: labels out of range or targets not finite.
+    """
+    y = np.asarray(output)
+    logits = not _are_probabilities(y) if from_logits is None else from_logits
+    loss = CrossEntropy(label_smoothing=label_smoothing)
+    return loss_and_gradient(loss, y, target, "values" if logits else "probabilities")
+
+
+def _are_probabilities(y: AnyArray) -> bool:
+    if y.ndim == 0 or y.shape[-1] < 2 or y.dtype.kind != "f":
+        return False
+    return bool((y >= 0).all() and (y <= 1).all() and np.allclose(y.sum(axis=-1), 1, atol=1e-3))
+
+
+def mse_loss_grad(output: ArrayLike, target: ArrayLike) -> LossGradient:
+    """Mean squared error over all elements and its gradient; shapes equal. Raises ShapeError, DataError."""
+    return loss_and_gradient(MSE(), output, target)
+
+
+def mae_loss_grad(output: ArrayLike, target: ArrayLike) -> LossGradient:
+    """Mean absolute error over all elements and its gradient; shapes equal. Raises ShapeError, DataError."""
+    return loss_and_gradient(MAE(), output, target)
+
+
+def huber_loss_grad(output: ArrayLike, target: ArrayLike, *, delta: float = 1.0) -> LossGradient:
+    """Huber loss over all elements and its gradient; shapes equal. Raises ShapeError, DataError."""
+    return loss_and_gradient(Huber(delta=delta), output, target)
+
+
+def binary_cross_entropy_loss_grad(
+    output: ArrayLike, target: ArrayLike, *, from_logits: bool = False
+) -> LossGradient:
+    """Binary cross-entropy over all elements and its gradient with respect to `output`.
+
+    Args:
+        output: probabilities between 0 and 1, or logits with `from_logits`.
+        target: 0, 1 or shares between; the output's shape.
+    """
+    return loss_and_gradient(BinaryCrossEntropy(), output, target, "values" if from_logits else "probabilities")

@@ -1,0 +1,50 @@
+"""The verbs: the narrow waist between the mathematics of layers and whatever runs it."""
+
+from loom_py.ops.activation import FUNCTIONS as FUNCTIONS
+from loom_py.ops.activation import ActivationName as ActivationName
+from loom_py.ops.activation import activate as activate
+from loom_py.ops.activation import activate_gradient as activate_gradient
+from loom_py.ops.arithmetic import add as add
+from loom_py.ops.arithmetic import blend as blend
+from loom_py.ops.arithmetic import copy as copy
+from loom_py.ops.arithmetic import divide as divide
+from loom_py.ops.arithmetic import exp as exp
+from loom_py.ops.arithmetic import mean as mean
+from loom_py.ops.arithmetic import multiply as multiply
+from loom_py.ops.arithmetic import subtract as subtract
+from loom_py.ops.arithmetic import sum_ as sum  # noqa: A004
+from loom_py.ops.linear import matmul as matmul
+from loom_py.ops.loss import absolute_error as absolute_error
+from loom_py.ops.loss import binary_cross_entropy_logits as binary_cross_entropy_logits
+from loom_py.ops.loss import binary_cross_entropy_probabilities as binary_cross_entropy_probabilities
+from loom_py.ops.loss import correct_count as correct_count
+from loom_py.ops.loss import cross_entropy_logits as cross_entropy_logits
+from loom_py.ops.loss import cross_entropy_probabilities as cross_entropy_probabilities
+from loom_py.ops.loss import huber_error as huber_error
+from loom_py.ops.loss import squared_error as squared_error
+from loom_py.ops.normalise import normalise as normalise
+from loom_py.ops.normalise import normalise_gradient as normalise_gradient
+from loom_py.ops.normalise import softmax as softmax
+from loom_py.ops.normalise import softmax_gradient as softmax_gradient
+from loom_py.ops.random import dropout_mask as dropout_mask
+from loom_py.ops.shape import broadcast_to as broadcast_to
+from loom_py.ops.shape import concat as concat
+from loom_py.ops.shape import reshape as reshape
+from loom_py.ops.shape import rows as rows
+from loom_py.ops.shape import slice_ as slice  # noqa: A004
+from loom_py.ops.shape import transpose as transpose
+from loom_py.ops.stats import STAT_FIELDS as STAT_FIELDS
+from loom_py.ops.stats import stats as stats
+from loom_py.ops.update import adam as adam
+from loom_py.ops.update import clip_scale as clip_scale
+from loom_py.ops.update import clip_values as clip_values
+from loom_py.ops.update import finite_guard as finite_guard
+from loom_py.ops.update import global_norm as global_norm
+from loom_py.ops.update import lion as lion
+from loom_py.ops.update import rmsprop as rmsprop
+from loom_py.ops.update import sgd as sgd
+from loom_py.ops.verb import VERBS as VERBS
+from loom_py.ops.verb import Spec as Spec
+from loom_py.ops.verb import Tensor as Tensor
+from loom_py.ops.verb import Value as Value
+from loom_py.ops.verb import Verb as Verb

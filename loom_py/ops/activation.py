@@ -1,0 +1,183 @@
+"""Activation functions: each once, with its derivative, as two verbs over a table.
+
+`activate` computes y = f(x). `activate_gradient` computes dx = dy · f'(x), from y alone where f' can be written in y
+(so x's memory is free early), else from x: the table says which.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal, NamedTuple, get_args
+
+import numpy as np
+
+from loom_py.ops.verb import same, verb
+from loom_py.shapes import AnyArray
+
+ActivationName = Literal["linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu", "silu", "elu"]
+LEAKY_SLOPE = 0.01
+
+_erf64 = np.frompyfunc(math.erf, 1, 1)
+# Rational approximation x·P(x²)/Q(x²) on |x| ≤ 4 in float32, coefficients as in Eigen's MathFunctionsImpl.h (error < 4 ulp).
+_ERF_P = (
+    -2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
+    -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02,
+)  # fmt: skip
+_ERF_Q = (
+    -1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02,
+)  # fmt: skip
+
+
+def erf(x: AnyArray) -> AnyArray:
+    """The error function: exact in float64, within 4 ulp in float32."""
+    if x.dtype == np.float64:
+        return np.asarray(_erf64(x), dtype=np.float64)
+    z = np.clip(x, -4, 4)
+    z2 = z * z
+    return np.asarray(z * _horner(_ERF_P, z2) / _horner(_ERF_Q, z2))
+
+
+def _horner(coefficients: tuple[float, ...], x: AnyArray) -> AnyArray:
+    total = np.full_like(x, coefficients[0])
+    for c in coefficients[1:]:
+        total *= x
+        total += x.dtype.type(c)
+    return total
+
+
+def _sigmoid_into(out: AnyArray, x: AnyArray) -> None:
+    """1 / (1 + exp(-x)) as (1 + tanh(x/2)) / 2, which can't overflow."""
+    np.multiply(x, 0.5, out=out)
+    np.tanh(out, out=out)
+    out += 1
+    out *= 0.5
+
+
+def _sigmoid(x: AnyArray) -> AnyArray:
+    out = np.empty_like(x)
+    _sigmoid_into(out, x)
+    return out
+
+
+def _softplus(out: AnyArray, x: AnyArray) -> None:
+    """log(1 + exp(x)) = max(x, 0) + log1p(exp(-|x|))."""
+    positive = np.maximum(x, 0)
+    np.abs(x, out=out)
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    np.log1p(out, out=out)
+    out += positive
+
+
+def _gelu(out: AnyArray, x: AnyArray) -> None:
+    """x · Φ(x) with Φ the normal distribution (Hendrycks & Gimpel 2016), by erf, not the tanh approximation."""
+    phi = erf(x * x.dtype.type(math.sqrt(0.5)))
+    phi += 1
+    phi *= 0.5
+    np.multiply(x, phi, out=out)
+
+
+def _gelu_gradient(out: AnyArray, dy: AnyArray, x: AnyArray) -> None:
+    """Φ(x) + x·φ(x)."""
+    density = np.exp(-0.5 * x * x) * x.dtype.type(1 / math.sqrt(2 * math.pi))
+    slope = 0.5 * (1 + erf(x * x.dtype.type(math.sqrt(0.5)))) + x * density
+    np.multiply(dy, slope, out=out)
+
+
+def _silu(out: AnyArray, x: AnyArray) -> None:
+    np.multiply(x, _sigmoid(x), out=out)
+
+
+def _silu_gradient(out: AnyArray, dy: AnyArray, x: AnyArray) -> None:
+    s = _sigmoid(x)
+    np.multiply(dy, s * (1 + x * (1 - s)), out=out)
+
+
+def _elu(out: AnyArray, x: AnyArray) -> None:
+    """x for x > 0, else exp(x) - 1 (Clevert et al. 2015, α = 1)."""
+    negative = np.expm1(np.minimum(x, 0))
+    np.maximum(x, 0, out=out)
+    out += negative
+
+
+class Function(NamedTuple):
+    """An activation: forward(out, x), gradient(out, dy, x or y), what the gradient needs, FLOPs per element."""
+
+    forward: Callable[[AnyArray, AnyArray], None]
+    gradient: Callable[[AnyArray, AnyArray, AnyArray], None]
+    needs: Literal["input", "output"]
+    flops: int
+    saturates: bool = False
+
+
+def _relu(out: AnyArray, x: AnyArray) -> None:
+    np.maximum(x, 0, out=out)
+
+
+def _leaky(out: AnyArray, x: AnyArray) -> None:
+    np.maximum(x, x * x.dtype.type(LEAKY_SLOPE), out=out)
+
+
+def _relu_gradient(out: AnyArray, dy: AnyArray, y: AnyArray) -> None:
+    np.multiply(dy, y > 0, out=out)
+
+
+def _leaky_gradient(out: AnyArray, dy: AnyArray, y: AnyArray) -> None:
+    np.multiply(dy, np.where(y > 0, y.dtype.type(1), y.dtype.type(LEAKY_SLOPE)), out=out)
+
+
+def _sigmoid_gradient(out: AnyArray, dy: AnyArray, y: AnyArray) -> None:
+    np.multiply(dy, y * (1 - y), out=out)
+
+
+def _tanh_gradient(out: AnyArray, dy: AnyArray, y: AnyArray) -> None:
+    np.multiply(dy, 1 - y * y, out=out)
+
+
+def _softplus_gradient(out: AnyArray, dy: AnyArray, y: AnyArray) -> None:
+    """f' = sigmoid(x) = 1 - exp(-y)."""
+    np.multiply(dy, -np.expm1(-y), out=out)
+
+
+def _elu_gradient(out: AnyArray, dy: AnyArray, y: AnyArray) -> None:
+    """f' = 1 for x > 0, else exp(x) = y + 1."""
+    np.multiply(dy, np.where(y > 0, y.dtype.type(1), y + 1), out=out)
+
+
+def _linear(out: AnyArray, x: AnyArray) -> None:
+    np.copyto(out, x)
+
+
+def _linear_gradient(out: AnyArray, dy: AnyArray, _y: AnyArray) -> None:
+    np.copyto(out, dy)
+
+
+FUNCTIONS: dict[str, Function] = {
+    "linear": Function(_linear, _linear_gradient, "output", 0),
+    "relu": Function(_relu, _relu_gradient, "output", 1),
+    "leaky_relu": Function(_leaky, _leaky_gradient, "output", 2),
+    "sigmoid": Function(_sigmoid_into, _sigmoid_gradient, "output", 4, saturates=True),
+    "tanh": Function(lambda out, x: np.tanh(x, out=out) and None, _tanh_gradient, "output", 4, saturates=True),
+    "softplus": Function(_softplus, _softplus_gradient, "output", 6),
+    "gelu": Function(_gelu, _gelu_gradient, "input", 20),
+    "silu": Function(_silu, _silu_gradient, "input", 5),
+    "elu": Function(_elu, _elu_gradient, "output", 4),
+}
+assert set(FUNCTIONS) == set(get_args(ActivationName))
+
+
+def _cost(_ins: object, outs: object, attrs: dict[str, str]) -> int:
+    return FUNCTIONS[attrs["function"]].flops * outs[0].size  # type: ignore[index, no-any-return]
+
+
+@verb(same, flops=_cost, reuses=(0,))
+def activate(y: AnyArray, x: AnyArray, *, function: ActivationName) -> None:
+    """y = f(x), elementwise."""
+    FUNCTIONS[function].forward(y, x)
+
+
+@verb(same, flops=_cost, reuses=(0, 1))
+def activate_gradient(dx: AnyArray, dy: AnyArray, kept: AnyArray, *, function: ActivationName) -> None:
+    """dx = dy · f', with `kept` the function's output or input as the table says."""
+    FUNCTIONS[function].gradient(dx, dy, kept)

@@ -1,0 +1,74 @@
+"""Elementwise arithmetic with broadcasting, and reductions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from loom_py.ops.verb import Spec, broadcast, normal_axes, reduced, same, verb
+from loom_py.shapes import AnyArray
+
+
+@verb(broadcast, reuses=(0, 1))
+def add(out: AnyArray, a: AnyArray, b: AnyArray) -> None:
+    """a + b."""
+    np.add(a, b, out=out)
+
+
+@verb(broadcast, reuses=(0, 1))
+def subtract(out: AnyArray, a: AnyArray, b: AnyArray) -> None:
+    """a - b."""
+    np.subtract(a, b, out=out)
+
+
+@verb(broadcast, reuses=(0, 1))
+def multiply(out: AnyArray, a: AnyArray, b: AnyArray) -> None:
+    """a · b."""
+    np.multiply(a, b, out=out)
+
+
+@verb(broadcast, reuses=(0, 1))
+def divide(out: AnyArray, a: AnyArray, b: AnyArray) -> None:
+    """a / b."""
+    np.divide(a, b, out=out)
+
+
+@verb(same, reuses=(0,))
+def exp(out: AnyArray, x: AnyArray) -> None:
+    """e to the x."""
+    np.exp(x, out=out)
+
+
+@verb(same, reuses=(0,))
+def copy(out: AnyArray, x: AnyArray) -> None:
+    """The same values in memory of their own."""
+    np.copyto(out, x)
+
+
+def _read(ins: Any, _outs: Any, _attrs: Any) -> int:
+    """One operation per element read."""
+    return int(ins[0].size)
+
+
+@verb(reduced, flops=_read)
+def sum_(out: AnyArray, x: AnyArray, *, axes: int | tuple[int, ...], keepdims: bool = False) -> None:
+    """Sum over axes."""
+    np.sum(x, axis=normal_axes(axes, x.ndim), keepdims=keepdims, out=out)
+
+
+@verb(reduced, flops=_read)
+def mean(out: AnyArray, x: AnyArray, *, axes: int | tuple[int, ...], keepdims: bool = False) -> None:
+    """Mean over axes."""
+    np.mean(x, axis=normal_axes(axes, x.ndim), keepdims=keepdims, out=out)
+
+
+@verb(lambda dst, src, rate: (), writes=(0,), flops=lambda i, o, a: 3 * i[0].size)
+def blend(dst: AnyArray, src: AnyArray, rate: AnyArray) -> None:
+    """dst ← dst + rate · (src - dst), in place: an exponential moving average."""
+    dst += rate * (src - dst)
+
+
+def scalar_spec(dtype: Any = np.float32) -> Spec:
+    """Spec of one number."""
+    return Spec((), np.dtype(dtype))

@@ -1,0 +1,180 @@
+"""What happens to parameters: the norm of all gradients, the guard, clipping, and one verb per optimizer.
+
+Updates work on the flat array of all parameters (or a contiguous group of it), in place. `rate` is the learning rate,
+`scale` the factor of gradient clipping, `ok` the guard: when it is 0 nothing is written, so that a step with a loss or
+a gradient that is not finite leaves parameters and optimizer state as they were.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from loom_py.ops.arithmetic import scalar_spec
+from loom_py.ops.verb import Spec, verb
+from loom_py.shapes import AnyArray
+
+
+def _nothing(*_ins: Spec | None, **_attrs: Any) -> tuple[Spec, ...]:
+    """Shape rule of verbs that only write in place."""
+    return ()
+
+
+def _per_parameter(cost: int) -> Any:
+    return lambda ins, outs, attrs: cost * ins[0].size
+
+
+@verb(lambda g: scalar_spec(), flops=lambda i, o, a: 2 * i[0].size)
+def global_norm(out: AnyArray, g: AnyArray) -> None:
+    """‖g‖₂ of everything, by the largest magnitude so that squares can't overflow; not finite if g is not."""
+    largest = np.max(np.abs(g)) if g.size else 0.0
+    if largest == 0 or not np.isfinite(largest):
+        out[...] = largest
+        return
+    scaled = g if 1e-15 < largest < 1e15 else g / largest
+    norm = float(np.sqrt(np.sum(np.square(scaled))))
+    out[...] = norm if scaled is g else norm * float(largest)
+
+
+@verb(lambda loss, norm: scalar_spec(), flops=2)
+def finite_guard(out: AnyArray, loss: AnyArray, norm: AnyArray) -> None:
+    """1 when both are finite, else 0."""
+    out[...] = float(np.isfinite(loss) and np.isfinite(norm))
+
+
+@verb(lambda norm, *, max_norm: scalar_spec(), flops=2)
+def clip_scale(out: AnyArray, norm: AnyArray, *, max_norm: float) -> None:
+    """min(1, max_norm / (norm + 1e-6)) (Pascanu et al. 2013)."""
+    out[...] = min(1.0, max_norm / (float(norm) + 1e-6))
+
+
+@verb(_nothing, writes=(0,), flops=_per_parameter(1))
+def clip_values(g: AnyArray, *, limit: float) -> None:
+    """g ← g held between -limit and limit, in place; NaN stays."""
+    np.clip(g, -limit, limit, out=g)
+
+
+def _scaled(g: AnyArray, scale: AnyArray | None) -> AnyArray:
+    return g if scale is None or scale == 1 else g * scale
+
+
+@verb(_nothing, writes=(0, 2), flops=_per_parameter(6))
+def sgd(
+    w: AnyArray,
+    g: AnyArray,
+    velocity: AnyArray | None,
+    rate: AnyArray,
+    scale: AnyArray | None,
+    ok: AnyArray,
+    *,
+    momentum: float = 0.0,
+    nesterov: bool = False,
+    weight_decay: float = 0.0,
+) -> None:
+    """v ← μv + g + λw; w ← w - η·v (Nesterov: w - η(g + λw + μv)), momentum as in Sutskever et al. 2013, PyTorch's form."""
+    if not ok:
+        return
+    step = _scaled(g, scale)
+    if weight_decay:
+        step = step + w * w.dtype.type(weight_decay)
+    if velocity is not None:
+        velocity *= momentum
+        velocity += step
+        step = step + velocity * velocity.dtype.type(momentum) if nesterov else velocity
+    w -= step * rate
+
+
+@verb(_nothing, writes=(0, 2, 3), flops=_per_parameter(14))
+def adam(
+    w: AnyArray,
+    g: AnyArray,
+    m: AnyArray,
+    v: AnyArray,
+    rate: AnyArray,
+    count: AnyArray,
+    scale: AnyArray | None,
+    ok: AnyArray,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.999,
+    eps: float = 1e-8,
+    weight_decay: float = 0.0,
+    decoupled: bool = False,
+) -> None:
+    """Adam (Kingma & Ba 2015); `decoupled` decay is AdamW (Loshchilov & Hutter 2019). `count` is the update's number from 1."""
+    if not ok:
+        return
+    f = w.dtype.type
+    g = _scaled(g, scale)
+    if weight_decay and decoupled:
+        w *= f(1 - float(rate) * weight_decay)
+    elif weight_decay:
+        g = g + w * f(weight_decay)
+    t = float(count)
+    m += f(1 - beta1) * (g - m)
+    v *= f(beta2)
+    v += f(1 - beta2) * np.square(g)
+    root = np.sqrt(v)
+    root *= f(1 / np.sqrt(1 - beta2**t))
+    root += f(eps)
+    np.divide(m, root, out=root)
+    root *= f(float(rate) / (1 - beta1**t))
+    w -= root
+
+
+@verb(_nothing, writes=(0, 2, 3), flops=_per_parameter(9))
+def rmsprop(
+    w: AnyArray,
+    g: AnyArray,
+    square: AnyArray,
+    velocity: AnyArray | None,
+    rate: AnyArray,
+    scale: AnyArray | None,
+    ok: AnyArray,
+    *,
+    alpha: float = 0.99,
+    eps: float = 1e-8,
+    momentum: float = 0.0,
+    weight_decay: float = 0.0,
+) -> None:
+    """s ← αs + (1-α)g²; w ← w - η·g/(√s + ε) (Tieleman & Hinton 2012), with momentum on that step if asked."""
+    if not ok:
+        return
+    f = w.dtype.type
+    g = _scaled(g, scale)
+    if weight_decay:
+        g = g + w * f(weight_decay)
+    square *= f(alpha)
+    square += f(1 - alpha) * np.square(g)
+    step = g / (np.sqrt(square) + f(eps))
+    if velocity is not None:
+        velocity *= momentum
+        velocity += step
+        step = velocity
+    w -= step * rate
+
+
+@verb(_nothing, writes=(0, 2), flops=_per_parameter(8))
+def lion(
+    w: AnyArray,
+    g: AnyArray,
+    m: AnyArray,
+    rate: AnyArray,
+    scale: AnyArray | None,
+    ok: AnyArray,
+    *,
+    beta1: float = 0.9,
+    beta2: float = 0.99,
+    weight_decay: float = 0.0,
+) -> None:
+    """w ← (1-ηλ)w - η·sign(β₁m + (1-β₁)g); m ← β₂m + (1-β₂)g (Chen et al. 2023)."""
+    if not ok:
+        return
+    f = w.dtype.type
+    g = _scaled(g, scale)
+    if weight_decay:
+        w *= f(1 - float(rate) * weight_decay)
+    w -= np.sign(m * f(beta1) + g * f(1 - beta1)) * rate
+    m *= f(beta2)
+    m += g * f(1 - beta2)

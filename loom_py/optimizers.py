@@ -1,0 +1,146 @@
+"""Optimizers: frozen options and one update verb each; their state is flat arrays the size of the weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, ClassVar, Literal, get_args
+
+from loom_py import ops
+from loom_py.errors import ConfigError
+from loom_py.layers.fields import NonNegative, Positive, Share, check_fields
+
+OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "lion"]
+
+
+class Optimizer:
+    """Base of optimizers."""
+
+    name: ClassVar[str]
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+    def state(self) -> tuple[str, ...]:
+        """Names of the arrays it keeps per parameter."""
+        raise NotImplementedError
+
+    def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
+        """Record the update of weights `w` by gradients `g`.
+
+        Args:
+            rate: learning rate. count: number of this update, from 1. scale: factor of clipping, or None.
+            ok: 0 forbids the update.
+        """
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class SGD(Optimizer):
+    """Stochastic gradient descent: w ← w - ηv with v ← μv + g + λw."""
+
+    name: ClassVar[str] = "sgd"
+
+    _: KW_ONLY
+    momentum: Share = 0.0
+    nesterov: bool = False
+    weight_decay: NonNegative = 0.0
+
+    def state(self) -> tuple[str, ...]:
+        return ("velocity",) if self.momentum else ()
+
+    def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
+        ops.sgd(
+            w, g, state.get("velocity"), rate, scale, ok,
+            momentum=self.momentum, nesterov=self.nesterov, weight_decay=self.weight_decay,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Adam(Optimizer):
+    """Adam (Kingma & Ba 2015); weight decay is added to the gradient."""
+
+    name: ClassVar[str] = "adam"
+    decoupled: ClassVar[bool] = False
+
+    _: KW_ONLY
+    beta1: Share = 0.9
+    beta2: Share = 0.999
+    eps: Positive = 1e-8
+    weight_decay: NonNegative = 0.0
+
+    def state(self) -> tuple[str, ...]:
+        return ("m", "v")
+
+    def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
+        ops.adam(
+            w, g, state["m"], state["v"], rate, count, scale, ok,
+            beta1=self.beta1, beta2=self.beta2, eps=self.eps, weight_decay=self.weight_decay, decoupled=self.decoupled,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
+
+    name: ClassVar[str] = "adamw"
+    decoupled: ClassVar[bool] = True
+
+    _: KW_ONLY
+    weight_decay: NonNegative = 0.01
+
+
+@dataclass(frozen=True)
+class RMSProp(Optimizer):
+    """RMSProp (Tieleman & Hinton 2012), not centred."""
+
+    name: ClassVar[str] = "rmsprop"
+
+    _: KW_ONLY
+    alpha: Share = 0.99
+    eps: Positive = 1e-8
+    momentum: Share = 0.0
+    weight_decay: NonNegative = 0.0
+
+    def state(self) -> tuple[str, ...]:
+        return ("square", "velocity") if self.momentum else ("square",)
+
+    def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
+        ops.rmsprop(
+            w, g, state["square"], state.get("velocity"), rate, scale, ok,
+            alpha=self.alpha, eps=self.eps, momentum=self.momentum, weight_decay=self.weight_decay,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Lion(Optimizer):
+    """Lion: steps of equal size in the direction of the sign (Chen et al. 2023)."""
+
+    name: ClassVar[str] = "lion"
+
+    _: KW_ONLY
+    beta1: Share = 0.9
+    beta2: Share = 0.99
+    weight_decay: NonNegative = 0.0
+
+    def state(self) -> tuple[str, ...]:
+        return ("m",)
+
+    def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
+        ops.lion(
+            w, g, state["m"], rate, scale, ok,
+            beta1=self.beta1, beta2=self.beta2, weight_decay=self.weight_decay,
+        )  # fmt: skip
+
+
+OPTIMIZERS: dict[str, type[Optimizer]] = {c.name: c for c in (SGD, Adam, AdamW, RMSProp, Lion)}
+assert set(OPTIMIZERS) == set(get_args(OptimizerName))
+
+
+def resolve_optimizer(optimizer: Optimizer | OptimizerName) -> Optimizer:
+    """An optimizer from itself or its name; raises ConfigError for an unknown one."""
+    if isinstance(optimizer, Optimizer):
+        return optimizer
+    if optimizer not in OPTIMIZERS:
+        raise ConfigError.expected("optimizer", expected=" or ".join(OPTIMIZERS), got=repr(optimizer))
+    return OPTIMIZERS[optimizer]()

@@ -1,0 +1,104 @@
+"""The memory plan: where in the arena each buffer lives, given when it is alive.
+
+Greedy by size (the largest first at the lowest offset that is free for its whole life), the strategy that
+Pisarchyk & Lee 2020, "Efficient Memory Management for Deep Neural Net Inference", found near optimal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from loom_py.program.program import ARENA, Buffer, Instruction
+
+ALIGNMENT = 64  # bytes: a cache line, and what SIMD loads like
+
+
+class _Lives:
+    """First and last instruction at which each root buffer is alive; buffers merged in place share one life."""
+
+    def __init__(
+        self, buffers: Sequence[Buffer], instructions: Sequence[Instruction], keep: set[int], inputs: set[int]
+    ) -> None:
+        self.buffers = buffers
+        end = len(instructions)
+        self.first: dict[int, int] = {}
+        self.last: dict[int, int] = {}
+        self.owner: dict[int, int] = {}
+        for position, instruction in enumerate(instructions):
+            for index in (*instruction.outputs, *(i for i in instruction.inputs if i is not None)):
+                root = buffers[index].root
+                if buffers[root].storage == ARENA:
+                    self.first.setdefault(root, position)
+                    self.last[root] = position
+        for index in keep:
+            root = buffers[index].root
+            if buffers[root].storage == ARENA:
+                self.first.setdefault(root, 0)
+                self.last[root] = end
+        for index in inputs:
+            self.first[index] = 0
+        self._merge(instructions)
+
+    def _merge(self, instructions: Sequence[Instruction]) -> None:
+        """Let an output take over the memory of an input that dies with its instruction."""
+        for position, instruction in enumerate(instructions):
+            if len(instruction.outputs) != 1:
+                continue
+            out = self.buffers[instruction.outputs[0]]
+            if out.root != out.index or out.storage != ARENA:
+                continue
+            for place in instruction.verb.reuses:
+                index = instruction.inputs[place]
+                if index is not None and self._can_take(out, self.buffers[index], position):
+                    source = self.find(self.buffers[index].root)
+                    self.owner[out.index] = source
+                    self.last[source] = max(self.last.pop(out.index), position)
+                    self.first.pop(out.index)
+                    break
+
+    def _can_take(self, out: Buffer, source: Buffer, position: int) -> bool:
+        whole = self.buffers[source.root]
+        if whole.storage != ARENA or whole.spec.nbytes != out.spec.nbytes:
+            return False
+        same = source.spec.shape == out.spec.shape and source.spec.dtype == out.spec.dtype
+        return same and self.last[self.find(source.root)] == position
+
+    def find(self, root: int) -> int:
+        """The buffer whose memory a root ended up in."""
+        while root in self.owner:
+            root = self.owner[root]
+        return root
+
+
+def plan(
+    buffers: Sequence[Buffer], instructions: Sequence[Instruction], keep: set[int], inputs: set[int]
+) -> tuple[list[Buffer], int, int]:
+    """Give every arena buffer its offset.
+
+    Args:
+        keep: buffers that must be right at the end of the run, inputs among them.
+        inputs: buffers that are filled before the run.
+
+    Returns:
+        The buffers in place, the arena's bytes, and what it would be without sharing.
+    """
+    lives = _Lives(buffers, instructions, keep, inputs)
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
+    offsets: dict[int, int] = {}
+    for root in sorted(lives.first, key=lambda r: (-buffers[r].spec.nbytes, r)):
+        size = -(-max(buffers[root].spec.nbytes, 1) // ALIGNMENT) * ALIGNMENT
+        offset = 0
+        for start, stop, first, last in sorted(placed):
+            if first <= lives.last[root] and lives.first[root] <= last:
+                if offset + size <= start:
+                    break
+                offset = max(offset, stop)
+        offsets[root] = offset
+        placed.append((offset, offset + size, lives.first[root], lives.last[root]))
+    arena = max((stop for _, stop, _, _ in placed), default=0)
+    moved = [
+        replace(b, offset=b.offset + offsets.get(lives.find(b.root), 0)) if b.storage == ARENA else b for b in buffers
+    ]
+    used = {buffers[b].root for i in instructions for b in i.outputs if buffers[b].storage == ARENA}
+    return moved, arena, sum(buffers[r].spec.nbytes for r in used)
