@@ -1,0 +1,42 @@
+// `npm start`: sets up, builds the page and serves it. `npm run dev`: the same page from Vite's development server.
+
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { BuildError, PYTHON, probe, ROOT, runMain } from "./lib.mjs";
+import { setup } from "./setup.mjs";
+
+/** Writes web/generated/loom.d.ts anew when the Python package has changed. */
+export function refreshTypes() {
+  const typegen = (...more) => probe(PYTHON, ["-m", "loom_py", "typegen", ...more]);
+  if (!existsSync(join(ROOT, "loom_py", "__main__.py")) || typegen("--check").ok) return;
+  const done = typegen();
+  if (!done.ok) throw new BuildError(`the types could not be generated:\n${done.stdout}${done.stderr}`);
+  console.log("  web/generated: written anew from the Python package");
+}
+
+/** Builds the demo into dist/ and serves it; gives back the address and how to stop. */
+export async function buildAndServe({ port, logLevel = "warn" } = {}) {
+  const vite = await import("vite");
+  const configFile = join(ROOT, "vite.config.ts");
+  await vite.build({ configFile, logLevel });
+  const server = await vite.preview({ configFile, logLevel, ...(port ? { preview: { port } } : {}) });
+  return { url: server.resolvedUrls.local[0], close: () => server.close() };
+}
+
+async function develop() {
+  const vite = await import("vite");
+  const server = await vite.createServer({ configFile: join(ROOT, "vite.config.ts") });
+  await server.listen();
+  server.printUrls();
+}
+
+if (process.argv[1] === join(ROOT, "build", "start.mjs")) {
+  await runMain(async (args) => {
+    await setup({ python: true, node: true, assets: true });
+    refreshTypes();
+    if (args.includes("--dev")) return develop();
+    console.log("Building the page …");
+    const { url } = await buildAndServe();
+    console.log(`The demo is served at ${url} (Ctrl-C stops it)`);
+  });
+}
