@@ -15,6 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from tests.golden.loader import scales
+
 from .params import Config, Params, Values, draw, leaf
 from .reference import REFERENCES, run, shapes_of
 
@@ -92,16 +94,6 @@ def numpy_of(value: Tensor | None, key: str) -> NDArray[Any]:
     if value is None:
         raise ValueError(f"{key}: expected a gradient, got none; the parameter is not used by the reference")
     return value.detach().numpy().copy()
-
-
-def scales(arrays: Arrays) -> dict[str, float]:
-    """What an error in each array is measured against: its largest magnitude.
-
-    An array that is zero but for rounding (the gradient of a bias that cancels) is measured against the largest of all.
-    """
-    largest = {key: float(np.abs(value).max(initial=0.0)) for key, value in arrays.items()}
-    whole = max(largest.values(), default=0.0) or 1.0
-    return {key: value if value > 1e-9 * whole else whole for key, value in largest.items()}
 
 
 def record(case: LayerCase) -> tuple[dict[str, Any], Arrays]:

@@ -24,7 +24,7 @@ def dense() -> Iterator[LayerCase]:
 
 def activations() -> Iterator[LayerCase]:
     for name in ACTIVATIONS:
-        layer = {"type": "Activation", "name": name}
+        layer = {"type": "Activation", "function": name}
         yield LayerCase(name=name, layer=layer, shape=(3, 11))
         yield LayerCase(name=f"{name}_edges", layer=layer, shape=(1, 18), values="edges")
         yield LayerCase(name=f"{name}_maps", layer=layer, shape=(2, 3, 3, 5))
@@ -94,6 +94,7 @@ def swiglu() -> Iterator[LayerCase]:
 
 
 def reshaping() -> Iterator[LayerCase]:
+    yield LayerCase(name="maps", layer={"type": "Identity"}, shape=(2, 3, 5))
     yield LayerCase(name="maps", layer={"type": "Flatten"}, shape=(2, 3, 2, 5))
     yield LayerCase(name="batch_1", layer={"type": "Flatten"}, shape=(1, 7, 3))
     yield LayerCase(name="evaluation", layer={"type": "Dropout", "rate": 0.4}, shape=(3, 7), training=False)

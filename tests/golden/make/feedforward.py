@@ -22,7 +22,7 @@ def dense(c: Config, p: Params, x: Tensor) -> Tensor:
 
 @reference("Activation", "torch.nn.functional")
 def activation(c: Config, p: Params, x: Tensor) -> Tensor:
-    return activate({"activation": c["name"]}, x)
+    return activate({"activation": c["function"]}, x)
 
 
 def _kernel(c: Config, axes: int) -> tuple[int, ...]:
@@ -95,6 +95,11 @@ def swiglu(c: Config, p: Params, x: Tensor) -> Tensor:
         return F.linear(value, p[f"{name}_weight"].T, p.get(f"{name}_bias"))
 
     return project("down", F.silu(project("gate", x)) * project("up", x))
+
+
+@reference("Identity", "torch.nn.Identity")
+def identity(c: Config, p: Params, x: Tensor) -> Tensor:
+    return x * 1  # not x itself, which is a leaf
 
 
 @reference("Flatten", "torch.flatten from axis 1")

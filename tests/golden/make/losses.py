@@ -1,7 +1,7 @@
 """Losses: value and gradient from PyTorch in float64.
 
-Cross-entropy is the mean over samples (every position of a sequence is one), also with class weights, where
-PyTorch's own "mean" would divide by the sum of the weights; the others are means over all elements.
+Cross-entropy is PyTorch's mean over samples (every position of a sequence is one); with class weights and integer
+labels that mean is weighted by the labels' weights. The others are means over all elements.
 """
 
 from __future__ import annotations
@@ -40,9 +40,8 @@ def cross_entropy(logits: Tensor, target: Tensor, options: dict[str, Any]) -> Te
         logits.flatten(0, -2),
         target.flatten(0, -2) if target.is_floating_point() else target.flatten().long(),
         weight=None if weights is None else torch.tensor(weights, dtype=logits.dtype),
-        reduction="sum",
         label_smoothing=options.get("label_smoothing", 0.0),
-    ) / (logits.numel() // logits.shape[-1])
+    )
 
 
 def on_probabilities(p: Tensor, target: Tensor, options: dict[str, Any]) -> Tensor:
@@ -54,7 +53,7 @@ def on_probabilities(p: Tensor, target: Tensor, options: dict[str, Any]) -> Tens
 
 
 LOSSES: dict[str, tuple[Loss, str]] = {
-    "cross_entropy": (cross_entropy, "torch.nn.functional.cross_entropy, sum over samples / samples"),
+    "cross_entropy": (cross_entropy, "torch.nn.functional.cross_entropy"),
     "cross_entropy_probabilities": (on_probabilities, "-mean Σ t·log p in torch operations"),
     "binary_cross_entropy": (
         lambda x, t, o: F.binary_cross_entropy_with_logits(x, t),

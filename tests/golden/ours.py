@@ -1,0 +1,25 @@
+"""Our answers to a golden case: by the layer's mathematics alone, in any precision, and by a network on an executor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from loom_py.layers import Run, from_config
+from tests.golden.loader import Arrays, Golden
+
+
+def eager(case: Golden, dtype: Any) -> Arrays:
+    """The layer run step by step on arrays of this precision."""
+    layer = from_config(case.line["layer"])
+    stored = case.group("parameters") | case.group("buffers")
+    arrays = {f"0.{path}": value.astype(dtype) for path, value in stored.items()}
+    run = Run(arrays, case.line["training"], np.zeros((), np.int64))
+    x = case.arrays["input"]
+    with np.errstate(all="ignore"):
+        y, cache = run.forward("0", layer, x.astype(dtype) if x.dtype.kind == "f" else x)
+        dx = run.backward("0", layer, cache, case.arrays["output_gradient"].astype(dtype))
+    got: Arrays = {"output": y, "input_gradient": dx}
+    got |= {f"gradients/{path.removeprefix('0.')}": value for path, value in run.gradients.items()}
+    return got | {f"buffers_after/{path}": arrays[f"0.{path}"] for path in case.group("buffers")}
