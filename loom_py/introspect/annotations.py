@@ -8,12 +8,15 @@ that are imported for type checkers alone do not exist at run time.
 from __future__ import annotations
 
 import ast
+import enum
 import inspect
+import math
 import sys
 import types
 import typing
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 VOCABULARY = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray"})
@@ -30,8 +33,6 @@ class Limits:
     """Smallest value allowed."""
     maximum: float | None = None
     """Largest value allowed."""
-    exclusive_minimum: float | None = None
-    """Values must be greater than this."""
     exclusive_maximum: float | None = None
     """Values must be less than this."""
 
@@ -39,23 +40,30 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-def text_of(annotation: object) -> str:
-    """The annotation as text: as written, without `Annotated`; empty if there is none."""
+def text_of(annotation: object, namespace: Mapping[str, object] = MappingProxyType({})) -> str:
+    """The annotation as text: as written, with `Annotated` and aliases of it shown as their base; empty if none."""
     if annotation is inspect.Parameter.empty:
         return ""
     if not isinstance(annotation, str):
         return render(annotation)
-    tree = _Bare().visit(ast.parse(annotation, mode="eval"))
+    tree = _Bare(namespace).visit(ast.parse(annotation, mode="eval"))
     return ast.unparse(tree).replace("'", '"')
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes the base out of `Annotated[base, …]`."""
+    """Takes the base out of `Annotated[base, …]`, and puts the base for names that stand for such."""
+
+    def __init__(self, namespace: Mapping[str, object]) -> None:
+        self.namespace = namespace
 
     def visit_Subscript(self, node: ast.Subscript) -> ast.AST:
         self.generic_visit(node)
         name = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
         return node.slice.elts[0] if name == "Annotated" and isinstance(node.slice, ast.Tuple) else node
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        value = self.namespace.get(node.id)
+        return ast.Name(render(value)) if typing.get_origin(value) is typing.Annotated else node
 
 
 _ORIGIN_NAMES = {types.UnionType: "|", typing.Union: "|"}
@@ -118,25 +126,16 @@ def choices_of(annotation: object) -> tuple[JsonScalar, ...]:
 
 
 def limits_of(annotation: object) -> Limits:
-    """Range that the metadata of an `Annotated` gives (attributes named as in annotated-types: ge, gt, le, lt)."""
+    """Range that the metadata of an `Annotated` gives, by its attributes `low`, `high` and `open_high`."""
     found: dict[str, float] = {}
     for part in _flatten(annotation, keep_annotated=True):
         for meta in typing.get_args(part)[1:] if typing.get_origin(part) is typing.Annotated else ():
-            for key, attribute in _LIMIT_NAMES.items():
-                value = getattr(meta, key, None)
-                if isinstance(value, int | float):
-                    found[attribute] = value
+            low, high = getattr(meta, "low", -math.inf), getattr(meta, "high", math.inf)
+            if math.isfinite(low):
+                found["minimum"] = low
+            if math.isfinite(high):
+                found["exclusive_maximum" if getattr(meta, "open_high", False) else "maximum"] = high
     return Limits(**found)
-
-
-_LIMIT_NAMES = {
-    "ge": "minimum",
-    "le": "maximum",
-    "gt": "exclusive_minimum",
-    "lt": "exclusive_maximum",
-    "minimum": "minimum",
-    "maximum": "maximum",
-}
 
 
 def _flatten(annotation: object, *, keep_annotated: bool = False) -> Iterator[object]:
@@ -157,12 +156,8 @@ def names_in(text: str) -> list[str]:
     return list(dict.fromkeys(node.id for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Name)))
 
 
-def aliases_in(text: str, namespace: Mapping[str, object]) -> dict[str, object]:
-    """The type aliases that an annotation names, such as `Phase` or `Shape`, with what they stand for."""
-    found: dict[str, object] = {}
-    for name in names_in(text):
-        value = namespace.get(name)
-        is_class = isinstance(value, type) and typing.get_origin(value) is None
-        if value is not None and not is_class and typing.get_origin(value) is not None and name not in VOCABULARY:
-            found[name] = value
-    return found
+def is_alias(value: object) -> bool:
+    """Whether a value is a type alias, such as `Phase` or `Shape`, or an enum."""
+    if isinstance(value, type) and typing.get_origin(value) is None:
+        return issubclass(value, enum.Enum)
+    return typing.get_origin(value) is not None

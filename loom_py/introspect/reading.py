@@ -14,13 +14,15 @@ from loom_py.introspect.annotations import choices_of, evaluate, limits_of, name
 from loom_py.introspect.docstrings import Docstring, parse
 from loom_py.introspect.methods import MethodInfo, ParameterInfo
 
+_NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+
 
 def as_json(value: object) -> Any:
     """A default value as JSON data: containers by value, dataclasses as objects, the rest as text."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
+        return value if math.isfinite(value) else _NON_FINITE[str(value)]
     if isinstance(value, list | tuple | set | frozenset):
         return [as_json(item) for item in value]
     if isinstance(value, dict):
@@ -48,7 +50,7 @@ def _parameter(parameter: inspect.Parameter, doc: str, namespace: Mapping[str, o
     required = parameter.default is parameter.empty and not variadic
     return ParameterInfo(
         name=parameter.name,
-        type=text_of(parameter.annotation),
+        type=text_of(parameter.annotation, namespace),
         doc=doc,
         required=required,
         default=None if required or variadic else as_json(parameter.default),
@@ -62,7 +64,7 @@ def read_method(name: str, function: Callable[..., Any], doc: Docstring | None =
     """Everything that a function's signature and docstring say."""
     doc = doc or parse(inspect.getdoc(function))
     inner = inspect.unwrap(function)
-    returned = text_of(inspect.signature(inner).return_annotation)
+    returned = text_of(inspect.signature(inner).return_annotation, namespace_of(inner))
     return MethodInfo(
         method_name=name,
         parameters=read_parameters(inner, doc.parameters),

@@ -1,0 +1,70 @@
+"""Command line: `python -m loom_py typegen | docs | describe`, each with `--out FILE`, the first two with `--check`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import loom_py
+from loom_py.introspect.description import describe_now
+from loom_py.introspect.generated import DECLARATIONS, REFERENCE, as_text, difference, generated_files, write
+
+ROOT = Path(loom_py.__file__).parent.parent
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    options = _parser().parse_args(arguments)
+    description = describe_now(loom_py)
+    if options.command == "describe":
+        return _put({options.out: as_text(description)}) if options.out else _show(as_text(description))
+    files = generated_files(description)
+    chosen = {"typegen": DECLARATIONS, "docs": REFERENCE}[options.command]
+    if options.out:
+        wanted = {options.out: files[chosen]}
+    elif options.command == "docs":
+        wanted = {ROOT / chosen: files[chosen]}
+    else:
+        # The types' sources and what else follows from them go together: one command makes all of it fresh.
+        wanted = {ROOT / name: text for name, text in files.items()}
+    return _check(wanted) if options.check else _put(wanted)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m loom_py", description="What the package says of itself.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, text in (
+        ("typegen", "write the TypeScript declarations and all else that is generated"),
+        ("docs", "write the Markdown reference"),
+        ("describe", "show the description as JSON"),
+    ):
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--out", type=Path, help="write this one file instead")
+        if name != "describe":
+            command.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is stale")
+    return parser
+
+
+def _show(text: str) -> int:
+    sys.stdout.write(text)
+    return 0
+
+
+def _put(files: dict[Path, str]) -> int:
+    for path, text in files.items():
+        print(f"{path}: {'written' if write(path, text) else 'is fresh'}")
+    return 0
+
+
+def _check(files: dict[Path, str]) -> int:
+    stale = {path: found for path, text in files.items() if (found := difference(path, text))}
+    for found in stale.values():
+        print(found)
+    if stale:
+        print(f"{len(stale)} generated file(s) are stale; run `python -m loom_py typegen` and commit what it writes")
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""JSON Schema (draft 2020-12) of the network config and of the events, from a description."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+Record = Mapping[str, Any]
+Schema = dict[str, Any]
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+_NUMBER: Schema = {"anyOf": [{"type": "number"}, {"enum": ["NaN", "Infinity", "-Infinity"]}]}
+_SIMPLE: Mapping[str, Schema] = {
+    "int": {"type": "integer"},
+    "float": {"type": "number"},
+    "str": {"type": "string"},
+    "bool": {"type": "boolean"},
+    "None": {"type": "null"},
+    "Layer": {"$ref": "#/$defs/Layer"},
+}
+_SEQUENCES = frozenset({"list", "Sequence", "Iterable", "tuple"})
+
+
+def network_schema(description: Record) -> Schema:
+    """The schema of a network's config: `{"input_shape": …, "grid": …, "seed": …, "layers": […]}`."""
+    size = {"type": "integer", "minimum": 1}
+    grid = dict.fromkeys(("rows", "cols", "layers_per_cell"), size)
+    layers = {layer["type"]: _layer(layer, description) for layer in description["layers"]}
+    return {
+        "$schema": DRAFT,
+        "title": "Network config",
+        "type": "object",
+        "properties": {
+            "input_shape": {"type": "array", "items": size, "description": "Shape of one sample."},
+            "grid": {"type": "object", "properties": grid, "required": [*grid], "additionalProperties": False},
+            "seed": {"type": ["integer", "null"]},
+            "layers": {"type": "array", "items": {"$ref": "#/$defs/Layer"}},
+        },
+        "required": ["input_shape", "layers"],
+        "additionalProperties": False,
+        "$defs": {"Layer": {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in layers]}, **layers},
+    }
+
+
+def events_schema(description: Record) -> Schema:
+    """The schema of the records that observers are told, as JSON: floats that are not finite are texts."""
+    data = {record["name"]: record for record in description["dataclasses"]}
+    definitions = {
+        event["name"]: _object(data[event["name"]]["fields"], description, finite=False)
+        | {"description": data[event["name"]]["doc"]}
+        for event in description["events"]
+    }
+    return {
+        "$schema": DRAFT,
+        "title": "Events",
+        "oneOf": [{"$ref": f"#/$defs/{name}"} for name in definitions],
+        "$defs": definitions,
+    }
+
+
+def _layer(layer: Record, description: Record) -> Schema:
+    schema = _object(layer["parameters"], description, finite=True)
+    schema["properties"] = {"type": {"const": layer["type"]}, **schema["properties"]}
+    return {"description": layer["doc"], **schema, "required": ["type", *schema["required"]]}
+
+
+def _object(fields: list[Record], description: Record, *, finite: bool) -> Schema:
+    return {
+        "type": "object",
+        "properties": {field["name"]: _field(field, description, finite=finite) for field in fields},
+        "required": [field["name"] for field in fields if field["required"]],
+        "additionalProperties": False,
+    }
+
+
+def _field(field: Record, description: Record, *, finite: bool) -> Schema:
+    schema = {"enum": field["choices"]} if field["choices"] else type_schema(field["type"], description, finite=finite)
+    names = {"minimum": "minimum", "maximum": "maximum", "exclusive_maximum": "exclusiveMaximum"}
+    limits = {keyword: field[key] for key, keyword in names.items() if key in field}
+    doc = {"description": field["doc"]} if field["doc"] else {}
+    default = {} if field["required"] else {"default": field["default"]}
+    return {**schema, **limits, **doc, **default}
+
+
+def type_schema(text: str, description: Record, *, finite: bool = True) -> Schema:
+    """The schema of an annotation text; empty (anything) for what JSON has no word for."""
+    aliases = {alias["name"]: alias["type"] for alias in description["aliases"]}
+
+    def schema_of(node: ast.expr) -> Schema:
+        if isinstance(node, ast.BinOp):
+            return _any_of(schema_of(node.left), schema_of(node.right))
+        if isinstance(node, ast.Subscript):
+            args = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            base = ast.unparse(node.value)
+            if base == "Literal":
+                return {"enum": [ast.literal_eval(arg) for arg in args]}
+            return {"type": "array", "items": schema_of(args[0])} if base in _SEQUENCES else {}
+        name = ast.unparse(node)
+        if name == "float" and not finite:
+            return _NUMBER
+        return schema_of(ast.parse(aliases[name], mode="eval").body) if name in aliases else _SIMPLE.get(name, {})
+
+    return schema_of(ast.parse(text, mode="eval").body) if text else {}
+
+
+def _any_of(*schemas: Schema) -> Schema:
+    parts = [part for schema in schemas for part in schema.get("anyOf", [schema])]
+    return {"anyOf": parts}

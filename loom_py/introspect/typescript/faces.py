@@ -1,0 +1,134 @@
+"""The two faces: interfaces of handles and of the library, direct (same thread) and async (worker, all Promises)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from loom_py.introspect.names import camel, pascal, snake
+from loom_py.introspect.typescript.comments import comment, method_comment
+from loom_py.introspect.typescript.data import input_fields
+from loom_py.introspect.typescript.names import LONG_METHODS, face_methods, handle_classes
+from loom_py.introspect.typescript.types import CannotCross, Face, Names, Writer
+
+Record = Mapping[str, Any]
+
+
+def face_declarations(description: Record, names: Names, face: Face) -> Iterator[str]:
+    """The interfaces of one face, in a fixed order; what can't cross is left out."""
+    scribe = Scribe(Writer(names, face, "in"), Writer(names, face, "out"))
+    for record in handle_classes(description):
+        methods = "".join(scribe.method(record["name"], method) for method in face_methods(description, record))
+        properties = "".join(scribe.property(item) for item in record["properties"])
+        yield from scribe.take_options()
+        yield comment(record["doc"]) + (
+            f"export interface {record['name']} extends Handle {{\n{properties}{methods}}}\n"
+        )
+    members = "".join(scribe.method("Loom", function) for function in description["functions"])
+    members += "".join(scribe.maker(record) for record in handle_classes(description))
+    yield from scribe.take_options()
+    yield comment("The library: its functions, and the makers of its objects.") + (
+        f"export interface Loom extends Handle {{\n{members}}}\n"
+    )
+
+
+@dataclass
+class Scribe:
+    """Writes the members of one face's interfaces."""
+
+    taken: Writer
+    given: Writer
+
+    def __post_init__(self) -> None:
+        self._options: list[str] = []
+
+    def method(self, owner: str, method: Record) -> str:
+        """One method; empty if it can't be called through this face."""
+        try:
+            return self._member(owner, method, self.given.type_of(_returns(method)))
+        except CannotCross:
+            return ""
+
+    def maker(self, record: Record) -> str:
+        """The function of the library that makes an object; empty where one is written by hand."""
+        name = snake(record["name"])
+        doc = record["doc"].partition("\n")[0]
+        method = {**_NOTHING, "method_name": name, "doc": f"Make: {doc}", "parameters": record["constructor"]}
+        if record["name"] in MADE_BY_HAND:
+            return ""
+        try:
+            return self._member("Loom", method, record["name"])
+        except CannotCross:
+            return ""
+
+    def property(self, item: Record) -> str:
+        """A property: a field of the direct face, a question to the worker in the async one."""
+        written, name = self.given.type_of(item["type"]), camel(item["name"])
+        member = f"{name}(): Promise<{written}>" if self.given.face == "async" else f"readonly {name}: {written}"
+        return comment(item["doc"], indent="  ") + f"  {member};\n"
+
+    def take_options(self) -> Iterator[str]:
+        """The options interfaces that the members written since need."""
+        yield from self._options
+        self._options = []
+
+    def _member(self, owner: str, method: Record, result: str) -> str:
+        parameters = self._crossing(method["parameters"])
+        positional = [p for p in parameters if p["kind"] != "keyword_only"]
+        listed = [self._parameter(p) for p in positional]
+        options = self._options_of(owner, method, [p for p in parameters if p["kind"] == "keyword_only"])
+        returned = f"Promise<{_void(result)}>" if self.given.face == "async" or method["async"] else _void(result)
+        text = ", ".join([*listed, *([options] if options else [])])
+        shown = [{**p, "name": camel(p["name"])} for p in positional]
+        head = method_comment(method, shown, "arguments by name" if options else "")
+        return f"{head}  {camel(method['method_name'])}({text}): {returned};\n"
+
+    def _crossing(self, parameters: Iterable[Record]) -> list[Record]:
+        """Parameters that can cross; raises when a required one can't."""
+        kept: list[Record] = []
+        for parameter in parameters:
+            try:
+                self.taken.type_of(parameter["type"])
+            except CannotCross:
+                if parameter["required"]:
+                    raise
+                # Positions after it would shift: what follows is then reached by name or not at all.
+                if parameter["kind"] != "keyword_only":
+                    return kept
+                continue
+            kept.append(parameter)
+        return kept
+
+    def _parameter(self, parameter: Record) -> str:
+        written, name = self.taken.type_of(parameter["type"]), camel(parameter["name"])
+        if parameter["kind"] == "var_positional":
+            return f"...{name}: readonly ({written})[]"
+        return f"{name}{'' if parameter['required'] else '?'}: {written}"
+
+    def _options_of(self, owner: str, method: Record, parameters: list[Record]) -> str:
+        """The options parameter, whose interface is kept for `take_options`; empty if there are no options."""
+        long = self.given.face == "async" and (owner, method["method_name"]) in LONG_METHODS
+        if not parameters and not long:
+            return ""
+        if not parameters:
+            return "options?: LongCallOptions"
+        name = f"{owner}{pascal(method['method_name'])}Options"
+        extends = " extends LongCallOptions" if long else ""
+        self._options.append(
+            comment(f"Arguments by name of `{owner}.{camel(method['method_name'])}`.")
+            + f"export interface {name}{extends} {{\n{input_fields(parameters, self.taken)}}}\n"
+        )
+        return f"options{'' if any(p['required'] for p in parameters) else '?'}: {name}"
+
+
+_NOTHING: Record = {"returns": [], "returns_doc": "", "raises": [], "async": False}
+MADE_BY_HAND = frozenset({"Network"})
+
+
+def _returns(method: Record) -> str:
+    return method["returns"][0] if method["returns"] else "None"
+
+
+def _void(result: str) -> str:
+    return "void" if result == "null" else result

@@ -1,0 +1,73 @@
+"""Which names of a description become which TypeScript names, and in which direction data travels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from loom_py.introspect.annotations import names_in
+from loom_py.introspect.typescript.types import Names
+
+Record = Mapping[str, Any]
+CALLBACKS_OF = "Observer"
+SPECIALS = {"Layer": "LayerConfig", "MethodInfo": "MethodInfo"}
+"""Names whose TypeScript type is written by hand or not of the same name: layers cross as their configs."""
+LONG_METHODS = frozenset({("Network", "train"), ("Network", "fit")})
+"""Methods that the async face can abort, and whose events it tells."""
+
+
+def handle_classes(description: Record) -> list[Record]:
+    """The classes whose objects are held by handle: those that can say what they can do."""
+    return [record for record in description["classes"] if record["introspectable"] and record["bases"]]
+
+
+def face_methods(description: Record, record: Record) -> list[Record]:
+    """The methods of a handle that its users call; callbacks, which the network calls, are not among them."""
+    base = next((item for item in description["classes"] if item["name"] == CALLBACKS_OF), None)
+    callbacks = {m["method_name"] for m in base["methods"] if m["method_name"].startswith("on_")} if base else set()
+    return [method for method in record["methods"] if method["method_name"] not in callbacks]
+
+
+def names_of(description: Record, extra_in: Iterable[str] = (), extra_out: Iterable[str] = ()) -> Names:
+    """Decide the TypeScript names; `extra_in` and `extra_out` are data classes that hand-written types use."""
+    data = {record["name"]: record for record in description["dataclasses"]}
+    aliases = {record["name"]: record["type"] for record in description["aliases"]}
+    texts_in, texts_out = [*extra_in], [*extra_out]
+    for method in _callables(description):
+        texts_in += [parameter["type"] for parameter in method["parameters"]]
+        texts_out += method["returns"]
+    for record in handle_classes(description):
+        texts_in += [parameter["type"] for parameter in record["constructor"]]
+        texts_out += [item["type"] for item in record["properties"]]
+    taken = set(_closure(texts_in, data, aliases))
+    given = set(_closure([*texts_out, *(event["name"] for event in description["events"])], data, aliases))
+    return Names(
+        handles=frozenset(record["name"] for record in handle_classes(description)),
+        data_in={name: f"{name}Input" if name in given else name for name in taken},
+        data_out={name: name for name in given},
+        aliases=aliases,
+        literal_aliases=frozenset(record["name"] for record in description["aliases"] if record["choices"]),
+        specials=SPECIALS,
+    )
+
+
+def _callables(description: Record) -> Iterator[Record]:
+    yield from description["functions"]
+    for record in handle_classes(description):
+        yield from face_methods(description, record)
+
+
+def _closure(texts: Iterable[str], data: Mapping[str, Record], aliases: Mapping[str, str]) -> Iterator[str]:
+    """The data classes that annotation texts lead to, through aliases and fields; not those written by hand."""
+    waiting = [name for text in texts for name in names_in(text)]
+    seen: set[str] = set(SPECIALS)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in data:
+            yield name
+            waiting += [inner for field in data[name]["fields"] for inner in names_in(field["type"])]
+        elif name in aliases:
+            waiting += names_in(aliases[name])

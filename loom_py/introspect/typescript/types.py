@@ -1,0 +1,161 @@
+"""Python annotation texts as TypeScript types.
+
+Input is wide (any typed array or nested list is an array), output is exact (`NDArray` of float32). What can't cross a
+border, such as a callback to a worker, raises `CannotCross`: the caller leaves out the parameter or the method.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+Face = Literal["direct", "async"]
+Direction = Literal["in", "out"]
+
+_PRIMITIVES = {
+    "int": "number",
+    "float": "number",
+    "str": "string",
+    "bool": "boolean",
+    "None": "null",
+    "bytes": "Uint8Array",
+    "object": "unknown",
+    "Any": "unknown",
+    "Path": "string",
+    "PathLike": "string",
+    "dict": "Readonly<Record<string, unknown>>",
+    "list": "readonly unknown[]",
+    "tuple": "readonly unknown[]",
+    "Self": "this",
+}
+_ARRAYS = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray", "ndarray"})
+_SEQUENCES = frozenset({"list", "Sequence", "Collection", "Iterable", "Iterator", "set", "frozenset", "deque"})
+_MAPPINGS = frozenset({"dict", "Mapping", "MutableMapping", "OrderedDict"})
+
+
+class CannotCross(Exception):
+    """A value of this type can't be given through the border of the face at hand."""
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the names in annotations stand for; built once from a description."""
+
+    handles: frozenset[str]
+    """Classes whose objects are held by handle, on the faces under the same name."""
+    data_in: Mapping[str, str]
+    """Data classes → name of their TypeScript type as input."""
+    data_out: Mapping[str, str]
+    """Data classes → name of their TypeScript type as output."""
+    aliases: Mapping[str, str]
+    """Aliases → the annotation text they stand for; those of Literals are TypeScript aliases of the same name."""
+    literal_aliases: frozenset[str]
+    """Aliases that exist in TypeScript too."""
+    specials: Mapping[str, str]
+    """Names with a type of their own, such as `Layer` → `LayerConfig`."""
+    unknown: set[str] = field(default_factory=set)
+    """Collects the names that nothing is known of: each is a hole in the types."""
+
+
+@dataclass(frozen=True)
+class Writer:
+    """Writes annotation texts as TypeScript, for one face and direction."""
+
+    names: Names
+    face: Face
+    direction: Direction
+
+    def type_of(self, text: str) -> str:
+        """The TypeScript type of an annotation text; `unknown` for an empty one."""
+        return self._node(ast.parse(text, mode="eval").body) if text else "unknown"
+
+    def _node(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Constant):
+            return self.type_of(node.value) if isinstance(node.value, str) else "null"
+        if isinstance(node, ast.BinOp):
+            return self._union([node.left, node.right])
+        if isinstance(node, ast.Attribute):
+            return self._name(node.attr)
+        if isinstance(node, ast.Name):
+            return self._name(node.id)
+        if isinstance(node, ast.Subscript):
+            base = node.value.attr if isinstance(node.value, ast.Attribute) else getattr(node.value, "id", "")
+            args = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+            return self._generic(base, args)
+        return self._name(ast.unparse(node))
+
+    def _name(self, name: str) -> str:
+        names = self.names
+        data = names.data_in if self.direction == "in" else names.data_out
+        if name in names.specials:
+            return names.specials[name]
+        if name in _ARRAYS:
+            return "ArrayInput" if self.direction == "in" else "NDArray"
+        if name in names.handles or name in names.literal_aliases:
+            return name
+        if name in data:
+            return data[name]
+        if name in names.aliases:
+            return self.type_of(names.aliases[name])
+        if name == "Callable":
+            return self._function([], "unknown")
+        if name not in _PRIMITIVES:
+            names.unknown.add(name)
+        return _PRIMITIVES.get(name, "unknown")
+
+    def _generic(self, base: str, args: list[ast.expr]) -> str:
+        if base == "Literal":
+            return " | ".join(_literal(arg) for arg in args)
+        if base in ("Optional", "Union"):
+            return self._union([*args, *([ast.Constant(None)] if base == "Optional" else [])])
+        if base == "tuple":
+            return self._tuple(args)
+        if base in _SEQUENCES:
+            return _array(self._node(args[0]))
+        if base in _MAPPINGS:
+            key = self._node(args[0])
+            return f"Readonly<Record<{key}, {self._node(args[1])}>>"
+        if base == "Callable":
+            parameters = args[0].elts if isinstance(args[0], ast.List) else []
+            return self._function(parameters, self._node(args[1]))
+        return self._name(base)
+
+    def _union(self, parts: list[ast.expr]) -> str:
+        written: list[str] = []
+        for part in parts:
+            written += _alternatives(self._node(part))
+        return " | ".join(dict.fromkeys(written))
+
+    def _tuple(self, args: list[ast.expr]) -> str:
+        if len(args) == 2 and isinstance(args[1], ast.Constant) and args[1].value is Ellipsis:
+            return _array(self._node(args[0]))
+        return f"readonly [{', '.join(self._node(arg) for arg in args)}]"
+
+    def _function(self, parameters: list[ast.expr], result: str) -> str:
+        if self.face == "async":
+            raise CannotCross("a function can't be sent to a worker")
+        flipped = replace(self, direction="out" if self.direction == "in" else "in")
+        listed = ", ".join(f"arg{i}: {flipped._node(node)}" for i, node in enumerate(parameters))
+        return f"(({listed}) => {'void' if result == 'null' else result})"
+
+
+def _literal(node: ast.expr) -> str:
+    return json.dumps(ast.literal_eval(node), ensure_ascii=False)
+
+
+def _array(element: str) -> str:
+    return f"readonly ({element})[]" if " | " in element or element.startswith("readonly ") else f"readonly {element}[]"
+
+
+def _alternatives(written: str) -> list[str]:
+    """Split a union at its top level, so that `A | (A | B)` is written `A | B`."""
+    parts, depth, start = [], 0, 0
+    for at, character in enumerate(written):
+        depth += (character in "([{<") - (character in ")]}>" and written[at - 1 : at + 1] != "=>")
+        if depth == 0 and written.startswith(" | ", at):
+            parts.append(written[start:at])
+            start = at + 3
+    return [*parts, written[start:]]
