@@ -1,0 +1,150 @@
+"""CanvasObserver: columns of numbers for a live dashboard, a few messages a second however fast the network runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from loom_py.errors import ConfigError
+from loom_py.events import LayerStats, TrainingEvent
+from loom_py.observers.base import LoomObserver
+from loom_py.observers.columns import ColumnBuffer
+from loom_py.observers.flatten import flatten_paths
+
+STATS_COLUMNS = (
+    "step",
+    "epoch",
+    "layer",
+    "phase",
+    "output_min",
+    "output_max",
+    "output_mean",
+    "output_std",
+    "zero_fraction",
+    "dead_units",
+    "nan_count",
+    "inf_count",
+    "weight_norm",
+    "bias_norm",
+    "gradient_norm",
+    "input_gradient_norm",
+    "compute_time_ns",
+)
+TRAINING_COLUMNS = (
+    "step",
+    "epoch",
+    "batch",
+    "loss",
+    "accuracy",
+    "learning_rate",
+    "samples_per_second",
+    "eta_s",
+    "gradient_norm",
+)
+
+Message = dict[str, Any]
+
+
+class CanvasObserver(LoomObserver):
+    """Gathers statistics in columns and hands them to `sink` as messages.
+
+    Messages are plain dicts told apart by `kind`: "blueprint" (once per network), "stats" and "training" (columns of
+    float32, column-major; an absent value is NaN), "anomaly" (at once, after the rows that led to it).
+    """
+
+    def __init__(
+        self,
+        sink: Callable[[Message], None],
+        *,
+        every: int = 1,
+        layers: Iterable[str | int] | None = None,
+        interval_s: float = 0.05,
+        capacity: int = 4096,
+    ) -> None:
+        """Create the observer.
+
+        Args:
+            sink: called with each message; owns the arrays that it gets.
+            every: gather layers at every N-th run of the network.
+            layers: gather these layer paths only; None is all.
+            interval_s: seconds between messages of statistics, at least.
+            capacity: rows that are held at most; a full buffer is handed over before the interval is over.
+        """
+        super().__init__(every=every, layers=layers)
+        if capacity < 1:
+            raise ConfigError.expected("capacity", expected="at least 1 row", got=capacity)
+        self._sink = sink
+        self._interval_s = interval_s
+        self._positions: dict[str, int] = {}
+        self._stats = ColumnBuffer(STATS_COLUMNS, capacity)
+        self._training = ColumnBuffer(TRAINING_COLUMNS, capacity)
+        self._types: list[str] = []
+        self._sent_at = time.monotonic()
+
+    def on_attach(self, blueprint: object) -> None:
+        """Send the blueprint; the rows that follow name layers by their position in it."""
+        self.flush()
+        tree = _as_dict(blueprint)
+        self._positions = {path: position for position, path in enumerate(flatten_paths(tree.get("layers", ())))}
+        self._send({"kind": "blueprint", "blueprint": tree})
+
+    def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
+        """Add a row of phase 0."""
+        self._add(stats, 0)
+
+    def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
+        """Add a row of phase 1."""
+        self._add(stats, 1)
+
+    def on_training_event(self, event: TrainingEvent) -> None:
+        """Add a row; an anomaly and the ends of training and epochs are sent at once."""
+        if event.type == "anomaly":
+            self.flush()
+            self._send({"kind": "anomaly", "event": dataclasses.asdict(event)})
+            return
+        if not self._closed:
+            self._training.add([getattr(event, name) for name in TRAINING_COLUMNS])
+            self._types.append(event.type)
+            self._send_if_due(at_once=event.type in ("train_start", "train_end"))
+
+    def flush(self) -> None:
+        """Send all rows that are held."""
+        self._sent_at = time.monotonic()
+        rows = self._stats.rows
+        if rows:
+            self._send({"kind": "stats", "columns": list(STATS_COLUMNS), "rows": rows, "data": self._stats.take()})
+        rows = self._training.rows
+        if rows:
+            types, self._types = self._types, []
+            data = self._training.take()
+            columns = list(TRAINING_COLUMNS)
+            self._send({"kind": "training", "columns": columns, "rows": rows, "data": data, "types": types})
+
+    def _add(self, stats: LayerStats, phase: int) -> None:
+        if self._closed:
+            return
+        position = self._positions.get(stats.path, np.nan)
+        measured = [getattr(stats, name) for name in STATS_COLUMNS[4:]]
+        self._stats.add([stats.step, stats.epoch, position, phase, *measured])
+        self._send_if_due()
+
+    def _send_if_due(self, *, at_once: bool = False) -> None:
+        full = self._stats.full or self._training.full
+        if at_once or full or time.monotonic() - self._sent_at >= self._interval_s:
+            self.flush()
+
+    def _send(self, message: Message) -> None:
+        self._sink(message)
+
+
+def _as_dict(blueprint: object) -> dict[str, Any]:
+    """The blueprint as a plain dict, whatever the network calls its class."""
+    if dataclasses.is_dataclass(blueprint) and not isinstance(blueprint, type):
+        return dataclasses.asdict(blueprint)
+    if isinstance(blueprint, Mapping):
+        return dict(blueprint)
+    raise ConfigError.expected("blueprint", expected="a Blueprint or a dict", got=type(blueprint).__name__)

@@ -1,0 +1,103 @@
+"""OpenTelemetry metrics as OTLP JSON: records become gauges with attributes that say which layer and phase.
+
+Encoding: opentelemetry-proto, "OTLP/HTTP JSON": lowerCamelCase keys, 64-bit integers as texts, enums as integers,
+NaN and infinities as quoted texts (proto3 JSON). Names are our own, under `loom.`; units are UCUM.
+There is no semantic convention for training runs. A JSON Lines file has one `MetricsData` a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from loom_py.events import LayerStats, TrainingEvent
+from loom_py.observers.files import write_whole
+from loom_py.observers.plain import dumps, encode_float
+from loom_py.observers.recording_file import Header, versions
+from loom_py.observers.rows import Record
+from loom_py.observers.scalars import event_scalars, layer_scalars
+
+ROWS_PER_LINE = 512
+_UNITS = {
+    "compute_time_s": "s",
+    "eta_s": "s",
+    "nan_count": "{element}",
+    "inf_count": "{element}",
+    "dead_units": "{unit}",
+    "samples_per_second": "{sample}/s",
+}
+
+Json = dict[str, Any]
+
+
+def metrics_data(records: Sequence[Record], resource: Mapping[str, str]) -> Json:
+    """`MetricsData`, which is also the body of an export request: one gauge a name, its points in order."""
+    points: dict[tuple[str, str], list[Json]] = {}
+    for record in records:
+        group = "loom.layer" if isinstance(record, LayerStats) else "loom.training"
+        attributes = _attributes(_describe(record))
+        for name, value in _scalars(record):
+            key = (f"{group}.{name.removesuffix('_s')}", _UNITS.get(name, "1"))
+            points.setdefault(key, []).append(_point(record.time_ns, value, attributes))
+    metrics = [{"name": name, "unit": unit, "gauge": {"dataPoints": rows}} for (name, unit), rows in points.items()]
+    scope = {"name": "loom_py", "version": versions()["loom_py"]}
+    return {
+        "resourceMetrics": [
+            {
+                "resource": {"attributes": _attributes({"service.name": "loom_py", **resource})},
+                "scopeMetrics": [{"scope": scope, "metrics": metrics}],
+            }
+        ]
+    }
+
+
+def count_points(data: Json) -> int:
+    """Data points in a `MetricsData` that this module made."""
+    metrics = data["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
+    return sum(len(metric["gauge"]["dataPoints"]) for metric in metrics)
+
+
+def export_otlp(records: Iterable[Record], header: Header, path: Path) -> Path:
+    """Write OTLP JSON Lines; returns the path."""
+    return write_whole(path, _lines(iter(records), header))
+
+
+def _lines(records: Iterator[Record], header: Header) -> Iterator[bytes]:
+    resource = {"process.runtime.version": header.versions.get("python", "")}
+    while batch := list(islice(records, ROWS_PER_LINE)):
+        yield dumps(metrics_data(batch, resource)).encode() + b"\n"
+
+
+def _scalars(record: Record) -> list[tuple[str, float]]:
+    if isinstance(record, LayerStats):
+        return layer_scalars(record)
+    # Steps are values and not attributes: an attribute makes a time series of its own of every value.
+    # An anomaly without a number would leave no trace: it is a point of its own.
+    kind = [("anomaly", 1)] if record.type == "anomaly" else []
+    return [("step", record.step), *kind, *event_scalars(record)]
+
+
+def _describe(record: Record) -> dict[str, str | int]:
+    if isinstance(record, TrainingEvent):
+        place = {"loom.layer.path": record.path} if record.path else {}
+        text = {"loom.text": record.text} if record.text else {}
+        return {"loom.event": record.type, **place, **text}
+    return {
+        "loom.layer.path": record.path,
+        "loom.layer.type": record.layer_type,
+        "loom.phase": record.phase,
+    }
+
+
+def _attributes(values: Mapping[str, str | int]) -> list[Json]:
+    return [
+        {"key": key, "value": {"intValue": str(value)} if isinstance(value, int) else {"stringValue": value}}
+        for key, value in values.items()
+    ]
+
+
+def _point(time_ns: int, value: float, attributes: list[Json]) -> Json:
+    number: Json = {"asInt": str(value)} if isinstance(value, int) else {"asDouble": encode_float(value)}
+    return {"timeUnixNano": str(time_ns), **number, "attributes": attributes}

@@ -1,0 +1,191 @@
+"""RecordingObserver: keeps what happened, for questions afterwards, files, exports and comparison."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Literal
+
+from loom_py.errors import ConfigError
+from loom_py.events import LayerStats, TrainingEvent
+from loom_py.observers.base import LoomObserver
+from loom_py.observers.exports import EXPORTS
+from loom_py.observers.files import write_whole
+from loom_py.observers.recording_file import Header, Reader, write_lines
+from loom_py.observers.rows import Record
+
+ExportFormat = Literal["tensorboard", "trace", "otlp", "csv"]
+
+
+class RecordingObserver(LoomObserver):
+    """Keeps layer statistics and training events in memory, newest `capacity` of each.
+
+    Attributes:
+        header: blueprint, config, seed and versions that the file will carry; `config` and `seed` may be set by hand.
+        dropped: records that had to make room for newer ones.
+        truncated: whether the file that this was loaded from had been cut off.
+    """
+
+    def __init__(
+        self,
+        *,
+        every: int = 1,
+        layers: Iterable[str | int] | None = None,
+        output_values: bool = False,
+        histograms: bool = False,
+        capacity: int | None = 100_000,
+        values_bytes: int = 256 * 2**20,
+    ) -> None:
+        """Create the observer.
+
+        Args:
+            every: record layers at every N-th run of the network.
+            layers: record these layer paths only; None is all.
+            output_values: keep a copy of each layer's outputs too.
+            histograms: keep histograms too.
+            capacity: statistics, and events, kept at most; older ones make room. None is no limit.
+            values_bytes: bytes of output values kept at most; the oldest records make room.
+        """
+        super().__init__(every=every, layers=layers, output_values=output_values, histograms=histograms)
+        if capacity is not None and capacity < 1:
+            raise ConfigError.expected("capacity", expected="at least 1 record or None", got=capacity)
+        self._capacity = capacity
+        self._values_limit = values_bytes
+        self.header = Header()
+        self.truncated = False
+        self._numbered_stats: deque[tuple[int, LayerStats]] = deque()
+        self._numbered_events: deque[tuple[int, TrainingEvent]] = deque()
+        self._count = 0
+        self._values_bytes = 0
+
+    @property
+    def dropped(self) -> int:
+        """Records that had to make room for newer ones."""
+        return self.header.dropped
+
+    def on_attach(self, blueprint: object) -> None:
+        """Keep the blueprint for the file's header."""
+        if is_dataclass(blueprint) and not isinstance(blueprint, type):
+            self.header.blueprint = asdict(blueprint)
+        elif isinstance(blueprint, dict):
+            self.header.blueprint = blueprint
+
+    def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
+        """Keep the record."""
+        self._keep(stats)
+
+    def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
+        """Keep the record."""
+        self._keep(stats)
+
+    def on_training_event(self, event: TrainingEvent) -> None:
+        """Keep the event."""
+        self._number(event)
+        self._numbered_events.append((self._count, event))
+        if self._capacity is not None and len(self._numbered_events) > self._capacity:
+            self._numbered_events.popleft()
+            self.header.dropped += 1
+
+    def get_history(self) -> list[LayerStats]:
+        """Forward records in the order of execution."""
+        return [stats for _, stats in self._numbered_stats if stats.phase == "forward"]
+
+    def get_backward_history(self) -> list[LayerStats]:
+        """Backward records in the order of execution."""
+        return [stats for _, stats in self._numbered_stats if stats.phase == "backward"]
+
+    def get_training_history(self) -> list[TrainingEvent]:
+        """Training events in order."""
+        return [event for _, event in self._numbered_events]
+
+    def get_records(self) -> list[LayerStats | TrainingEvent]:
+        """Forward, backward and training records together, in the order in which they came."""
+        both: list[tuple[int, Record]] = [*self._numbered_stats, *self._numbered_events]
+        return [record for _, record in sorted(both, key=lambda numbered: numbered[0])]
+
+    def clear(self) -> None:
+        """Forget all records and the count of dropped ones; the header stays."""
+        self._numbered_stats.clear()
+        self._numbered_events.clear()
+        self._values_bytes = 0
+        self.header.dropped = 0
+        self.header.time_origin_ns = 0
+
+    def to_text(self) -> str:
+        """The recording as the text of its file (JSON Lines)."""
+        return "".join(write_lines(self.header, self.get_records()))
+
+    def save_to_file(self, path: str | os.PathLike[str]) -> None:
+        """Write the recording as JSON Lines; a file that was there is replaced only when all is written.
+
+        Raises:
+            OSError: the path can't be written.
+        """
+        write_whole(path, (line.encode() for line in write_lines(self.header, self.get_records())))
+
+    def export(self, path: str | os.PathLike[str], format: ExportFormat) -> Path:
+        """Write the recording for another tool.
+
+        Args:
+            path: file to write; for "tensorboard" the folder that gets the event file.
+            format: "tensorboard" event file, "trace" (Chrome and Perfetto), "otlp" (OpenTelemetry JSON Lines), "csv".
+
+        Returns:
+            The file that was written.
+
+        Raises:
+            OSError: the path can't be written.
+        """
+        if format not in EXPORTS:
+            raise ConfigError.expected("format", expected=f"one of {', '.join(EXPORTS)}", got=repr(format))
+        return EXPORTS[format](self.get_records(), self.header, Path(path))
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> RecordingObserver:
+        """Read a recording; a file that was cut off loads up to its last whole row (`truncated` says so).
+
+        Raises:
+            FileFormatError: the file is no recording, is damaged, or of another version.
+            OSError: the file can't be read.
+        """
+        with open(path, "rb") as file:
+            return cls._read(file)
+
+    @classmethod
+    def from_text(cls, text: str) -> RecordingObserver:
+        """Read a recording from the text of its file; raises as `load` does."""
+        return cls._read(text.encode().splitlines(keepends=True))
+
+    @classmethod
+    def _read(cls, lines: Iterable[bytes]) -> RecordingObserver:
+        recording, reader = cls(capacity=None, values_bytes=2**62), Reader()
+        for record in reader.read(lines):
+            if isinstance(record, LayerStats):
+                recording._keep(record)
+            else:
+                recording.on_training_event(record)
+        recording.header = reader.header
+        recording.truncated = reader.truncated
+        return recording
+
+    def _keep(self, stats: LayerStats) -> None:
+        self._number(stats)
+        self._numbered_stats.append((self._count, stats))
+        self._values_bytes += _bytes_of(stats)
+        full = self._capacity is not None and len(self._numbered_stats) > self._capacity
+        while full or (self._values_bytes > self._values_limit and len(self._numbered_stats) > 1):
+            self._values_bytes -= _bytes_of(self._numbered_stats.popleft()[1])
+            self.header.dropped += 1
+            full = False
+
+    def _number(self, record: Record) -> None:
+        self._count += 1
+        if self.header.time_origin_ns == 0:
+            self.header.time_origin_ns = record.time_ns
+
+
+def _bytes_of(stats: LayerStats) -> int:
+    return 0 if stats.output_values is None else stats.output_values.nbytes

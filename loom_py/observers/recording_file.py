@@ -1,0 +1,166 @@
+"""The recording file: versioned JSON Lines, a header and then rows; cut short, it loads up to the last whole row.
+
+Header: `{"format", "version", "blueprint", "config", "seed", "versions", "time_origin_ns", "dropped", "columns"}`.
+Rows: see `rows`. A file of another format or version, and a damaged row before the last, are refused.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from loom_py.errors import FileFormatError
+from loom_py.events import TrainingEvent
+from loom_py.observers import rows
+from loom_py.observers.plain import dumps, loads, plain
+from loom_py.observers.rows import Identity, Record, Row
+
+FORMAT = "loom_py-recording"
+VERSION = 1
+
+
+@dataclass(slots=True, kw_only=True)
+class Header:
+    """What a recording says about the network and the programs that made it."""
+
+    blueprint: dict[str, Any] | None = None
+    """The network's blueprint, as plain data; None if the recording was never attached to a network."""
+    config: Any = None
+    """The network's config; None if it is not known."""
+    seed: int | None = None
+    """Seed of the network; None if it is not known."""
+    versions: dict[str, str] = field(default_factory=lambda: versions())
+    """Versions of the programs: loom_py, python, numpy."""
+    time_origin_ns: int = 0
+    """Wall clock that the rows' times count from, nanoseconds since 1970."""
+    dropped: int = 0
+    """Records that had to make room for newer ones."""
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, Python and NumPy."""
+    try:
+        own = metadata.version("loom-py")
+    except metadata.PackageNotFoundError:  # run from the source tree
+        own = "source"
+    return {"loom_py": own, "python": platform.python_version(), "numpy": np.__version__, "platform": sys.platform}
+
+
+def write_lines(header: Header, records: Iterable[Record]) -> Iterator[str]:
+    """The lines of a recording file, each with its line end."""
+    yield dumps({"format": FORMAT, "version": VERSION, **plain(header), "columns": plain(rows.COLUMNS)}) + "\n"
+    known: dict[Identity, int] = {}
+    for record in records:
+        if isinstance(record, TrainingEvent):
+            yield dumps(rows.event_row(record, header.time_origin_ns)) + "\n"
+            continue
+        identity = rows.identity_of(record)
+        if identity not in known:
+            known[identity] = len(known)
+            yield dumps(rows.layer_row(identity)) + "\n"
+        yield dumps(rows.stats_row(record, known[identity], header.time_origin_ns)) + "\n"
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads a recording file's lines.
+
+    Attributes:
+        header: the header, once it was read.
+        truncated: whether the file ended in the middle of a row.
+    """
+
+    header: Header = field(default_factory=Header)
+    truncated: bool = False
+    _layers: list[dict[str, Any]] = field(default_factory=list)
+
+    def read(self, lines: Iterable[bytes]) -> Iterator[Record]:
+        """The records of the file, in order; raises FileFormatError with the number of the bad line."""
+        stream = iter(lines)
+        self.header = _read_header(next(stream, b""))
+        number = 1
+        for line in stream:
+            number += 1
+            if not line.strip():
+                continue
+            try:
+                record = self._record(_parse(line))
+            except FileFormatError as error:
+                if not line.endswith(b"\n"):  # writing was cut off here
+                    self.truncated = True
+                    return
+                raise FileFormatError(f"line {number} of the recording is damaged: {error}") from error
+            if record is not None:
+                yield record
+
+    def _record(self, row: Row) -> Record | None:
+        match row[0]:
+            case rows.LAYER:
+                self._layers.append(rows.read_identity(row))
+                return None
+            case rows.FORWARD | rows.BACKWARD:
+                return rows.read_stats(row, self._layers, self.header.time_origin_ns)
+            case rows.EVENT:
+                return rows.read_event(row, self.header.time_origin_ns)
+        raise FileFormatError.expected("kind of row", expected="0, 1, 2 or 3", got=repr(row[0])[:40])
+
+
+def _parse(line: bytes) -> Row:
+    row = loads(_decode(line))
+    if not isinstance(row, list) or not row or isinstance(row[0], bool):
+        raise FileFormatError.expected("row", expected="a list that begins with its kind", got=repr(row)[:40])
+    return row
+
+
+def _decode(line: bytes) -> str:
+    try:
+        return line.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise FileFormatError(f"UTF-8 expected: {error}") from error
+
+
+def _read_header(line: bytes) -> Header:
+    try:
+        found = loads(_decode(line))
+    except FileFormatError as error:
+        raise FileFormatError(f"not a recording: its first line must be a JSON header: {error}") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        got = found.get("format") if isinstance(found, dict) else type(found).__name__
+        raise FileFormatError.expected("format of the recording", expected=FORMAT, got=repr(got)[:40])
+    if found.get("version") != VERSION:
+        raise FileFormatError.expected(
+            "version of the recording",
+            expected=VERSION,
+            got=repr(found.get("version"))[:40],
+            do="open it with the release that wrote it",
+        )
+    if found.get("columns") != plain(rows.COLUMNS):
+        raise FileFormatError("the columns of the recording are not those of its version; the file is damaged")
+    return _checked_header(found)
+
+
+def _checked_header(found: dict[str, Any]) -> Header:
+    kinds: dict[str, type | tuple[type, ...]] = {
+        "blueprint": (dict, type(None)),
+        "seed": (int, type(None)),
+        "versions": dict,
+        "time_origin_ns": int,
+        "dropped": int,
+    }
+    for name, kind in kinds.items():
+        if not isinstance(found.get(name), kind):
+            raise FileFormatError(f"the header's {name} is missing or of the wrong kind")
+    return Header(
+        blueprint=found["blueprint"],
+        config=found.get("config"),
+        seed=found["seed"],
+        versions=found["versions"],
+        time_origin_ns=found["time_origin_ns"],
+        dropped=found["dropped"],
+    )

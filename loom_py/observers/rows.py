@@ -1,0 +1,171 @@
+"""Rows of a recording file: statistics and events as compact arrays, and back, with every value checked.
+
+What a layer is (index, type, path, shapes …) is written once, in a "layer" row, and the rows of its statistics refer
+to it by number. A row's first item says what it is: 0 a layer, 1 a forward pass, 2 a backward pass, 3 an event.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Any, get_args
+
+import numpy as np
+
+from loom_py.errors import FileFormatError
+from loom_py.events import EventType, LayerStats, TrainingEvent
+from loom_py.observers.plain import decode_float, encode_float, plain
+from loom_py.shapes import Array, Shape, size_of
+
+LAYER, FORWARD, BACKWARD, EVENT = range(4)
+
+LAYER_COLUMNS = ("layer_index", "layer_type", "row", "col", "layer", "path", "input_shape", "output_shape")
+_COUNTS = ("step", "epoch", "batch", "seq", "time_ns", "nan_count", "inf_count")
+_OPTIONAL_COUNTS = ("dead_units", "compute_time_ns")
+_FLOATS = (
+    "weight_norm",
+    "bias_norm",
+    "gradient_norm",
+    "input_gradient_norm",
+    "update_ratio",
+    "output_min",
+    "output_max",
+    "output_mean",
+    "output_std",
+    "zero_fraction",
+)
+STATS_COLUMNS = (*_COUNTS, *_OPTIONAL_COUNTS, *_FLOATS, "histogram", "output_values")
+_EVENT_COUNTS = ("epoch", "batch", "step", "time_ns")
+_EVENT_FLOATS = ("loss", "accuracy", "learning_rate", "gradient_norm", "samples_per_second", "eta_s")
+EVENT_COLUMNS = ("type", *_EVENT_COUNTS, *_EVENT_FLOATS, "path", "text")
+COLUMNS = {"layer": LAYER_COLUMNS, "stats": STATS_COLUMNS, "event": EVENT_COLUMNS}
+
+Row = list[Any]
+Identity = tuple[Any, ...]
+Record = LayerStats | TrainingEvent
+
+
+def identity_of(stats: LayerStats) -> Identity:
+    """What says which layer, with which shapes, the statistics are of."""
+    return tuple(getattr(stats, name) for name in LAYER_COLUMNS)
+
+
+def layer_row(identity: Identity) -> Row:
+    """The row that introduces a layer."""
+    return [LAYER, *plain(list(identity))]
+
+
+def stats_row(stats: LayerStats, layer_number: int, origin_ns: int) -> Row:
+    """The row of a pass; times are nanoseconds since the recording's origin."""
+    row: Row = [FORWARD if stats.phase == "forward" else BACKWARD, layer_number]
+    row += [int(getattr(stats, name)) for name in _COUNTS]
+    row[2 + _COUNTS.index("time_ns")] -= origin_ns
+    row += [plain(getattr(stats, name)) for name in _OPTIONAL_COUNTS]
+    row += [encode_float(getattr(stats, name)) for name in _FLOATS]
+    return [*row, plain(stats.histogram), _encode_array(stats.output_values)]
+
+
+def event_row(event: TrainingEvent, origin_ns: int) -> Row:
+    """The row of a training event."""
+    times = [event.epoch, event.batch, event.step, event.time_ns - origin_ns]
+    return [
+        EVENT,
+        event.type,
+        *times,
+        *(encode_float(getattr(event, n)) for n in _EVENT_FLOATS),
+        event.path,
+        event.text,
+    ]
+
+
+def read_identity(row: Row) -> dict[str, Any]:
+    """The layer's fields from its row; raises FileFormatError."""
+    fields = dict(zip(LAYER_COLUMNS, _exactly(row[1:], len(LAYER_COLUMNS), "layer row"), strict=True))
+    for name in ("layer_index", "row", "col", "layer"):
+        _count(fields[name], name)
+    for name in ("layer_type", "path"):
+        _text(fields[name], name)
+    for name in ("input_shape", "output_shape"):
+        fields[name] = _shape(fields[name], name)
+    return fields
+
+
+def read_stats(row: Row, layers: list[dict[str, Any]], origin_ns: int) -> LayerStats:
+    """The statistics from their row; raises FileFormatError."""
+    number, *values = _exactly(row[1:], len(STATS_COLUMNS) + 1, "statistics row")
+    if _count(number, "layer number") >= len(layers):
+        raise FileFormatError.expected("layer number", expected=f"less than {len(layers)}", got=number)
+    fields = dict(zip(STATS_COLUMNS, values, strict=True))
+    for name in _COUNTS:
+        _count(fields[name], name)
+    for name in _OPTIONAL_COUNTS:
+        if fields[name] is not None:
+            _count(fields[name], name)
+    for name in _FLOATS:
+        fields[name] = decode_float(fields[name])
+    fields["time_ns"] += origin_ns
+    fields["histogram"] = None if fields["histogram"] is None else _shape(fields["histogram"], "histogram")
+    fields["output_values"] = _decode_array(fields["output_values"])
+    return LayerStats(**layers[number], phase="forward" if row[0] == FORWARD else "backward", **fields)
+
+
+def read_event(row: Row, origin_ns: int) -> TrainingEvent:
+    """The event from its row; raises FileFormatError."""
+    fields = dict(zip(EVENT_COLUMNS, _exactly(row[1:], len(EVENT_COLUMNS), "event row"), strict=True))
+    if fields["type"] not in get_args(EventType):
+        raise FileFormatError.expected("event type", expected=f"one of {get_args(EventType)}", got=fields["type"])
+    for name in _EVENT_COUNTS:
+        _count(fields[name], name)
+    for name in _EVENT_FLOATS:
+        fields[name] = None if fields[name] is None else decode_float(fields[name])
+    for name in ("path", "text"):
+        if fields[name] is not None:
+            _text(fields[name], name)
+    fields["time_ns"] += origin_ns
+    return TrainingEvent(**fields)
+
+
+def _encode_array(values: Array | None) -> dict[str, Any] | None:
+    if values is None:
+        return None
+    data = np.ascontiguousarray(values, "<f4").tobytes()
+    return {"shape": list(values.shape), "f32": base64.b64encode(data).decode("ascii")}
+
+
+def _decode_array(value: object) -> Array | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not isinstance(value.get("f32"), str):
+        raise FileFormatError.expected("output_values", expected='null or {"shape", "f32"}', got=repr(value)[:40])
+    shape = _shape(value.get("shape"), "shape of output_values")
+    try:
+        data = base64.b64decode(value["f32"], validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise FileFormatError(f"output_values: base64 expected: {error}") from error
+    if len(data) != 4 * size_of(shape):
+        raise FileFormatError.expected("output_values", expected=f"{4 * size_of(shape)} bytes", got=len(data))
+    return np.frombuffer(data, "<f4").reshape(shape).astype(np.float32)
+
+
+def _exactly(values: list[Any], length: int, what: str) -> list[Any]:
+    if len(values) != length:
+        raise FileFormatError.expected(what, expected=f"{length} values", got=len(values))
+    return values
+
+
+def _count(value: object, name: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        return value
+    raise FileFormatError.expected(name, expected="an integer", got=repr(value)[:40])
+
+
+def _text(value: object, name: str) -> str:
+    if isinstance(value, str):
+        return value
+    raise FileFormatError.expected(name, expected="a text", got=repr(value)[:40])
+
+
+def _shape(value: object, name: str) -> Shape:
+    if not isinstance(value, list):
+        raise FileFormatError.expected(name, expected="a list of integers", got=repr(value)[:40])
+    return tuple(_count(extent, name) for extent in value)
