@@ -1,0 +1,27 @@
+"""The host the package runs on: the one place that knows JavaScript.
+
+Everything else asks here whether it runs in Pyodide, posts plain messages, and sends HTTP requests, and never imports
+`js` or `pyodide` itself. In plain CPython all of it can be imported; what only JavaScript has raises
+`UnavailableError` when it is called.
+"""
+
+from loom_py.runtime.convert import from_js, to_js
+from loom_py.runtime.host import can_run_sync, clock_ns, in_browser
+from loom_py.runtime.http import Response, fetch
+from loom_py.runtime.page import hidden, on_hide, receiver, sender
+from loom_py.runtime.tasks import spawn
+
+__all__ = [
+    "Response",
+    "can_run_sync",
+    "clock_ns",
+    "fetch",
+    "from_js",
+    "hidden",
+    "in_browser",
+    "on_hide",
+    "receiver",
+    "sender",
+    "spawn",
+    "to_js",
+]

@@ -1,0 +1,28 @@
+"""What the host is and what it can do."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+
+def in_browser() -> bool:
+    """Whether the package runs inside Pyodide: in a page, a worker, or Node."""
+    return sys.platform == "emscripten"
+
+
+def can_run_sync() -> bool:
+    """Whether Python may wait for a JavaScript promise here and now, which needs JSPI and a caller that allows it."""
+    if not in_browser():
+        return False
+    from pyodide.ffi import can_run_sync as pyodide_can_run_sync
+
+    return bool(pyodide_can_run_sync())
+
+
+def clock_ns() -> int:
+    """A clock that only goes forward, nanoseconds from an arbitrary origin.
+
+    Browsers round it: to 5 µs on pages that are cross-origin isolated, to 100 µs on others.
+    """
+    return time.perf_counter_ns()

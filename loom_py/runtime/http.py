@@ -1,0 +1,64 @@
+"""HTTP requests through JavaScript's `fetch`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from loom_py.errors import UnavailableError
+from loom_py.runtime.host import in_browser
+
+if in_browser():
+    import js
+    from pyodide import ffi
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What the server answered."""
+
+    status: int
+    """HTTP status code."""
+    headers: Mapping[str, str]
+    """Headers that the server lets the page see, names in small letters."""
+    body: bytes
+    """The answer's body."""
+
+
+async def fetch(
+    url: str,
+    *,
+    method: str = "GET",
+    headers: Mapping[str, str] | None = None,
+    body: bytes | None = None,
+    keepalive: bool = False,
+    timeout_s: float | None = None,
+) -> Response:
+    """Send one request and read the whole answer; any status is an answer.
+
+    Args:
+        url: address of the server.
+        method: HTTP method.
+        headers: request headers.
+        body: bytes to send.
+        keepalive: let the request outlive the page; browsers allow 64 KiB of such bodies in flight.
+        timeout_s: give up after so many seconds.
+
+    Raises:
+        UnavailableError: this is not a JavaScript host.
+        OSError: there was no answer: no network, refused by the browser (CORS), or out of time.
+    """
+    if not in_browser():
+        raise UnavailableError("fetch needs JavaScript: use urllib in plain CPython")
+    options = {"method": method, "headers": dict(headers or {}), "keepalive": keepalive}
+    settings = ffi.to_js(options, dict_converter=js.Object.fromEntries, create_pyproxies=False)
+    if body is not None:
+        settings.body = ffi.to_js(body)
+    if timeout_s is not None:
+        settings.signal = js.AbortSignal.timeout(round(timeout_s * 1000))
+    try:
+        answer = await js.fetch(url, settings)
+        content = await answer.arrayBuffer()
+    except ffi.JsException as error:
+        raise OSError(f"{method} {url}: {error}") from error
+    return Response(int(answer.status), dict(answer.headers.entries()), bytes(content.to_bytes()))

@@ -1,0 +1,57 @@
+"""Messages to and from the page, and word that it is being hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from loom_py.runtime.convert import JsValue, from_js, to_js
+
+Message = Mapping[str, Any]
+_hide_listeners: list[Callable[[], None]] = []
+
+
+def sender(post: JsValue) -> Callable[[Message], None]:
+    """A function that posts plain messages through JavaScript's `post(message, transfer)`; arrays are transferred."""
+
+    def send(message: Message) -> None:
+        value, transfer = to_js(message)
+        post(value, transfer)
+
+    return send
+
+
+def receiver(receive: Callable[[dict[str, Any]], None]) -> Callable[[JsValue], None]:
+    """A function for JavaScript to call with a message, which `receive` is given as plain data."""
+
+    def on_message(message: JsValue) -> None:
+        receive(from_js(message))
+
+    return on_message
+
+
+def on_hide(listener: Callable[[], None]) -> Callable[[], None]:
+    """Call `listener` when the page is hidden or about to close; gives a function that ends this.
+
+    Little time is left then: what must be delivered goes into one request that outlives the page
+    (`fetch(…, keepalive=True)`, at most 64 KiB in flight).
+    """
+    _hide_listeners.append(listener)
+
+    def remove() -> None:
+        if listener in _hide_listeners:
+            _hide_listeners.remove(listener)
+
+    return remove
+
+
+def hidden() -> None:
+    """Tell the listeners that the page is being hidden; one that raises does not keep the others from hearing it."""
+    errors: list[Exception] = []
+    for listener in tuple(_hide_listeners):
+        try:
+            listener()
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]

@@ -1,0 +1,90 @@
+"""Long calls in slices: run a while, let the event loop answer others, go on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
+
+from loom_py.runtime import clock_ns
+
+SLICE_NS = 20_000_000
+"""Work done between two looks at the event loop: long enough to cost nothing, short enough for a page at 60 Hz."""
+
+
+class LongRun(Protocol):
+    """Work in steps: an iterator of events that can be told to stop and then has a result."""
+
+    @property
+    def result(self) -> object:
+        """What the run gives; complete once the iteration has ended."""
+
+    def stop(self, reason: str) -> None:
+        """End after the step at hand; the iteration then ends by itself, with its closing events."""
+
+    def __iter__(self) -> Iterator[Any]:
+        """The events of the run."""
+
+
+class Job:
+    """One long call under way: can be paused, resumed, stepped and stopped between steps."""
+
+    def __init__(self, run: LongRun, on_events: Callable[[list[Any]], None] | None = None) -> None:
+        """Prepare to drive a run.
+
+        Args:
+            run: the work.
+            on_events: is given the events of each slice, in order; None drops them.
+        """
+        self._run = run
+        self._events = iter(run)
+        self._on_events = on_events
+        self._steps_left: int | None = None  # None: no limit
+        self._wake = asyncio.Event()
+
+    def pause(self) -> None:
+        """Rest after the step at hand."""
+        self._steps_left = 0
+
+    def resume(self) -> None:
+        """Go on."""
+        self._steps_left = None
+        self._wake.set()
+
+    def step(self, steps: int = 1) -> None:
+        """Do so many training steps, then rest."""
+        self._steps_left = (self._steps_left or 0) + steps
+        self._wake.set()
+
+    def stop(self, reason: str = "cancelled") -> None:
+        """End after the step at hand; what was completed is the result."""
+        self._run.stop(reason)
+        self.resume()
+
+    async def drive(self) -> object:
+        """Run to the end and give the result."""
+        while True:
+            while self._steps_left == 0:
+                self._wake.clear()
+                await self._wake.wait()
+            ended = self._slice()
+            if ended:
+                return self._run.result
+            await asyncio.sleep(0)
+
+    def _slice(self) -> bool:
+        """Work for one slice of time; whether the run has ended."""
+        events: list[Any] = []
+        deadline = clock_ns() + SLICE_NS
+        try:
+            while self._steps_left != 0 and clock_ns() < deadline:
+                event = next(self._events, None)
+                if event is None:
+                    return True
+                events.append(event)
+                if self._steps_left is not None and getattr(event, "type", "") == "batch_end":
+                    self._steps_left -= 1
+            return False
+        finally:
+            if self._on_events and events:
+                self._on_events(events)

@@ -1,0 +1,156 @@
+"""Serving a session over messages: requests in, responses and pushes out, long calls in slices."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from loom_py import runtime
+from loom_py.errors import StateError
+from loom_py.session.failures import describe_error
+from loom_py.session.jobs import Job
+from loom_py.session.session import Session
+from loom_py.session.streams import Streams
+from loom_py.session.surface import OBSERVE
+
+Message = Mapping[str, Any]
+
+
+class Server:
+    """Answers the messages of one page; every call gets exactly one response."""
+
+    def __init__(self, session: Session, send: Callable[[Message], None]) -> None:
+        """Serve a session.
+
+        Args:
+            session: what is served.
+            send: posts a message; takes over the arrays in it.
+        """
+        self._session = session
+        self._send = send
+        self._jobs: dict[int, tuple[int, Job]] = {}
+        self._streams = Streams(session)
+
+    def receive(self, message: dict[str, Any]) -> None:
+        """Take one message; errors become responses, never exceptions."""
+        kind = message.get("kind")
+        if kind == "call":
+            self._answer(message)
+        elif kind == "abort":
+            self._abort(message["id"])
+        elif kind == "steer":
+            self._steer(message)
+        elif kind == "hide":
+            self._streams.flush()
+            runtime.hidden()
+
+    def _answer(self, message: dict[str, Any]) -> None:
+        try:
+            target, method = message["target"], message["method"]
+            args, options = message.get("args") or [], message.get("options") or {}
+            if method in _OWN:
+                value = _OWN[method](self, message, *args, **options)
+            elif self._session.is_long(target, method):
+                self._start(message, target, method, args, options)
+                return
+            else:
+                value = self._session.call(target, method, args, options)
+            self._send({"kind": "response", "id": message["id"], "ok": True, "value": value})
+        except Exception as error:
+            self._fail(message.get("id"), error)
+
+    def _fail(self, number: Any, error: BaseException) -> None:
+        self._send({"kind": "response", "id": number, "ok": False, "error": describe_error(error)})
+
+    # ---- long calls ----
+
+    def _start(self, message: Message, target: int, method: str, args: list[Any], options: dict[str, Any]) -> None:
+        if any(busy == target for busy, _ in self._jobs.values()):
+            raise StateError.expected(
+                f"{method} on object {target}",
+                expected="no other long call on it",
+                got="one under way",
+                do="await it, or abort it first",
+            )
+        number = message["id"]
+        run = self._session.start(target, method, args, options)
+        on_events = partial(self._push_events, number, target) if message.get("events") else None
+        job = Job(run, on_events)
+        self._jobs[number] = target, job
+        runtime.spawn(self._finish(number, job))
+
+    async def _finish(self, number: int, job: Job) -> None:
+        try:
+            value = self._session.encode(await job.drive())
+            self._jobs.pop(number, None)
+            self._send({"kind": "response", "id": number, "ok": True, "value": value})
+        except Exception as error:
+            self._jobs.pop(number, None)
+            self._fail(number, error)
+
+    def _push_events(self, number: int, target: int, events: list[Any]) -> None:
+        self._push(number, target, [self._session.encode(event) for event in events])
+
+    def _push(self, number: int, target: int, messages: list[Any]) -> None:
+        self._send({"kind": "push", "id": number, "target": target, "messages": messages})
+
+    def _abort(self, number: int) -> None:
+        if number in self._jobs:
+            self._jobs[number][1].stop()
+        else:
+            self._streams.close(number)
+
+    def _steer(self, message: Message) -> None:
+        if message["id"] not in self._jobs:
+            return  # it ended while the message was on its way
+        job = self._jobs[message["id"]][1]
+        if message["action"] == "pause":
+            job.pause()
+            self._streams.flush()
+        elif message["action"] == "resume":
+            job.resume()
+        elif message["action"] == "step":
+            job.step(message.get("steps") or 1)
+
+    def _observe(self, message: Message, **options: Any) -> None:
+        """Begin to push observation messages of a network under the id of this call."""
+        number, target = message["id"], message["target"]
+        self._streams.open(number, target, partial(self._push, number, target), options)
+
+    # ---- objects ----
+
+    def _dispose(self, message: Message) -> None:
+        """Let go of an object, and of what goes on with it."""
+        target = message["target"]
+        for job_target, job in tuple(self._jobs.values()):
+            if job_target == target:
+                job.stop("cancelled")
+        self._streams.close_all_of(target)
+        self._session.dispose(target)
+
+    def _alive(self, message: Message) -> int:
+        """How many objects are held by handle."""
+        return self._session.alive
+
+
+# Names of the bridge itself, beside those of the package; "$" keeps them apart from any Python name.
+_OWN: dict[str, Callable[..., Any]] = {
+    OBSERVE: Server._observe,
+    "$dispose": Server._dispose,
+    "$alive": Server._alive,
+}
+
+
+def serve(post: Any) -> Callable[[Any], None]:
+    """Start a session of this package over JavaScript's `post(message, transfer)`.
+
+    Posts the "ready" message, and gives the function to call with each message of the page.
+    """
+    import loom_py
+
+    session = Session(loom_py)
+    send = runtime.sender(post)
+    server = Server(session, send)
+    send({"kind": "ready", "surface": session.surface.table()})
+    return runtime.receiver(server.receive)

@@ -1,0 +1,118 @@
+"""Session: calls by name, objects by number, data by value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from types import ModuleType
+from typing import Any
+
+from loom_py.errors import StateError
+from loom_py.introspect.description import describe, package_names
+from loom_py.session.coerce import Binder
+from loom_py.session.handles import Handles
+from loom_py.session.jobs import LongRun
+from loom_py.session.surface import LIBRARY, Surface
+from loom_py.session.values import decode, encode
+
+LongCalls = Mapping[tuple[str, str], Callable[..., LongRun]]
+"""(class, method) → what starts the method as a run in steps; it takes the method's own arguments, the object first."""
+
+
+class Session:
+    """Serves a package by name: plain data in, plain data out, objects by handle.
+
+    Only names that `describe()` lists can be called. A refused call changes nothing.
+
+    Example:
+        session = Session(loom_py)
+        network = session.call(0, "network", [{"input_shape": [4], "layers": [{"type": "Softmax"}]}])
+        session.call(network["$handle"], "forward", [[1.0, 2.0, 3.0, 4.0]])
+    """
+
+    def __init__(
+        self,
+        package: ModuleType,
+        *,
+        long_calls: LongCalls | None = None,
+        makers: Mapping[str, Callable[..., object]] | None = None,
+    ) -> None:
+        """Open a session with no objects.
+
+        Args:
+            package: the package to serve, by its `__all__`.
+            long_calls: methods that run in slices when they are called through `start`.
+            makers: functions that make an object of a class in place of its constructor.
+        """
+        self._long_calls = long_calls or {}
+        self._makers = {name: getattr(package, name) for name in package.__all__} | dict(makers or {})
+        self._binder = Binder(package_names(package))
+        self.handles = Handles()
+        self.surface = Surface(describe(package), self._long_calls)
+
+    def call(self, target: int, method: str, args: Sequence[Any] = (), options: Mapping[str, Any] | None = None) -> Any:
+        """Call a public name and give its result as plain data.
+
+        Args:
+            target: number of a handle, or 0 for the library.
+            method: public name in any of the three spellings.
+            args: arguments by position.
+            options: arguments by name.
+
+        Raises:
+            NotPublicError: `describe()` does not list the name.
+            StateError: the handle is not alive.
+            LoomError: whatever the method raises.
+        """
+        owner, value, entry = self._find(target, method)
+        if entry["kind"] == "property":
+            return encode(getattr(value, entry["method"]), self.handles)
+        function = self._makers[entry["method"]] if value is None else getattr(value, entry["method"])
+        return encode(self._invoke(f"{owner}.{entry['method']}", function, args, options), self.handles)
+
+    def is_long(self, target: int, method: str) -> bool:
+        """Whether the method is one that `start` runs in slices."""
+        return bool(self._find(target, method)[2]["kind"] == "long")
+
+    def start(self, target: int, method: str, args: Sequence[Any], options: Mapping[str, Any]) -> LongRun:
+        """Begin a long call as a run in steps, whose result `encode` has still to see."""
+        owner, value, entry = self._find(target, method)
+        if entry["kind"] != "long":
+            raise StateError.expected(
+                f"{owner}.{entry['method']}", expected="a method that runs in steps", got="another"
+            )
+        starter = self._long_calls[owner, entry["method"]]
+        run: LongRun = self._invoke(f"{owner}.{entry['method']}", starter, [value, *args], options)
+        return run
+
+    def encode(self, value: object) -> Any:
+        """A result as plain data."""
+        return encode(value, self.handles)
+
+    def owner_of(self, target: int) -> str:
+        """Name of the public class of a handle's object."""
+        return self.surface.owner_of(self.handles.get(target))
+
+    def object(self, target: int) -> Any:
+        """The object of a handle."""
+        return self.handles.get(target)
+
+    def dispose(self, target: int) -> None:
+        """Let go of an object; its number is never used again. Nothing happens when it is gone already."""
+        self.handles.dispose(target)
+
+    @property
+    def alive(self) -> int:
+        """How many objects are held by handle."""
+        return self.handles.alive
+
+    def _find(self, target: int, method: str) -> tuple[str, Any, dict[str, Any]]:
+        if target == 0:
+            return LIBRARY, None, self.surface.find(LIBRARY, method)
+        value = self.handles.get(target)
+        owner = self.surface.owner_of(value)
+        return owner, value, self.surface.find(owner, method)
+
+    def _invoke(self, name: str, function: Callable[..., Any], args: Sequence[Any], options: Any) -> Any:
+        given = {key: decode(value, self.handles) for key, value in (options or {}).items()}
+        bound = self._binder.bind(name, function, [decode(value, self.handles) for value in args], given)
+        return function(*bound.args, **bound.kwargs)

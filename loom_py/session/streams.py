@@ -1,0 +1,69 @@
+"""Streams of observation messages from networks to the page."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from loom_py.errors import ConfigError, LoomError
+from loom_py.observers import CanvasObserver
+from loom_py.session.session import Session
+from loom_py.session.surface import OBSERVE
+
+Push = Callable[[list[Any]], None]
+
+
+class Streams:
+    """The observers that feed the page, by the number of the call that asked for them."""
+
+    def __init__(self, session: Session) -> None:
+        """Start with no stream."""
+        self._session = session
+        self._open: dict[int, tuple[int, CanvasObserver]] = {}
+
+    def open(self, number: int, target: int, push: Push, options: Mapping[str, Any]) -> None:
+        """Watch an object and push messages from now on, its blueprint first.
+
+        Raises:
+            NotPublicError: objects of its class can't be watched.
+            ConfigError: an option is unknown or out of range.
+        """
+        self._session.surface.find(self._session.owner_of(target), OBSERVE)
+
+        def sink(message: dict[str, Any]) -> None:
+            push([{key: _flat(value) for key, value in self._session.encode(message).items()}])
+
+        try:
+            observer = CanvasObserver(sink, **options)
+        except TypeError as error:
+            raise ConfigError(f"observe: {error}; its options are: every, layers, interval_s, capacity") from None
+        self._open[number] = target, observer
+        self._session.object(target).add_observer(observer)
+
+    def close(self, number: int) -> None:
+        """End a stream after its last messages; nothing happens if it ended already."""
+        if number not in self._open:
+            return
+        target, observer = self._open.pop(number)
+        observer.close()
+        with contextlib.suppress(LoomError):  # the network may have detached it, or be gone
+            self._session.object(target).remove_observer(observer)
+
+    def close_all_of(self, target: int) -> None:
+        """End the streams of an object."""
+        for number, (watched, _) in tuple(self._open.items()):
+            if watched == target:
+                self.close(number)
+
+    def flush(self) -> None:
+        """Push what is held back, such as when training pauses."""
+        for _, observer in self._open.values():
+            observer.flush()
+
+
+def _flat(value: object) -> object:
+    """Columns of numbers cross as a typed array alone, without a shape."""
+    return memoryview(value) if isinstance(value, np.ndarray) else value

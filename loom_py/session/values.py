@@ -1,0 +1,87 @@
+"""Plain data for the border: what Python gives as dicts and lists, and what comes in as what Python expects."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from loom_py.errors import DataError, ShapeError
+from loom_py.introspect import Introspectable
+from loom_py.session.handles import KEY, Handles
+from loom_py.shapes import shape_text, size_of
+
+
+def encode(value: Any, handles: Handles) -> Any:
+    """A value as plain data: records become dicts, sequences lists; introspectable objects become handles.
+
+    NumPy arrays stay as they are.
+
+    Raises:
+        DataError: the value is none of these.
+    """
+    if isinstance(value, enum.Enum):
+        return value.value
+    if value is None or isinstance(value, bool | int | float | str | bytes | memoryview | np.ndarray):
+        return value
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, Introspectable):
+        return handles.reference(value)
+    if isinstance(value, Mapping):
+        return {str(key): encode(item, handles) for key, item in value.items()}
+    record = _record(value)
+    if record is not None:
+        return {key: encode(item, handles) for key, item in record.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [encode(item, handles) for item in value]
+    if isinstance(value, os.PathLike):
+        return os.fspath(value)
+    raise DataError.expected("result", expected="plain data or a public object", got=f"a {type(value).__name__}")
+
+
+def _record(value: Any) -> Mapping[str, Any] | None:
+    """The fields of a record by name; None if the value is none."""
+    to_dict = getattr(value, "to_dict", None)
+    if callable(to_dict):
+        fields: Mapping[str, Any] = to_dict()
+        return fields
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.name[0] != "_"}
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return dict(zip(value._fields, value, strict=True))
+    return None
+
+
+def decode(value: Any, handles: Handles) -> Any:
+    """Plain data as Python expects it: handles become their objects, `{data, shape}` arrays of that shape.
+
+    Raises:
+        ShapeError: data and shape of an array do not fit.
+        StateError: a handle is not alive.
+    """
+    if isinstance(value, dict):
+        if KEY in value:
+            return handles.get(value[KEY])
+        if value.keys() == {"data", "shape"}:
+            return _array(value["data"], value["shape"])
+        return {key: decode(item, handles) for key, item in value.items()}
+    if isinstance(value, list):
+        numbers_only = all(type(item) is float or type(item) is int for item in value)
+        return value if numbers_only else [decode(item, handles) for item in value]
+    return value
+
+
+def _array(data: Any, shape: Any) -> np.ndarray[Any, Any]:
+    array = np.asarray(data)
+    if not (isinstance(shape, list) and all(isinstance(extent, int) and extent >= 0 for extent in shape)):
+        raise ShapeError.expected("shape of an array", expected="a list of whole numbers", got=repr(shape))
+    if array.size != size_of(shape):
+        raise ShapeError.expected(
+            "array", expected=f"{size_of(shape)} elements for shape {shape_text(shape)}", got=f"{array.size} elements"
+        )
+    return array.reshape(shape)
