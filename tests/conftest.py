@@ -2,7 +2,6 @@
 
 import sys
 
-import pytest
 from hypothesis import HealthCheck, settings
 
 IN_PYODIDE = sys.platform == "emscripten"
@@ -17,11 +16,3 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("loom")
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Inside Pyodide, tests that need a host's threads, sockets or subprocesses say that they are left out."""
-    if IN_PYODIDE:
-        for item in items:
-            if item.get_closest_marker("cpython"):
-                item.add_marker(pytest.mark.skip(reason="needs a host: threads, sockets or subprocesses"))
