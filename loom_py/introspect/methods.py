@@ -9,6 +9,9 @@ from typing import Any
 
 from loom_py.introspect.annotations import NO_LIMITS, JsonScalar, Limits
 
+NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+"""How JSON data says floats that JSON has no word for."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ParameterInfo:
@@ -86,18 +89,22 @@ def _parameter_texts(parameters: tuple[ParameterInfo, ...]) -> Iterator[str]:
     stars = {"var_positional": "*", "var_keyword": "**"}
     previous = ""
     for parameter in parameters:
-        if parameter.kind == "keyword_only" and previous not in ("keyword_only", "var_positional"):
-            yield "*"
         if previous == "positional_only" != parameter.kind:
             yield "/"
+        if parameter.kind == "keyword_only" and previous not in ("keyword_only", "var_positional"):
+            yield "*"
         typed = f": {parameter.type}" if parameter.type else ""
-        default = "" if parameter.required or parameter.kind in stars else f" = {_default_text(parameter.default)}"
+        default = "" if parameter.required or parameter.kind in stars else f" = {_default_text(parameter)}"
         yield f"{stars.get(parameter.kind, '')}{parameter.name}{typed}{default}"
         previous = parameter.kind
+    if previous == "positional_only":
+        yield "/"
 
 
-def _default_text(default: object) -> str:
-    return json.dumps(default, ensure_ascii=False) if isinstance(default, str) else str(default)
+def _default_text(parameter: ParameterInfo) -> str:
+    default = parameter.default
+    is_text = isinstance(default, str) and default not in NON_FINITE.values()
+    return json.dumps(default, ensure_ascii=False) if is_text else str(default)
 
 
 def _returns_text(method: MethodInfo) -> str:

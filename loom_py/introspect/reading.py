@@ -12,9 +12,7 @@ from weakref import WeakKeyDictionary
 
 from loom_py.introspect.annotations import choices_of, evaluate, limits_of, namespace_of, text_of
 from loom_py.introspect.docstrings import Docstring, parse
-from loom_py.introspect.methods import MethodInfo, ParameterInfo
-
-_NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
+from loom_py.introspect.methods import NON_FINITE, MethodInfo, ParameterInfo
 
 
 def as_json(value: object) -> Any:
@@ -22,7 +20,7 @@ def as_json(value: object) -> Any:
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else _NON_FINITE[str(value)]
+        return value if math.isfinite(value) else NON_FINITE[str(value)]
     if isinstance(value, list | tuple | set | frozenset):
         return [as_json(item) for item in value]
     if isinstance(value, dict):

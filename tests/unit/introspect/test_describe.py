@@ -1,0 +1,196 @@
+"""describe(): the whole of a package as data."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
+
+import pytest
+
+from loom_py import errors
+from loom_py.introspect import Introspectable, available_when
+from loom_py.introspect.description import canonical, content_hash, describe_now, package_names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Colour", "Layer", "Machine", "Options", "PaintError", "mix"]
+__version__ = "1.2.3"
+
+Colour = Literal["red", "green"]
+"""A colour."""
+Extent = tuple[int, ...]
+"""Not public, but named by what is."""
+
+
+@dataclass(frozen=True)
+class Bounds:
+    low: float
+
+
+class Layer:
+    """Base of layers."""
+
+
+@dataclass(frozen=True)
+class Paint(Layer):
+    """A coat of paint."""
+
+    width: Annotated[int, Bounds(1)]
+    """How wide."""
+    colour: Colour = "red"
+    inner: tuple[Layer, ...] = ()
+
+
+@dataclass
+class Options:
+    """How to mix."""
+
+    colour: Colour
+    """Which one."""
+    parts: list[int] = field(default_factory=lambda: [1, 2])
+    loss: float = float("nan")
+
+
+class Result(NamedTuple):
+    """What comes of it."""
+
+    shape: Extent
+    """Its shape."""
+    detail: Detail | None = None
+
+
+class Detail(TypedDict, total=False):
+    """More."""
+
+    note: str
+    """A note."""
+
+
+class PaintError(errors.ConfigError):
+    """The paint is wrong."""
+
+    code = "paint"
+
+
+class Machine(Introspectable):
+    """A machine.
+
+    Args:
+        size: how big.
+    """
+
+    def __init__(self, size: int, *, options: Options | None = None) -> None: ...
+
+    def run(self) -> Result:
+        """Run it."""
+        return Result(())
+
+    @available_when(lambda self: "never")
+    def stop(self) -> None:
+        """Stop it."""
+
+    @classmethod
+    def standard(cls) -> Machine:
+        """One of standard size."""
+        return cls(1)
+
+    @property
+    def extent(self) -> Extent:
+        """Its extent."""
+        return ()
+
+    def __enter__(self) -> Machine:
+        return self
+
+
+def mix(colours: list[Colour], then: Callable[[], None] | None = None) -> Colour:
+    """Mix colours.
+
+    Raises:
+        PaintError: they do not mix.
+    """
+    return colours[0]
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    return describe_now(sys.modules[__name__])
+
+
+def named(records: list[dict[str, Any]], name: str) -> dict[str, Any]:
+    return next(record for record in records if record["name"] == name)
+
+
+def test_it_is_strict_json_with_a_hash_of_its_content(described: dict[str, Any]) -> None:
+    assert described["schema_version"] == 1
+    assert described["version"] == "1.2.3"
+    assert json.loads(canonical(described)) == described
+    assert described["content_hash"] == content_hash(described)
+    changed = described | {"version": "1.2.4"}
+    assert content_hash(changed) != described["content_hash"]
+    assert describe_now(sys.modules[__name__]) == described
+
+
+def test_classes_have_constructor_methods_and_properties(described: dict[str, Any]) -> None:
+    machine = named(described["classes"], "Machine")
+    assert [(p["name"], p["doc"], p["kind"]) for p in machine["constructor"]] == [
+        ("size", "how big.", "positional_or_keyword"),
+        ("options", "", "keyword_only"),
+    ]
+    assert {method["method_name"]: method["conditional"] for method in machine["methods"]} == {
+        "run": False,
+        "stop": True,
+        "get_methods": False,
+        "has_method": False,
+        "get_method_signature": False,
+        "get_methods_json": False,
+    }
+    assert machine["properties"] == [{"name": "extent", "type": "Extent", "doc": "Its extent."}]
+    assert [method["signature"] for method in machine["static_methods"]] == ["standard() -> Machine"]
+    assert machine["protocols"] == ["context_manager"]
+    assert machine["introspectable"]
+
+
+def test_data_classes_that_types_lead_to_are_there_public_or_not(described: dict[str, Any]) -> None:
+    assert {record["name"] for record in described["dataclasses"]} >= {"Options", "Result", "Detail"}
+    colour, parts, loss = named(described["dataclasses"], "Options")["fields"]
+    assert (colour["type"], colour["doc"], colour["required"]) == ("Colour", "Which one.", True)
+    assert colour["choices"] == ["red", "green"]
+    assert (parts["default"], parts["required"]) == ([1, 2], False)
+    assert loss["default"] == "NaN"
+    shape, detail = named(described["dataclasses"], "Result")["fields"]
+    assert (shape["type"], shape["doc"], shape["required"]) == ("Extent", "Its shape.", True)
+    assert (detail["type"], detail["required"], detail["default"]) == ("Detail | None", False, None)
+    assert [f["name"] for f in named(described["dataclasses"], "Detail")["fields"]] == ["note"]
+    assert not named(described["dataclasses"], "Detail")["fields"][0]["required"]
+
+
+def test_layers_have_their_parameters_with_limits_and_choices(described: dict[str, Any]) -> None:
+    (paint,) = described["layers"]
+    assert (paint["type"], paint["doc"]) == ("Paint", "A coat of paint.")
+    width, colour, inner = paint["parameters"]
+    assert (width["type"], width["minimum"], width["doc"]) == ("int", 1, "How wide.")
+    assert (colour["default"], colour["choices"]) == ("red", ["red", "green"])
+    assert inner["type"] == "tuple[Layer, ...]"
+    assert "Paint" not in {record["name"] for record in described["dataclasses"]}
+
+
+def test_functions_errors_and_aliases(described: dict[str, Any]) -> None:
+    (function,) = described["functions"]
+    assert function["signature"] == ("mix(colours: list[Colour], then: Callable[[], None] | None = None) -> Colour")
+    assert function["raises"] == [{"error": "PaintError", "doc": "they do not mix."}]
+    assert described["errors"] == [
+        {"name": "PaintError", "code": "paint", "doc": "The paint is wrong.", "bases": ["ConfigError"]}
+    ]
+    aliases = {alias["name"]: alias for alias in described["aliases"]}
+    assert (aliases["Colour"]["choices"], aliases["Colour"]["doc"]) == (["red", "green"], "A colour.")
+    assert (aliases["Extent"]["type"], aliases["Extent"]["choices"]) == ("tuple[int, ...]", [])
+
+
+def test_package_names_are_the_packages_own_types() -> None:
+    names = package_names(sys.modules[__name__])
+    assert {"Machine", "Detail", "Colour", "Extent"} <= names.keys()
+    assert "Introspectable" not in names
