@@ -140,6 +140,18 @@ def refresh_wheel(base: str, stamp: dict[str, str], compiled: bool) -> str:
     return key
 
 
+def make_stock(out: Path, lock: dict[str, Any]) -> None:
+    """Make the folder that people would have without any of this, for the bench: nothing compiled, the full lock."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    for name in ENGINE:
+        if (PYODIDE / name).exists():
+            shutil.copyfile(PYODIDE / name, out / name)
+    shutil.copy(fetch(wanted_from(PYODIDE), CACHE / "downloads"), out)
+    (out / BASE_LOCK).write_text(json.dumps(lock))
+    add_to_lock(out / BASE_LOCK, make_wheel(out), out / LOCK)
+
+
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
     """Let a second run wait for the first: both would write the same folder."""
@@ -170,6 +182,8 @@ def main() -> int:
             return 1
         finally:
             path.write_text(json.dumps(stamp))
+        if "--stock" in sys.argv[1:]:
+            make_stock(CACHE / "pyodide-stock", lock)
     return 0
 
 
