@@ -1,0 +1,154 @@
+import { el } from "./dom";
+import { formatNumber, formatPercent, formatTick } from "./format";
+import type { Span } from "./history";
+import type { ObservationMessage } from "./messages";
+import { BannerPanel } from "./panels/banner";
+import { CurvePanel } from "./panels/curve";
+import { LayersPanel } from "./panels/layers";
+import { NetworkPanel } from "./panels/network";
+import { NumbersPanel } from "./panels/numbers";
+import { ReadoutPanel } from "./panels/readout";
+import { HALF_LIFE_STEPS, RunModel } from "./run-model";
+import type { Panel, Stage } from "./stage";
+import { type StatisticName, statistic } from "./statistics";
+import { readTheme, type Theme } from "./theme";
+
+/** A live picture of a training network, fed with observation messages. */
+export interface Dashboard {
+  /** Takes in one message; what it changes is drawn with the next frame. */
+  push(message: ObservationMessage): void;
+  /**
+   * Colours the network's picture by a statistic.
+   *
+   * @throws RangeError if there is no statistic of that name.
+   */
+  setStatistic(name: StatisticName): void;
+  /** Tells whether training goes on; the clock of elapsed time stands still while it does not. */
+  setRunning(running: boolean): void;
+  /** Forgets the run, keeps the network and the settings. */
+  reset(): void;
+  /** Takes the dashboard off the page and releases what it holds. */
+  dispose(): void;
+}
+
+/** Least milliseconds between two frames for people who asked for less motion. */
+const CALM_FRAME_MS = 250;
+
+export function createDashboard(container: HTMLElement): Dashboard {
+  const model = new RunModel();
+  const grid = el("div", { class: "lv-grid" });
+  const root = el("div", { class: "lv" }, grid);
+  const motion = window.matchMedia("(prefers-reduced-motion: reduce)");
+  const colours = window.matchMedia("(prefers-color-scheme: dark)");
+  let span: Span = "run";
+  let cursor: number | undefined;
+  let chosen: StatisticName = "output_std";
+  let running = true;
+  let frame: number | undefined;
+  let drawnAt = Number.NEGATIVE_INFINITY;
+  let theme: Theme | undefined;
+
+  const draw = (now: number): void => {
+    frame = undefined;
+    if (motion.matches && now - drawnAt < CALM_FRAME_MS) {
+      invalidate();
+      return;
+    }
+    drawnAt = now;
+    theme ??= readTheme(root);
+    const view = { model, theme, span, cursor, statistic: chosen, now };
+    for (const panel of panels) panel.draw(view);
+  };
+  const invalidate = (): void => {
+    frame ??= requestAnimationFrame(draw);
+  };
+  const recolour = (): void => {
+    theme = undefined;
+    invalidate();
+  };
+  const stage: Stage = {
+    invalidate,
+    setCursor: (step) => {
+      cursor = step;
+      invalidate();
+    },
+    setSpan: (next) => {
+      span = next;
+      invalidate();
+    },
+    setStatistic: (name) => {
+      chosen = statistic(name).name;
+      invalidate();
+    },
+  };
+  const panels: readonly Panel[] = [
+    new BannerPanel(invalidate),
+    new ReadoutPanel(stage),
+    lossPanel(stage),
+    accuracyPanel(stage),
+    new NetworkPanel(stage),
+    new LayersPanel(stage),
+    new NumbersPanel(invalidate),
+  ];
+  grid.append(...panels.map((panel) => panel.element));
+  container.append(root);
+  colours.addEventListener("change", recolour);
+  // Elapsed time goes on between messages.
+  const clock = setInterval(() => {
+    if (running && model.latest.step !== undefined) invalidate();
+  }, 500);
+  invalidate();
+
+  return {
+    push(message) {
+      model.push(message, performance.now());
+      invalidate();
+    },
+    setStatistic: stage.setStatistic,
+    setRunning(next) {
+      running = next;
+      model.rate.setRunning(next, performance.now());
+      invalidate();
+    },
+    reset() {
+      model.clear();
+      cursor = undefined;
+      invalidate();
+    },
+    dispose() {
+      if (frame !== undefined) cancelAnimationFrame(frame);
+      clearInterval(clock);
+      colours.removeEventListener("change", recolour);
+      for (const panel of panels) panel.dispose();
+      root.remove();
+    },
+  };
+}
+
+function lossPanel(stage: Stage): CurvePanel {
+  const options = {
+    title: "Loss",
+    note: `Mean loss per sample; the strong line is smoothed with a half-life of ${HALF_LIFE_STEPS} steps.`,
+    train: (model: RunModel) => model.trainLoss,
+    validation: (model: RunModel) => model.validationLoss,
+    format: (value: number) => formatNumber(value),
+    formatTick,
+    bounds: [0, Number.POSITIVE_INFINITY],
+    logToggle: true,
+  } as const;
+  return new CurvePanel(options, stage);
+}
+
+function accuracyPanel(stage: Stage): CurvePanel {
+  const options = {
+    title: "Accuracy",
+    note: `Share of samples classified right; the strong line is smoothed with a half-life of ${HALF_LIFE_STEPS} steps.`,
+    train: (model: RunModel) => model.trainAccuracy,
+    validation: (model: RunModel) => model.validationAccuracy,
+    format: (value: number) => formatPercent(value),
+    formatTick: (value: number) => formatPercent(value, 0),
+    bounds: [0, 1],
+    logToggle: false,
+  } as const;
+  return new CurvePanel(options, stage);
+}

@@ -1,0 +1,5 @@
+import "./dashboard.css";
+
+export { createDashboard, type Dashboard } from "./dashboard";
+export type * from "./messages";
+export { STATISTICS, type StatisticName } from "./statistics";

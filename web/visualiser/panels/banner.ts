@@ -1,0 +1,46 @@
+import { layerName } from "../blueprint";
+import { el, setText } from "../dom";
+import { formatCount } from "../format";
+import type { Anomaly, RunModel } from "../run-model";
+import type { Panel, View } from "../stage";
+
+/** Says in words what went wrong, the first time it is seen, until it is dismissed or the run begins anew. */
+export class BannerPanel implements Panel {
+  readonly element = el("section", { class: "lv-banner", role: "alert", hidden: true });
+  readonly #text = el("p");
+  #dismissed = 0;
+  #shown = -1;
+
+  constructor(onDismiss: () => void) {
+    const close = el("button", { type: "button", class: "lv-close", "aria-label": "Dismiss" }, "Dismiss");
+    close.addEventListener("click", () => {
+      this.#dismissed = Math.max(this.#shown, 0);
+      onDismiss();
+    });
+    this.element.append(el("strong", {}, "Anomaly"), this.#text, close);
+  }
+
+  draw({ model }: View): void {
+    const count = model.anomalies.length;
+    if (count < this.#dismissed) this.#dismissed = 0; // a new run
+    this.#shown = count;
+    const fresh = model.anomalies.slice(this.#dismissed);
+    const hidden = fresh.length === 0;
+    if (this.element.hidden !== hidden) this.element.hidden = hidden;
+    const first = fresh[0]; // the first is where it began; what follows is mostly its consequence
+    if (first) setText(this.#text, describeAnomaly(first, fresh.length - 1, model));
+  }
+
+  dispose(): void {}
+}
+
+export function describeAnomaly(anomaly: Anomaly, more: number, model: Pick<RunModel, "layers">): string {
+  const state = model.layers.find(({ node }) => node.info.path === anomaly.path);
+  const where = [
+    anomaly.step === undefined ? "" : `step ${formatCount(anomaly.step)}`,
+    state ? layerName(state.node.info) : anomaly.path ? `layer ${anomaly.path}` : "",
+  ].filter((part) => part !== "");
+  const place = where.length > 0 ? ` (${where.join(", ")})` : "";
+  const rest = more > 0 ? ` ${formatCount(more)} more since.` : "";
+  return `${anomaly.text}${place}.${rest}`.replace(/\.+(\s*\([^)]*\))\./, "$1.").replace(/\.\.+/g, ".");
+}

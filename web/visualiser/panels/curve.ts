@@ -1,0 +1,161 @@
+import { decimate, extent, nearestRow } from "../decimate";
+import { el, setText, toggleButton } from "../dom";
+import { formatCount, formatTick } from "../format";
+import type { History } from "../history";
+import {
+  drawAxes,
+  drawCursor,
+  drawDots,
+  drawExtremes,
+  drawMeans,
+  drawNonFinite,
+  type Plot,
+  pixelsAcross,
+} from "../plot";
+import { RAW, type RunModel, SMOOTH } from "../run-model";
+import { type Domain, makeScale, paddedDomain, type Scale, type ScaleKind } from "../scale";
+import { type Panel, type Stage, stepDomain, type View } from "../stage";
+import { Surface } from "../surface";
+import { followCursor } from "./chart-input";
+
+export interface CurveOptions {
+  readonly title: string;
+  readonly note: string;
+  readonly train: (model: RunModel) => History;
+  readonly validation: (model: RunModel) => History;
+  readonly format: (value: number) => string;
+  readonly formatTick: (value: number) => string;
+  /** Bounds that the quantity can't leave; an axis never shows what can't be. */
+  readonly bounds: Domain;
+  readonly logToggle: boolean;
+}
+
+const MARGIN = { left: 46, right: 12, top: 8, bottom: 22 };
+
+/** One quantity over steps: training (raw faint, smoothed strong) and validation. */
+export class CurvePanel implements Panel {
+  readonly element: HTMLElement;
+  readonly #surface: Surface;
+  readonly #train = legendItem("Train", "train");
+  readonly #validation = legendItem("Validation", "validation");
+  #kind: ScaleKind = "linear";
+  #x: Scale | undefined;
+
+  constructor(
+    readonly options: CurveOptions,
+    stage: Stage,
+  ) {
+    const canvas = el("canvas", { class: "lv-curve", tabindex: 0, role: "img", "aria-label": options.title });
+    const toggle = toggleButton("Log scale", false, (pressed) => {
+      this.#kind = pressed ? "log" : "linear";
+      stage.invalidate();
+    });
+    const head = el(
+      "header",
+      { class: "lv-head" },
+      el("h2", { title: options.note }, options.title),
+      el("span", { class: "lv-legend" }, this.#train.element, this.#validation.element),
+      ...(options.logToggle ? [toggle] : []),
+    );
+    this.element = el("section", { class: "lv-panel", "aria-label": options.title }, head, canvas);
+    this.#surface = new Surface(canvas, () => stage.invalidate());
+    followCursor(canvas, stage, () => this.#x);
+  }
+
+  draw(view: View): void {
+    this.#drawLegend(view);
+    const surface = this.#surface;
+    if (!surface.begin()) return;
+    const rect = {
+      x: MARGIN.left,
+      y: MARGIN.top,
+      width: surface.width - MARGIN.left - MARGIN.right,
+      height: surface.height - MARGIN.top - MARGIN.bottom,
+    };
+    if (rect.width < 20 || rect.height < 20) return;
+    const steps = stepDomain(view);
+    this.#x = makeScale("linear", steps, [rect.x, rect.x + rect.width]);
+    const y = makeScale(this.#kind, this.#domain(view, steps), [rect.y + rect.height, rect.y]);
+    const plot = { context: surface.context, theme: view.theme, ratio: surface.ratio, rect, x: this.#x, y };
+    drawAxes(plot, {
+      format: this.options.formatTick,
+      yTicks: Math.max(2, Math.floor(rect.height / 32)),
+      yLabels: "outside",
+      xTicks: Math.max(2, Math.floor(rect.width / 90)),
+      xFormat: formatTick,
+    });
+    this.#drawLines(plot, view, steps);
+  }
+
+  dispose(): void {
+    this.#surface.dispose();
+  }
+
+  #drawLines(plot: Plot, view: View, [from, to]: Domain): void {
+    const across = pixelsAcross(plot);
+    const train = this.options.train(view.model).view(view.span);
+    const validation = this.options.validation(view.model).view(view.span);
+    const { context, rect, theme } = plot;
+    const raw = decimate(train, RAW, from, to, across);
+    const points = decimate(validation, RAW, from, to, across);
+    context.save();
+    context.beginPath();
+    context.rect(rect.x - 4, rect.y - 4, rect.width + 8, rect.height + 8);
+    context.clip();
+    drawNonFinite(plot, raw);
+    drawExtremes(plot, raw, theme.train, 0.28);
+    drawMeans(plot, decimate(train, SMOOTH, from, to, across), theme.train, 2);
+    drawMeans(plot, points, theme.validation, 2);
+    if (validation.length * 14 < rect.width) drawDots(plot, points, theme.validation, 3.5);
+    drawCursor(plot, view.cursor);
+    context.restore();
+  }
+
+  /** Holds the smoothed lines wholly and the raw one as far as single spikes don't flatten the rest. */
+  #domain({ model, span }: View, [from, to]: Domain): Domain {
+    const train = this.options.train(model).view(span);
+    const found = [
+      extent(train, SMOOTH, from, to),
+      extent(train, RAW, from, to),
+      extent(this.options.validation(model).view(span), RAW, from, to),
+    ].filter((domain) => domain !== undefined);
+    const [low, high] = this.options.bounds;
+    if (found.length === 0) return this.#kind === "log" ? [0.1, 1] : [0, 1];
+    const inner: Domain = [Math.min(...found.map(([least]) => least)), Math.max(...found.map(([, most]) => most))];
+    if (this.#kind === "log") return paddedDomain("log", [Math.max(inner[0], inner[1] * 1e-6), inner[1]]);
+    const [least, most] = paddedDomain("linear", [Math.min(inner[0], low === 0 ? 0 : inner[0]), inner[1]]);
+    return [Math.max(low, least), Math.min(high, most)];
+  }
+
+  #drawLegend({ model, span, cursor }: View): void {
+    const value = (history: History, column: number): number | undefined => {
+      const rows = history.view(span);
+      const row = cursor === undefined ? rows.length - 1 : nearestRow(rows, cursor);
+      return row < 0 ? undefined : rows.mid(row, column);
+    };
+    const write = (item: LegendItem, found: number | undefined): void => {
+      setText(item.value, found === undefined ? "–" : this.options.format(found));
+      item.value.classList.toggle("lv-bad", found !== undefined && !Number.isFinite(found));
+    };
+    const train = value(this.options.train(model), SMOOTH);
+    const validation = value(this.options.validation(model), RAW);
+    write(this.#train, train);
+    write(this.#validation, validation);
+    const at = formatCount(cursor ?? model.latest.step ?? 0);
+    const words = [train, validation].map((found) => (found === undefined ? "not yet" : this.options.format(found)));
+    this.#surface.canvas.setAttribute(
+      "aria-label",
+      `${this.options.title} at step ${at}: training ${words[0]}, validation ${words[1]}. Arrow keys move the cursor.`,
+    );
+  }
+}
+
+interface LegendItem {
+  readonly element: HTMLElement;
+  readonly value: HTMLElement;
+}
+
+function legendItem(label: string, series: string): LegendItem {
+  const value = el("b", {}, "–");
+  return { value, element: el("span", { class: `lv-key lv-key-${series}` }, `${label} `, value) };
+}

@@ -1,0 +1,118 @@
+import { layerName } from "../blueprint";
+import { el, setText } from "../dom";
+import { formatCount } from "../format";
+import { ColourScale } from "../layer-colours";
+import { boxAt, layoutNetwork, type NetworkLayout } from "../layout";
+import { drawNetwork } from "../network-picture";
+import type { Panel, Stage, View } from "../stage";
+import { STATISTICS, type StatisticName, statistic } from "../statistics";
+import { Surface } from "../surface";
+import { LayerCard } from "./layer-card";
+
+/** The network as its grid of cells, coloured by a statistic that the user chooses. */
+export class NetworkPanel implements Panel {
+  readonly element: HTMLElement;
+  readonly #surface: Surface;
+  readonly #summary = el("p", { class: "lv-note" });
+  readonly #select = el("select", { class: "lv-select" });
+  readonly #bar = el("span", { class: "lv-ramp", "aria-hidden": "true" });
+  readonly #low = el("span");
+  readonly #high = el("span");
+  readonly #card = new LayerCard();
+  readonly #colours = new ColourScale();
+  #layout: NetworkLayout | undefined;
+  #hovered: number | undefined;
+
+  constructor(stage: Stage) {
+    const canvas = el("canvas", { class: "lv-network", tabindex: 0, role: "img" });
+    for (const { name, label } of STATISTICS) this.#select.append(el("option", { value: name }, label));
+    this.#select.addEventListener("change", () => stage.setStatistic(this.#select.value as StatisticName));
+    const legend = el("span", { class: "lv-scale" }, this.#low, this.#bar, this.#high);
+    const chooser = el("label", { class: "lv-chooser" }, "Colour by ", this.#select);
+    const head = el("header", { class: "lv-head" }, el("h2", {}, "Network"), this.#summary, chooser, legend);
+    const scroller = el("div", { class: "lv-scroller" }, canvas, this.#card.element);
+    this.element = el("section", { class: "lv-panel lv-wide", "aria-label": "Network" }, head, scroller);
+    this.#surface = new Surface(canvas, () => stage.invalidate());
+    this.#listen(canvas, stage);
+  }
+
+  draw(view: View): void {
+    const { model, theme } = view;
+    const chosen = statistic(view.statistic);
+    if (this.#select.value !== chosen.name) this.#select.value = chosen.name;
+    this.#select.title = chosen.meaning;
+    this.#fit(view);
+    this.#colours.update(chosen, model.layers, theme);
+    this.#drawLegend();
+    const state = this.#hovered === undefined ? undefined : model.layers[this.#hovered];
+    const box = this.#layout?.boxes.find(({ index }) => index === this.#hovered);
+    this.#card.show(state, box, this.#surface.width);
+    if (!this.#layout || !this.#surface.begin()) return;
+    drawNetwork(this.#surface.context, theme, this.#layout, model.layers, this.#colours, this.#hovered);
+    this.#describe(view);
+  }
+
+  dispose(): void {
+    this.#surface.dispose();
+  }
+
+  /** Lays the network out for the room there is, and gives the canvas the size that this takes. */
+  #fit({ model }: View): void {
+    const { canvas } = this.#surface;
+    const available = canvas.parentElement?.clientWidth ?? 0;
+    if (!model.blueprint || available === 0) {
+      this.#layout = undefined;
+      return;
+    }
+    const layout = layoutNetwork(model.blueprint, available - 2);
+    this.#layout = layout;
+    const [width, height] = [`${Math.max(layout.width + 2, 1)}px`, `${layout.height + 14}px`];
+    if (canvas.style.width !== width) canvas.style.width = width;
+    if (canvas.style.height !== height) canvas.style.height = height;
+  }
+
+  #drawLegend(): void {
+    setText(this.#low, this.#colours.lowText);
+    setText(this.#high, this.#colours.highText);
+    const gradient = this.#colours.cssGradient;
+    if (this.#bar.style.background !== gradient) this.#bar.style.background = gradient;
+  }
+
+  #describe({ model, statistic: name }: View): void {
+    const blueprint = model.blueprint;
+    if (!blueprint) return;
+    const count = blueprint.layers.length;
+    const grid =
+      blueprint.grid_rows * blueprint.grid_cols > 1 ? ` in ${blueprint.grid_rows} × ${blueprint.grid_cols} cells` : "";
+    setText(this.#summary, `${count} layers${grid}, ${formatCount(blueprint.total_params)} parameters`);
+    const hovered = this.#hovered === undefined ? undefined : model.layers[this.#hovered];
+    const chosen = statistic(name);
+    const spoken = hovered
+      ? `${layerName(hovered.node.info)}: ${chosen.label} ${chosen.format(chosen.value(hovered, model.layers))}.`
+      : `Network of ${count} layers coloured by ${chosen.label}. Arrow keys walk through the layers.`;
+    this.#surface.canvas.setAttribute("aria-label", spoken);
+  }
+
+  #listen(canvas: HTMLCanvasElement, stage: Stage): void {
+    const hover = (index: number | undefined): void => {
+      if (index === this.#hovered) return;
+      this.#hovered = index;
+      stage.invalidate();
+    };
+    const point = (event: PointerEvent): void => {
+      hover(this.#layout && boxAt(this.#layout, event.offsetX - 1, event.offsetY - 10)?.index);
+    };
+    canvas.addEventListener("pointermove", point);
+    canvas.addEventListener("pointerdown", point);
+    canvas.addEventListener("pointerleave", () => hover(undefined));
+    canvas.addEventListener("blur", () => hover(undefined));
+    canvas.addEventListener("keydown", (event) => {
+      const last = (this.#layout?.boxes.length ?? 0) - 1;
+      const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
+      if (event.key === "Escape") hover(undefined);
+      else if (step !== undefined && last >= 0) hover(Math.min(last, Math.max(0, (this.#hovered ?? -1) + step)));
+      else return;
+      event.preventDefault();
+    });
+  }
+}

@@ -1,0 +1,59 @@
+import { el, setText, toggleButton } from "../dom";
+import { formatCount, formatNumber, formatPercent, formatSeconds } from "../format";
+import { RECENT_ROWS } from "../history";
+import type { RunModel } from "../run-model";
+import type { Panel, Stage, View } from "../stage";
+
+interface Reading {
+  readonly label: string;
+  readonly text: (model: RunModel, now: number) => string;
+}
+
+const READINGS: readonly Reading[] = [
+  { label: "Step", text: ({ latest }) => (latest.step === undefined ? "–" : formatCount(latest.step)) },
+  { label: "Epoch", text: ({ latest }) => (latest.epoch === undefined ? "–" : formatCount(latest.epoch + 1)) },
+  { label: "Validation acc.", text: ({ latest }) => formatPercent(latest.validationAccuracy) },
+  { label: "Steps / s", text: ({ rate }, now) => formatNumber(rate.stepsPerSecond(now)) },
+  { label: "Samples / s", text: ({ latest }) => formatSamples(latest.samplesPerSecond) },
+  {
+    label: "Elapsed",
+    text: ({ rate, latest }, now) => formatSeconds(latest.step === undefined ? undefined : rate.elapsedSeconds(now)),
+  },
+  { label: "Remaining", text: ({ latest }) => formatSeconds(latest.etaSeconds) },
+  { label: "Learning rate", text: ({ latest }) => formatNumber(latest.learningRate) },
+];
+
+function formatSamples(rate: number | undefined): string {
+  return rate === undefined ? "–" : formatCount(rate);
+}
+
+/** The run in figures: how far, how fast, how long still. */
+export class ReadoutPanel implements Panel {
+  readonly element: HTMLElement;
+  readonly #values: readonly HTMLElement[];
+
+  constructor(stage: Stage) {
+    this.#values = READINGS.map(() => el("dd", {}, "–"));
+    const pairs = READINGS.map(({ label }, index) =>
+      el("div", {}, el("dt", {}, label), this.#values[index] ?? el("dd")),
+    );
+    const recent = toggleButton(`Last ${RECENT_ROWS} steps`, false, (pressed) =>
+      stage.setSpan(pressed ? "recent" : "run"),
+    );
+    this.element = el(
+      "section",
+      { class: "lv-readout", "aria-label": "Run in figures" },
+      el("dl", {}, ...pairs),
+      recent,
+    );
+  }
+
+  draw({ model, now }: View): void {
+    READINGS.forEach(({ text }, index) => {
+      const value = this.#values[index];
+      if (value) setText(value, text(model, now));
+    });
+  }
+
+  dispose(): void {}
+}

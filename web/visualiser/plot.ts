@@ -1,0 +1,239 @@
+import type { Decimated } from "./decimate";
+import type { Rect } from "./layout";
+import type { Scale } from "./scale";
+import { font, type Theme } from "./theme";
+
+/** Where and how one chart draws. `ratio` is device pixels per CSS pixel. */
+export interface Plot {
+  readonly context: CanvasRenderingContext2D;
+  readonly theme: Theme;
+  readonly ratio: number;
+  readonly rect: Rect;
+  readonly x: Scale;
+  readonly y: Scale;
+}
+
+/** Device pixels across the plot: the resolution to decimate to. */
+export function pixelsAcross(plot: Pick<Plot, "rect" | "ratio">): number {
+  return Math.max(2, Math.round(plot.rect.width * plot.ratio));
+}
+
+export interface AxisOptions {
+  readonly format: (value: number) => string;
+  readonly yTicks: number;
+  /** Draw numbers left of the plot, or inside it where there is no room. */
+  readonly yLabels: "outside" | "inside" | "none";
+  readonly xTicks: number;
+  readonly xFormat?: (value: number) => string;
+}
+
+export function drawAxes(plot: Plot, options: AxisOptions): void {
+  const { context, theme, rect, x, y } = plot;
+  context.font = font(theme, 11);
+  context.lineWidth = 1;
+  context.strokeStyle = theme.grid;
+  const ticks = y.ticks(options.yTicks).map((tick) => ({ tick, at: crisp(plot, y.at(tick)) }));
+  for (const { at } of ticks) strokeLine(context, rect.x, at, rect.x + rect.width, at);
+  if (options.xFormat) drawXLabels(plot, x.ticks(options.xTicks), options.xFormat, options.yLabels === "outside");
+  if (options.yLabels === "none") return;
+  context.fillStyle = theme.inkSoft;
+  const outside = options.yLabels === "outside";
+  context.textAlign = outside ? "right" : "left";
+  context.textBaseline = outside ? "middle" : "bottom";
+  for (const { tick, at } of ticks) {
+    if (!outside && at - 12 < rect.y) continue; // no room above the line
+    context.fillText(options.format(tick), outside ? rect.x - 7 : rect.x + 1, outside ? at : at - 1);
+  }
+}
+
+function drawXLabels(plot: Plot, ticks: readonly number[], format: (value: number) => string, named: boolean): void {
+  const { context, theme, rect, x } = plot;
+  const bottom = rect.y + rect.height;
+  context.strokeStyle = theme.line;
+  strokeLine(context, rect.x, crisp(plot, bottom), rect.x + rect.width, crisp(plot, bottom));
+  context.fillStyle = theme.inkSoft;
+  context.textBaseline = "top";
+  if (named) {
+    context.textAlign = "right";
+    context.fillText("step", rect.x - 7, bottom + 5);
+  }
+  for (const tick of ticks) {
+    const at = x.at(tick);
+    const text = format(tick);
+    const half = context.measureText(text).width / 2;
+    context.textAlign = at + half > rect.x + rect.width ? "right" : at - half < rect.x - 8 ? "left" : "center";
+    context.fillText(text, at, bottom + 5);
+  }
+}
+
+/** The full range of each pixel column: no spike is lost, however many steps share a pixel. */
+export function drawExtremes(plot: Plot, data: Decimated, colour: string, alpha: number): void {
+  const { context } = plot;
+  context.save();
+  context.globalAlpha = alpha;
+  context.strokeStyle = colour;
+  context.lineWidth = 1;
+  context.lineJoin = "round";
+  context.beginPath();
+  trace(plot, data, (pixel, px, open) => {
+    const low = plot.y.at(data.low[pixel] ?? 0);
+    const high = plot.y.at(data.high[pixel] ?? 0);
+    if (open) context.lineTo(px, high);
+    else context.moveTo(px, high);
+    context.lineTo(px, low);
+  });
+  context.stroke();
+  context.restore();
+}
+
+/** A line through the means of the pixel columns, broken where there is only NaN. */
+export function drawMeans(plot: Plot, data: Decimated, colour: string, width: number): void {
+  const { context } = plot;
+  context.strokeStyle = colour;
+  context.lineWidth = width;
+  context.lineJoin = "round";
+  context.lineCap = "round";
+  context.beginPath();
+  trace(plot, data, (pixel, px, open) => {
+    const at = plot.y.at(data.mid[pixel] ?? 0);
+    if (open) context.lineTo(px, at);
+    else {
+      context.moveTo(px, at);
+      context.lineTo(px + 0.01, at); // a lone measurement is a dot
+    }
+  });
+  context.stroke();
+}
+
+/** Small filled circles, for measurements far apart. */
+export function drawDots(plot: Plot, data: Decimated, colour: string, radius: number): void {
+  const { context, theme } = plot;
+  trace(plot, data, (pixel, px) => {
+    context.beginPath();
+    context.arc(px, plot.y.at(data.mid[pixel] ?? 0), radius, 0, 2 * Math.PI);
+    context.fillStyle = colour;
+    context.fill();
+    context.strokeStyle = theme.surface;
+    context.lineWidth = 1.5;
+    context.stroke();
+  });
+}
+
+/** The area between two lines. */
+export function drawBand(plot: Plot, low: Decimated, high: Decimated, colour: string, alpha: number): void {
+  const { context, y } = plot;
+  const close = (edge: [number, number][]): void => {
+    if (edge.length === 0) return;
+    edge.reverse();
+    for (const [px, at] of edge) context.lineTo(px, at);
+    context.closePath();
+  };
+  context.save();
+  context.globalAlpha = alpha;
+  context.fillStyle = colour;
+  context.beginPath();
+  let edge: [number, number][] = [];
+  trace(plot, high, (pixel, px, open) => {
+    if (!open) {
+      close(edge);
+      edge = [];
+      context.moveTo(px, y.at(high.high[pixel] ?? 0));
+    } else context.lineTo(px, y.at(high.high[pixel] ?? 0));
+    edge.push([px, y.at(low.low[pixel] ?? 0)]);
+  });
+  close(edge);
+  context.fill();
+  context.restore();
+}
+
+/** Marks where values were NaN or infinite: a shaded strip and a cross. A gap alone could be overlooked. */
+export function drawNonFinite(plot: Plot, data: Decimated): void {
+  const { context, theme, rect, ratio } = plot;
+  let start = -1;
+  let end = -1;
+  const flush = (): void => {
+    if (start < 0) return;
+    const left = Math.max(rect.x, rect.x + start / ratio - 1);
+    const right = Math.min(rect.x + rect.width, rect.x + end / ratio + 1);
+    context.save();
+    context.globalAlpha = 0.16;
+    context.fillStyle = theme.alert;
+    context.fillRect(left, rect.y, Math.max(2, right - left), rect.height);
+    context.restore();
+    drawCross(plot, (left + right) / 2, rect.y + 9);
+    start = -1;
+  };
+  for (let pixel = 0; pixel < data.width; pixel++) {
+    if ((data.count[pixel] ?? 0) === 0) continue;
+    if ((data.bad[pixel] ?? 0) === 0) flush();
+    else {
+      if (start < 0) start = pixel;
+      end = pixel;
+    }
+  }
+  flush();
+}
+
+function drawCross(plot: Plot, at: number, y: number): void {
+  const { context, theme, rect } = plot;
+  context.strokeStyle = theme.alert;
+  context.lineWidth = 2;
+  context.lineCap = "round";
+  strokeLine(context, at - 3.5, y - 3.5, at + 3.5, y + 3.5);
+  strokeLine(context, at - 3.5, y + 3.5, at + 3.5, y - 3.5);
+  const roomRight = at + 36 < rect.x + rect.width;
+  context.font = font(theme, 11, 600);
+  context.fillStyle = theme.alert;
+  context.textAlign = roomRight ? "left" : "right";
+  context.textBaseline = "middle";
+  context.fillText("NaN", roomRight ? at + 8 : at - 8, y);
+}
+
+/** A vertical hairline at a step, the same in every chart. */
+export function drawCursor(plot: Plot, step: number | undefined): void {
+  if (step === undefined) return;
+  const { context, theme, rect } = plot;
+  const at = crisp(plot, plot.x.at(step));
+  if (at < rect.x || at > rect.x + rect.width + 1) return;
+  context.strokeStyle = theme.inkSoft;
+  context.lineWidth = 1;
+  context.setLineDash([3, 3]);
+  strokeLine(context, at, rect.y, at, rect.y + rect.height);
+  context.setLineDash([]);
+}
+
+/** Visits pixel columns with a finite value; `open` tells whether the line goes on from the one before. */
+function trace(plot: Plot, data: Decimated, visit: (pixel: number, px: number, open: boolean) => void): void {
+  let open = false;
+  for (let pixel = 0; pixel < data.width; pixel++) {
+    if ((data.count[pixel] ?? 0) === 0) continue; // no step fell here: the line passes over
+    if (Number.isNaN(data.mid[pixel] ?? Number.NaN)) {
+      open = false;
+      continue;
+    }
+    visit(pixel, plot.rect.x + pixel / plot.ratio, open);
+    open = true;
+  }
+}
+
+export function strokeLine(context: CanvasRenderingContext2D, x1: number, y1: number, x2: number, y2: number): void {
+  context.beginPath();
+  context.moveTo(x1, y1);
+  context.lineTo(x2, y2);
+  context.stroke();
+}
+
+/** The middle of the nearest device pixel, where a hairline is sharp. */
+function crisp(plot: Pick<Plot, "ratio">, at: number): number {
+  return (Math.floor(at * plot.ratio) + 0.5) / plot.ratio;
+}
+
+/** The text, shortened with an ellipsis until it fits. */
+export function fitText(context: CanvasRenderingContext2D, text: string, width: number): string {
+  if (context.measureText(text).width <= width) return text;
+  for (let length = text.length - 1; length > 0; length--) {
+    const shorter = `${text.slice(0, length).trimEnd()}…`;
+    if (context.measureText(shorter).width <= width) return shorter;
+  }
+  return "";
+}

@@ -1,0 +1,79 @@
+/** A read-only table of numbers over an ascending x; what charts draw from. */
+export interface Columns {
+  readonly length: number;
+  x(row: number): number;
+  /** The value a row stands for: of one measurement itself, of several their mean. NaN if it is not finite. */
+  mid(row: number, column: number): number;
+  low(row: number, column: number): number;
+  high(row: number, column: number): number;
+  /** How many of the row's measurements were NaN or infinite in this column. */
+  bad(row: number, column: number): number;
+}
+
+/** The newest `capacity` rows, column by column in typed arrays; a new row overwrites the oldest. */
+export class ColumnRing implements Columns {
+  readonly #xs: Float64Array;
+  readonly #columns: Float32Array[];
+  #next = 0;
+  #length = 0;
+
+  constructor(
+    columns: number,
+    readonly capacity: number,
+  ) {
+    if (!(capacity >= 1)) throw new RangeError(`capacity: expected at least 1 row, got ${capacity}.`);
+    this.#xs = new Float64Array(capacity);
+    this.#columns = Array.from({ length: columns }, () => new Float32Array(capacity));
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  push(x: number, ...values: readonly number[]): void {
+    this.#xs[this.#next] = x;
+    this.#columns.forEach((column, index) => {
+      column[this.#next] = values[index] ?? Number.NaN;
+    });
+    this.#next = (this.#next + 1) % this.capacity;
+    this.#length = Math.min(this.#length + 1, this.capacity);
+  }
+
+  /** Overwrites the newest row's values. */
+  amend(...values: readonly number[]): void {
+    const slot = this.#slot(this.#length - 1);
+    this.#columns.forEach((column, index) => {
+      column[slot] = values[index] ?? Number.NaN;
+    });
+  }
+
+  clear(): void {
+    this.#next = 0;
+    this.#length = 0;
+  }
+
+  x(row: number): number {
+    return this.#xs[this.#slot(row)] ?? Number.NaN;
+  }
+
+  mid(row: number, column: number): number {
+    const value = this.#columns[column]?.[this.#slot(row)] ?? Number.NaN;
+    return Number.isFinite(value) ? value : Number.NaN;
+  }
+
+  low(row: number, column: number): number {
+    return this.mid(row, column);
+  }
+
+  high(row: number, column: number): number {
+    return this.mid(row, column);
+  }
+
+  bad(row: number, column: number): number {
+    return Number.isNaN(this.mid(row, column)) ? 1 : 0;
+  }
+
+  #slot(row: number): number {
+    return (this.#next - this.#length + row + this.capacity) % this.capacity;
+  }
+}

@@ -1,0 +1,145 @@
+import { flattenBlueprint, structureOf } from "./blueprint";
+import { History, Smoother } from "./history";
+import { eachStatsRow, LayerState } from "./layer-state";
+import type { AnomalyMessage, Blueprint, ObservationMessage, StatsMessage, TrainingMessage } from "./messages";
+import { StepRate } from "./step-rate";
+
+export interface Anomaly {
+  readonly step: number | undefined;
+  readonly path: string | undefined;
+  readonly text: string;
+  /** Seen in the numbers alone; what the trainer itself reports knows more and takes its place. */
+  readonly inferred: boolean;
+}
+
+/** Columns of `trainLoss` and `trainAccuracy`. */
+export const RAW = 0;
+export const SMOOTH = 1;
+
+/** Steps after which a measurement's weight in the smoothed lines has halved. */
+export const HALF_LIFE_STEPS = 10;
+const DECAY = 0.5 ** (1 / HALF_LIFE_STEPS);
+
+/** Newest values of a run; undefined before the first. */
+export interface Latest {
+  step?: number;
+  epoch?: number;
+  trainLoss?: number;
+  trainAccuracy?: number;
+  validationLoss?: number;
+  validationAccuracy?: number;
+  learningRate?: number;
+  samplesPerSecond?: number;
+  etaSeconds?: number;
+}
+
+/** All that the messages told, in columns ready for drawing. Knows no DOM. */
+export class RunModel {
+  blueprint: Blueprint | undefined;
+  layers: LayerState[] = [];
+  readonly trainLoss = new History(2);
+  readonly trainAccuracy = new History(2);
+  readonly validationLoss = new History(1);
+  readonly validationAccuracy = new History(1);
+  readonly rate = new StepRate();
+  latest: Latest = {};
+  anomalies: Anomaly[] = [];
+  #structure = "";
+  readonly #smoothLoss = new Smoother(DECAY);
+  readonly #smoothAccuracy = new Smoother(DECAY);
+
+  /** Takes in one message that arrived at `now` (milliseconds of a monotonic clock). */
+  push(message: ObservationMessage, now: number): void {
+    if (message.kind === "blueprint") this.#takeBlueprint(message.blueprint);
+    else if (message.kind === "stats") this.#takeStats(message);
+    else if (message.kind === "training") this.#takeTraining(message, now);
+    else this.#takeAnomaly(message);
+  }
+
+  /** Forgets the run, keeps the network. */
+  clear(): void {
+    for (const history of [this.trainLoss, this.trainAccuracy, this.validationLoss, this.validationAccuracy]) {
+      history.clear();
+    }
+    this.#smoothLoss.clear();
+    this.#smoothAccuracy.clear();
+    this.rate.clear();
+    this.latest = {};
+    this.anomalies = [];
+    this.layers = this.blueprint ? flattenBlueprint(this.blueprint).map((node) => new LayerState(node)) : [];
+  }
+
+  #takeBlueprint(blueprint: Blueprint): void {
+    const structure = structureOf(blueprint);
+    this.blueprint = blueprint;
+    if (structure === this.#structure) return; // the same network, observed anew: its charts go on
+    this.#structure = structure;
+    this.clear();
+  }
+
+  #takeStats(message: StatsMessage): void {
+    eachStatsRow(message, (stats) => {
+      const state = this.layers[stats.layer ?? -1];
+      const step = stats.step ?? Number.NaN;
+      if (state && !Number.isNaN(step)) state.push(step, stats);
+    });
+  }
+
+  #takeTraining(message: TrainingMessage, now: number): void {
+    for (let row = 0; row < message.rows; row++) {
+      const value = (name: string): number => {
+        const column = message.columns.indexOf(name);
+        return column < 0 ? Number.NaN : (message.data[column * message.rows + row] ?? Number.NaN);
+      };
+      this.#takeEvent(message.types[row] ?? "", value, now);
+    }
+  }
+
+  #takeEvent(type: string, value: (name: string) => number, now: number): void {
+    const step = value("step");
+    if (step < (this.latest.step ?? 0)) this.clear(); // steps only fall when a new run begins
+    if (Number.isNaN(step)) return;
+    this.latest.step = step;
+    if (!Number.isNaN(value("epoch"))) this.latest.epoch = value("epoch");
+    if (type === "batch_end") this.#takeBatch(step, value, now);
+    if (type === "validation") this.#takeValidation(step, value("loss"), value("accuracy"));
+    if (type === "train_end") this.latest.etaSeconds = 0;
+  }
+
+  #takeBatch(step: number, value: (name: string) => number, now: number): void {
+    const loss = value("loss");
+    const accuracy = value("accuracy");
+    this.latest.trainLoss = loss;
+    this.trainLoss.push(step, loss, this.#smoothLoss.next(loss));
+    if (!Number.isNaN(accuracy)) {
+      this.latest.trainAccuracy = this.#smoothAccuracy.next(accuracy);
+      this.trainAccuracy.push(step, accuracy, this.latest.trainAccuracy);
+    }
+    if (!Number.isNaN(value("learning_rate"))) this.latest.learningRate = value("learning_rate");
+    if (!Number.isNaN(value("samples_per_second"))) this.latest.samplesPerSecond = value("samples_per_second");
+    if (!Number.isNaN(value("eta_s"))) this.latest.etaSeconds = value("eta_s");
+    this.rate.push(now, step);
+    if (!Number.isFinite(loss)) this.#noteLoss(step, loss);
+  }
+
+  #takeValidation(step: number, loss: number, accuracy: number): void {
+    this.latest.validationLoss = loss;
+    this.validationLoss.push(step, loss);
+    if (Number.isNaN(accuracy)) return;
+    this.latest.validationAccuracy = accuracy;
+    this.validationAccuracy.push(step, accuracy);
+  }
+
+  /** The first loss that is no number is an anomaly of its own, whether or not the trainer says so too. */
+  #noteLoss(step: number, loss: number): void {
+    if (this.anomalies.length > 0) return;
+    const what = Number.isNaN(loss) ? "is not a number (NaN)" : "is infinite";
+    this.anomalies.push({ step, path: undefined, text: `The loss ${what}: training has diverged.`, inferred: true });
+  }
+
+  #takeAnomaly({ event }: AnomalyMessage): void {
+    const text = event.text ?? "Something went wrong, but the message does not say what.";
+    const reported = { step: event.step ?? undefined, path: event.path ?? undefined, text, inferred: false };
+    this.anomalies = [...this.anomalies.filter(({ inferred }) => !inferred), reported];
+  }
+}

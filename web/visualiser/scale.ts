@@ -1,0 +1,97 @@
+/** Maps values to pixels and back. Log scales clamp what is not positive to their lower end. */
+export interface Scale {
+  readonly kind: ScaleKind;
+  readonly domain: Domain;
+  readonly range: Domain;
+  at(value: number): number;
+  invert(pixel: number): number;
+  ticks(count: number): number[];
+}
+
+export type ScaleKind = "linear" | "log";
+export type Domain = readonly [number, number];
+
+export function makeScale(kind: ScaleKind, domain: Domain, range: Domain): Scale {
+  const forward = kind === "log" ? (value: number) => Math.log10(Math.max(value, domain[0])) : (value: number) => value;
+  const backward = kind === "log" ? (value: number) => 10 ** value : (value: number) => value;
+  const [start, end] = [forward(domain[0]), forward(domain[1])];
+  const perUnit = end === start ? 0 : (range[1] - range[0]) / (end - start);
+  return {
+    kind,
+    domain,
+    range,
+    at: (value) => range[0] + (forward(value) - start) * perUnit,
+    invert: (pixel) => backward(perUnit === 0 ? start : start + (pixel - range[0]) / perUnit),
+    ticks: (count) => (kind === "log" ? logTicks(domain, count) : linearTicks(domain, count)),
+  };
+}
+
+/** Round values 1, 2 or 5 · 10^k apart inside the domain, about `count` of them. */
+export function linearTicks([low, high]: Domain, count: number): number[] {
+  const step = niceStep((high - low) / Math.max(1, count));
+  if (!(step > 0) || !Number.isFinite(step)) return [low];
+  const ticks: number[] = [];
+  const last = Math.floor(high / step + 1e-9);
+  for (let index = Math.ceil(low / step - 1e-9); index <= last; index++) {
+    ticks.push(Number((index * step).toPrecision(12)));
+  }
+  return ticks;
+}
+
+/** Powers of ten inside the domain, thinned to `count`; with 2 and 5 between them where there is room. */
+export function logTicks([low, high]: Domain, count: number): number[] {
+  const first = Math.ceil(Math.log10(low) - 1e-9);
+  const last = Math.floor(Math.log10(high) + 1e-9);
+  const decades = last - first + 1;
+  if (decades >= 3) {
+    const every = Math.ceil(decades / Math.max(1, count));
+    return range(first, last, every).map(power);
+  }
+  const fine = range(first - 1, last + 1, 1).flatMap((exponent) => [1, 2, 5].map((digit) => digit * power(exponent)));
+  const inside = fine.filter((tick) => tick >= low * (1 - 1e-9) && tick <= high * (1 + 1e-9));
+  return inside.length >= 2 ? inside : linearTicks([low, high], count);
+}
+
+/** Powers of ten written in decimal, so that 10^-3 is 0.001 and not 0.0010000000000000002. */
+function power(exponent: number): number {
+  return Number(`1e${exponent}`);
+}
+
+function range(first: number, last: number, every: number): number[] {
+  const out: number[] = [];
+  for (let value = first; value <= last; value += every) out.push(value);
+  return out;
+}
+
+function niceStep(rough: number): number {
+  const size = 10 ** Math.floor(Math.log10(rough));
+  const lead = rough / size;
+  return (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10) * size;
+}
+
+/**
+ * A domain that holds the data with room to breathe: a constant gets a neighbourhood, a log domain stays positive
+ * and spans at least half a decade.
+ */
+export function paddedDomain(kind: ScaleKind, [low, high]: Domain, padding = 0.06): Domain {
+  if (kind === "log") {
+    const floor = Math.max(low, 1e-30);
+    const top = Math.max(high, floor);
+    const spread = Math.max(0.25 - Math.log10(top / floor) / 2, 0);
+    const pad = padding * Math.max(Math.log10(top / floor), 0.5) + spread;
+    return [floor / 10 ** pad, top * 10 ** pad];
+  }
+  const span = high - low;
+  const pad = span > 0 ? span * padding : Math.max(Math.abs(high) * 0.5, 1e-6);
+  return [low - pad, high + pad];
+}
+
+/** Follows a moving domain without flicker: grows at once, shrinks by `rate` of the way each time. */
+export function followDomain(kind: ScaleKind, previous: Domain | undefined, next: Domain, rate: number): Domain {
+  if (previous === undefined) return next;
+  const towards = (from: number, to: number): number =>
+    kind === "log" ? from * (to / from) ** rate : from + (to - from) * rate;
+  const low = next[0] < previous[0] ? next[0] : towards(previous[0], next[0]);
+  const high = next[1] > previous[1] ? next[1] : towards(previous[1], next[1]);
+  return [low, high];
+}

@@ -1,0 +1,42 @@
+import type { Span } from "./history";
+import { RECENT_ROWS } from "./history";
+import type { RunModel } from "./run-model";
+import type { Domain } from "./scale";
+import type { StatisticName } from "./statistics";
+import type { Theme } from "./theme";
+
+/** What every panel draws from. */
+export interface View {
+  readonly model: RunModel;
+  readonly theme: Theme;
+  readonly span: Span;
+  /** Step under the pointer or keyboard cursor; the same in every chart. */
+  readonly cursor: number | undefined;
+  readonly statistic: StatisticName;
+  /** Time of the frame, milliseconds. */
+  readonly now: number;
+}
+
+/** What panels may ask of the dashboard. */
+export interface Stage {
+  /** Draw again at the next frame. */
+  invalidate(): void;
+  setCursor(step: number | undefined): void;
+  setSpan(span: Span): void;
+  setStatistic(name: StatisticName): void;
+}
+
+export interface Panel {
+  readonly element: HTMLElement;
+  draw(view: View): void;
+  dispose(): void;
+}
+
+/** The steps that charts show. */
+export function stepDomain({ model, span }: Pick<View, "model" | "span">): Domain {
+  const last = model.latest.step ?? 0;
+  const run = model.trainLoss.view("run");
+  const first = run.length > 0 ? Math.min(run.x(0), last) : 0;
+  const from = span === "recent" ? Math.max(first, last - RECENT_ROWS) : first;
+  return last > from ? [from, last] : [from, from + 1];
+}

@@ -1,0 +1,60 @@
+/** A canvas that is as sharp as the screen and knows its size in CSS pixels. */
+export class Surface {
+  readonly context: CanvasRenderingContext2D;
+  /** Size in CSS pixels. */
+  width = 0;
+  height = 0;
+  /** Whether any of it can be seen now; drawing the rest is waste. */
+  visible = true;
+  readonly #resizes: ResizeObserver;
+  readonly #sightings: IntersectionObserver;
+
+  constructor(
+    readonly canvas: HTMLCanvasElement,
+    onChange: () => void,
+  ) {
+    const context = canvas.getContext("2d");
+    if (!context) throw new Error("This browser gives no 2D canvas: the charts can't be drawn.");
+    this.context = context;
+    this.#resizes = new ResizeObserver(([entry]) => {
+      if (!entry) return;
+      this.width = entry.contentRect.width;
+      this.height = entry.contentRect.height;
+      onChange();
+    });
+    this.#sightings = new IntersectionObserver(
+      ([entry]) => {
+        this.visible = entry?.isIntersecting ?? true;
+        if (this.visible) onChange();
+      },
+      { rootMargin: "100px" },
+    );
+    this.#resizes.observe(canvas);
+    this.#sightings.observe(canvas);
+  }
+
+  /** Device pixels per CSS pixel. */
+  get ratio(): number {
+    return window.devicePixelRatio || 1;
+  }
+
+  /** Clears and sets one unit = one CSS pixel; false when there is nothing to draw on. */
+  begin(): boolean {
+    if (!this.visible || this.width < 1 || this.height < 1) return false;
+    const width = Math.round(this.width * this.ratio);
+    const height = Math.round(this.height * this.ratio);
+    // Setting a canvas's size clears it and costs an allocation: only when it changed.
+    if (this.canvas.width !== width || this.canvas.height !== height) {
+      this.canvas.width = width;
+      this.canvas.height = height;
+    }
+    this.context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
+    this.context.clearRect(0, 0, this.width, this.height);
+    return true;
+  }
+
+  dispose(): void {
+    this.#resizes.disconnect();
+    this.#sightings.disconnect();
+  }
+}
