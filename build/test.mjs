@@ -1,6 +1,6 @@
 // `npm test [-- PART …]`: sets up what is missing and runs every part, whatever happens to the others.
 
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { BuildError, nodeTool, PYTHON, ROOT, runMain, tee } from "./lib.mjs";
@@ -9,53 +9,60 @@ import { refreshTypes } from "./start.mjs";
 
 const node = (...args) => [process.execPath, ...args];
 const tests = (...path) => join(ROOT, "tests", ...path);
-const bridgeTests = () => readdirSync(tests("pyodide")).filter((name) => name.endsWith(".test.mjs"));
+const bridgeTests = () =>
+  readdirSync(tests("pyodide"))
+    .filter((name) => name.endsWith(".test.mjs"))
+    .map((name) => tests("pyodide", name));
 
-// What each part needs set up, and the commands that are its runners.
+// What each part needs set up, and its commands: runner, then program and arguments.
 const PARTS = {
   unit: {
     needs: { python: true },
-    commands: () => [
-      [
-        PYTHON,
-        "-m",
-        "pytest",
-        ...["unit", "ops", "golden"].map((name) => tests(name)).filter((path) => existsSync(path)),
-      ],
-    ],
+    commands: () => [["pytest", PYTHON, "-m", "pytest"]],
   },
-  web: { needs: { python: true, node: true, assets: true }, commands: () => [node(nodeTool("vitest"), "run")] },
-  types: { needs: { python: true, node: true }, commands: () => [node(join(ROOT, "build", "types.mjs"))] },
+  web: {
+    needs: { python: true, node: true, assets: true },
+    commands: () => [["vitest", ...node(nodeTool("vitest"), "run")]],
+  },
+  types: {
+    needs: { python: true, node: true },
+    commands: () => [["types", ...node(join(ROOT, "build", "types.mjs"))]],
+  },
   pyodide: {
     needs: { python: true, node: true, assets: true },
     commands: () => [
-      node(tests("pyodide", "run.mjs")),
-      ...(bridgeTests().length ? [node("--test", ...bridgeTests().map((name) => tests("pyodide", name)))] : []),
+      ["pytest", ...node(tests("pyodide", "run.mjs"))],
+      ...(bridgeTests().length ? [["node", ...node("--test", ...bridgeTests())]] : []),
     ],
   },
   browser: {
     needs: { python: true, node: true, assets: true, chromium: true },
-    commands: () => [node(nodeTool("@playwright/test", "playwright"), "test")],
+    commands: () => [["playwright", ...node(nodeTool("@playwright/test", "playwright"), "test")]],
   },
 };
 
-// The runners' own closing words: pytest, vitest, node --test, Playwright, and "types: N passed, N failed".
-const COUNTS = {
-  passed: [/(\d+) passed/g, /^# pass (\d+)$/gm, /^ℹ pass (\d+)$/gm],
-  failed: [/(\d+) (?:failed|errors?\b)/g, /^# fail (\d+)$/gm, /^ℹ fail (\d+)$/gm, /(\d+) (?:flaky|interrupted)/g],
-  skipped: [/(\d+) skipped/g, /^# skipped (\d+)$/gm, /^ℹ skipped (\d+)$/gm],
+// Which of a runner's closing lines hold its counts.
+const CLOSING = {
+  pytest: (lines) => lines.filter((line) => / in \d+(\.\d+)?s\b/.test(line)).slice(-1),
+  vitest: (lines) => lines.filter((line) => /^\s*Tests\s/.test(line)).slice(-1),
+  playwright: (lines) => lines.slice(-30).filter((line) => /^ {2}\d+ [a-z ]+( \(.*\))?$/.test(line)),
+  node: (lines) => lines.slice(-12).filter((line) => /^[#ℹ] (pass|fail|cancelled|skipped) \d+$/.test(line)),
+  types: (lines) => lines.filter((line) => line.startsWith("types: ")).slice(-1),
+};
+const WORDS = {
+  passed: /(\d+) passed|pass (\d+)/g,
+  failed: /(\d+) (?:failed|errors?|flaky|interrupted|did not run)|(?:fail|cancelled) (\d+)/g,
+  skipped: /(\d+) skipped|skipped (\d+)/g,
 };
 
 /** Reads the counts from a runner's closing lines; a runner that failed without counting a failure counts as one. */
-export function countTests(text, code) {
-  const closing = stripVTControlCharacters(text).trim().split("\n").slice(-14);
-  // vitest counts files before it counts tests.
-  const tail = closing.filter((line) => !/^\s*Test Files/.test(line)).join("\n");
-  const last = (patterns) => {
-    const found = patterns.flatMap((pattern) => [...tail.matchAll(pattern)].map((match) => Number(match[1])));
-    return patterns === COUNTS.failed ? found.reduce((sum, n) => sum + n, 0) : (found.at(-1) ?? 0);
+export function countTests(runner, text, code) {
+  const lines = CLOSING[runner](stripVTControlCharacters(text).split(/\r?\n/));
+  const count = (word) => {
+    const found = [...lines.join("\n").matchAll(WORDS[word])];
+    return found.reduce((sum, [, before, after]) => sum + Number(before ?? after), 0);
   };
-  const counts = { passed: last(COUNTS.passed), failed: last(COUNTS.failed), skipped: last(COUNTS.skipped) };
+  const counts = { passed: count("passed"), failed: count("failed"), skipped: count("skipped") };
   // A runner that ran nothing proves nothing.
   if (counts.failed === 0 && (code !== 0 || counts.passed === 0)) counts.failed = 1;
   return counts;
@@ -65,9 +72,9 @@ async function runPart(name) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const start = Date.now();
   console.log(`\n── ${name} ${"─".repeat(60 - name.length)}`);
-  for (const [command, ...args] of PARTS[name].commands()) {
+  for (const [runner, command, ...args] of PARTS[name].commands()) {
     const { code, text } = await tee(command, args, { env: { ...process.env, FORCE_COLOR: "0" } });
-    const counts = countTests(text, code);
+    const counts = countTests(runner, text, code);
     for (const key of Object.keys(total)) total[key] += counts[key];
   }
   return { name, seconds: (Date.now() - start) / 1000, ...total };

@@ -9,20 +9,21 @@ const NODE = "# tests 3\n# suites 0\n# pass 2\n# fail 1\n# cancelled 0\n# skippe
 
 describe("reading the runners' closing lines", () => {
   it.each([
-    ["pytest", "....\n3 failed, 120 passed, 2 skipped, 7 deselected in 4.00s", 1, [120, 3, 2]],
-    ["pytest with errors", "ERROR tests/a.py\n5 passed, 2 errors in 0.66s", 1, [5, 2, 0]],
-    ["vitest", VITEST, 1, [11, 1, 2]],
-    ["Playwright", PLAYWRIGHT, 1, [4, 1, 0]],
-    ["node --test", NODE, 1, [2, 1, 0]],
-    ["types", "types: 2 passed, 0 failed", 0, [2, 0, 0]],
-    ["colours", "\u001b[32m\u001b[1m7 passed\u001b[0m in 1s", 0, [7, 0, 0]],
-  ])("%s", (_runner, text, code, [passed, failed, skipped]) => {
-    expect(countTests(text, code)).toEqual({ passed, failed, skipped });
+    ["pytest", "....\n3 failed, 120 passed, 2 skipped, 7 deselected in 4.00s", [120, 3, 2]],
+    ["pytest", "!! Interrupted: 1 error during collection !!\n5 passed, 1 error in 0.66s", [5, 1, 0]],
+    ["pytest", "== 7 passed in 61.20s (0:01:01) ==", [7, 0, 0]],
+    ["vitest", VITEST, [11, 1, 2]],
+    ["playwright", PLAYWRIGHT, [4, 1, 0]],
+    ["node", NODE, [2, 1, 0]],
+    ["types", "a.ts(1,2): error TS2304\ntypes: 2 passed, 0 failed", [2, 0, 0]],
+    ["vitest", "\u001b[2m      Tests \u001b[22m \u001b[32m7 passed\u001b[39m (7)", [7, 0, 0]],
+  ] as const)("%s: %s", (runner, text, [passed, failed, skipped]) => {
+    expect(countTests(runner, text, failed ? 1 : 0)).toEqual({ passed, failed, skipped });
   });
 
   it("counts a runner that died, or that ran nothing, as a failure", () => {
-    expect(countTests("5 passed in 1s", 137).failed).toBe(1);
-    expect(countTests("no tests ran in 0.01s", 0).failed).toBe(1);
-    expect(countTests("Segmentation fault", 139)).toEqual({ passed: 0, failed: 1, skipped: 0 });
+    expect(countTests("pytest", "5 passed in 1s", 137).failed).toBe(1);
+    expect(countTests("pytest", "no tests ran in 0.01s", 0).failed).toBe(1);
+    expect(countTests("playwright", "Segmentation fault", 139)).toEqual({ passed: 0, failed: 1, skipped: 0 });
   });
 });
