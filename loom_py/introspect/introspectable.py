@@ -12,11 +12,12 @@ from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 from loom_py.errors import NotPublicError, UnavailableError
 from loom_py.introspect.methods import MethodInfo
 from loom_py.introspect.names import resolve
-from loom_py.introspect.reading import methods_of
+from loom_py.introspect.reading import INTERNAL, methods_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Self = TypeVar("Self")
+M = TypeVar("M")
 _CHECK = "__available_when__"
 
 
@@ -41,6 +42,16 @@ def available_when(
         return cast("Callable[Concatenate[Self, P], R]", guarded)
 
     return decorate
+
+
+def internal(member: M) -> M:
+    """Keep a method or property out of the public listing, for members that other parts of the package use.
+
+    Args:
+        member: the function, or the property (then stands above `@property`).
+    """
+    setattr(member.fget if isinstance(member, property) else member, INTERNAL, True)
+    return member
 
 
 class Introspectable:

@@ -74,6 +74,8 @@ def read_method(name: str, function: Callable[..., Any], doc: Docstring | None =
     )
 
 
+INTERNAL = "__internal__"
+"""Marks members that are no part of the public interface, for all that their names say."""
 _CACHE: WeakKeyDictionary[type, dict[str, MethodInfo]] = WeakKeyDictionary()
 
 
@@ -109,5 +111,9 @@ def _public(cls: type, accept: Callable[[Any], bool]) -> list[str]:
             continue
         for name, value in vars(base).items():
             if not name.startswith("_"):
-                names.setdefault(name, accept(value))
+                names.setdefault(name, accept(value) and not _is_internal(value))
     return [name for name, accepted in names.items() if accepted]
+
+
+def _is_internal(value: object) -> bool:
+    return hasattr(value.fget if isinstance(value, property) else value, INTERNAL)

@@ -32,10 +32,13 @@ def network_schema(description: Record) -> Schema:
         "title": "Network config",
         "type": "object",
         "properties": {
-            "input_shape": {"type": "array", "items": size, "description": "Shape of one sample."},
+            "input_shape": {
+                "anyOf": [size, {"type": "array", "items": size, "minItems": 1}],
+                "description": "Shape of one sample, without the batch axis; a number for a vector.",
+            },
             "grid": {"type": "object", "properties": grid, "required": [*grid], "additionalProperties": False},
-            "seed": {"type": ["integer", "null"]},
-            "layers": {"type": "array", "items": {"$ref": "#/$defs/Layer"}},
+            "seed": {"type": ["integer", "null"], "minimum": 0},
+            "layers": {"type": "array", "items": {"$ref": "#/$defs/Layer"}, "minItems": 1},
         },
         "required": ["input_shape", "layers"],
         "additionalProperties": False,

@@ -37,8 +37,8 @@ export interface GridConfig {
 
 /** A network as data; the same in files, messages and every language. */
 export interface NetworkConfig {
-  /** Shape of one sample, without the batch axis. */
-  readonly input_shape: readonly number[];
+  /** Shape of one sample, without the batch axis; a number for a vector. */
+  readonly input_shape: number | readonly number[];
   /** The grid; one cell that holds all layers if left out. */
   readonly grid?: GridConfig;
   /** Seed of the initial weights and of all randomness; a random one if left out. */

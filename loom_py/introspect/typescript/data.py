@@ -39,7 +39,11 @@ def _output(name: str, record: Record, fields: Iterable[Record], writer: Writer)
 
 
 def _output_field(field: Record, writer: Writer) -> str:
-    return comment(field["doc"], indent="  ") + f"  readonly {field['name']}: {writer.type_of(field['type'])};\n"
+    try:
+        written = writer.type_of(field["type"])
+    except CannotCross:
+        written = "unknown"
+    return comment(field["doc"], indent="  ") + f"  readonly {field['name']}: {written};\n"
 
 
 def _input(name: str, record: Record, writer: Writer) -> str:

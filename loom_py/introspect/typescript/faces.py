@@ -9,7 +9,7 @@ from typing import Any
 from loom_py.introspect.names import camel, pascal, snake
 from loom_py.introspect.typescript.comments import comment, method_comment
 from loom_py.introspect.typescript.data import input_fields
-from loom_py.introspect.typescript.names import LONG_METHODS, face_methods, handle_classes
+from loom_py.introspect.typescript.names import LONG_METHODS, face_methods, handle_classes, only_handles
 from loom_py.introspect.typescript.types import CannotCross, Face, Names, Writer
 
 Record = Mapping[str, Any]
@@ -17,8 +17,10 @@ Record = Mapping[str, Any]
 
 def face_declarations(description: Record, names: Names, face: Face) -> Iterator[str]:
     """The interfaces of one face, in a fixed order; what can't cross is left out."""
-    scribe = Scribe(Writer(names, face, "in"), Writer(names, face, "out"))
-    for record in handle_classes(description):
+    handles = [record for record in handle_classes(description) if _can_be_made(record, Writer(names, face, "in"))]
+    known = only_handles(names, {record["name"] for record in handles})
+    scribe = Scribe(Writer(known, face, "in"), Writer(known, face, "out"))
+    for record in handles:
         methods = "".join(scribe.method(record["name"], method) for method in face_methods(description, record))
         properties = "".join(scribe.property(item) for item in record["properties"])
         yield from scribe.take_options()
@@ -26,11 +28,24 @@ def face_declarations(description: Record, names: Names, face: Face) -> Iterator
             f"export interface {record['name']} extends Handle {{\n{properties}{methods}}}\n"
         )
     members = "".join(scribe.method("Loom", function) for function in description["functions"])
-    members += "".join(scribe.maker(record) for record in handle_classes(description))
+    members += "".join(scribe.maker(record) for record in handles)
     yield from scribe.take_options()
     yield comment("The library: its functions, and the makers of its objects.") + (
         f"export interface Loom extends Handle {{\n{members}}}\n"
     )
+
+
+def _can_be_made(record: Record, taken: Writer) -> bool:
+    """Whether the constructor's required parameters can cross: an object that nobody can make is not on the face."""
+    if record["name"] in MADE_BY_HAND:
+        return True
+    try:
+        for parameter in record["constructor"]:
+            if parameter["required"]:
+                taken.type_of(parameter["type"])
+    except CannotCross:
+        return False
+    return True
 
 
 @dataclass
@@ -64,7 +79,10 @@ class Scribe:
 
     def property(self, item: Record) -> str:
         """A property: a field of the direct face, a question to the worker in the async one."""
-        written, name = self.given.type_of(item["type"]), camel(item["name"])
+        try:
+            written, name = self.given.type_of(item["type"]), camel(item["name"])
+        except CannotCross:
+            return ""
         member = f"{name}(): Promise<{written}>" if self.given.face == "async" else f"readonly {name}: {written}"
         return comment(item["doc"], indent="  ") + f"  {member};\n"
 
@@ -76,8 +94,8 @@ class Scribe:
     def _member(self, owner: str, method: Record, result: str) -> str:
         parameters = self._crossing(method["parameters"])
         positional = [p for p in parameters if p["kind"] != "keyword_only"]
-        listed = [self._parameter(p) for p in positional]
         options = self._options_of(owner, method, [p for p in parameters if p["kind"] == "keyword_only"])
+        listed = [self._parameter(p, before_required=options.startswith("options:")) for p in positional]
         returned = f"Promise<{_void(result)}>" if self.given.face == "async" or method["async"] else _void(result)
         text = ", ".join([*listed, *([options] if options else [])])
         shown = [{**p, "name": camel(p["name"])} for p in positional]
@@ -100,11 +118,14 @@ class Scribe:
             kept.append(parameter)
         return kept
 
-    def _parameter(self, parameter: Record) -> str:
+    def _parameter(self, parameter: Record, *, before_required: bool) -> str:
         written, name = self.taken.type_of(parameter["type"]), camel(parameter["name"])
         if parameter["kind"] == "var_positional":
             return f"...{name}: readonly ({written})[]"
-        return f"{name}{'' if parameter['required'] else '?'}: {written}"
+        if parameter["required"]:
+            return f"{name}: {written}"
+        # TypeScript has no optional parameter before a required one.
+        return f"{name}: {written} | undefined" if before_required else f"{name}?: {written}"
 
     def _options_of(self, owner: str, method: Record, parameters: list[Record]) -> str:
         """The options parameter, whose interface is kept for `take_options`; empty if there are no options."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from loom_py.introspect.annotations import names_in
@@ -48,7 +49,28 @@ def names_of(description: Record, extra_in: Iterable[str] = (), extra_out: Itera
         aliases=aliases,
         literal_aliases=frozenset(record["name"] for record in description["aliases"] if record["choices"]),
         specials=SPECIALS,
+        families=_families(description),
+        opaque=frozenset(record["name"] for record in description["classes"] if not record["introspectable"]),
     )
+
+
+def only_handles(names: Names, wanted: set[str]) -> Names:
+    """The same names with these handles alone; the others are nothing to JavaScript."""
+    families = {base: tuple(name for name in members if name in wanted) for base, members in names.families.items()}
+    return replace(
+        names,
+        handles=names.handles & wanted,
+        families={base: members for base, members in families.items() if members},
+        opaque=names.opaque | (names.handles - wanted) | {base for base, members in families.items() if not members},
+    )
+
+
+def _families(description: Record) -> dict[str, tuple[str, ...]]:
+    """Base classes that are no handles themselves, with the handles derived from them."""
+    handles = handle_classes(description)
+    own = {record["name"] for record in handles}
+    bases = dict.fromkeys(base for record in handles for base in record["bases"] if base not in own)
+    return {base: tuple(record["name"] for record in handles if base in record["bases"]) for base in bases}
 
 
 def _callables(description: Record) -> Iterator[Record]:

@@ -33,6 +33,7 @@ _PRIMITIVES = {
 }
 _ARRAYS = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray", "ndarray"})
 _SEQUENCES = frozenset({"list", "Sequence", "Collection", "Iterable", "Iterator", "set", "frozenset", "deque"})
+_STREAMS = frozenset({"TextIO", "BinaryIO", "IO"})
 _MAPPINGS = frozenset({"dict", "Mapping", "MutableMapping", "OrderedDict"})
 
 
@@ -56,8 +57,12 @@ class Names:
     """Aliases that exist in TypeScript too."""
     specials: Mapping[str, str]
     """Names with a type of their own, such as `Layer` → `LayerConfig`."""
+    families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Base classes → the handles derived from them: an object of the base is one of these."""
+    opaque: frozenset[str] = frozenset()
+    """Public classes whose objects are neither data nor held by handle."""
     unknown: set[str] = field(default_factory=set)
-    """Collects the names that nothing is known of: each is a hole in the types."""
+    """Collects the names that nothing is known of; what needs one is left out, so each is a hole."""
 
 
 @dataclass(frozen=True)
@@ -98,13 +103,17 @@ class Writer:
             return name
         if name in data:
             return data[name]
+        if name in names.families:
+            return " | ".join(names.families[name])
         if name in names.aliases:
             return self.type_of(names.aliases[name])
         if name == "Callable":
             return self._function([], "unknown")
         if name not in _PRIMITIVES:
-            names.unknown.add(name)
-        return _PRIMITIVES.get(name, "unknown")
+            if name not in names.opaque | _STREAMS:
+                names.unknown.add(name)
+            raise CannotCross(f"{name} is nothing to JavaScript")
+        return _PRIMITIVES[name]
 
     def _generic(self, base: str, args: list[ast.expr]) -> str:
         if base == "Literal":
@@ -124,9 +133,16 @@ class Writer:
         return self._name(base)
 
     def _union(self, parts: list[ast.expr]) -> str:
+        """A union; alternatives that can't cross are no input, unless nothing but null would be left."""
         written: list[str] = []
+        refused: list[CannotCross] = []
         for part in parts:
-            written += _alternatives(self._node(part))
+            try:
+                written += _alternatives(self._node(part))
+            except CannotCross as error:
+                refused.append(error)
+        if refused and (self.direction == "out" or set(written) <= {"null"}):
+            raise refused[0]
         return " | ".join(dict.fromkeys(written))
 
     def _tuple(self, args: list[ast.expr]) -> str:

@@ -10,7 +10,8 @@ from typing import Annotated, Literal
 import pytest
 
 from loom_py.errors import NotPublicError, UnavailableError
-from loom_py.introspect import Introspectable, MethodInfo, available_when
+from loom_py.introspect import Introspectable, MethodInfo, available_when, internal
+from loom_py.introspect.reading import properties_of
 
 Mode = Literal["fast", "exact"]
 
@@ -69,6 +70,14 @@ class Machine(Base):
         return 2
 
     def _private(self) -> None: ...
+
+    @internal
+    def for_the_package(self) -> None: ...
+
+    @internal
+    @property
+    def engine(self) -> int:
+        return 1
 
     @classmethod
     def make(cls) -> Machine:
@@ -135,7 +144,9 @@ def test_availability_is_the_objects_own_and_of_this_moment() -> None:
     assert machine.forward_gpu(1.0) == 1.0
 
 
-@pytest.mark.parametrize("name", ["_private", "__init__", "make", "size", "no_such", "trAin", ""])
+@pytest.mark.parametrize(
+    "name", ["_private", "for_the_package", "engine", "__init__", "make", "size", "no_such", "trAin", ""]
+)
 def test_what_is_no_public_method_is_not_had(name: str) -> None:
     assert not Machine().has_method(name)
     with pytest.raises(NotPublicError, match="expected one of train, forward_gpu"):
@@ -165,3 +176,10 @@ def test_the_guides_listing_runs() -> None:
         for m in Machine().get_methods()
     ]
     assert lines[1] == "forward_gpu(float, float) → float"
+
+
+def test_internal_members_work_but_are_not_listed() -> None:
+    machine = Machine()
+    machine.for_the_package()
+    assert machine.engine == 1
+    assert properties_of(Machine).keys() == {"size"}

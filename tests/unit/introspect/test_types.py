@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
 from loom_py.introspect.annotations import text_of
@@ -75,9 +77,27 @@ def test_functions_cross_in_the_same_thread_alone() -> None:
             written(text, "in", "async")
 
 
-def test_unknown_names_are_collected() -> None:
+def test_streams_never_cross() -> None:
+    for face in get_args(Face):
+        with pytest.raises(CannotCross):
+            written("TextIO | None", "in", face)
+
+
+def test_alternatives_that_cannot_cross_are_no_input() -> None:
+    names = Names(frozenset({"Net"}), {}, {}, {}, frozenset(), {}, {"Base": ("Net", "Web")}, frozenset({"Secret"}))
+    taken, given = Writer(names, "async", "in"), Writer(names, "async", "out")
+    assert taken.type_of("Secret | str | None") == "string | null"
+    assert taken.type_of("list[Base | None]") == "readonly (Net | Web | null)[]"
+    for writer, text in ((taken, "Secret | None"), (given, "Secret | str"), (taken, "list[Secret]")):
+        with pytest.raises(CannotCross, match="Secret is nothing to JavaScript"):
+            writer.type_of(text)
+    assert not names.unknown
+
+
+def test_names_that_nothing_is_known_of_are_collected() -> None:
     names = Names(frozenset(), {}, {}, {}, frozenset(), {})
-    assert Writer(names, "async", "out").type_of("list[Mystery] | Riddle[int]") == "readonly unknown[] | unknown"
+    with pytest.raises(CannotCross):
+        Writer(names, "async", "out").type_of("list[Mystery] | Riddle[int]")
     assert names.unknown == {"Mystery", "Riddle"}
 
 
