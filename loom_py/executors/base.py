@@ -47,8 +47,8 @@ class Loaded(Protocol):
         """A copy of a named output."""
         ...
 
-    def read_buffer(self, index: int) -> AnyArray:
-        """A copy of one buffer (an observation)."""
+    def read_observed(self) -> AnyArray:
+        """A copy of the whole area of observations, as bytes; `program.observations` says what lies where."""
         ...
 
 

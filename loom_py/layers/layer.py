@@ -43,12 +43,13 @@ class Layer:
     """Base of all layers.
 
     Class attributes:
-        gives: "probabilities" when the outputs are a distribution over the last axis (losses pick their head by it).
+        gives: "probabilities" when the outputs are a distribution over the last axis (losses pick their head by it),
+            "same" when the layer passes on whatever comes in.
         unit_axis: axis of the output (batch included) along which units lie; "dead units" are counted there.
         integer_input: the layer takes integer ids.
     """
 
-    gives: ClassVar[Literal["values", "probabilities"]] = "values"
+    gives: ClassVar[Literal["values", "probabilities", "same"]] = "values"
     unit_axis: ClassVar[int] = -1
     integer_input: ClassVar[bool] = False
 
@@ -92,6 +93,11 @@ class Layer:
                 got=shape_text(shape),
                 do=f"give {name}={shape[-1] if shape else 1}, or change what comes before",
             )
+
+    @property
+    def activation_name(self) -> str | None:
+        """The activation function among the fields, None where there is none."""
+        return getattr(self, "activation", None) or getattr(self, "function", None)
 
     def to_config(self) -> dict[str, Any]:
         """The layer as plain data: "type" and the constructor's parameters."""

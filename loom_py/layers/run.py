@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
-from loom_py.errors import LoomError
+from loom_py.errors import LoomError, ShapeError
 from loom_py.ops import Value
 
 if TYPE_CHECKING:
@@ -92,6 +92,10 @@ class Run:
     def forward(self, name: str, layer: Layer, x: Any) -> tuple[Any, Any]:
         """Run the layer that stands at `name` below here; returns its output and cache."""
         here = self._at(name)
+        try:
+            layer.check_input(tuple(x.shape[1:]))
+        except ShapeError as error:
+            raise ShapeError(f"layer {here.path}: {error}") from None
         with self.watcher.span(here.path, "forward"):
             y, cache = layer.forward(here._params(layer), x, here)
         self.watcher.forward(here.path, layer, x, y)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 from loom_py import ops
 from loom_py.layers.fields import Share
@@ -13,6 +13,8 @@ from loom_py.layers.run import Params, Run
 @layer
 class Identity(Layer):
     """y = x: what an empty slot of the grid is."""
+
+    gives: ClassVar[Literal["values", "probabilities", "same"]] = "same"
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, None]:
         return x, None

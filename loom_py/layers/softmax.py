@@ -21,7 +21,7 @@ class SoftmaxCache(NamedTuple):
 class Softmax(Layer):
     """y = exp(x/τ) / Σ exp(x/τ) over the last axis; input and output (B, …, C)."""
 
-    gives: ClassVar[Literal["values", "probabilities"]] = "probabilities"
+    gives: ClassVar[Literal["values", "probabilities", "same"]] = "probabilities"
 
     _: KW_ONLY
     variant: SoftmaxVariant = "standard"

@@ -14,6 +14,9 @@ from loom_py.ops import Spec, Verb
 Kind = Literal["output", "gradient", "input_gradient", "parameter", "values", "histogram"]
 ARENA = "arena"
 CONSTANTS = "constants"
+OBSERVED = "observed"
+LOCAL = (ARENA, CONSTANTS, OBSERVED)
+"""Memory areas of a Program's own; all others are shared by Programs and outlive them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +24,7 @@ class Buffer:
     """`spec` at byte `offset` of memory area `storage`.
 
     Attributes:
-        storage: "arena" (this Program's own), "constants", or a persistent area such as "weights", shared by Programs.
+        storage: a memory area: one of LOCAL, or a persistent one such as "weights".
         root: the buffer whose memory this one sees otherwise (itself when it is no view).
     """
 

@@ -16,6 +16,7 @@ from loom_py.program.memory import plan
 from loom_py.program.program import (
     ARENA,
     CONSTANTS,
+    OBSERVED,
     Buffer,
     Instruction,
     Kind,
@@ -47,6 +48,7 @@ class Recorder:
         self.observations: list[Observation] = []
         self._draft = _Draft([], [], [], [])
         self._constants: dict[int, Any] = {}
+        self._observed = 0
         self._known_constants: dict[tuple[bytes, Shape, str], Tensor] = {}
         self._span = self._open_span("", "setup")
 
@@ -78,8 +80,11 @@ class Recorder:
         self.outputs[name] = tensor.index
 
     def observe(self, kind: Kind, path: str, phase: str, tensor: Tensor, name: str = "") -> None:
-        """Keep a value to the end of the run for observers."""
-        self.observations.append(Observation(kind, path, phase, tensor.index, name))
+        """Keep a small value for observers, side by side with the others, so that one read brings them all."""
+        place = self._buffer(tensor.spec, OBSERVED, self._observed, "")
+        self._observed += -(-tensor.spec.nbytes // 8) * 8
+        self.bind(tensor, place)
+        self.observations.append(Observation(kind, path, phase, place.index, name))
 
     @contextmanager
     def span(self, path: str, phase: str) -> Iterator[None]:
@@ -160,7 +165,7 @@ class Recorder:
 
     def _pinned(self) -> set[int]:
         """Buffers that must be right at the end of the run."""
-        return {*self.inputs.values(), *self.outputs.values(), *(o.buffer for o in self.observations)}
+        return {*self.inputs.values(), *self.outputs.values()}
 
     def _buffer(self, spec: Spec, storage: str, offset: int, name: str) -> Tensor:
         index = len(self._draft.buffers)

@@ -6,6 +6,7 @@ Everything else asks here whether it runs in Pyodide, posts plain messages, and 
 """
 
 from loom_py.runtime.convert import from_js, to_js
+from loom_py.runtime.heap import wasm_heap_bytes
 from loom_py.runtime.host import can_run_sync, clock_ns, in_browser
 from loom_py.runtime.http import Response, fetch
 from loom_py.runtime.page import hidden, on_hide, receiver, sender
@@ -24,4 +25,5 @@ __all__ = [
     "sender",
     "spawn",
     "to_js",
+    "wasm_heap_bytes",
 ]

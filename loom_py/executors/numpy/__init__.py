@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from loom_py.program import ARENA, CONSTANTS, Program
+from loom_py.program import LOCAL, OBSERVED, Program
 from loom_py.shapes import AnyArray
 
 ALIGNMENT = 64
@@ -49,8 +49,8 @@ class NumpyLoaded:
 
     def __init__(self, program: Program, memory: NumpyMemory) -> None:
         self.program = program
-        areas = {**memory.areas, ARENA: aligned(program.sizes[ARENA])}
-        areas[CONSTANTS] = aligned(program.sizes.get(CONSTANTS, 0))
+        areas = {**memory.areas, **{name: aligned(program.sizes.get(name, 0)) for name in LOCAL}}
+        self._observed = areas[OBSERVED]
         self.arrays = [view(areas[b.storage], b.offset, b.spec.shape, b.spec.dtype) for b in program.buffers]
         for index, value in program.constants.items():
             self.arrays[index][...] = value
@@ -89,8 +89,8 @@ class NumpyLoaded:
     def read(self, name: str) -> AnyArray:
         return self.arrays[self.program.outputs[name]].copy()
 
-    def read_buffer(self, index: int) -> AnyArray:
-        return self.arrays[index].copy()
+    def read_observed(self) -> AnyArray:
+        return self._observed.copy()
 
 
 class NumpyExecutor:

@@ -1,0 +1,49 @@
+"""Where a step went wrong: the step is run again, watched, over the weights it left untouched."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from loom_py.events import LayerStats
+from loom_py.network.compile import StepOptions
+from loom_py.network.engine import Engine, StepResult
+from loom_py.shapes import AnyArray
+
+
+def explain(
+    engine: Engine, x: AnyArray, target: AnyArray, options: StepOptions, result: StepResult
+) -> tuple[str | None, str]:
+    """The path of the first layer that gave NaN or infinity, and what happened in words.
+
+    A refused step changed nothing, so the same batch with the same weights goes wrong in the same place again.
+    """
+    stats = engine.probe(x, target, options)
+    forward = first_bad(s for s in stats if s.phase == "forward")
+    kept = "the weights of before this step are kept"
+    if forward is not None:
+        return forward.path, f"layer {forward.path} ({forward.layer_type}) {_gave(forward)} in the forward pass; {kept}"
+    if not math.isfinite(result.loss):
+        return None, f"all layers' outputs are finite but the loss is {result.loss}; {kept}"
+    backward = first_bad(s for s in stats if s.phase == "backward" and not _clean(s))
+    if backward is not None:
+        what = f"layer {backward.path} ({backward.layer_type})"
+        return backward.path, f"{what}: its gradients are not finite in the backward pass; {kept}"
+    return None, f"the norm of all gradients is {result.gradient_norm}; {kept}"
+
+
+def first_bad(stats: Iterable[LayerStats]) -> LayerStats | None:
+    """The first pass, in order of execution, with NaN, infinities or a norm that is not finite."""
+    return next((s for s in stats if not _clean(s)), None)
+
+
+def _clean(s: LayerStats) -> bool:
+    norms = (s.gradient_norm, s.input_gradient_norm) if s.phase == "backward" else ()
+    return s.nan_count == 0 and s.inf_count == 0 and all(n is None or math.isfinite(n) for n in norms)
+
+
+def _gave(s: LayerStats) -> str:
+    parts = [f"{s.nan_count} NaN"] * bool(s.nan_count) + [f"{s.inf_count} infinite values"] * bool(s.inf_count)
+    return "gave " + " and ".join(parts)
+
+

@@ -1,0 +1,117 @@
+"""Where a network's arrays lie: parameters side by side in one flat area, gradients and optimizer state in their image.
+
+So an optimizer is one instruction over everything, and a parameter's gradient stands at the parameter's own offset.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from loom_py.errors import DataError, ShapeError, StateError
+from loom_py.executors.base import Memory
+from loom_py.initializers import initialise
+from loom_py.layers import Layer, Parameter
+from loom_py.shapes import Array, ArrayLike, size_of
+
+WEIGHTS, GRADIENTS, BUFFERS = "weights", "gradients", "buffers"
+ALIGNMENT = 256  # bytes: what WebGPU asks of storage offsets
+
+
+def optimizer_area(optimizer: str, name: str) -> str:
+    """Memory area of one array of an optimizer's state."""
+    return f"optimizer.{optimizer}.{name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One array of one layer: full name, area and byte offset."""
+
+    path: str
+    parameter: Parameter
+    area: str
+    offset: int
+
+    @property
+    def name(self) -> str:
+        """Such as "0.weight"."""
+        return f"{self.path}.{self.parameter.name}"
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array, padding not counted."""
+        return 4 * size_of(self.parameter.shape)
+
+    @property
+    def elements(self) -> tuple[int, int]:
+        """First and last+1 element in the flat array of its area."""
+        return self.offset // 4, (self.offset + self.nbytes) // 4
+
+
+class Layout:
+    """All arrays of a network in order of their layers; `sizes` are the bytes of the areas."""
+
+    def __init__(self, layers: Iterable[tuple[str, Layer]]) -> None:
+        self.places: dict[str, Place] = {}
+        self.sizes = {WEIGHTS: 0, BUFFERS: 0}
+        for path, layer in layers:
+            for parameter in layer.parameters():
+                area = WEIGHTS if parameter.trained else BUFFERS
+                place = Place(path, parameter, area, self.sizes[area])
+                self.sizes[area] += -(-place.nbytes // ALIGNMENT) * ALIGNMENT
+                self.places[place.name] = place
+
+    @property
+    def trained(self) -> list[Place]:
+        """The places that optimizers change."""
+        return [p for p in self.places.values() if p.area == WEIGHTS]
+
+    @property
+    def count(self) -> int:
+        """Number of trained values."""
+        return sum(size_of(p.parameter.shape) for p in self.trained)
+
+
+def walk(layers: Iterable[tuple[str, Layer]]) -> Iterable[tuple[str, Layer]]:
+    """Every layer with its path, nested ones after their parent."""
+    for path, layer in layers:
+        yield path, layer
+        yield from walk((f"{path}.{name}", child) for name, child in layer.children())
+
+
+def fill_new(memory: Memory, layout: Layout, seed: int) -> None:
+    """Initialise every array from the seed."""
+    for place in layout.places.values():
+        p = place.parameter
+        memory.write(place.area, place.offset, initialise(p.init, p.shape, p.fan_in, p.fan_out, seed=seed, path=place.name))
+
+
+def read_all(memory: Memory, places: Iterable[Place], area: str | None = None) -> dict[str, Array]:
+    """Copies by full name; `area` reads another area in the places' image (gradients)."""
+    return {p.name: memory.read(area or p.area, p.offset, p.parameter.shape) for p in places}
+
+
+def checked(layout: Layout, values: Mapping[str, ArrayLike]) -> dict[str, Array]:
+    """New values for some arrays, all checked before any is written.
+
+    Raises:
+        StateError: a name that the network does not have.
+        ShapeError: another shape. DataError: not numbers, or not finite.
+    """
+    ready: dict[str, Array] = {}
+    for name, value in values.items():
+        if name not in layout.places:
+            known = ", ".join(list(layout.places)[:6]) or "none"
+            raise StateError.expected("parameter name", expected=f"one of {known} …", got=repr(name))
+        array = np.asarray(value)
+        wanted = layout.places[name].parameter.shape
+        if array.dtype.kind not in "iuf":
+            raise DataError.expected(f"parameter {name}", expected="numbers", got=array.dtype)
+        if array.shape != wanted:
+            raise ShapeError.expected(f"parameter {name}", expected=wanted, got=array.shape)
+        ready[name] = array.astype(np.float32)
+        if not np.isfinite(ready[name]).all():
+            raise DataError.expected(f"parameter {name}", expected="finite numbers", got="NaN or infinity")
+    return ready

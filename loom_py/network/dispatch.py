@@ -1,0 +1,66 @@
+"""Observers of a network: who is due, and delivery that no observer can spoil."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from copy import copy
+
+from loom_py.events import LayerStats, Observer, TrainingEvent
+from loom_py.network.watching import Watch
+
+log = logging.getLogger("loom_py")
+
+
+class Dispatcher:
+    """The attached observers. One that raises is reported once and detached; the network goes on."""
+
+    def __init__(self) -> None:
+        self.observers: list[Observer] = []
+
+    def due(self, tick: int) -> tuple[Watch | None, list[Observer]]:
+        """Who listens to run number `tick`, and what they want of it together; None when nobody does."""
+        listening = [o for o in self.observers if tick % max(o.every, 1) == 0 and wants_layers(o)]
+        watch: Watch | None = None
+        for o in listening:
+            wanted = Watch(o.layers, o.output_values, o.histograms)
+            watch = wanted if watch is None else watch.union(wanted)
+        return watch, listening
+
+    def layer_stats(self, listeners: Iterable[Observer], all_stats: list[LayerStats]) -> None:
+        """Deliver the layers' statistics of one run."""
+        for observer in listeners:
+            for stats in all_stats:
+                if observer.layers is not None and stats.path not in observer.layers:
+                    continue
+                told = observer.on_layer_forward if stats.phase == "forward" else observer.on_layer_backward
+                own = copy(stats)
+                if own.output_values is not None:
+                    own.output_values = own.output_values.copy() if observer.output_values else None
+                if not self._safely(observer, lambda told=told, own=own: told(own.layer_index, own)):
+                    break
+
+    def event(self, event: TrainingEvent) -> None:
+        """Deliver a training event."""
+        for observer in list(self.observers):
+            self._safely(observer, lambda o=observer: o.on_training_event(copy(event)))
+
+    def attached(self, observer: Observer, blueprint: object) -> None:
+        """Show an observer the network's blueprint."""
+        self._safely(observer, lambda: observer.on_attach(blueprint))
+
+    def _safely(self, observer: Observer, call: Callable[[], None]) -> bool:
+        try:
+            call()
+        except Exception:
+            log.exception("observer %s raised and was detached; training goes on", type(observer).__name__)
+            self.observers = [o for o in self.observers if o is not observer]
+            return False
+        return True
+
+
+def wants_layers(observer: Observer) -> bool:
+    """Whether an observer listens to layers at all: one that only hears training events costs no statistics."""
+    cls = type(observer)
+    forward = cls.on_layer_forward is not Observer.on_layer_forward
+    return forward or cls.on_layer_backward is not Observer.on_layer_backward

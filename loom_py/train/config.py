@@ -1,0 +1,128 @@
+"""What a training run is told, and what it tells in the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from loom_py.errors import ConfigError
+from loom_py.layers.fields import Count, Positive, Range, Size, check_fields
+from loom_py.losses import Loss, LossName, resolve_loss
+from loom_py.network.compile import StepOptions
+from loom_py.optimizers import Optimizer, OptimizerName, resolve_optimizer
+from loom_py.schedules import Schedule
+from loom_py.shapes import ArrayLike
+
+StopReason = Literal["finished", "early_stopping", "anomaly", "cancelled"]
+Rate = Annotated[float, Range(0)]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some samples with their targets.
+
+    Attributes:
+        input: (B, …) in the network's input shape.
+        target: labels (B), class shares (B, C), or values in the output's shape.
+    """
+
+    input: ArrayLike
+    target: ArrayLike
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStopping:
+    """Stop when the watched loss has not fallen for a while.
+
+    Attributes:
+        patience: epochs without a better loss before stopping.
+        min_delta: how much lower a loss must be to count as better.
+        restore_best: put the parameters of the best epoch back in the end.
+    """
+
+    patience: Size = 5
+    min_delta: Rate = 0.0
+    restore_best: bool = True
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """Options of a training run.
+
+    Attributes:
+        epochs: passes over the data.
+        learning_rate: step size; a schedule multiplies it.
+        loss: "cross_entropy" takes logits, or probabilities when the last layer is Softmax.
+        optimizer: name, or an optimizer with options.
+        batch_size: samples per step (`fit`; `train` is given its batches).
+        gradient_clip: largest L2 norm of all gradients together; None for no limit.
+        gradient_clip_value: largest magnitude of one gradient; None for no limit.
+        shuffle: new order in every epoch (`fit`).
+        validation: held-out `(x, y)`, measured after every epoch.
+        schedule: how the learning rate changes over the steps.
+        early_stopping: stop when the validation loss (without validation data: the training loss) no longer falls.
+        seed: seed of the shuffling; None takes the network's.
+    """
+
+    epochs: Count = 1
+    learning_rate: Rate = 0.01
+    loss: Loss | LossName = "cross_entropy"
+    optimizer: Optimizer | OptimizerName = "sgd"
+    batch_size: Size = 32
+    gradient_clip: Positive | None = None
+    gradient_clip_value: Positive | None = None
+    shuffle: bool = True
+    validation: tuple[ArrayLike, ArrayLike] | None = None
+    schedule: Schedule | None = None
+    early_stopping: EarlyStopping | None = None
+    seed: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        self.options()
+        if self.validation is not None and (not isinstance(self.validation, tuple | list) or len(self.validation) != 2):
+            raise ConfigError.expected("validation", expected="a pair (x, y)", got=type(self.validation).__name__)
+
+    def options(self) -> StepOptions:
+        """Loss, optimizer and clipping, resolved."""
+        return StepOptions(
+            resolve_loss(self.loss), resolve_optimizer(self.optimizer), self.gradient_clip, self.gradient_clip_value
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class TrainingResult:
+    """What a training run gave.
+
+    Attributes:
+        final_loss: mean training loss of the last epoch; NaN when it diverged or no step was made.
+        best_loss: smallest epoch loss (validation loss where there is validation data).
+        loss_history: mean training loss of each epoch.
+        validation_history: validation loss of each epoch; empty without validation data.
+        accuracy_history: training accuracy of each epoch, None where there are no classes.
+        validation_accuracy_history: validation accuracy of each epoch.
+        total_time_s: wall clock in seconds.
+        samples_per_second: training samples per second.
+        epochs_run: epochs completed.
+        steps: training steps made.
+        stopped_because: "finished", "early_stopping", "anomaly" or "cancelled".
+    """
+
+    final_loss: float = float("nan")
+    best_loss: float = float("nan")
+    loss_history: list[float] = field(default_factory=list)
+    validation_history: list[float] = field(default_factory=list)
+    accuracy_history: list[float | None] = field(default_factory=list)
+    validation_accuracy_history: list[float | None] = field(default_factory=list)
+    total_time_s: float = 0.0
+    samples_per_second: float = 0.0
+    epochs_run: int = 0
+    steps: int = 0
+    stopped_because: StopReason = "finished"
+
+
+Cancelled = Callable[[], bool]
