@@ -1,0 +1,169 @@
+"""ChannelObserver: a bounded queue that a consumer iterates, in another thread or in the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Literal
+
+from loom_py.errors import ConfigError, StateError
+from loom_py.events import LayerStats, TrainingEvent
+from loom_py.observers.base import LoomObserver
+from loom_py.observers.queue import Counters
+from loom_py.observers.rows import Record
+
+Policy = Literal["drop_oldest", "drop_newest", "block"]
+
+
+class ChannelObserver(LoomObserver):
+    """Hands records to whoever iterates it, with `for` in another thread or with `async for`.
+
+    By default it carries forward records only, like the history of a recording. Closing ends the iteration after what
+    is still queued.
+    """
+
+    def __init__(
+        self,
+        capacity: int = 1000,
+        policy: Policy = "drop_oldest",
+        *,
+        every: int = 1,
+        layers: Iterable[str | int] | None = None,
+        output_values: bool = False,
+        histograms: bool = False,
+        backward: bool = False,
+        events: bool = False,
+    ) -> None:
+        """Create the observer.
+
+        Args:
+            capacity: records held at most.
+            policy: what a full channel does with a new record: "drop_oldest" makes room for it, "drop_newest" refuses
+                it, "block" makes the network wait for the consumer, which must be another thread.
+            every: carry layers of every N-th run of the network.
+            layers: carry these layer paths only; None is all.
+            output_values: carry a copy of each layer's outputs too.
+            histograms: carry histograms too.
+            backward: carry records of the backward pass too.
+            events: carry training events too.
+
+        Raises:
+            ConfigError: the capacity is less than 1, the policy is unknown, or "block" in a browser.
+        """
+        super().__init__(every=every, layers=layers, output_values=output_values, histograms=histograms)
+        if capacity < 1:
+            raise ConfigError.expected("capacity", expected="at least 1 record", got=capacity)
+        if policy not in ("drop_oldest", "drop_newest", "block"):
+            raise ConfigError.expected("policy", expected="drop_oldest, drop_newest or block", got=repr(policy))
+        if policy == "block" and _single_threaded():
+            raise ConfigError("policy block: a browser has one thread of Python, the consumer would never come to run")
+        self._capacity, self._policy = capacity, policy
+        self._backward, self._events = backward, events
+        self._queue: deque[Record] = deque()
+        self._changed = threading.Condition()
+        self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+        self._produced = self._delivered = self._dropped = 0
+
+    @property
+    def counters(self) -> Counters:
+        """What became of the records so far; delivered means taken by a consumer."""
+        with self._changed:
+            return Counters(self._produced, self._delivered, self._dropped, len(self._queue))
+
+    def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
+        """Queue the record."""
+        self._put(stats)
+
+    def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
+        """Queue the record if asked for backward records."""
+        if self._backward:
+            self._put(stats)
+
+    def on_training_event(self, event: TrainingEvent) -> None:
+        """Queue the event if asked for events."""
+        if self._events:
+            self._put(event)
+
+    def take(self) -> list[LayerStats | TrainingEvent]:
+        """All queued records at once, without waiting."""
+        with self._changed:
+            taken = list(self._queue)
+            self._queue.clear()
+            self._delivered += len(taken)
+            self._changed.notify_all()
+            return taken
+
+    def __iter__(self) -> Iterator[LayerStats | TrainingEvent]:
+        """Iterate, waiting for records until the channel is closed.
+
+        Raises:
+            StateError: the channel is open and empty, and no other thread can fill it (in a browser).
+        """
+        while True:
+            with self._changed:
+                if not self._queue and not self._closed and _single_threaded():
+                    raise StateError("the channel is empty and Python has one thread here: use `async for`")
+                self._changed.wait_for(lambda: self._queue or self._closed)
+                if not self._queue:
+                    return
+                record = self._pop()
+            yield record
+
+    async def __aiter__(self) -> AsyncIterator[LayerStats | TrainingEvent]:
+        """Iterate in an event loop, waiting for records until the channel is closed."""
+        while True:
+            arrived = asyncio.Event()
+            waiter = asyncio.get_running_loop(), arrived
+            with self._changed:
+                record = self._pop() if self._queue else None
+                if record is None:
+                    if self._closed:
+                        return
+                    self._waiters.append(waiter)
+            if record is not None:
+                yield record
+                continue
+            try:
+                await arrived.wait()
+            finally:
+                with self._changed:
+                    if waiter in self._waiters:
+                        self._waiters.remove(waiter)
+
+    def _release(self) -> None:
+        with self._changed:
+            self._wake()
+
+    def _pop(self) -> Record:
+        self._delivered += 1
+        self._changed.notify_all()
+        return self._queue.popleft()
+
+    def _put(self, record: Record) -> None:
+        with self._changed:
+            self._produced += 1
+            if self._policy == "block":
+                self._changed.wait_for(lambda: len(self._queue) < self._capacity or self._closed)
+            full = len(self._queue) >= self._capacity
+            if self._closed or (full and self._policy == "drop_newest"):
+                self._dropped += 1
+                return
+            if full:
+                self._queue.popleft()
+                self._dropped += 1
+            self._queue.append(record)
+            self._wake()
+
+    def _wake(self) -> None:
+        self._changed.notify_all()
+        waiters, self._waiters = self._waiters, []
+        for loop, arrived in waiters:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(arrived.set)
+
+
+def _single_threaded() -> bool:
+    return sys.platform == "emscripten"

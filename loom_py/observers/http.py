@@ -1,0 +1,159 @@
+"""HTTPObserver: sends what happens to a server, in batches, while the training goes on."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+from urllib.parse import urlsplit
+
+from loom_py import runtime
+from loom_py.errors import ConfigError
+from loom_py.events import LayerStats, TrainingEvent, measured
+from loom_py.observers.base import LoomObserver
+from loom_py.observers.delivery import Plan
+from loom_py.observers.driver import Driver
+from loom_py.observers.plain import dumps, plain
+from loom_py.observers.queue import Counters, DeliveryQueue
+from loom_py.observers.retry import Answer, Backoff
+from loom_py.observers.rows import Record
+from loom_py.observers.task_driver import TaskDriver
+from loom_py.observers.thread_driver import ThreadDriver
+
+FORMAT = "loom_py-telemetry"
+VERSION = 1
+
+
+class HTTPObserver(LoomObserver):
+    """POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
+
+    Body: `{"format", "version", "run", "dropped", "records"}`; a record is `{"kind": "layer" | "event", …}` with the
+    fields of `LayerStats` or `TrainingEvent`; what was not measured is left out, NaN and infinities are the texts
+    "NaN", "Infinity", "-Infinity". `dropped` counts the records of the run that had to make room so far.
+
+    In CPython a thread sends with urllib, in a browser a task with `fetch`. Answers 429, 502, 503, 504 and no answer
+    are tried again with growing waits; 413 halves the batch; anything else drops it.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        every: int = 1,
+        layers: Iterable[str | int] | None = None,
+        output_values: bool = False,
+        histograms: bool = False,
+        headers: Mapping[str, str] | None = None,
+        capacity: int = 4096,
+        batch: int = 256,
+        interval_s: float = 0.5,
+        timeout_s: float = 10.0,
+        backoff: Backoff | None = None,
+        close_s: float = 5.0,
+    ) -> None:
+        """Create the observer and start its sender.
+
+        Args:
+            url: address that takes the POST requests, http or https.
+            every: send layers of every N-th run of the network.
+            layers: send these layer paths only; None is all.
+            output_values: send each layer's outputs too.
+            histograms: send histograms too.
+            headers: headers of each request, such as one that authorises it; never shown.
+            capacity: records held at most; the oldest make room and are counted as dropped.
+            batch: records in a request at most.
+            interval_s: seconds to wait for a batch to fill.
+            timeout_s: seconds to wait for the server.
+            backoff: how to wait before trying again.
+            close_s: seconds that `flush` and `close` wait at most for what is left.
+
+        Raises:
+            ConfigError: the address is not http or https, or a header would break out of its line.
+        """
+        super().__init__(every=every, layers=layers, output_values=output_values, histograms=histograms)
+        self.url = checked_url(url)
+        self._run_id = secrets.token_hex(8)
+        self._close_s = close_s
+        self._batch = batch
+        self._queue = DeliveryQueue(capacity)
+        plan = Plan(self._queue, self._encode, self._accepted, backoff or Backoff(), batch, interval_s)
+        sent = {"Content-Type": "application/json", **checked_headers(headers or {})}
+        self._driver: Driver = (
+            TaskDriver(plan, url, sent, timeout_s)
+            if runtime.in_browser()
+            else ThreadDriver(plan, url, sent, timeout_s, close_s)
+        )
+
+    @property
+    def counters(self) -> Counters:
+        """What became of the records so far."""
+        return self._queue.counters()
+
+    def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
+        """Queue the record."""
+        self._put(stats)
+
+    def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
+        """Queue the record."""
+        self._put(stats)
+
+    def on_training_event(self, event: TrainingEvent) -> None:
+        """Queue the event."""
+        self._put(event)
+
+    def flush(self) -> None:
+        """Send what is queued; outside browsers waits until it is sent, at most `close_s` seconds."""
+        self._driver.flush(self._close_s)
+
+    def _release(self) -> None:
+        """Send what is left within `close_s` seconds; the rest is dropped and counted."""
+        self._driver.close(self._close_s)
+
+    def _put(self, record: Record) -> None:
+        waiting = self._queue.put(record)
+        if waiting >= self._batch:
+            self._driver.hurry()
+        elif waiting:
+            self._driver.wake()
+
+    def _encode(self, records: Sequence[Record]) -> bytes:
+        items = [record_object(record) for record in records]
+        head = {"format": FORMAT, "version": VERSION, "run": self._run_id, "dropped": self._queue.counters().dropped}
+        return dumps({**head, "records": items}).encode()
+
+    def _accepted(self, answer: Answer, records: Sequence[Record]) -> bool:
+        return True
+
+
+def record_object(record: Record) -> dict[str, Any]:
+    """A record as a JSON object; what was not measured is left out."""
+    values = {field.name: getattr(record, field.name) for field in fields(record)}
+    kind = "layer" if isinstance(record, LayerStats) else "event"
+    return {"kind": kind, **{name: plain(value) for name, value in values.items() if measured(value)}}
+
+
+def checked_url(url: str) -> str:
+    """The address if it is one that can be posted to; raises ConfigError."""
+    do = 'give an address such as "http://localhost:8080/telemetry"'
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # raises for a port that is none
+    except ValueError as error:
+        raise ConfigError.expected(
+            "url", expected="an http or https address", got=f"{url!r} ({error})", do=do
+        ) from error
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\x00-\x20\x7f]", url):
+        raise ConfigError.expected("url", expected="an http or https address", got=repr(url), do=do)
+    return url
+
+
+def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """The headers if each stays on its line (RFC 9110, 5.1 and 5.5); raises ConfigError, which shows no value."""
+    for name, value in headers.items():
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
+            raise ConfigError.expected("header name", expected="letters, digits and dashes", got=repr(name))
+        if re.search(r"[^\t\x20-\x7e\x80-\xff]", value):
+            raise ConfigError(f"header {name}: its value must be one line of Latin-1 text without control characters")
+    return dict(headers)

@@ -1,0 +1,86 @@
+"""OTLPObserver: sends metrics to any OpenTelemetry Collector (OTLP/HTTP, JSON)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+
+from loom_py.observers.http import HTTPObserver
+from loom_py.observers.otlp_json import count_points, metrics_data
+from loom_py.observers.plain import dumps
+from loom_py.observers.retry import Answer, Backoff
+from loom_py.observers.rows import Record
+
+
+class OTLPObserver(HTTPObserver):
+    """Sends layer statistics and training events as OTLP gauges named `loom.layer.…` and `loom.training.…`.
+
+    Delivery is that of `HTTPObserver`. A partial success is never sent again: the points that the server refused are
+    counted in `rejected_points`; records all of whose points were refused count as dropped.
+    """
+
+    def __init__(
+        self,
+        url: str = "http://localhost:4318/v1/metrics",
+        *,
+        every: int = 1,
+        layers: Iterable[str | int] | None = None,
+        headers: Mapping[str, str] | None = None,
+        resource: Mapping[str, str] | None = None,
+        capacity: int = 4096,
+        batch: int = 256,
+        interval_s: float = 0.5,
+        timeout_s: float = 10.0,
+        backoff: Backoff | None = None,
+        close_s: float = 5.0,
+    ) -> None:
+        """Create the observer and start its sender.
+
+        Args:
+            url: the Collector's address for metrics.
+            every: send layers of every N-th run of the network.
+            layers: send these layer paths only; None is all.
+            headers: headers of each request, such as one that authorises it; never shown.
+            resource: resource attributes, such as `{"service.name": "digits"}`.
+            capacity: records held at most; the oldest make room and are counted as dropped.
+            batch: records in a request at most.
+            interval_s: seconds to wait for a batch to fill.
+            timeout_s: seconds to wait for the server.
+            backoff: how to wait before trying again.
+            close_s: seconds that `flush` and `close` wait at most for what is left.
+
+        Raises:
+            ConfigError: the address is not http or https, or a header would break out of its line.
+        """
+        self._resource = dict(resource or {})
+        super().__init__(
+            url,
+            every=every,
+            layers=layers,
+            headers=headers,
+            capacity=capacity,
+            batch=batch,
+            interval_s=interval_s,
+            timeout_s=timeout_s,
+            backoff=backoff,
+            close_s=close_s,
+        )
+
+    def _encode(self, records: Sequence[Record]) -> bytes:
+        return dumps(metrics_data(records, self._resource)).encode()
+
+    def _accepted(self, answer: Answer, records: Sequence[Record]) -> bool:
+        rejected, words = _partial_success(answer.body)
+        if rejected:
+            self._queue.rejected_points += rejected
+            self._queue.last_error = f"{rejected} data points refused: {words}"
+        return not rejected or rejected < count_points(metrics_data(records, self._resource))
+
+
+def _partial_success(body: bytes) -> tuple[int, str]:
+    """Refused data points and the server's words in an ExportMetricsServiceResponse; (0, "") if all were taken."""
+    try:
+        partial = json.loads(body)["partialSuccess"]
+        return max(int(partial.get("rejectedDataPoints", 0)), 0), str(partial.get("errorMessage", ""))[:200]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return 0, ""

@@ -1,0 +1,100 @@
+"""Carries out a delivery in a task of the event loop with `fetch`: for browsers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+
+from loom_py import runtime
+from loom_py.observers.delivery import Command, Gather, Idle, Plan, Post, Wait, deliver, last_gasp
+from loom_py.observers.retry import Answer
+
+KEEPALIVE_BYTES = 60 * 1024
+"""Bytes of the last body; browsers allow 64 KiB of bodies that outlive their page, headers need room too."""
+
+
+class TaskDriver:
+    """Runs the delivery as a task of the event loop; when the page is hidden, one last request outlives it."""
+
+    def __init__(self, plan: Plan, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
+        """Start the task."""
+        self._plan = plan
+        self._request = url, dict(headers)
+        self._timeout_s = timeout_s
+        self._work, self._urgent, self._closing = asyncio.Event(), asyncio.Event(), asyncio.Event()
+        self._forget_hide = runtime.on_hide(self._on_hide)
+        runtime.spawn(self._run())
+
+    def wake(self) -> None:
+        """Let an idle task look at the queue."""
+        self._work.set()
+
+    def hurry(self) -> None:
+        """End the gathering of a batch."""
+        self._urgent.set()
+        self._work.set()
+
+    def flush(self, timeout_s: float) -> None:
+        """Hurry: Python can't wait in a browser, the task sends as soon as Python lets go."""
+        self.hurry()
+
+    def close(self, timeout_s: float) -> None:
+        """Hurry, and drop what is left when the time is over."""
+        self._forget_hide()
+        self._plan.deadline = time.monotonic() + timeout_s
+        self._closing.set()
+        self.hurry()
+
+    async def _run(self) -> None:
+        delivery = deliver(self._plan)
+        command = next(delivery, None)
+        while command is not None:
+            try:
+                command = delivery.send(await self._do(command))
+            except StopIteration:
+                break
+        self._plan.queue.close()
+
+    async def _do(self, command: Command) -> Answer | None:
+        match command:
+            case Post(body):
+                return await self._fetch(body)
+            case Wait(seconds):
+                await _until(self._closing, seconds)
+            case Gather(seconds):
+                await _until(self._urgent, seconds)
+                self._urgent.clear()
+            case Idle():
+                self._work.clear()
+                if not len(self._plan.queue) and not self._plan.closing:
+                    await self._work.wait()
+        return None
+
+    async def _fetch(self, body: bytes, *, keepalive: bool = False) -> Answer:
+        url, headers = self._request
+        left = self._timeout_s
+        if self._plan.deadline is not None:
+            left = min(left, max(self._plan.deadline - time.monotonic(), 0.001))
+        try:
+            answer = await runtime.fetch(
+                url, method="POST", headers=headers, body=body, keepalive=keepalive, timeout_s=left
+            )
+        except OSError as error:
+            return Answer(error=f"{type(error).__name__}: {error}")
+        return Answer(answer.status, answer.headers, answer.body)
+
+    def _on_hide(self) -> None:
+        last = last_gasp(self._plan, KEEPALIVE_BYTES)
+        if last is not None:
+            runtime.spawn(self._send_last(*last))
+
+    async def _send_last(self, body: bytes, count: int) -> None:
+        answer = await self._fetch(body, keepalive=True)
+        self._plan.queue.settle(count, delivered=answer.verdict == "delivered")
+
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)

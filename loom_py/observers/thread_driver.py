@@ -1,0 +1,81 @@
+"""Carries out a delivery in a thread with urllib: for CPython."""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import time
+from collections.abc import Mapping
+
+from loom_py.observers.delivery import Command, Gather, Idle, Plan, Post, Wait, deliver
+from loom_py.observers.post import post
+from loom_py.observers.retry import Answer
+
+
+class ThreadDriver:
+    """Runs the delivery in a daemon thread; at the interpreter's exit it is closed as if by hand."""
+
+    def __init__(self, plan: Plan, url: str, headers: Mapping[str, str], timeout_s: float, close_s: float) -> None:
+        """Start the thread."""
+        self._plan = plan
+        self._request = url, dict(headers)
+        self._timeout_s, self._close_s = timeout_s, close_s
+        self._work, self._urgent, self._closing = threading.Event(), threading.Event(), threading.Event()
+        self._progress = threading.Condition()
+        self._thread = threading.Thread(target=self._run, name="loom_py delivery", daemon=True)
+        self._thread.start()
+        atexit.register(self._at_exit)
+
+    def wake(self) -> None:
+        """Let an idle thread look at the queue."""
+        self._work.set()
+
+    def hurry(self) -> None:
+        """End the gathering of a batch."""
+        self._urgent.set()
+        self._work.set()
+
+    def flush(self, timeout_s: float) -> None:
+        """Wait until nothing is queued or on its way."""
+        self.hurry()
+        with self._progress:
+            self._progress.wait_for(lambda: not self._plan.queue.counters().queued, timeout_s)
+
+    def close(self, timeout_s: float) -> None:
+        """Wait for the thread, which tries until the time is over; what is left then is dropped."""
+        atexit.unregister(self._at_exit)
+        self._plan.deadline = time.monotonic() + timeout_s
+        self._closing.set()
+        self.hurry()
+        self._thread.join(timeout_s)
+        self._plan.queue.close()
+
+    def _at_exit(self) -> None:
+        self.close(self._close_s)
+
+    def _run(self) -> None:
+        delivery = deliver(self._plan)
+        command = next(delivery, None)
+        while command is not None:
+            try:
+                command = delivery.send(self._do(command))
+            except StopIteration:
+                return
+            finally:
+                with self._progress:
+                    self._progress.notify_all()
+
+    def _do(self, command: Command) -> Answer | None:
+        match command:
+            case Post(body):
+                return post(*self._request, body, self._timeout_s)
+            case Wait(seconds):
+                self._closing.wait(seconds)
+            case Gather(seconds):
+                self._urgent.wait(seconds)
+                self._urgent.clear()
+            case Idle():
+                self._work.clear()
+                if not len(self._plan.queue) and not self._plan.closing:
+                    self._work.wait()
+        return None
