@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
+import tomllib
 from collections.abc import Iterator, Mapping
-from importlib import resources
+from importlib import metadata, resources
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -149,7 +151,16 @@ def load_described() -> dict[str, Any] | None:
 
 
 def _version(module: ModuleType) -> str:
-    return str(getattr(module, "__version__", ""))
+    """The package's version: its own word, or its project file's beside a source tree, or its installation's."""
+    if hasattr(module, "__version__"):
+        return str(module.__version__)
+    project = Path(module.__file__ or "").parent.parent / "pyproject.toml"
+    if project.is_file():
+        return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
+    try:
+        return metadata.version(module.__name__)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def layer_types(public: Mapping[str, object], package: str) -> dict[str, type]:

@@ -15,6 +15,9 @@ _SECTION = re.compile(
 )
 _ENTRY = re.compile(r"^\*{0,2}([\w.]+(?:\s*,\s*[\w.]+)*)\s*(?:\([^)]*\))?:\s*(.*)$")
 
+# "    ShapeError: it does not fit. DataError: it is not finite." names two errors on one line.
+_ANOTHER_ERROR = re.compile(r"(?<=\.)\s+(\w+Error:)")
+
 
 @dataclass(frozen=True, slots=True)
 class Docstring:
@@ -56,13 +59,17 @@ def parse(doc: str | None) -> Docstring:
         parameters=_entries(sections.get("Args", [])),
         attributes=_entries(sections.get("Attributes", [])),
         returns=_flow(sections.get("Returns", [])),
-        raises=_entries(sections.get("Raises", [])),
+        raises=_entries(_one_error_a_line(sections.get("Raises", []))),
         example=textwrap.dedent("\n".join(sections.get("Example", []))).strip(),
     )
 
 
 _KEPT_IN_TEXT = frozenset({"Note", "Notes", "Source", "Sources"})
 _CANONICAL = {"Arguments": "Args", "Yields": "Returns", "Examples": "Example"}
+
+
+def _one_error_a_line(lines: list[str]) -> list[str]:
+    return _ANOTHER_ERROR.sub(r"\n\1", textwrap.dedent("\n".join(lines))).splitlines()
 
 
 def _flow(lines: list[str]) -> str:

@@ -22,7 +22,7 @@ _CHECK = "__available_when__"
 
 
 def available_when(
-    check: Callable[[Self], str | None],
+    check: Callable[[Any], str | None],
 ) -> Callable[[Callable[Concatenate[Self, P], R]], Callable[Concatenate[Self, P], R]]:
     """Make a method available only while `check(self)` returns None; a text is the reason why it is not.
 

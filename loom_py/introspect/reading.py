@@ -30,7 +30,8 @@ def as_json(value: object) -> Any:
         return as_json(to_config())
     if is_dataclass(value) and not isinstance(value, type):
         return {key: as_json(item) for key, item in asdict(value).items()}
-    return getattr(value, "__name__", None) or str(value)
+    # An object's own text may hold its address, which is another one on every run.
+    return getattr(value, "__name__", None) or f"{type(value).__name__}()"
 
 
 def read_parameters(function: Callable[..., Any], docs: Mapping[str, str]) -> tuple[ParameterInfo, ...]:

@@ -66,6 +66,7 @@ def data_record(cls: type) -> Record:
     return {
         "name": cls.__name__,
         "doc": own_doc,
+        "bases": [base.__name__ for base in cls.__mro__[1:-1]],
         "fields": [field.to_dict() for field in fields_of(cls)],
         "methods": [] if is_typed_dict else [_plain(info) for info in methods_of(cls).values()],
         "properties": [

@@ -40,6 +40,10 @@ export interface ObserveOptions {
   readonly every?: number;
   /** Statistics of these layers alone, by path. */
   readonly layers?: readonly string[];
+  /** Seconds between messages of statistics, at least. */
+  readonly interval_s?: number;
+  /** Rows held at most; a full buffer is sent before the interval is over. */
+  readonly capacity?: number;
 }
 
 /** A stream of observation messages; ends when it is closed or its network disposed. */

@@ -33,7 +33,7 @@ def field_comment(field: Record, indent: str = "  ") -> str:
 
 def method_comment(method: Record, parameters: Iterable[Record], options: str, indent: str = "  ") -> str:
     """The comment of a method: its doc, parameters, result and errors."""
-    tags = [f"@param {p['name']} - {p['doc'] or 'see the type'}" for p in parameters]
+    tags = [f"@param {p['name']} - {p['doc']}" for p in parameters if p["doc"]]
     if options:
         tags.append(f"@param options - {options}")
     if method["returns_doc"]:

@@ -76,7 +76,7 @@ def _event(record: Record, event: Record, writer: Writer) -> Iterator[str]:
         yield comment(f"`{name}` with `{key}` {value}.") + (
             f"export interface {_kind_name(name, kind)} extends {name}Fields {{\n  readonly {key}: {value};\n}}\n"
         )
-    union = _lines([_kind_name(name, kind) for kind in event["kinds"]])
+    union = one_a_line([_kind_name(name, kind) for kind in event["kinds"]])
     yield comment(f"Told apart by `{key}`. {record['doc']}") + f"export type {name} ={union};\n"
 
 
@@ -95,7 +95,7 @@ def _layers(layers: Iterable[Record], writer: Writer) -> Iterator[str]:
             f"export interface {name} {{\n  readonly type: {json.dumps(layer['type'])};\n{fields}}}\n"
         )
     if names:
-        yield comment("A layer as data, told apart by `type`.") + f"export type LayerConfig ={_lines(names)};\n"
+        yield comment("A layer as data, told apart by `type`.") + f"export type LayerConfig ={one_a_line(names)};\n"
 
 
 def _errors(errors: Iterable[Record]) -> Iterator[str]:
@@ -110,10 +110,11 @@ def _errors(errors: Iterable[Record]) -> Iterator[str]:
         )
     if names:
         yield comment("Every error of the package, told apart by `code`.") + (
-            f"export type AnyLoomError ={_lines(names)};\n"
+            f"export type AnyLoomError ={one_a_line(names)};\n"
         )
 
 
-def _lines(names: list[str]) -> str:
+def one_a_line(names: list[str]) -> str:
+    """A union of these names behind "=", a line each when it is long."""
     joined = " " + " | ".join(names)
     return joined if len(joined) < 90 else "".join(f"\n  | {name}" for name in names)

@@ -8,7 +8,7 @@ from typing import Any
 
 from loom_py.introspect.names import camel, pascal, snake
 from loom_py.introspect.typescript.comments import comment, method_comment
-from loom_py.introspect.typescript.data import input_fields
+from loom_py.introspect.typescript.data import input_fields, one_a_line
 from loom_py.introspect.typescript.names import LONG_METHODS, face_methods, handle_classes, only_handles
 from loom_py.introspect.typescript.types import CannotCross, Face, Names, Writer
 
@@ -27,6 +27,9 @@ def face_declarations(description: Record, names: Names, face: Face) -> Iterator
         yield comment(record["doc"]) + (
             f"export interface {record['name']} extends Handle {{\n{properties}{methods}}}\n"
         )
+    for base, derived in known.families.items():
+        if base in known.opaque:
+            yield f"export type {base} ={one_a_line([*derived])};\n"
     members = "".join(scribe.method("Loom", function) for function in description["functions"])
     members += "".join(scribe.maker(record) for record in handles)
     yield from scribe.take_options()
@@ -61,7 +64,8 @@ class Scribe:
     def method(self, owner: str, method: Record) -> str:
         """One method; empty if it can't be called through this face."""
         try:
-            return self._member(owner, method, self.given.type_of(_returns(method)))
+            by_hand = RETURNED_BY_HAND.get((owner, method["method_name"]))
+            return self._member(owner, method, by_hand or self.given.type_of(_returns(method)))
         except CannotCross:
             return ""
 
@@ -145,6 +149,7 @@ class Scribe:
 
 _NOTHING: Record = {"returns": [], "returns_doc": "", "raises": [], "async": False}
 MADE_BY_HAND = frozenset({"Network"})
+RETURNED_BY_HAND = {("Network", "to_config"): "NetworkConfig"}
 
 
 def _returns(method: Record) -> str:

@@ -7,11 +7,11 @@ from dataclasses import replace
 from typing import Any
 
 from loom_py.introspect.annotations import names_in
-from loom_py.introspect.typescript.types import Names
+from loom_py.introspect.typescript.types import CannotCross, Names, Writer
 
 Record = Mapping[str, Any]
 CALLBACKS_OF = "Observer"
-SPECIALS = {"Layer": "LayerConfig", "MethodInfo": "MethodInfo"}
+SPECIALS = {"Layer": "LayerConfig", "MethodInfo": "MethodInfo", "Recording": "RecordingObserver"}
 """Names whose TypeScript type is written by hand or not of the same name: layers cross as their configs."""
 LONG_METHODS = frozenset({("Network", "train"), ("Network", "fit")})
 """Methods that the async face can abort, and whose events it tells."""
@@ -42,7 +42,7 @@ def names_of(description: Record, extra_in: Iterable[str] = (), extra_out: Itera
         texts_out += [item["type"] for item in record["properties"]]
     taken = set(_closure(texts_in, data, aliases))
     given = set(_closure([*texts_out, *(event["name"] for event in description["events"])], data, aliases))
-    return Names(
+    names = Names(
         handles=frozenset(record["name"] for record in handle_classes(description)),
         data_in={name: f"{name}Input" if name in given else name for name in taken},
         data_out={name: name for name in given},
@@ -50,8 +50,35 @@ def names_of(description: Record, extra_in: Iterable[str] = (), extra_out: Itera
         literal_aliases=frozenset(record["name"] for record in description["aliases"] if record["choices"]),
         specials=SPECIALS,
         families=_families(description),
-        opaque=frozenset(record["name"] for record in description["classes"] if not record["introspectable"]),
+        opaque=frozenset(_opaque(description)),
     )
+    return _without_impossible_input(names, data)
+
+
+def _opaque(description: Record) -> Iterator[str]:
+    """Classes that the description knows of, but whose own objects are neither data nor held by handle."""
+    yield from (record["name"] for record in description["classes"] if not record["introspectable"])
+    for record in description["dataclasses"]:
+        yield from record["bases"]
+
+
+def _without_impossible_input(names: Names, data: Mapping[str, Record]) -> Names:
+    """Without the data classes that can't be given, because a required field can't, or one of another such class."""
+    while impossible := [name for name in names.data_in if not _can_be_given(data[name], names)]:
+        kept = {name: written for name, written in names.data_in.items() if name not in impossible}
+        names = replace(names, data_in=kept, opaque=names.opaque | set(impossible))
+    return names
+
+
+def _can_be_given(record: Record, names: Names) -> bool:
+    taken = Writer(names, "async", "in")
+    try:
+        for field in record["fields"]:
+            if field["required"]:
+                taken.type_of(field["type"])
+    except CannotCross:
+        return False
+    return True
 
 
 def only_handles(names: Names, wanted: set[str]) -> Names:

@@ -33,7 +33,7 @@ _PRIMITIVES = {
 }
 _ARRAYS = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray", "ndarray"})
 _SEQUENCES = frozenset({"list", "Sequence", "Collection", "Iterable", "Iterator", "set", "frozenset", "deque"})
-_STREAMS = frozenset({"TextIO", "BinaryIO", "IO"})
+_PYTHONS_OWN = frozenset({"TextIO", "BinaryIO", "IO", "ModuleType"})
 _MAPPINGS = frozenset({"dict", "Mapping", "MutableMapping", "OrderedDict"})
 
 
@@ -58,9 +58,9 @@ class Names:
     specials: Mapping[str, str]
     """Names with a type of their own, such as `Layer` → `LayerConfig`."""
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Base classes → the handles derived from them: an object of the base is one of these."""
+    """Base classes → the handles derived from them: an object of the base is one of these; a type if it is public."""
     opaque: frozenset[str] = frozenset()
-    """Public classes whose objects are neither data nor held by handle."""
+    """Public classes whose own objects are neither data nor held by handle."""
     unknown: set[str] = field(default_factory=set)
     """Collects the names that nothing is known of; what needs one is left out, so each is a hole."""
 
@@ -104,13 +104,13 @@ class Writer:
         if name in data:
             return data[name]
         if name in names.families:
-            return " | ".join(names.families[name])
+            return name if name in names.opaque else " | ".join(names.families[name])
         if name in names.aliases:
             return self.type_of(names.aliases[name])
         if name == "Callable":
             return self._function([], "unknown")
         if name not in _PRIMITIVES:
-            if name not in names.opaque | _STREAMS:
+            if name not in names.opaque | _PYTHONS_OWN:
                 names.unknown.add(name)
             raise CannotCross(f"{name} is nothing to JavaScript")
         return _PRIMITIVES[name]

@@ -53,6 +53,18 @@ def test_attributes_and_text_after_a_section() -> None:
     assert doc.text == "One.\n\nText again."
 
 
+def test_several_errors_on_a_line() -> None:
+    doc = parse(
+        "One.\n\nRaises:\n    ShapeError, DataError: bad data.\n    StateError: none. ConfigError: bad\n        rate."
+    )
+    assert doc.raises == {
+        "ShapeError": "bad data.",
+        "DataError": "bad data.",
+        "StateError": "none.",
+        "ConfigError": "bad rate.",
+    }
+
+
 def test_nothing_gives_nothing() -> None:
     assert parse(None) == parse("") == parse("   \n ")
     assert parse(None).text == ""

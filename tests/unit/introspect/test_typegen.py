@@ -76,6 +76,9 @@ class Network(Introspectable):
         """
         raise NotImplementedError
 
+    def set_observer(self, observer: Observer | None) -> None:
+        """Watch it."""
+
     @property
     def seed(self) -> int:
         """The seed."""
@@ -173,6 +176,8 @@ def test_comments_carry_parameters_errors_and_defaults(text: str) -> None:
 def test_observers_are_made_by_the_library_and_their_callbacks_are_not_called(text: str) -> None:
     assert "  watcher(options?: LoomWatcherOptions): Promise<Watcher>;" in text
     assert "onTrainingEvent" not in text
+    assert "export type Observer = Watcher;" in face(text, "async")
+    assert "setObserver(observer: Observer | null): Promise<void>;" in face(text, "async")
 
 
 def test_schema_of_the_network_config(described: dict[str, Any]) -> None:

@@ -1,0 +1,100 @@
+"""The generated files and the command line, on the package itself."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import loom_py
+from loom_py.introspect.description import content_hash, describe, describe_now, load_described
+from loom_py.introspect.generated import difference, generated_files, write
+from loom_py.introspect.typescript.generate import unknown_names
+
+if sys.platform != "emscripten":
+    from loom_py.__main__ import ROOT, main
+
+HOLES = {"Engine"}
+"""Names that nothing is known of. Each is a member of the package's own that ought not to be public."""
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    return describe(loom_py)
+
+
+def test_every_public_name_is_described(described: dict[str, Any]) -> None:
+    parts = ("classes", "layers", "functions", "errors", "dataclasses", "aliases")
+    found = {record.get("method_name", record.get("name")) for part in parts for record in described[part]}
+    assert set(loom_py.__all__) <= found
+
+
+def test_everything_public_is_documented(described: dict[str, Any]) -> None:
+    bare = [
+        record["name"]
+        for part in ("classes", "dataclasses", "errors")
+        for record in described[part]
+        if not record["doc"]
+    ]
+    bare += [layer["type"] for layer in described["layers"] if not layer["doc"]]
+    for record in described["classes"]:
+        if record["introspectable"]:
+            bare += [f"{record['name']}.{m['method_name']}" for m in record["methods"] if not m["doc"]]
+    bare += [function["method_name"] for function in described["functions"] if not function["doc"]]
+    assert bare == []
+
+
+def test_no_name_in_the_types_is_unknown(described: dict[str, Any]) -> None:
+    assert unknown_names(described) <= HOLES
+
+
+def test_the_stored_description_is_whole(described: dict[str, Any]) -> None:
+    stored = load_described()
+    assert stored is not None
+    assert stored["content_hash"] == content_hash(stored)
+    assert stored["schema_version"] == described["schema_version"]
+
+
+@pytest.mark.cpython
+@pytest.mark.parametrize("name", sorted(generated_files(describe_now(loom_py))) if sys.platform != "emscripten" else [])
+def test_generated_files_are_fresh(name: str) -> None:
+    text = generated_files(describe_now(loom_py))[name]
+    assert not difference(ROOT / name, text), "stale: run `python -m loom_py typegen` and commit what it writes"
+
+
+@pytest.mark.cpython
+def test_check_tells_what_is_stale_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "deep" / "loom.d.ts"
+    assert main(["typegen", "--out", str(out)]) == 0
+    assert main(["typegen", "--check", "--out", str(out)]) == 0
+    capsys.readouterr()
+    stale = out.read_text(encoding="utf-8").replace("export interface NDArray", "export interface Array")
+    out.write_text(stale, encoding="utf-8")
+    assert main(["typegen", "--check", "--out", str(out)]) == 1
+    said = capsys.readouterr().out
+    assert "-export interface Array" in said
+    assert "+export interface NDArray" in said
+    assert "run `python -m loom_py typegen`" in said
+    assert out.read_text(encoding="utf-8") == stale
+
+
+@pytest.mark.cpython
+def test_describe_and_docs_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["describe"]) == 0
+    assert json.loads(capsys.readouterr().out)["content_hash"] == describe_now(loom_py)["content_hash"]
+    assert main(["docs", "--out", str(tmp_path / "reference.md")]) == 0
+    assert (tmp_path / "reference.md").read_text(encoding="utf-8").startswith("# Reference\n")
+    with pytest.raises(SystemExit) as stopped:
+        main(["no-such-command"])
+    assert stopped.value.code == 2
+
+
+def test_a_missing_file_is_stale(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    assert difference(path, "one\n")
+    assert write(path, "one\n")
+    assert not write(path, "one\n")
+    assert not difference(path, "one\n")
