@@ -6,25 +6,94 @@ import dataclasses
 import inspect
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from loom_py.errors import ConfigError
 from loom_py.introspect.annotations import evaluate, namespace_of
 
 Names = Mapping[str, object]
+Maker = Callable[[dict[str, Any]], Any]
+
+
+class Coercion:
+    """Turns plain data into what annotations want."""
+
+    def __init__(self, names: Names, makers: Mapping[type, Maker] | None = None) -> None:
+        """Prepare for a package.
+
+        Args:
+            names: its types by name, for annotations that can't be evaluated where they stand.
+            makers: what makes an object of a class, or of one derived from it, from a dict; other classes use their
+                `from_config`, or their fields.
+        """
+        self._names = names
+        self._makers = makers or {}
+
+    def annotation(self, annotation: object, owner: object) -> object:
+        """An annotation of a function or class, evaluated; None where a name in it can't be found."""
+        return evaluate(annotation, {**self._names, **namespace_of(owner)})
+
+    def coerce(self, value: Any, annotation: object) -> Any:
+        """One value as its annotation wants it; left alone where the annotation has nothing to say of it.
+
+        Raises:
+            ConfigError: a key of a data class is missing or unknown, or a "type" is.
+        """
+        options = list(_alternatives(annotation))
+        if isinstance(value, dict):
+            maker = next((made for option in options if (made := self._maker(option))), None)
+            return maker(value) if maker else value
+        if isinstance(value, list):
+            element = next((found for option in options if (found := self._element(option)) is not None), None)
+            return value if element is None else [self.coerce(item, element) for item in value]
+        if type(value) is int and float in options and int not in options:
+            return float(value)  # JavaScript does not tell 1 from 1.0
+        return value
+
+    def _element(self, annotation: object) -> object | None:
+        """What the elements of a sequence shall be, when they are made of dicts."""
+        origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+        is_sequence = isinstance(origin, type) and issubclass(origin, Iterable) and not issubclass(origin, Mapping)
+        return args[0] if is_sequence and args and self._has_records(args[0]) else None
+
+    def _has_records(self, annotation: object) -> bool:
+        return any(self._maker(part) or self._element(part) is not None for part in _alternatives(annotation))
+
+    def _maker(self, cls: object) -> Maker | None:
+        if not isinstance(cls, type):
+            return None
+        given = next((self._makers[base] for base in cls.__mro__ if base in self._makers), None)
+        maker: Maker | None = given or getattr(cls, "from_config", None)
+        return maker or (self._from_fields_of(cls) if _variants(cls) else None)
+
+    def _from_fields_of(self, base: type) -> Maker:
+        return lambda given: self._from_fields(_variant(base, given), given)
+
+    def _from_fields(self, cls: Any, given: dict[str, Any]) -> Any:
+        fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+        if "type" in given and "type" not in fields:  # it chose the class
+            given = {key: value for key, value in given.items() if key != "type"}
+        unknown = ", ".join(sorted(given.keys() - fields.keys()))
+        if unknown:
+            raise ConfigError.expected(cls.__name__, expected=f"keys {', '.join(fields) or '(none)'}", got=unknown)
+        missing = [name for name, field in fields.items() if name not in given and _is_required(field)]
+        if missing:
+            got = ", ".join(given) or "no key"
+            raise ConfigError.expected(cls.__name__, expected=f"the key {missing[0]}", got=got)
+        return cls(**{k: self.coerce(value, self.annotation(fields[k].type, cls)) for k, value in given.items()})
 
 
 class Binder:
     """Matches arguments with functions' parameters; remembers each function's, since reading them costs much more."""
 
-    def __init__(self, names: Names) -> None:
-        """Remember the package's types by name, for annotations that can't be evaluated where they stand."""
-        self._names = names
-        self._known: dict[object, tuple[inspect.Signature, dict[str, object], Names]] = {}
+    def __init__(self, coercion: Coercion) -> None:
+        """Know no function yet."""
+        self._coercion = coercion
+        self._known: dict[object, tuple[inspect.Signature, dict[str, object]]] = {}
 
     def bind(
-        self, name: str, function: Callable[..., Any], args: Sequence[Any], options: Names
+        self, name: str, function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]
     ) -> inspect.BoundArguments:
         """Match arguments with parameters and turn each into what its annotation wants.
 
@@ -37,7 +106,7 @@ class Binder:
         Raises:
             ConfigError: an argument is missing, unknown or given twice, or a key of a data class is.
         """
-        signature, annotations, names = self._read(function)
+        signature, annotations = self._read(function)
         try:
             bound = signature.bind(*args, **options)
         except TypeError as error:
@@ -45,39 +114,26 @@ class Binder:
             raise ConfigError(f"{name}: {error}; its parameters are: {shown}") from None
         for key, value in bound.arguments.items():
             if key in annotations:
-                bound.arguments[key] = coerce(value, annotations[key], names)
+                bound.arguments[key] = self._coercion.coerce(value, annotations[key])
         return bound
 
-    def _read(self, function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, object], Names]:
+    def _read(self, function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, object]]:
         key = getattr(function, "__func__", function)
         if key not in self._known:
             signature = inspect.signature(function)
-            names = {**self._names, **namespace_of(inspect.unwrap(function))}
+            owner = inspect.unwrap(function)
             simple = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
             annotations = {
-                name: evaluate(parameter.annotation, names)
+                name: self._coercion.annotation(parameter.annotation, owner)
                 for name, parameter in signature.parameters.items()
                 if parameter.kind in simple
             }
-            self._known[key] = signature, annotations, names
+            self._known[key] = signature, annotations
         return self._known[key]
 
 
-def coerce(value: Any, annotation: object, names: Names) -> Any:
-    """One value as its annotation wants it; left alone where the annotation has nothing to say of it."""
-    options = list(_alternatives(annotation))
-    if isinstance(value, dict):
-        maker = next((made for option in options if (made := _maker(option, names))), None)
-        return maker(value) if maker else value
-    if isinstance(value, list):
-        element = next((found for option in options if (found := _element(option)) is not None), None)
-        return value if element is None else [coerce(item, element, names) for item in value]
-    if type(value) is int and float in options and int not in options:
-        return float(value)  # JavaScript does not tell 1 from 1.0
-    return value
-
-
 def _alternatives(annotation: object) -> Iterator[object]:
+    """The members of a union, or the annotation itself; without what `Annotated` adds."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         yield from _alternatives(typing.get_args(annotation)[0])
@@ -88,42 +144,28 @@ def _alternatives(annotation: object) -> Iterator[object]:
         yield annotation
 
 
-def _element(annotation: object) -> object | None:
-    """What a list's elements shall be, when they are records."""
-    origin, args = typing.get_origin(annotation), typing.get_args(annotation)
-    is_sequence = isinstance(origin, type) and issubclass(origin, typing.Iterable) and not issubclass(origin, Mapping)
-    return args[0] if is_sequence and args and _has_records(args[0]) else None
+def _variant(base: type, given: dict[str, Any]) -> Any:
+    """The class that a dict's "type" names, such as "Adam" where an Optimizer is wanted; the base itself without."""
+    variants = _variants(base)
+    if "type" not in given and base.__name__ in variants:
+        return base
+    kind = given.get("type")
+    if kind not in variants and len(variants) > 1:
+        expected = f"one of {', '.join(variants)}"
+        raise ConfigError.expected(f'"type" of {base.__name__}', expected=expected, got=repr(kind))
+    return variants.get(str(kind), base)
 
 
-def _has_records(annotation: object) -> bool:
-    return any(_maker(option, {}) or _element(option) is not None for option in _alternatives(annotation))
+def _variants(base: type) -> dict[str, type]:
+    """A class and those derived from it that are data classes of their own, by name."""
+    return {cls.__name__: cls for cls in (base, *_derived(base)) if "__dataclass_params__" in vars(cls)}
 
 
-def _maker(cls: object, names: Names) -> Callable[[dict[str, Any]], Any] | None:
-    """What makes an object of a class from a dict: its own `from_config`, or its fields; None if nothing does."""
-    if not isinstance(cls, type):
-        return None
-    own: Callable[[dict[str, Any]], Any] | None = getattr(cls, "from_config", None)
-    if own is not None:
-        return own
-    if dataclasses.is_dataclass(cls):
-        return lambda fields: _from_fields(cls, fields, names)
-    return None
-
-
-def _from_fields(cls: Any, given: dict[str, Any], names: Names) -> Any:
-    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
-    unknown = ", ".join(sorted(given.keys() - fields.keys()))
-    if unknown:
-        raise ConfigError.expected(cls.__name__, expected=f"keys {', '.join(fields)}", got=unknown)
-    spaces = {**names, **namespace_of(cls)}
-    made = {key: coerce(value, evaluate(fields[key].type, spaces), spaces) for key, value in given.items()}
-    missing = [key for key, field in fields.items() if key not in made and _is_required(field)]
-    if missing:
-        raise ConfigError.expected(
-            cls.__name__, expected=f"the key {missing[0]}", got=f"{', '.join(given) or 'no key'}"
-        )
-    return cls(**made)
+def _derived(cls: type) -> Iterator[type]:
+    children: list[type] = cls.__subclasses__()
+    for child in children:
+        yield child
+        yield from _derived(child)
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:

@@ -13,33 +13,39 @@ SLICE_NS = 20_000_000
 
 
 class LongRun(Protocol):
-    """Work in steps: an iterator of events that can be told to stop and then has a result."""
+    """Work in steps, such as a training run."""
 
     @property
     def result(self) -> object:
-        """What the run gives; complete once the iteration has ended."""
+        """What the run has given so far."""
+        ...
 
-    def stop(self, reason: str) -> None:
+    def cancel(self) -> None:
         """End after the step at hand; the iteration then ends by itself, with its closing events."""
+        ...
 
-    def __iter__(self) -> Iterator[Any]:
-        """The events of the run."""
+    def run(self) -> Iterator[Any]:
+        """The events of the run; asking for the next one does the work."""
+        ...
 
 
 class Job:
     """One long call under way: can be paused, resumed, stepped and stopped between steps."""
 
-    def __init__(self, run: LongRun, on_events: Callable[[list[Any]], None] | None = None) -> None:
+    def __init__(
+        self, run: LongRun, on_events: Callable[[list[Any]], None] | None = None, *, steps: int | None = None
+    ) -> None:
         """Prepare to drive a run.
 
         Args:
             run: the work.
             on_events: is given the events of each slice, in order; None drops them.
+            steps: pause after so many training steps; None is no limit.
         """
         self._run = run
-        self._events = iter(run)
+        self._events = run.run()
         self._on_events = on_events
-        self._steps_left: int | None = None  # None: no limit
+        self._steps_left = steps  # None: no limit
         self._wake = asyncio.Event()
 
     def pause(self) -> None:
@@ -56,9 +62,9 @@ class Job:
         self._steps_left = (self._steps_left or 0) + steps
         self._wake.set()
 
-    def stop(self, reason: str = "cancelled") -> None:
+    def cancel(self) -> None:
         """End after the step at hand; what was completed is the result."""
-        self._run.stop(reason)
+        self._run.cancel()
         self.resume()
 
     async def drive(self) -> object:

@@ -10,6 +10,7 @@ from loom_py import runtime
 from loom_py.errors import StateError
 from loom_py.session.failures import describe_error
 from loom_py.session.jobs import Job
+from loom_py.session.package import open_session
 from loom_py.session.session import Session
 from loom_py.session.streams import Streams
 from loom_py.session.surface import OBSERVE
@@ -76,7 +77,7 @@ class Server:
         number = message["id"]
         run = self._session.start(target, method, args, options)
         on_events = partial(self._push_events, number, target) if message.get("events") else None
-        job = Job(run, on_events)
+        job = Job(run, on_events, steps=message.get("steps"))
         self._jobs[number] = target, job
         runtime.spawn(self._finish(number, job))
 
@@ -92,12 +93,12 @@ class Server:
     def _push_events(self, number: int, target: int, events: list[Any]) -> None:
         self._push(number, target, [self._session.encode(event) for event in events])
 
-    def _push(self, number: int, target: int, messages: list[Any]) -> None:
-        self._send({"kind": "push", "id": number, "target": target, "messages": messages})
+    def _push(self, number: int, target: int, messages: list[Any], *, last: bool = False) -> None:
+        self._send({"kind": "push", "id": number, "target": target, "messages": messages, "last": last})
 
     def _abort(self, number: int) -> None:
         if number in self._jobs:
-            self._jobs[number][1].stop()
+            self._jobs[number][1].cancel()
         else:
             self._streams.close(number)
 
@@ -125,9 +126,14 @@ class Server:
         target = message["target"]
         for job_target, job in tuple(self._jobs.values()):
             if job_target == target:
-                job.stop("cancelled")
+                job.cancel()
         self._streams.close_all_of(target)
         self._session.dispose(target)
+
+    def _release(self, message: Message, received: int) -> None:
+        """The page's object was collected: dispose ours unless references are still on their way."""
+        if self._session.handles.release(message["target"], received):
+            self._dispose(message)
 
     def _alive(self, message: Message) -> int:
         """How many objects are held by handle."""
@@ -138,6 +144,7 @@ class Server:
 _OWN: dict[str, Callable[..., Any]] = {
     OBSERVE: Server._observe,
     "$dispose": Server._dispose,
+    "$release": Server._release,
     "$alive": Server._alive,
 }
 
@@ -147,9 +154,7 @@ def serve(post: Any) -> Callable[[Any], None]:
 
     Posts the "ready" message, and gives the function to call with each message of the page.
     """
-    import loom_py
-
-    session = Session(loom_py)
+    session = open_session()
     send = runtime.sender(post)
     server = Server(session, send)
     send({"kind": "ready", "surface": session.surface.table()})

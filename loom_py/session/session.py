@@ -8,7 +8,7 @@ from typing import Any
 
 from loom_py.errors import StateError
 from loom_py.introspect.description import describe, package_names
-from loom_py.session.coerce import Binder
+from loom_py.session.coerce import Binder, Coercion, Maker
 from loom_py.session.handles import Handles
 from loom_py.session.jobs import LongRun
 from loom_py.session.surface import LIBRARY, Surface
@@ -34,20 +34,22 @@ class Session:
         package: ModuleType,
         *,
         long_calls: LongCalls | None = None,
-        makers: Mapping[str, Callable[..., object]] | None = None,
+        constructors: Mapping[str, Callable[..., object]] | None = None,
+        makers: Mapping[type, Maker] | None = None,
     ) -> None:
         """Open a session with no objects.
 
         Args:
             package: the package to serve, by its `__all__`.
             long_calls: methods that run in slices when they are called through `start`.
-            makers: functions that make an object of a class in place of its constructor.
+            constructors: functions that make an object of a class in place of its own constructor.
+            makers: what makes an argument of a class from a dict.
         """
         self._long_calls = long_calls or {}
-        self._makers = {name: getattr(package, name) for name in package.__all__} | dict(makers or {})
-        self._binder = Binder(package_names(package))
-        self.handles = Handles()
+        self._callables = {name: getattr(package, name) for name in package.__all__} | dict(constructors or {})
+        self._binder = Binder(Coercion(package_names(package), makers))
         self.surface = Surface(describe(package), self._long_calls)
+        self.handles = Handles(self.surface.owner_of)
 
     def call(self, target: int, method: str, args: Sequence[Any] = (), options: Mapping[str, Any] | None = None) -> Any:
         """Call a public name and give its result as plain data.
@@ -66,7 +68,7 @@ class Session:
         owner, value, entry = self._find(target, method)
         if entry["kind"] == "property":
             return encode(getattr(value, entry["method"]), self.handles)
-        function = self._makers[entry["method"]] if value is None else getattr(value, entry["method"])
+        function = self._callables[entry["method"]] if value is None else getattr(value, entry["method"])
         return encode(self._invoke(f"{owner}.{entry['method']}", function, args, options), self.handles)
 
     def is_long(self, target: int, method: str) -> bool:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -13,7 +13,12 @@ from loom_py.observers import CanvasObserver
 from loom_py.session.session import Session
 from loom_py.session.surface import OBSERVE
 
-Push = Callable[[list[Any]], None]
+
+class Push(Protocol):
+    """Posts messages of a stream."""
+
+    def __call__(self, messages: list[Any], *, last: bool = False) -> None:
+        """Post messages; `last` when the stream ends with them."""
 
 
 class Streams:
@@ -22,7 +27,7 @@ class Streams:
     def __init__(self, session: Session) -> None:
         """Start with no stream."""
         self._session = session
-        self._open: dict[int, tuple[int, CanvasObserver]] = {}
+        self._open: dict[int, tuple[int, CanvasObserver, Push]] = {}
 
     def open(self, number: int, target: int, push: Push, options: Mapping[str, Any]) -> None:
         """Watch an object and push messages from now on, its blueprint first.
@@ -40,27 +45,28 @@ class Streams:
             observer = CanvasObserver(sink, **options)
         except TypeError as error:
             raise ConfigError(f"observe: {error}; its options are: every, layers, interval_s, capacity") from None
-        self._open[number] = target, observer
+        self._open[number] = target, observer, push
         self._session.object(target).add_observer(observer)
 
     def close(self, number: int) -> None:
         """End a stream after its last messages; nothing happens if it ended already."""
         if number not in self._open:
             return
-        target, observer = self._open.pop(number)
+        target, observer, push = self._open.pop(number)
         observer.close()
+        push([], last=True)
         with contextlib.suppress(LoomError):  # the network may have detached it, or be gone
             self._session.object(target).remove_observer(observer)
 
     def close_all_of(self, target: int) -> None:
         """End the streams of an object."""
-        for number, (watched, _) in tuple(self._open.items()):
+        for number, (watched, *_) in tuple(self._open.items()):
             if watched == target:
                 self.close(number)
 
     def flush(self) -> None:
         """Push what is held back, such as when training pauses."""
-        for _, observer in self._open.values():
+        for _, observer, _ in self._open.values():
             observer.flush()
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from loom_py.errors import NotPublicError
 from loom_py.introspect import camel, snake
 from loom_py.introspect.annotations import names_in
 from loom_py.introspect.names import resolve
+from loom_py.introspect.typescript.names import face_methods, handle_classes
 
 Record = Mapping[str, Any]
 Entry = dict[str, Any]
@@ -30,12 +32,10 @@ class Surface:
         self._aliases = {alias["name"]: alias["type"] for alias in description["aliases"]}
         self._long = frozenset(long_calls)
         self._version = description["version"]
-        held = [record for record in description["classes"] if record["introspectable"]]
-        self._owners: dict[str, dict[str, Entry]] = {
-            LIBRARY: {entry["method"]: entry for entry in self._library(description, held)}
-        }
+        held = handle_classes(description)
+        self._owners = {LIBRARY: self._library(description, held)}
         for record in held:
-            self._owners[record["name"]] = {entry["method"]: entry for entry in self._members(record)}
+            self._owners[record["name"]] = self._members(record, face_methods(description, record))
 
     def find(self, owner: str, name: object) -> Entry:
         """How a public name of an owner is called; any of the three spellings is understood.
@@ -67,37 +67,45 @@ class Surface:
         spelled = {owner: {_js_name(name): entry for name, entry in of.items()} for owner, of in self._owners.items()}
         return {"version": self._version, "library": spelled.pop(LIBRARY), "classes": spelled}
 
-    def _library(self, description: Record, held: list[Record]) -> Iterator[Entry]:
-        for function in description["functions"]:
-            yield self._entry(function["method_name"], function["parameters"], "method")
-        for record in held:
-            yield self._entry(record["name"], record["constructor"], "method")
+    def _library(self, description: Record, held: list[Record]) -> dict[str, Entry]:
+        functions = [(item["method_name"], item["parameters"], "method") for item in description["functions"]]
+        return self._entries([*functions, *((item["name"], item["constructor"], "method") for item in held)])
 
-    def _members(self, record: Record) -> Iterator[Entry]:
-        methods = {method["method_name"] for method in record["methods"]}
-        for method in record["methods"]:
-            name = method["method_name"]
-            kind = "long" if (record["name"], name) in self._long else "method"
-            yield self._entry(name, method["parameters"], kind)
-        for item in record["properties"]:
-            yield self._entry(item["name"], [], "property")
-        if "add_observer" in methods:
-            yield {"method": OBSERVE, "kind": "stream", "positional": [], "named": []}
+    def _members(self, record: Record, methods: list[Record]) -> dict[str, Entry]:
+        found = self._entries(
+            (
+                method["method_name"],
+                method["parameters"],
+                "long" if (record["name"], method["method_name"]) in self._long else "method",
+            )
+            for method in methods
+        )
+        found |= self._entries((item["name"], [], "property") for item in record["properties"])
+        if "add_observer" in found:
+            found[OBSERVE] = {"method": OBSERVE, "kind": "stream", "positional": [], "named": []}
+        return found
 
-    def _entry(self, method: str, parameters: list[Record], kind: str) -> Entry:
-        """How a name is called; functions can't cross, so parameters that take one are left out.
+    def _entries(self, named: Iterable[tuple[str, list[Record], str]]) -> dict[str, Entry]:
+        """How each (name, parameters, kind) is called; without those that need a function, which can't cross."""
+        found: dict[str, Entry] = {}
+        for name, parameters, kind in named:
+            if all(self._crosses(parameter) or not parameter["required"] for parameter in parameters):
+                keywords = [parameter["name"] for parameter in parameters if parameter["kind"] == "keyword_only"]
+                positions = self._positions(parameters)
+                found[name] = {"method": name, "kind": kind, "positional": positions, "named": keywords}
+        return found
 
-        Positions after a parameter that is left out would shift: these are reached by name or not at all.
+    def _positions(self, parameters: list[Record]) -> list[str]:
+        """Names of the parameters that can be given by position.
+
+        The first that can't cross ends them: those after it would shift, and are reached by name.
         """
-        positional: list[str] = []
-        cut = False
-        for parameter in parameters:
-            crosses = "Callable" not in self._names(parameter["type"])
-            cut = cut or not crosses
-            if not cut and parameter["kind"] in ("positional_only", "positional_or_keyword"):
-                positional.append(parameter["name"])
-        named = [parameter["name"] for parameter in parameters if parameter["kind"] == "keyword_only"]
-        return {"method": method, "kind": kind, "positional": positional, "named": named}
+        kinds = ("positional_only", "positional_or_keyword")
+        crossing = itertools.takewhile(self._crosses, parameters)
+        return [parameter["name"] for parameter in crossing if parameter["kind"] in kinds]
+
+    def _crosses(self, parameter: Record) -> bool:
+        return "Callable" not in self._names(parameter["type"])
 
     def _names(self, text: str) -> set[str]:
         """The names in an annotation and in the aliases that it leads to."""

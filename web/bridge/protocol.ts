@@ -71,6 +71,8 @@ export interface CallMessage {
   readonly options: WireObject;
   /** Whether a long call shall push its events while it runs. */
   readonly events?: boolean;
+  /** A long call does so many steps and pauses; absent: no limit. */
+  readonly steps?: number;
 }
 
 /** End a long call early; it still answers, with what it has got. */
@@ -158,6 +160,8 @@ export interface PushMessage {
   readonly id: number;
   readonly target: number;
   readonly messages: readonly WireObject[];
+  /** The stream ends with these messages. */
+  readonly last?: boolean;
 }
 
 /** Loading failed, or the worker can't go on: every call waiting is lost. */

@@ -1,0 +1,37 @@
+"""What a session has to be told of this package beyond its own description."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import loom_py
+from loom_py.layers import Layer, from_config
+from loom_py.model import Network
+from loom_py.session.jobs import LongRun
+from loom_py.session.session import LongCalls, Session
+from loom_py.shapes import ArrayLike
+from loom_py.train.config import Batch, TrainingConfig
+from loom_py.train.data import array_batches
+from loom_py.train.trainer import Trainer
+
+
+def _train(net: Network, batches: Iterable[Batch], config: TrainingConfig | None = None) -> LongRun:
+    return net.trainer(batches, config)
+
+
+def _fit(net: Network, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None) -> LongRun:
+    config = config or TrainingConfig()
+    return Trainer(net, config, array_batches(net, config, x, y))
+
+
+LONG_CALLS: LongCalls = {("Network", "train"): _train, ("Network", "fit"): _fit}
+
+
+def open_session() -> Session:
+    """A session that serves this package; networks are made from configs, layers cross as theirs."""
+    return Session(
+        loom_py,
+        long_calls=LONG_CALLS,
+        constructors={"Network": Network.from_config},
+        makers={Layer: from_config},
+    )

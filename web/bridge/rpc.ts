@@ -1,0 +1,164 @@
+import { bridgeError, LoomError, textOf } from "./errors.ts";
+import type {
+  CallMessage,
+  PageMessage,
+  ProgressMessage,
+  ResponseMessage,
+  SteerMessage,
+  Surface,
+  WireObject,
+  WireValue,
+  WorkerMessage,
+} from "./protocol.ts";
+
+/** What messages travel through: a Worker, or one end of a MessageChannel. */
+export interface Endpoint {
+  postMessage(message: PageMessage, transfer: Transferable[]): void;
+  onmessage: ((event: MessageEvent<WorkerMessage>) => void) | null;
+}
+
+/** Receives what a call pushes while it runs; `last` when a stream has ended. */
+export type OnPush = (messages: readonly WireObject[], last: boolean) => void;
+
+export interface CallSettings {
+  readonly onPush?: OnPush | undefined;
+  /** The call begins a stream, which goes on after the answer until it is aborted. */
+  readonly stream?: boolean;
+  readonly transfer?: readonly Transferable[];
+}
+
+interface Pending {
+  readonly stream: boolean;
+  resolve(value: WireValue): void;
+  reject(error: LoomError): void;
+}
+
+/** Calls and their answers over an endpoint; every call is settled, at the latest when the endpoint fails. */
+export class Rpc {
+  readonly #endpoint: Endpoint;
+  readonly #pending = new Map<number, Pending>();
+  readonly #pushes = new Map<number, OnPush>();
+  readonly #failureListeners = new Set<(error: LoomError) => void>();
+  #failure: LoomError | undefined;
+  #nextId = 1;
+  #surface = deferred<Surface>();
+
+  constructor(endpoint: Endpoint, onProgress?: (message: ProgressMessage) => void) {
+    this.#endpoint = endpoint;
+    this.#surface.promise.catch(() => {}); // whoever awaits it is told; nobody has to
+    endpoint.onmessage = ({ data }) => this.#receive(data, onProgress);
+  }
+
+  /** What may be called; known once the other side is ready. */
+  get surface(): Promise<Surface> {
+    return this.#surface.promise;
+  }
+
+  /** Number of calls and streams that are not settled. */
+  get waiting(): number {
+    return this.#pending.size + this.#pushes.size;
+  }
+
+  /** Send a message that has no answer. */
+  post(message: PageMessage, transfer: readonly Transferable[] = []): void {
+    if (!this.#failure) this.#endpoint.postMessage(message, [...transfer]);
+  }
+
+  /** Begin a call: its id, by which it can be steered and aborted, and its answer. */
+  call(call: Omit<CallMessage, "kind" | "id">, settings: CallSettings = {}): { id: number; value: Promise<WireValue> } {
+    const id = this.#nextId++;
+    const value = new Promise<WireValue>((resolve, reject) => {
+      if (this.#failure) {
+        reject(this.#failure);
+        return;
+      }
+      this.#pending.set(id, { stream: settings.stream ?? false, resolve, reject });
+      if (settings.onPush) this.#pushes.set(id, settings.onPush);
+      try {
+        this.#endpoint.postMessage({ kind: "call", id, ...call }, [...(settings.transfer ?? [])]);
+      } catch (error) {
+        // Functions, DOM nodes and the like can't be sent.
+        this.#forget(id);
+        reject(new LoomError(bridgeError("data", `${call.method}: an argument can't be sent: ${textOf(error)}`)));
+      }
+    });
+    return { id, value };
+  }
+
+  abort(id: number): void {
+    this.post({ kind: "abort", id });
+  }
+
+  steer(id: number, action: SteerMessage["action"], steps?: number): void {
+    this.post({ kind: "steer", id, action, ...(steps === undefined ? {} : { steps }) });
+  }
+
+  /** Be told when the endpoint fails; gives a function that ends this. */
+  onFailure(listener: (error: LoomError) => void): () => void {
+    if (this.#failure) listener(this.#failure);
+    else this.#failureListeners.add(listener);
+    return () => this.#failureListeners.delete(listener);
+  }
+
+  /** The other side is lost: every call waiting is rejected, and every later one. */
+  fail(error: LoomError): void {
+    if (this.#failure) return;
+    this.#failure = error;
+    this.#surface.reject(error);
+    for (const { reject } of this.#pending.values()) reject(error);
+    for (const listener of this.#failureListeners) listener(error);
+    this.#pending.clear();
+    this.#pushes.clear();
+    this.#failureListeners.clear();
+  }
+
+  #receive(message: WorkerMessage, onProgress?: (message: ProgressMessage) => void): void {
+    switch (message.kind) {
+      case "progress":
+        onProgress?.(message);
+        break;
+      case "ready":
+        this.#surface.resolve(message.surface);
+        break;
+      case "push":
+        this.#pushes.get(message.id)?.(message.messages, message.last ?? false);
+        if (message.last) this.#pushes.delete(message.id);
+        break;
+      case "response":
+        this.#settle(message);
+        break;
+      case "crash":
+        this.fail(new LoomError(message.error));
+        break;
+    }
+  }
+
+  #settle(message: ResponseMessage): void {
+    const pending = this.#pending.get(message.id);
+    this.#pending.delete(message.id);
+    if (!message.ok || !pending?.stream) this.#pushes.delete(message.id);
+    if (message.ok) pending?.resolve(message.value);
+    else pending?.reject(new LoomError(message.error));
+  }
+
+  #forget(id: number): void {
+    this.#pending.delete(id);
+    this.#pushes.delete(id);
+  }
+}
+
+interface Deferred<T> {
+  readonly promise: Promise<T>;
+  resolve(value: T): void;
+  reject(error: Error): void;
+}
+
+function deferred<T>(): Deferred<T> {
+  let resolve!: (value: T) => void;
+  let reject!: (error: Error) => void;
+  const promise = new Promise<T>((yes, no) => {
+    resolve = yes;
+    reject = no;
+  });
+  return { promise, resolve, reject };
+}
