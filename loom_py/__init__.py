@@ -32,7 +32,7 @@ from loom_py.losses import (
 )
 from loom_py.model import Network
 from loom_py.network.blueprint import Blueprint, LayerBlueprint
-from loom_py.network.core import BackwardResult, ForwardResult
+from loom_py.network.running import BackwardResult, ForwardResult
 from loom_py.network.telemetry import LayerTelemetry, Telemetry
 from loom_py.observers import (
     CanvasObserver,

@@ -1,7 +1,7 @@
 """Losses: value and gradient, as heads of a training Program and as functions of arrays.
 
-All are means: cross-entropy over samples, the others over all elements. Targets of cross-entropy are integer labels (B,)
-or rows of class shares (B, C), one-hot among them.
+All are means: cross-entropy over samples, the others over all elements. Targets of cross-entropy are integer labels
+(B,) or rows of class shares (B, C), one-hot among them.
 """
 
 from __future__ import annotations
@@ -54,8 +54,8 @@ class Loss:
 class CrossEntropy(Loss):
     """-mean Σ t·log p, fused with softmax on logits; on probabilities after a Softmax layer.
 
-    `label_smoothing` gives that share of each target evenly to all classes (Szegedy et al. 2016). `class_weights`, one a
-    class, weigh samples by their class; with integer labels the mean is weighted too, as PyTorch does.
+    `label_smoothing` gives that share of each target evenly to all classes (Szegedy et al. 2016). `class_weights`, one
+    a class, weigh samples by their class; with integer labels the mean is weighted too, as PyTorch does.
     """
 
     name: ClassVar[str] = "cross_entropy"
@@ -230,9 +230,7 @@ def huber_loss_grad(output: ArrayLike, target: ArrayLike, *, delta: float = 1.0)
     return loss_and_gradient(Huber(delta=delta), output, target)
 
 
-def binary_cross_entropy_loss_grad(
-    output: ArrayLike, target: ArrayLike, *, from_logits: bool = False
-) -> LossGradient:
+def binary_cross_entropy_loss_grad(output: ArrayLike, target: ArrayLike, *, from_logits: bool = False) -> LossGradient:
     """Binary cross-entropy over all elements and its gradient with respect to `output`.
 
     Args:

@@ -72,7 +72,7 @@ class Exponential(Schedule):
     decay: Positive
 
     def factor(self, step: int) -> float:
-        return self.decay**step
+        return math.pow(self.decay, step)
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Step(Schedule):
     decay: Positive = 0.1
 
     def factor(self, step: int) -> float:
-        return self.decay ** (step // self.every)
+        return math.pow(self.decay, step // self.every)
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ class Polynomial(Schedule):
     end: NonNegative = 0.0
 
     def factor(self, step: int) -> float:
-        return self.end + (1 - self.end) * (1 - min(step / self.steps, 1.0)) ** self.power
+        return self.end + (1 - self.end) * math.pow(1 - min(step / self.steps, 1.0), self.power)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from loom_py.program import Program
-from loom_py.shapes import AnyArray
+from loom_py.shapes import AnyArray, ArrayLike
 
 
 class Memory(Protocol):
@@ -35,7 +35,7 @@ class Loaded(Protocol):
     times_ns: AnyArray
     """Nanoseconds of each span in the last timed run."""
 
-    def write(self, name: str, array: AnyArray) -> None:
+    def write(self, name: str, value: ArrayLike) -> None:
         """Fill a named input."""
         ...
 

@@ -24,6 +24,8 @@ def activate_backward(dy: Any, kept: Any, function: ActivationName) -> Any:
 
 
 class ActivationCache(NamedTuple):
+    """What backward needs."""
+
     kept: Any  # y or z, as the input
 
 

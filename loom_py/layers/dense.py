@@ -16,6 +16,8 @@ from loom_py.shapes import Shape
 
 
 class DenseCache(NamedTuple):
+    """What backward needs."""
+
     x: Any  # (B, …, I)
     kept: Any  # (B, …, O): what the activation's gradient needs
 

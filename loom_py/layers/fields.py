@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import types
 from dataclasses import dataclass
-from functools import cache
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from loom_py.errors import ConfigError
@@ -41,14 +40,18 @@ NonNegative = Annotated[float, Range(0)]
 """A number of at least 0."""
 
 
-@cache
+_HINTS: dict[type, dict[str, Any]] = {}
+
+
 def hints(cls: type) -> dict[str, Any]:
     """Resolved annotations of a dataclass's fields, ranges included."""
-    known = get_type_hints(cls, include_extras=True)
-    return {f.name: known[f.name] for f in dataclasses.fields(cls)}
+    if cls not in _HINTS:
+        known = get_type_hints(cls, include_extras=True)
+        _HINTS[cls] = {f.name: known[f.name] for f in dataclasses.fields(cls)}
+    return _HINTS[cls]
 
 
-def check_fields(thing: Any) -> None:
+def check_fields(thing: object) -> None:
     """Check every field of a dataclass instance against its annotation; raises ConfigError naming the field."""
     for name, hint in hints(type(thing)).items():
         value = getattr(thing, name)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar, dataclass_transform
+from typing import Any, ClassVar, Literal, TypeVar, cast, dataclass_transform
 
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.initializers import InitializerName
@@ -124,7 +124,7 @@ L = TypeVar("L", bound=type[Layer])
 @dataclass_transform(frozen_default=True)
 def layer(cls: L) -> L:
     """Declare a layer: a frozen dataclass, known by its name to configs, types, tests and docs."""
-    made = dataclass(frozen=True)(cls)
+    made = cast("L", dataclass(frozen=True)(cls))
     REGISTRY[cls.__name__] = made
     return made
 

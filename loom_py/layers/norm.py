@@ -13,6 +13,8 @@ from loom_py.shapes import Shape
 
 
 class LayerNormCache(NamedTuple):
+    """What backward needs."""
+
     normal: Any  # (B, …, C)
     rstd: Any  # (B, …, 1)
 

@@ -24,6 +24,8 @@ class Identity(Layer):
 
 
 class FlattenCache(NamedTuple):
+    """What backward needs."""
+
     shape: tuple[int, ...]  # of the input
 
 
@@ -39,6 +41,8 @@ class Flatten(Layer):
 
 
 class DropoutCache(NamedTuple):
+    """What backward needs."""
+
     mask: Any  # as the input, 0 or 1/(1-rate); None when nothing was dropped
 
 
@@ -51,7 +55,9 @@ class Dropout(Layer):
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DropoutCache]:
         if not run.training or self.rate == 0:
             return x, DropoutCache(None)
-        mask = ops.dropout_mask(run.draw, shape=x.shape, rate=self.rate, seed=run.seed, stream=run.stream, dtype=x.dtype)
+        mask = ops.dropout_mask(
+            run.draw, shape=x.shape, rate=self.rate, seed=run.seed, stream=run.stream, dtype=x.dtype
+        )
         return ops.multiply(x, mask), DropoutCache(mask)
 
     def backward(self, p: Params, cache: DropoutCache, dy: Any, run: Run) -> tuple[Any, Gradients]:

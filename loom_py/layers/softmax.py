@@ -14,6 +14,8 @@ SoftmaxVariant = Literal["standard"]
 
 
 class SoftmaxCache(NamedTuple):
+    """What backward needs."""
+
     y: Any  # (B, …, C)
 
 

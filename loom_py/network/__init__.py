@@ -1,0 +1,1 @@
+"""Networks: grid, Programs, blueprint, telemetry."""

@@ -45,5 +45,3 @@ def _clean(s: LayerStats) -> bool:
 def _gave(s: LayerStats) -> str:
     parts = [f"{s.nan_count} NaN"] * bool(s.nan_count) + [f"{s.inf_count} infinite values"] * bool(s.inf_count)
     return "gave " + " and ".join(parts)
-
-

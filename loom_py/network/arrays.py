@@ -85,7 +85,9 @@ def fill_new(memory: Memory, layout: Layout, seed: int) -> None:
     """Initialise every array from the seed."""
     for place in layout.places.values():
         p = place.parameter
-        memory.write(place.area, place.offset, initialise(p.init, p.shape, p.fan_in, p.fan_out, seed=seed, path=place.name))
+        memory.write(
+            place.area, place.offset, initialise(p.init, p.shape, p.fan_in, p.fan_out, seed=seed, path=place.name)
+        )
 
 
 def read_all(memory: Memory, places: Iterable[Place], area: str | None = None) -> dict[str, Array]:

@@ -1,4 +1,4 @@
-"""From layers to Programs: inference, evaluation, the manual loop's two halves, the update, and the whole training step."""
+"""From layers to Programs: inference, evaluation, the manual loop's two halves, the update, the whole step."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from copy import copy
+from functools import partial
 
 from loom_py.events import LayerStats, Observer, TrainingEvent
 from loom_py.network.watching import Watch
@@ -37,17 +38,17 @@ class Dispatcher:
                 own = copy(stats)
                 if own.output_values is not None:
                     own.output_values = own.output_values.copy() if observer.output_values else None
-                if not self._safely(observer, lambda told=told, own=own: told(own.layer_index, own)):
+                if not self._safely(observer, partial(told, own.layer_index, own)):
                     break
 
     def event(self, event: TrainingEvent) -> None:
         """Deliver a training event."""
         for observer in list(self.observers):
-            self._safely(observer, lambda o=observer: o.on_training_event(copy(event)))
+            self._safely(observer, partial(observer.on_training_event, copy(event)))
 
     def attached(self, observer: Observer, blueprint: object) -> None:
         """Show an observer the network's blueprint."""
-        self._safely(observer, lambda: observer.on_attach(blueprint))
+        self._safely(observer, partial(observer.on_attach, blueprint))
 
     def _safely(self, observer: Observer, call: Callable[[], None]) -> bool:
         try:

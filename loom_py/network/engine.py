@@ -89,9 +89,7 @@ class Engine:
 
     def manual(self, shape: tuple[int, ...], training: bool, watch: Watch | None) -> Ready:
         """Forward and backward as segments."""
-        return self.ready(
-            ("manual", shape, training, watch), lambda: self.compiler.manual(shape, training, watch)
-        )
+        return self.ready(("manual", shape, training, watch), lambda: self.compiler.manual(shape, training, watch))
 
     def evaluation(self, x: AnyArray, target: AnyArray, options: StepOptions) -> tuple[Array, float, int | None]:
         """Output, loss and right answers of one batch, in evaluation mode."""
@@ -162,10 +160,10 @@ class Engine:
             return
         if self.optimizer is None or self.optimizer.name != optimizer.name:
             self.updates = 0
-        before, kept = self.memory, {name for name in self._areas(optimizer)}
+        before, kept = self.memory, self._areas(optimizer)
         if kept != set(before.sizes):
             sizes = {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS]}
-            sizes |= {name: self.layout.sizes[WEIGHTS] for name in kept - set(sizes)}
+            sizes |= dict.fromkeys(kept - set(sizes), self.layout.sizes[WEIGHTS])
             self.memory = self.executor.allocate(sizes)
             for name in set(sizes) & set(before.sizes):
                 self.memory.write(name, 0, before.read(name, 0, (sizes[name],), np.uint8))
@@ -200,7 +198,7 @@ class Engine:
     def layer_stats(self, ready: Ready, moment: Moment, seq: int, phases: Sequence[str]) -> list[LayerStats]:
         """LayerStats of every watched pass of the last run, in order of execution."""
         reading = Reading(ready.loaded)
-        found = []
+        found: list[LayerStats] = []
         for passed in ready.passes:
             if passed.phase in phases:
                 slot, _ = self.slots[int(passed.path.partition(".")[0])]

@@ -96,13 +96,20 @@ def layer_telemetry(
         seen = by_path.get(path)
         found.append(
             LayerTelemetry(
-                index=int(path.partition(".")[0]), path=path, type=type(layer).__name__,
-                weight_norm=norm, gradient_norm=gradient_norm, update_ratio=ratios.get(path),
-                activation_min=seen.output_min if seen else None, activation_max=seen.output_max if seen else None,
-                activation_mean=seen.output_mean if seen else None, activation_std=seen.output_std if seen else None,
+                index=int(path.partition(".")[0]),
+                path=path,
+                type=type(layer).__name__,
+                weight_norm=norm,
+                gradient_norm=gradient_norm,
+                update_ratio=ratios.get(path),
+                activation_min=seen.output_min if seen else None,
+                activation_max=seen.output_max if seen else None,
+                activation_mean=seen.output_mean if seen else None,
+                activation_std=seen.output_std if seen else None,
                 zero_fraction=seen.zero_fraction if seen else None,
-                nan_count=nans + (seen.nan_count if seen else 0), inf_count=infs + (seen.inf_count if seen else 0),
-            )  # fmt: skip
+                nan_count=nans + (seen.nan_count if seen else 0),
+                inf_count=infs + (seen.inf_count if seen else 0),
+            )
         )
     return tuple(found)
 

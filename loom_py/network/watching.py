@@ -219,5 +219,7 @@ def _update_ratio(reading: Reading, passed: Passed) -> float:
 
 def _norm_of(reading: Reading, passed: Passed, prefix: str, keep: Any) -> float:
     """√Σ norm² of the parts with a prefix, not measured when there is none."""
-    norms = [float(reading.array(i)) for n, i in passed.parts.items() if n.startswith(prefix) and keep(n[len(prefix) :])]
+    norms = [
+        float(reading.array(i)) for n, i in passed.parts.items() if n.startswith(prefix) and keep(n[len(prefix) :])
+    ]
     return float(np.linalg.norm(np.asarray(norms, np.float64))) if norms else NOT_MEASURED

@@ -12,7 +12,7 @@ from loom_py.ops.arithmetic import exp as exp
 from loom_py.ops.arithmetic import mean as mean
 from loom_py.ops.arithmetic import multiply as multiply
 from loom_py.ops.arithmetic import subtract as subtract
-from loom_py.ops.arithmetic import sum_ as sum  # noqa: A004
+from loom_py.ops.arithmetic import sum as sum
 from loom_py.ops.linear import matmul as matmul
 from loom_py.ops.loss import absolute_error as absolute_error
 from loom_py.ops.loss import binary_cross_entropy_logits as binary_cross_entropy_logits
@@ -31,7 +31,7 @@ from loom_py.ops.shape import broadcast_to as broadcast_to
 from loom_py.ops.shape import concat as concat
 from loom_py.ops.shape import reshape as reshape
 from loom_py.ops.shape import rows as rows
-from loom_py.ops.shape import slice_ as slice  # noqa: A004
+from loom_py.ops.shape import slice_axis as slice_axis
 from loom_py.ops.shape import transpose as transpose
 from loom_py.ops.stats import STAT_FIELDS as STAT_FIELDS
 from loom_py.ops.stats import stats as stats

@@ -19,7 +19,7 @@ ActivationName = Literal["linear", "relu", "leaky_relu", "sigmoid", "tanh", "sof
 LEAKY_SLOPE = 0.01
 
 _erf64 = np.frompyfunc(math.erf, 1, 1)
-# Rational approximation x·P(x²)/Q(x²) on |x| ≤ 4 in float32, coefficients as in Eigen's MathFunctionsImpl.h (error < 4 ulp).
+# Rational approximation x·P(x²)/Q(x²) on |x| ≤ 4 in float32, coefficients as in Eigen's MathFunctionsImpl.h.
 _ERF_P = (
     -2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
     -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02,
@@ -127,6 +127,10 @@ def _leaky_gradient(out: AnyArray, dy: AnyArray, y: AnyArray) -> None:
     np.multiply(dy, np.where(y > 0, y.dtype.type(1), y.dtype.type(LEAKY_SLOPE)), out=out)
 
 
+def _tanh(out: AnyArray, x: AnyArray) -> None:
+    np.tanh(x, out=out)
+
+
 def _sigmoid_gradient(out: AnyArray, dy: AnyArray, y: AnyArray) -> None:
     np.multiply(dy, y * (1 - y), out=out)
 
@@ -158,7 +162,7 @@ FUNCTIONS: dict[str, Function] = {
     "relu": Function(_relu, _relu_gradient, "output", 1),
     "leaky_relu": Function(_leaky, _leaky_gradient, "output", 2),
     "sigmoid": Function(_sigmoid_into, _sigmoid_gradient, "output", 4, saturates=True),
-    "tanh": Function(lambda out, x: np.tanh(x, out=out) and None, _tanh_gradient, "output", 4, saturates=True),
+    "tanh": Function(_tanh, _tanh_gradient, "output", 4, saturates=True),
     "softplus": Function(_softplus, _softplus_gradient, "output", 6),
     "gelu": Function(_gelu, _gelu_gradient, "input", 20),
     "silu": Function(_silu, _silu_gradient, "input", 5),

@@ -52,7 +52,7 @@ def _read(ins: Any, _outs: Any, _attrs: Any) -> int:
 
 
 @verb(reduced, flops=_read)
-def sum_(out: AnyArray, x: AnyArray, *, axes: int | tuple[int, ...], keepdims: bool = False) -> None:
+def sum(out: AnyArray, x: AnyArray, *, axes: int | tuple[int, ...], keepdims: bool = False) -> None:
     """Sum over axes."""
     np.sum(x, axis=normal_axes(axes, x.ndim), keepdims=keepdims, out=out)
 

@@ -11,7 +11,9 @@ from loom_py.ops.verb import Spec, verb
 from loom_py.shapes import AnyArray
 
 
-def _product(a: Spec, b: Spec, bias: Spec | None = None, *, transpose_a: bool = False, transpose_b: bool = False) -> Spec:
+def _product(
+    a: Spec, b: Spec, bias: Spec | None = None, *, transpose_a: bool = False, transpose_b: bool = False
+) -> Spec:
     if len(a.shape) < 2 or len(b.shape) < 2:
         raise ShapeError.expected("matmul", expected="two arrays of at least 2 axes", got=f"{a.shape} and {b.shape}")
     rows, inner_a = a.shape[-2:][:: -1 if transpose_a else 1]

@@ -39,7 +39,7 @@ def _normalised(x: Spec, *, axes: tuple[int, ...], eps: float, centre: bool = Tr
 def normalise(
     normal: AnyArray, rstd: AnyArray, x: AnyArray, *, axes: tuple[int, ...], eps: float, centre: bool = True
 ) -> None:
-    """normal = (x - mean) · rstd with rstd = 1/√(var + eps), over `axes`; without `centre` the mean is taken as 0 (RMS)."""
+    """normal = (x - mean) · rstd with rstd = 1/√(var + eps), over `axes`; without `centre` the mean is 0 (RMS)."""
     where = normal_axes(axes, x.ndim)
     if centre:
         np.subtract(x, x.mean(axis=where, keepdims=True), out=normal)

@@ -1,4 +1,4 @@
-"""Counter-based random numbers: element i of draw n is a hash of (seed, stream, n, i), so every executor gets the same bits."""
+"""Counter-based random numbers: element i of draw n hashes (seed, stream, n, i), the same bits on every executor."""
 
 from __future__ import annotations
 

@@ -60,7 +60,7 @@ def _sliced(x: Spec, *, axis: int, start: int, stop: int) -> Spec:
 
 
 @verb(_sliced, flops=0)
-def slice_(out: AnyArray, x: AnyArray, *, axis: int, start: int, stop: int) -> None:
+def slice_axis(out: AnyArray, x: AnyArray, *, axis: int, start: int, stop: int) -> None:
     """Elements start … stop-1 along one axis."""
     index: list[Any] = [slice(None)] * x.ndim
     index[axis] = slice(start, stop)
@@ -72,7 +72,9 @@ def _joined(*parts: Spec, axis: int) -> Spec:
     axis %= len(first.shape)
     for part in parts[1:]:
         if part.shape[:axis] + part.shape[axis + 1 :] != first.shape[:axis] + first.shape[axis + 1 :]:
-            raise ShapeError.expected("concat", expected=f"shapes equal but for axis {axis}", got=[p.shape for p in parts])
+            raise ShapeError.expected(
+                "concat", expected=f"shapes equal but for axis {axis}", got=[p.shape for p in parts]
+            )
     shape = list(first.shape)
     shape[axis] = sum(p.shape[axis] for p in parts)
     return Spec(tuple(shape), first.dtype)

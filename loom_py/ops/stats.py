@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from loom_py.ops.verb import Spec, verb
 from loom_py.shapes import AnyArray
 
-STAT_FIELDS = ("count", "nan", "positive_inf", "negative_inf", "zeros", "min", "max", "mean", "std", "norm", "dead_units")
+STAT_FIELDS = (
+    "count",
+    "nan",
+    "positive_inf",
+    "negative_inf",
+    "zeros",
+    "min",
+    "max",
+    "mean",
+    "std",
+    "norm",
+    "dead_units",
+)
 """What a row of `stats` holds, in order. min … norm are over the finite values: NaN if there is none."""
 
 _SAFE = 1e15  # squares of anything smaller, summed, stay far inside float32
@@ -22,8 +32,8 @@ _SAFE = 1e15  # squares of anything smaller, summed, stay far inside float32
 def stats(row: AnyArray, x: AnyArray, *, unit_axis: int | None = None) -> None:
     """One row of STAT_FIELDS for x.
 
-    Mean and variance by the corrected two-pass form, so that N(1000, 0.1²) has a standard deviation of 0.1 and not 0; norms
-    can't overflow. `dead_units` counts positions along `unit_axis` that are 0 everywhere else (NaN when no axis is given).
+    Mean and variance by the corrected two-pass form, so that N(1000, 0.1²) has a standard deviation of 0.1 and not 0;
+    norms can't overflow. `dead_units` counts positions along `unit_axis` that are 0 everywhere else (NaN without axis).
     """
     row[:5] = x.size, 0, 0, 0, x.size - np.count_nonzero(x)
     row[5:] = np.nan
@@ -53,10 +63,9 @@ def _moments(x: AnyArray, low: float, high: float) -> tuple[float, float, float,
             factor = max(-low, high)
             _, _, mean, std, norm = _moments(x, low / factor, high / factor)
             return low, high, mean * factor, std * factor, norm * factor
-    mean = float(np.add.reduce(x, axis=None)) / n
+    mean = float(x.sum()) / n
     deviation = np.subtract(x, x.dtype.type(mean))
-    shift = float(np.add.reduce(deviation, axis=None)) / n
-    squares: Any = np.add.reduce(np.square(deviation, out=deviation), axis=None)
-    variance = max(float(squares) / n - shift * shift, 0.0)
+    shift = float(deviation.sum()) / n
+    variance = max(float(np.square(deviation, out=deviation).sum()) / n - shift * shift, 0.0)
     mean += shift
     return low, high, mean, variance**0.5, (n * (variance + mean * mean)) ** 0.5

@@ -72,7 +72,7 @@ def sgd(
     nesterov: bool = False,
     weight_decay: float = 0.0,
 ) -> None:
-    """v ← μv + g + λw; w ← w - η·v (Nesterov: w - η(g + λw + μv)), momentum as in Sutskever et al. 2013, PyTorch's form."""
+    """v ← μv + g + λw; w ← w - η·v (Nesterov: w - η(g + λw + μv)); Sutskever et al. 2013 in PyTorch's form."""
     if not ok:
         return
     step = _scaled(g, scale)
@@ -102,7 +102,7 @@ def adam(
     weight_decay: float = 0.0,
     decoupled: bool = False,
 ) -> None:
-    """Adam (Kingma & Ba 2015); `decoupled` decay is AdamW (Loshchilov & Hutter 2019). `count` is the update's number from 1."""
+    """Adam (Kingma & Ba 2015); `decoupled` decay is AdamW (Loshchilov & Hutter 2019). `count`: updates from 1."""
     if not ok:
         return
     f = w.dtype.type

@@ -2,8 +2,8 @@
 
 A verb is declared once: what its outputs look like (`spec`), what it means (the decorated function, in NumPy, writing
 into preallocated outputs) and what it costs. Layers call verbs as functions; when an argument is a `Tensor` the call
-is recorded, otherwise it runs at once, in whatever precision the arrays have. So the layer code that is gradient-checked
-in float64 is the very code that every executor runs.
+is recorded, otherwise it runs at once, in whatever precision the arrays have. So the layer code that is
+gradient-checked in float64 is the very code that every executor runs.
 """
 
 from __future__ import annotations
@@ -139,9 +139,7 @@ def verb(
 
     def declare(meaning: Callable[..., None]) -> Verb:
         cost = flops if callable(flops) else per_element
-        declared = Verb(
-            meaning.__name__.rstrip("_"), spec, meaning, cost, reuses, writes, view, (meaning.__doc__ or "").strip()
-        )
+        declared = Verb(meaning.__name__, spec, meaning, cost, reuses, writes, view, (meaning.__doc__ or "").strip())
         VERBS[declared.name] = declared
         return declared
 

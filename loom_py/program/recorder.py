@@ -195,5 +195,3 @@ def _close_spans(instructions: list[Instruction], spans: list[Span]) -> tuple[li
         closed[-1] = replace(closed[-1], stop=position + 1)
         renumbered.append(replace(instruction, span=len(closed) - 1))
     return renumbered, closed
-
-

@@ -9,6 +9,6 @@ def wasm_heap_bytes() -> int:
     """Bytes of the heap that Python and its arrays live in; 0 outside WebAssembly."""
     if not in_browser():
         return 0
-    import pyodide_js  # type: ignore[import-not-found]
+    import pyodide_js
 
     return int(pyodide_js._module.HEAPU8.length)

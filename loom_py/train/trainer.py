@@ -1,4 +1,4 @@
-"""The training loop, written once as a generator of events: `train` drives it to the end, a page drives it in slices."""
+"""The training loop, once, as a generator of events: `train` drives it to the end, a page drives it in slices."""
 
 from __future__ import annotations
 

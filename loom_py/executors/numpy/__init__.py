@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from loom_py.executors.base import Memory
 from loom_py.program import LOCAL, OBSERVED, Program
-from loom_py.shapes import AnyArray
+from loom_py.shapes import AnyArray, ArrayLike
 
 ALIGNMENT = 64
 
@@ -62,8 +63,8 @@ class NumpyLoaded:
         inputs = [None if i is None else self.arrays[i] for i in instruction.inputs]
         return partial(instruction.verb.meaning, *outputs, *inputs, **instruction.attrs)
 
-    def write(self, name: str, array: AnyArray) -> None:
-        self.arrays[self.program.inputs[name]][...] = array
+    def write(self, name: str, value: ArrayLike) -> None:
+        self.arrays[self.program.inputs[name]][...] = value
 
     def run(self, segment: str | None = None, *, timed: bool = False) -> None:
         start, stop = 0, len(self.calls)
@@ -101,5 +102,6 @@ class NumpyExecutor:
     def allocate(self, sizes: Mapping[str, int]) -> NumpyMemory:
         return NumpyMemory(sizes)
 
-    def load(self, program: Program, memory: NumpyMemory) -> NumpyLoaded:
+    def load(self, program: Program, memory: Memory) -> NumpyLoaded:
+        assert isinstance(memory, NumpyMemory)
         return NumpyLoaded(program, memory)

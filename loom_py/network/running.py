@@ -1,0 +1,196 @@
+"""Running a network forward and backward by hand, and telling its observers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from time import perf_counter_ns
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from loom_py.errors import ConfigError, DataError, ShapeError, StateError
+from loom_py.events import Observer, measured
+from loom_py.introspect import available_when
+from loom_py.losses import CrossEntropy
+from loom_py.network.compile import StepOptions
+from loom_py.network.engine import Ready
+from loom_py.network.inputs import read_input
+from loom_py.network.structure import Pending, Structure
+from loom_py.network.watching import Moment
+from loom_py.optimizers import Optimizer, OptimizerName, resolve_optimizer
+from loom_py.shapes import AnyArray, Array, ArrayLike
+
+
+class ForwardResult(NamedTuple):
+    """What a forward pass gives."""
+
+    output: Array
+    """Output (B, …), or without the batch axis when a single sample was given."""
+    duration_ns: int
+    """Wall clock of the pass, nanoseconds."""
+
+
+class BackwardResult(NamedTuple):
+    """What a backward pass gives."""
+
+    input_gradient: Array | None
+    """Gradient with respect to the input, in its shape; None where the input is integer ids."""
+    duration_ns: int
+    """Wall clock of the pass, nanoseconds."""
+
+
+class Running(Structure):
+    """Forward, backward and update by hand."""
+
+    def forward(self, x: ArrayLike) -> Array:
+        """The output for an input, on the active device, nothing kept for a backward pass.
+
+        Args:
+            x: a batch (B, …) or a single sample.
+
+        Returns:
+            The output, batch first; without the batch axis for a single sample.
+
+        Raises:
+            ShapeError: the input does not have the network's input shape.
+            DataError: it is not numbers, or not finite.
+        """
+        batch, single = self.read_input(x)
+        watch, listeners = self.dispatcher.due(self._runs)
+        ready = self.engine.inference(batch.shape, watch)
+        self._run_forward(ready, batch, None, listeners)
+        output = ready.loaded.read("output")
+        return output[0] if single else output
+
+    def forward_cpu(self, x: ArrayLike, *, training: bool = False) -> ForwardResult:
+        """The output for an input, keeping what `backward_cpu` needs.
+
+        Args:
+            x: a batch (B, …) or a single sample.
+            training: whether dropout drops and batch statistics are used.
+
+        Raises:
+            ShapeError: the input does not have the network's input shape.
+            DataError: it is not numbers, or not finite.
+        """
+        began = perf_counter_ns()
+        batch, single = self.read_input(x)
+        watch, listeners = self.dispatcher.due(self._runs)
+        ready = self.engine.manual(batch.shape, training, watch)
+        self._run_forward(ready, batch, "forward", listeners)
+        self._pending = Pending(ready, listeners, single)
+        output = ready.loaded.read("output")
+        return ForwardResult(output[0] if single else output, perf_counter_ns() - began)
+
+    @available_when(lambda self: self.gpu_unavailable_reason)
+    def forward_gpu(self, x: ArrayLike) -> ForwardResult:
+        """The output for an input, computed on the GPU.
+
+        Args:
+            x: a batch (B, …) or a single sample.
+
+        Raises:
+            UnavailableError: there is no usable WebGPU device; the text says why.
+        """
+        began = perf_counter_ns()
+        return ForwardResult(self.forward(x), perf_counter_ns() - began)
+
+    @property
+    def gpu_unavailable_reason(self) -> str | None:
+        """Why the GPU can't be used; None if it can."""
+        return "this version has no WebGPU executor; the network runs with NumPy"
+
+    def backward_cpu(self, grad: ArrayLike) -> BackwardResult:
+        """Gradients of everything from the gradient of the last `forward_cpu`'s output.
+
+        They are kept for `apply_gradients`, `gradients` and telemetry.
+
+        Args:
+            grad: gradient of the loss with respect to the output, in the output's shape.
+
+        Raises:
+            StateError: no `forward_cpu` came before, or its backward pass was made already.
+            ShapeError: the gradient does not have the output's shape.
+        """
+        began = perf_counter_ns()
+        if self._pending is None:
+            raise StateError("backward_cpu: expected a forward_cpu before it, got none; call forward_cpu(x) first")
+        pending = self._pending
+        loaded = pending.ready.loaded
+        wanted = loaded.program.buffers[loaded.program.inputs["output_gradient"]].spec.shape
+        array = np.asarray(grad, np.float32)
+        array = array[None] if pending.single and array.shape == wanted[1:] else array
+        if array.shape != wanted:
+            raise ShapeError.expected(
+                "output gradient", expected=wanted[1:] if pending.single else wanted, got=array.shape
+            )
+        loaded.write("output_gradient", array)
+        loaded.run("backward", timed=bool(pending.listeners))
+        self._pending = None
+        self.engine.has_gradients = True
+        self._deliver(pending.ready, Moment(self.engine.steps), pending.listeners, ("backward",))
+        dx = loaded.read("input_gradient") if "input_gradient" in loaded.program.outputs else None
+        return BackwardResult(dx[0] if pending.single and dx is not None else dx, perf_counter_ns() - began)
+
+    def apply_gradients(self, learning_rate: float) -> None:
+        """Update the parameters from the last backward pass's gradients, by the network's optimizer.
+
+        Args:
+            learning_rate: step size, 0 or more.
+
+        Raises:
+            StateError: there are no gradients yet.
+            DataError: a gradient is not finite; nothing is changed.
+            ConfigError: the rate is negative or not a number.
+        """
+        if not isinstance(learning_rate, int | float) or not 0 <= learning_rate < float("inf"):
+            raise ConfigError.expected(
+                "learning_rate", expected="a finite number of at least 0", got=repr(learning_rate)
+            )
+        if not self.engine.has_gradients:
+            raise StateError("apply_gradients: expected gradients, got none; call forward_cpu and backward_cpu first")
+        result = self.engine.update(learning_rate, StepOptions(CrossEntropy(), self._optimizer))
+        if not result.ok:
+            bad = [name for name, g in self.gradients().items() if not np.isfinite(g).all()]
+            raise DataError.expected(
+                "gradients", expected="finite numbers", got=f"NaN or infinity in {', '.join(bad)}",
+                do="lower the learning rate or clip; the parameters are unchanged",
+            )  # fmt: skip
+
+    def set_optimizer(self, optimizer: Optimizer | OptimizerName) -> None:
+        """Choose what `apply_gradients` updates by: "sgd" (as it begins), "adam", … or an optimizer with options.
+
+        Raises:
+            ConfigError: unknown name.
+        """
+        self._optimizer = resolve_optimizer(optimizer)
+
+    def read_input(self, x: ArrayLike) -> tuple[AnyArray, bool]:
+        """An input as a batch, and whether it was a single sample; raises ShapeError, DataError."""
+        return read_input(x, self.input_shape, integers=self.grid.layers[0].integer_input)
+
+    def train_step(
+        self, x: AnyArray, target: AnyArray, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0
+    ) -> Any:
+        """One training step on checked arrays; delivers to observers that are due. Returns a StepResult."""
+        watch, listeners = self.dispatcher.due(self._runs)
+        moment = Moment(self.engine.steps, epoch, batch)
+        result, ready = self.engine.step(x, target, rate, options, watch)
+        self._runs += 1
+        self._last_input = x
+        self._deliver(ready, moment, listeners, ("forward", "backward"))
+        return result
+
+    def _run_forward(self, ready: Ready, batch: AnyArray, segment: str | None, listeners: list[Observer]) -> None:
+        self.engine.write_input(ready.loaded, batch)
+        ready.loaded.run(segment, timed=bool(listeners))
+        self._runs += 1
+        self._last_input = batch
+        self._deliver(ready, Moment(self.engine.steps), listeners, ("forward",))
+
+    def _deliver(self, ready: Ready, moment: Moment, listeners: list[Observer], phases: Sequence[str]) -> None:
+        if listeners:
+            found = self.engine.layer_stats(ready, moment, self._seq, phases)
+            self._update_ratios |= {s.path: s.update_ratio for s in found if measured(s.update_ratio)}
+            self._seq += len(found)
+            self.dispatcher.layer_stats(listeners, found)
