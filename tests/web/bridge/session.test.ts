@@ -1,0 +1,290 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { countAlive, LoomError, RunControl, transfer } from "../../../web/bridge/client.ts";
+import type { Loom, NetworkConfig, ObservationMessage, TrainingEvent } from "../../../web/generated/loom.d.ts";
+import { type Bridge, loadPython, type OpenPyodide, openBridge } from "./in-pyodide.ts";
+
+const CONFIG: NetworkConfig = {
+  input_shape: [2],
+  seed: 7,
+  layers: [
+    { type: "Dense", inputs: 2, outputs: 8, activation: "tanh" },
+    { type: "Dense", inputs: 8, outputs: 2 },
+  ],
+};
+
+/** Points of the plane, labelled by the sign of x·y: not linearly separable. */
+function corners(samples: number): { x: { data: Float32Array; shape: number[] }; y: Int32Array } {
+  const data = new Float32Array(samples * 2);
+  const y = new Int32Array(samples);
+  for (let i = 0; i < samples; i++) {
+    const [a, b] = [Math.cos(i * 2.399), Math.sin(i * 2.399)]; // the golden angle spreads them evenly
+    data.set([a, b], i * 2);
+    y[i] = a * b > 0 ? 1 : 0;
+  }
+  return { x: { data, shape: [samples, 2] }, y };
+}
+
+async function errorOf(work: Promise<unknown>): Promise<LoomError> {
+  const error = await work.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  expect(error).toBeInstanceOf(LoomError);
+  return error as LoomError;
+}
+
+let pyodide: OpenPyodide;
+let bridge: Bridge;
+let loom: Loom;
+
+beforeAll(async () => {
+  pyodide = await loadPython();
+  bridge = await openBridge(pyodide);
+  loom = bridge.loom;
+}, 60_000);
+
+afterAll(() => loom.dispose());
+
+describe("calls", () => {
+  test("a network is made, run and freed", async () => {
+    const net = await loom.network(CONFIG);
+    expect(await countAlive(loom)).toBe(1);
+    const { output, duration_ns } = await net.forwardCPU([[0.5, -0.5]]);
+    expect(output.shape).toEqual([1, 2]);
+    expect(output.data).toBeInstanceOf(Float32Array);
+    expect(duration_ns).toBeGreaterThan(0);
+    const single = await net.forward(new Float32Array([0.5, -0.5]));
+    expect(single.shape).toEqual([2]);
+    expect([...single.data]).toEqual([...output.data]);
+    expect((await net.getBlueprint()).total_params).toBe(2 * 8 + 8 + 8 * 2 + 2);
+    expect(await net.hasMethod("ForwardCPU")).toBe(true);
+    await net.dispose();
+    expect(await countAlive(loom)).toBe(0);
+    expect((await errorOf(net.forward([1, 2]))).code).toBe("state");
+  });
+
+  test("NaN and infinity survive in both directions", async () => {
+    const { loss, grad } = await loom.mseLossGrad([[Number.NaN, Number.POSITIVE_INFINITY]], [[0, 0]]);
+    expect(loss).toBeNaN();
+    expect(grad.data[0]).toBeNaN();
+    expect(grad.data[1]).toBe(Number.POSITIVE_INFINITY);
+  });
+
+  test("an array marked for transfer is moved", async () => {
+    const net = await loom.network(CONFIG);
+    const data = transfer(new Float32Array([1, 2, 3, 4]));
+    const { shape } = await net.forward({ data, shape: [2, 2] });
+    expect(shape).toEqual([2, 2]);
+    expect(data.length).toBe(0);
+    await net.dispose();
+  });
+
+  test("an argument left out in the middle keeps its default", async () => {
+    const net = await loom.network(CONFIG);
+    const { x, y } = corners(8);
+    const result = await net.fit(x, y, undefined, {});
+    expect(result.epochs_run).toBe(1);
+    await net.dispose();
+  });
+});
+
+describe("errors", () => {
+  test.each([
+    ["not an object", 3, "ConfigError", /expected a dict, got int/],
+    ["an unknown layer", { input_shape: [2], layers: [{ type: "Densest" }] }, "ConfigError", /Densest/],
+    [
+      "an unknown activation",
+      { input_shape: [2], layers: [{ type: "Dense", inputs: 2, outputs: 1, activation: "swoosh" }] },
+      "ConfigError",
+      /swoosh/,
+    ],
+    [
+      "layers that do not fit",
+      { input_shape: [2], layers: [{ type: "Dense", inputs: 3, outputs: 1 }] },
+      "ShapeError",
+      /expected/,
+    ],
+  ])("a config that is %s is refused in Python's words", async (_, config, name, words) => {
+    const error = await errorOf(loom.network(config as never));
+    expect(error.name).toBe(name);
+    expect(error.message).toMatch(words);
+    expect(error.traceback).toBeUndefined();
+    expect(await countAlive(loom)).toBe(0);
+  });
+
+  test("a wrong shape is refused and changes nothing", async () => {
+    const net = await loom.network(CONFIG);
+    const before = await net.parameters();
+    const error = await errorOf(net.fit([[1, 2, 3]], [0]));
+    expect([error.name, error.code]).toEqual(["ShapeError", "shape"]);
+    expect(await net.parameters()).toEqual(before);
+    expect((await errorOf(net.forward({ data: new Float32Array(3), shape: [2, 2] }))).code).toBe("shape");
+    await net.dispose();
+  });
+
+  test.each(["_assemble", "__init__", "__class__", "engine.x", "no_such_name"])("%s is not public", async (method) => {
+    const net = await loom.network(CONFIG);
+    const target = (net as unknown as { reference: { $handle: number } }).reference.$handle;
+    const error = await errorOf(bridge.rpc.call({ target, method, args: [], options: {} }).value);
+    expect([error.name, error.code]).toEqual(["NotPublicError", "not_public"]);
+    await net.dispose();
+  });
+
+  test("what is no plain data is refused before it is sent", async () => {
+    const error = await errorOf(loom.network({ ...CONFIG, seed: (() => 1) as never }));
+    expect(error.code).toBe("data");
+    expect(error.message).toMatch(/can't be sent/);
+  });
+
+  test("too many arguments and unknown options are named", async () => {
+    const net = await loom.network(CONFIG);
+    const forward = net.forward as (...args: unknown[]) => Promise<unknown>;
+    expect((await errorOf(forward.call(net, [1, 2], 3))).message).toMatch(/forward: expected/);
+    expect((await errorOf(forward.call(net, [1, 2], { loud: true }))).message).toMatch(/loud/);
+    await net.dispose();
+  });
+});
+
+describe("training", () => {
+  test("learns, tells its events in order, and gives the result", async () => {
+    const net = await loom.network(CONFIG);
+    const { x, y } = corners(64);
+    const events: TrainingEvent[] = [];
+    const config = { epochs: 40, learning_rate: 0.05, optimizer: "adam" as const, batch_size: 16 };
+    const result = await net.fit(x, y, config, { onEvent: (event) => events.push(event) });
+    expect(result.stopped_because).toBe("finished");
+    expect(result.loss_history.length).toBe(40);
+    expect(result.final_loss).toBeLessThan((result.loss_history[0] as number) / 2);
+    expect(events[0]?.type).toBe("train_start");
+    expect(events.at(-1)?.type).toBe("train_end");
+    expect(events.filter(({ type }) => type === "batch_end").map(({ step }) => step)).toEqual(
+      Array.from({ length: 160 }, (_, i) => i + 1),
+    );
+    const batches = [{ input: [[0.1, 0.2]], target: [1] }];
+    expect((await net.train(batches, { epochs: 2 })).steps).toBe(2);
+    await net.dispose();
+  });
+
+  test("is aborted in the middle and gives what was completed; others are answered meanwhile", async () => {
+    const net = await loom.network(CONFIG);
+    const { x, y } = corners(64);
+    const abort = new AbortController();
+    let steps = 0;
+    const done = net.fit(x, y, { epochs: 1_000_000 }, { signal: abort.signal, onEvent: () => steps++ });
+    expect((await net.forward([1, 2])).shape).toEqual([2]);
+    expect((await errorOf(net.fit(x, y))).message).toMatch(/no other long call/);
+    while (steps < 100) await net.device();
+    abort.abort();
+    const result = await done;
+    expect(result.stopped_because).toBe("cancelled");
+    expect(result.epochs_run).toBeGreaterThan(0);
+    expect(result.loss_history.length).toBe(result.epochs_run);
+    expect((await errorOf(net.fit(x, y, {}, { signal: abort.signal }))).code).toBe("cancelled");
+    await net.dispose();
+  });
+
+  test("pauses, steps and goes on", async () => {
+    const net = await loom.network(CONFIG);
+    const { x, y } = corners(64);
+    const control = new RunControl();
+    const steps: number[] = [];
+    const rest = async () => {
+      for (let i = 0; i < 5; i++) await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    control.pause();
+    const onEvent = (event: TrainingEvent) => event.type === "batch_end" && steps.push(event.step);
+    const done = net.fit(x, y, { epochs: 3, batch_size: 16 }, { control, onEvent });
+    await rest();
+    expect(steps).toEqual([]);
+    control.step(2);
+    await rest();
+    expect(steps).toEqual([1, 2]);
+    control.step();
+    await rest();
+    expect(steps).toEqual([1, 2, 3]);
+    expect(control.paused).toBe(true);
+    control.resume();
+    expect((await done).steps).toBe(12);
+    await net.dispose();
+  });
+
+  test("disposing a network ends its training and its streams", async () => {
+    const net = await loom.network(CONFIG);
+    const { x, y } = corners(64);
+    const stream = net.observe();
+    const control = new RunControl();
+    control.pause();
+    const done = net.fit(x, y, { epochs: 1_000_000 }, { control });
+    await net.dispose();
+    expect((await done).stopped_because).toBe("cancelled");
+    const kinds = [];
+    for await (const message of stream) kinds.push(message.kind);
+    expect(kinds[0]).toBe("blueprint");
+    expect(bridge.rpc.waiting).toBe(0);
+  });
+});
+
+describe("observation", () => {
+  test("brings the blueprint, then columns; ends on break", async () => {
+    const net = await loom.network(CONFIG);
+    const { x, y } = corners(64);
+    const stream = net.observe({ every: 2 });
+    const done = net.fit(x, y, { epochs: 4, batch_size: 16 });
+    const seen: ObservationMessage[] = [];
+    for await (const message of stream) {
+      seen.push(message);
+      if (message.kind === "training" && message.types.includes("train_end")) break;
+    }
+    await done;
+    expect(seen[0]).toMatchObject({ kind: "blueprint", blueprint: { total_layers: 2 } });
+    const stats = seen.filter((message) => message.kind === "stats");
+    const rows = stats.reduce((sum, message) => sum + message.rows, 0);
+    expect(rows).toBe(8 * 2 * 2); // every second of 16 steps, two layers, two phases
+    for (const { data, columns, rows } of stats) {
+      expect(data).toBeInstanceOf(Float32Array);
+      expect(data.length).toBe(columns.length * rows);
+    }
+    expect(bridge.rpc.waiting).toBe(0);
+    await net.dispose();
+  });
+
+  test("an option that is out of range ends the stream with the error", async () => {
+    const net = await loom.network(CONFIG);
+    const error = await errorOf(net.observe({ every: 0 }).next());
+    expect(error.code).toBe("config");
+    await net.dispose();
+  });
+
+  test("observers are objects of their own", async () => {
+    const net = await loom.network(CONFIG);
+    const recording = await loom.recordingObserver({ every: 1 });
+    await net.addObserver(recording);
+    await net.forward([1, 2]);
+    const history = await recording.getHistory();
+    expect(history.map(({ path }) => path)).toEqual(["0", "1"]);
+    await Promise.all([net.dispose(), recording.dispose()]);
+    expect(await countAlive(loom)).toBe(0);
+  });
+});
+
+test("a thousand calls leave no proxy and no handle behind", async () => {
+  pyodide._module.enable_pyproxy_allocation_tracing();
+  const alive = () => pyodide._module.pyproxy_alloc_map.size;
+  const net = await loom.network(CONFIG);
+  const { x, y } = corners(16);
+  const round = async (calls: number) => {
+    for (let i = 0; i < calls; i++) await net.forward([i, -i]);
+    await net.fit(x, y, { epochs: 3 }, { onEvent: () => {} });
+    await errorOf(net.forward([1, 2, 3]));
+    const stream = net.observe();
+    await stream.next();
+    await stream.close();
+  };
+  await round(10);
+  const before = alive();
+  await round(1000);
+  expect(alive()).toBe(before);
+  await net.dispose();
+  expect(await countAlive(loom)).toBe(0);
+  expect(bridge.rpc.waiting).toBe(0);
+});
