@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from loom_py import Network
 from loom_py.layers import Run, from_config
 from tests.golden.loader import Arrays, Golden
 
@@ -23,3 +24,17 @@ def eager(case: Golden, dtype: Any) -> Arrays:
     got: Arrays = {"output": y, "input_gradient": dx}
     got |= {f"gradients/{path.removeprefix('0.')}": value for path, value in run.gradients.items()}
     return got | {f"buffers_after/{path}": arrays[f"0.{path}"] for path in case.group("buffers")}
+
+
+def executed(case: Golden) -> Arrays:
+    """A network of this one layer, run forward and backward on its executor in float32."""
+    net = Network.of(case.arrays["input"].shape[1:], [from_config(case.line["layer"])], seed=0)
+    stored = case.group("parameters") | case.group("buffers")
+    net.set_parameters({f"0.{path}": value for path, value in stored.items()})
+    got: Arrays = {"output": net.forward_cpu(case.arrays["input"], training=case.line["training"]).output}
+    dx = net.backward_cpu(case.arrays["output_gradient"]).input_gradient
+    if dx is not None:
+        got["input_gradient"] = dx
+    got |= {f"gradients/{path.removeprefix('0.')}": value for path, value in net.gradients().items()}
+    after = net.parameters()
+    return got | {f"buffers_after/{path}": after[f"0.{path}"] for path in case.group("buffers")}

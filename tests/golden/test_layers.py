@@ -30,6 +30,12 @@ def test_formula_in_float64(case: Golden) -> None:
     check(case, ours.eager(case, np.float64), FLOAT64)
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_network_in_float32(case: Golden) -> None:
+    needs(case)
+    check(case, ours.executed(case), case.line["tolerance"])
+
+
 def test_pending_layers_are_those_not_registered() -> None:
     assert set(layer_types()) - set(REGISTRY) == pending.LAYERS
 

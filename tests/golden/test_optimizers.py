@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loom_py import ops
+from loom_py import Batch, Network, Observer, TrainingConfig, TrainingEvent, ops
 from loom_py.layers import Run, from_config
 from loom_py.losses import resolve_loss
-from loom_py.optimizers import OPTIMIZERS
+from loom_py.optimizers import OPTIMIZERS, Optimizer
 from tests.golden.loader import Arrays, Golden, load, relative_errors
 
 CASES = load("optimizers")
@@ -18,6 +18,11 @@ CASES = load("optimizers")
 
 def name_of(case: Golden) -> str:
     return str(case.line["name"])
+
+
+def made(case: Golden) -> Optimizer:
+    options = {key: value for key, value in case.line["optimizer"].items() if key != "type"}
+    return OPTIMIZERS[case.line["optimizer"]["type"]](**options)
 
 
 def wanted(case: Golden) -> Arrays:
@@ -51,8 +56,7 @@ def clip(case: Golden, g: Any) -> float:
 @pytest.mark.parametrize("case", CASES, ids=name_of)
 def test_formula_in_float64(case: Golden) -> None:
     weights = {path: value.astype(np.float64) for path, value in case.group("initial").items()}
-    options = {key: value for key, value in case.line["optimizer"].items() if key != "type"}
-    optimizer = OPTIMIZERS[case.line["optimizer"]["type"]](**options)
+    optimizer = made(case)
     flat = np.concatenate([w.ravel() for w in weights.values()])
     state = {name: np.zeros_like(flat) for name in optimizer.state()}
     losses = []
@@ -77,3 +81,37 @@ def test_formula_in_float64(case: Golden) -> None:
 
 def test_every_optimizer_has_goldens() -> None:
     assert {case.line["optimizer"]["type"] for case in CASES} == set(OPTIMIZERS)
+
+
+class Curve(Observer):
+    """Keeps loss and gradient norm of every step."""
+
+    def __init__(self) -> None:
+        self.losses: list[float] = []
+        self.norms: list[float] = []
+
+    def on_training_event(self, event: TrainingEvent) -> None:
+        if event.type == "batch_end":
+            assert event.loss is not None and event.gradient_norm is not None
+            self.losses.append(event.loss)
+            self.norms.append(event.gradient_norm)
+
+
+@pytest.mark.parametrize("case", CASES, ids=name_of)
+def test_training_in_float32(case: Golden) -> None:
+    net = Network.of(case.arrays["inputs"].shape[2], [from_config(config) for config in case.line["layers"]], seed=0)
+    net.set_parameters(case.group("initial"))
+    curve = Curve()
+    net.set_observer(curve)
+    config = TrainingConfig(
+        learning_rate=case.line["learning_rate"],
+        loss=case.line["loss"],
+        optimizer=made(case),
+        gradient_clip=case.line["gradient_clip"],
+        gradient_clip_value=case.line["gradient_clip_value"],
+    )
+    net.train([Batch(x, t) for x, t in zip(case.arrays["inputs"], case.arrays["targets"], strict=True)], config)
+    got = {"losses": np.array(curve.losses), "gradient_norms": np.array(curve.norms)}
+    got |= {f"final/{path}": value for path, value in net.parameters().items()}
+    errors = relative_errors(got, wanted(case) | {"gradient_norms": case.arrays["gradient_norms"]})
+    assert max(errors.values()) <= 1e-5, errors

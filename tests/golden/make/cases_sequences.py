@@ -58,8 +58,10 @@ def combinators() -> Iterator[LayerCase]:
     yield LayerCase(name="two_dense", layer=residual, shape=(3, 5))
     yield LayerCase(name="batch_1", layer=residual, shape=(1, 5))
     branches = [_dense(5, 5, "tanh"), residual, _dense(5, 5, "silu")]
-    for combine in ("concat", "add", "mean"):
+    for combine in ("concat", "add", "mean", "gated"):
         layer = {"type": "Parallel", "branches": branches, "combine": combine}
+        if combine == "gated":
+            layer["gate_inputs"] = 5
         yield LayerCase(name=combine, layer=layer, shape=(3, 5))
         yield LayerCase(name=f"{combine}_over_time_batch_1", layer=layer, shape=(1, 3, 5))
     layer = {"type": "Parallel", "branches": [_dense(5, 2), _dense(5, 6, "relu")], "combine": "concat"}
