@@ -55,7 +55,9 @@ def initialise(init: InitializerName, shape: Shape, fan_in: int, fan_out: int, *
     return _draw(rng, choose(init), shape, max(fan_in, 1), max(fan_out, 1)).astype(np.float32)
 
 
-def _draw(rng: np.random.Generator, init: str, shape: Shape, fan_in: int, fan_out: int) -> np.ndarray[Shape, np.dtype[np.float64]]:
+def _draw(
+    rng: np.random.Generator, init: str, shape: Shape, fan_in: int, fan_out: int
+) -> np.ndarray[Shape, np.dtype[np.float64]]:
     normal_std = {
         "he_normal": math.sqrt(2 / fan_in),
         "lecun_normal": math.sqrt(1 / fan_in),
