@@ -18,6 +18,7 @@ export class LayerState {
   readonly gradients = new History(1);
   readonly #forwardTime = new Smoother(0.95);
   readonly #backwardTime = new Smoother(0.95);
+  #waiting: { readonly step: number; readonly stats: PassStats } | undefined;
   #forwardNs = Number.NaN;
   #backwardNs = Number.NaN;
 
@@ -42,20 +43,41 @@ export class LayerState {
     );
   }
 
+  /**
+   * Takes in one pass.
+   *
+   * In training a forward pass counts once its backward pass has followed. A forward pass alone, such as a prediction
+   * between two steps, has another batch size and no place in the charts; it colours the picture only as long as
+   * nothing has been trained, or when it holds NaN or infinity.
+   */
   push(step: number, stats: PassStats): void {
-    const time = stats.compute_time_ns ?? Number.NaN;
     if (stats.phase === 1) {
-      this.backward = stats;
-      if (!Number.isNaN(time)) this.#backwardNs = this.#backwardTime.next(time);
-      // Without parameters there is no gradient to miss; with them, NaN is news and leaves its mark.
-      if (this.node.info.num_params > 0) this.gradients.push(step, stats.gradient_norm ?? Number.NaN);
+      this.#commitForward();
+      this.#takeBackward(step, stats);
       return;
     }
+    this.#waiting = { step, stats };
+    if (!this.backward || countOf(stats, "nan_count", "inf_count") > 0) this.forward = stats;
+  }
+
+  #commitForward(): void {
+    if (!this.#waiting) return;
+    const { step, stats } = this.#waiting;
+    this.#waiting = undefined;
     this.forward = stats;
+    const time = stats.compute_time_ns ?? Number.NaN;
     if (!Number.isNaN(time)) this.#forwardNs = this.#forwardTime.next(time);
     const mean = countOf(stats, "nan_count", "inf_count") > 0 ? Number.NaN : (stats.output_mean ?? Number.NaN);
     const std = stats.output_std ?? Number.NaN;
     this.outputs.push(step, mean - std, mean, mean + std);
+  }
+
+  #takeBackward(step: number, stats: PassStats): void {
+    this.backward = stats;
+    const time = stats.compute_time_ns ?? Number.NaN;
+    if (!Number.isNaN(time)) this.#backwardNs = this.#backwardTime.next(time);
+    // Without parameters there is no gradient to miss; with them, NaN is news and leaves its mark.
+    if (this.node.info.num_params > 0) this.gradients.push(step, stats.gradient_norm ?? Number.NaN);
   }
 }
 

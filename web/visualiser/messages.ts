@@ -50,6 +50,7 @@ export interface AnomalyMessage {
     readonly step?: number;
     readonly path?: string | null;
     readonly text?: string | null;
+    readonly loss?: number | null;
   };
 }
 

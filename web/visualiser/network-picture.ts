@@ -56,7 +56,7 @@ function drawBox(
   roundRect(context, box, 7);
   context.fillStyle = fill ?? theme.surface;
   context.fill();
-  context.strokeStyle = hovered ? theme.accent : theme.line;
+  context.strokeStyle = hovered ? theme.ink : theme.line;
   context.lineWidth = hovered ? 2.5 : 1;
   context.setLineDash(fill || !box.leaf || hovered ? [] : [4, 3]);
   context.stroke();

@@ -140,6 +140,9 @@ export class RunModel {
   #takeAnomaly({ event }: AnomalyMessage): void {
     const text = event.text ?? "Something went wrong, but the message does not say what.";
     const reported = { step: event.step ?? undefined, path: event.path ?? undefined, text, inferred: false };
+    // The step that failed has no "batch_end": without this the chart would end as if nothing had happened.
+    const lost = typeof event.loss === "number" && !Number.isFinite(event.loss);
+    if (lost) this.trainLoss.push(Math.max(event.step ?? 0, this.latest.step ?? 0), event.loss ?? 0, Number.NaN);
     this.anomalies = [...this.anomalies.filter(({ inferred }) => !inferred), reported];
   }
 }

@@ -1,6 +1,6 @@
 import { decimate, extent, nearestRow } from "../decimate";
 import { el, setText, toggleButton } from "../dom";
-import { formatCount, formatTick } from "../format";
+import { ABSENT, formatCount, formatTick } from "../format";
 import type { History } from "../history";
 import {
   drawAxes,
@@ -134,7 +134,7 @@ export class CurvePanel implements Panel {
       return row < 0 ? undefined : rows.mid(row, column);
     };
     const write = (item: LegendItem, found: number | undefined): void => {
-      setText(item.value, found === undefined ? "–" : this.options.format(found));
+      setText(item.value, found === undefined ? ABSENT : this.options.format(found));
       item.value.classList.toggle("lv-bad", found !== undefined && !Number.isFinite(found));
     };
     const train = value(this.options.train(model), SMOOTH);
@@ -156,6 +156,6 @@ interface LegendItem {
 }
 
 function legendItem(label: string, series: string): LegendItem {
-  const value = el("b", {}, "–");
+  const value = el("b", {}, ABSENT);
   return { value, element: el("span", { class: `lv-key lv-key-${series}` }, `${label} `, value) };
 }

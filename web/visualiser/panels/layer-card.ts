@@ -1,6 +1,6 @@
 import { activationOf, layerName } from "../blueprint";
 import { el } from "../dom";
-import { formatCount, formatNanoseconds, formatNumber, formatPercent, formatShape } from "../format";
+import { ABSENT, formatCount, formatNanoseconds, formatNumber, formatPercent, formatShape } from "../format";
 import type { LayerState, PassStats } from "../layer-state";
 import type { Rect } from "../layout";
 
@@ -40,7 +40,7 @@ export function passRows(state: LayerState): Row[] {
   const both = (label: string, column: string, format = (value: number) => formatNumber(value)): Row => {
     const text = (stats: PassStats | undefined): string => {
       const value = stats?.[column];
-      return value === undefined || Number.isNaN(value) ? "–" : format(value);
+      return value === undefined || Number.isNaN(value) ? ABSENT : format(value);
     };
     return [label, text(state.forward), text(state.backward)];
   };
@@ -62,10 +62,22 @@ export function passRows(state: LayerState): Row[] {
 }
 
 function passTable(rows: readonly Row[]): HTMLTableElement {
-  const measured = rows.filter(([, forward, backward]) => forward !== "–" || backward !== "–");
-  const head = el("tr", {}, el("th"), el("th", { scope: "col" }, "Output"), el("th", { scope: "col" }, "Gradient"));
+  const measured = rows.filter(([, forward, backward]) => forward !== ABSENT || backward !== ABSENT);
+  const head = el(
+    "tr",
+    {},
+    el("th"),
+    el("th", { scope: "col", class: "lv-figure" }, "Output"),
+    el("th", { scope: "col", class: "lv-figure" }, "Gradient"),
+  );
   const body = measured.map(([label, forward, backward]) =>
-    el("tr", {}, el("th", { scope: "row" }, label), el("td", {}, forward), el("td", {}, backward)),
+    el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, label),
+      el("td", { class: "lv-figure" }, forward),
+      el("td", { class: "lv-figure" }, backward),
+    ),
   );
   if (body.length === 0) return el("table", {}, el("tbody", {}, el("tr", {}, el("td", {}, "Nothing measured yet."))));
   return el("table", {}, el("thead", {}, head), el("tbody", {}, ...body));

@@ -109,7 +109,7 @@ export class LayersPanel implements Panel {
     const row = rowAt(state.outputs, view);
     if (row < 0) return;
     const [mid, high] = [rows.mid(row, OUTPUT.mean), rows.mid(row, OUTPUT.high)];
-    this.#drawValue(plot, `${formatNumber(mid)} ± ${formatNumber(high - mid)}`);
+    this.#drawValue(plot, Number.isNaN(mid) ? "NaN" : `${formatNumber(mid)} ± ${formatNumber(high - mid)}`);
   }
 
   #drawGradients(view: View, state: LayerState, place: Multiple, steps: Domain, domain: Domain): void {
@@ -155,7 +155,7 @@ export class LayersPanel implements Panel {
     context.font = font(theme, 11, 600);
     context.textAlign = "right";
     context.textBaseline = "alphabetic";
-    context.fillStyle = theme.ink;
+    context.fillStyle = text === "NaN" ? theme.alert : theme.ink;
     context.fillText(text, rect.x + rect.width, rect.y - 4);
   }
 

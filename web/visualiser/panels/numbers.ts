@@ -1,6 +1,6 @@
 import { activationOf } from "../blueprint";
 import { el } from "../dom";
-import { formatCount, formatNumber, formatPercent } from "../format";
+import { ABSENT, formatCount, formatNumber, formatPercent } from "../format";
 import type { LayerState } from "../layer-state";
 import type { Panel, View } from "../stage";
 import { STATISTICS } from "../statistics";
@@ -36,7 +36,7 @@ function runTable({ model: { latest } }: View): HTMLTableElement {
     ["Step", "Train loss", "Validation loss", "Train accuracy", "Validation accuracy"],
     [
       [
-        latest.step === undefined ? "–" : formatCount(latest.step),
+        latest.step === undefined ? ABSENT : formatCount(latest.step),
         formatNumber(latest.trainLoss),
         formatNumber(latest.validationLoss),
         formatPercent(latest.trainAccuracy),
@@ -52,7 +52,7 @@ function layerTable(layers: readonly LayerState[]): HTMLTableElement {
     const name = [info.type, activationOf(info)].filter((part) => part !== undefined).join(", ");
     const values = STATISTICS.map((statistic) => {
       const value = statistic.value(state, layers);
-      return Number.isNaN(value) ? "–" : statistic.format(value);
+      return Number.isNaN(value) ? ABSENT : statistic.format(value);
     });
     return [info.path, name, ...values];
   });

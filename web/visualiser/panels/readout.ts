@@ -1,5 +1,5 @@
 import { el, setText, toggleButton } from "../dom";
-import { formatCount, formatNumber, formatPercent, formatSeconds } from "../format";
+import { ABSENT, formatCount, formatNumber, formatPercent, formatSeconds } from "../format";
 import { RECENT_ROWS } from "../history";
 import type { RunModel } from "../run-model";
 import type { Panel, Stage, View } from "../stage";
@@ -10,8 +10,8 @@ interface Reading {
 }
 
 const READINGS: readonly Reading[] = [
-  { label: "Step", text: ({ latest }) => (latest.step === undefined ? "–" : formatCount(latest.step)) },
-  { label: "Epoch", text: ({ latest }) => (latest.epoch === undefined ? "–" : formatCount(latest.epoch + 1)) },
+  { label: "Step", text: ({ latest }) => (latest.step === undefined ? ABSENT : formatCount(latest.step)) },
+  { label: "Epoch", text: ({ latest }) => (latest.epoch === undefined ? ABSENT : formatCount(latest.epoch + 1)) },
   { label: "Validation acc.", text: ({ latest }) => formatPercent(latest.validationAccuracy) },
   { label: "Steps / s", text: ({ rate }, now) => formatNumber(rate.stepsPerSecond(now)) },
   { label: "Samples / s", text: ({ latest }) => formatSamples(latest.samplesPerSecond) },
@@ -24,7 +24,7 @@ const READINGS: readonly Reading[] = [
 ];
 
 function formatSamples(rate: number | undefined): string {
-  return rate === undefined ? "–" : formatCount(rate);
+  return rate === undefined ? ABSENT : formatCount(rate);
 }
 
 /** The run in figures: how far, how fast, how long still. */
@@ -33,7 +33,7 @@ export class ReadoutPanel implements Panel {
   readonly #values: readonly HTMLElement[];
 
   constructor(stage: Stage) {
-    this.#values = READINGS.map(() => el("dd", {}, "–"));
+    this.#values = READINGS.map(() => el("dd", {}, ABSENT));
     const pairs = READINGS.map(({ label }, index) =>
       el("div", {}, el("dt", {}, label), this.#values[index] ?? el("dd")),
     );

@@ -1,0 +1,135 @@
+import { part } from "./page";
+import {
+  ACTIVATIONS,
+  BATCH_SIZES,
+  DEFAULTS,
+  OPTIMIZERS,
+  PRESETS,
+  problemWith,
+  type Settings,
+  USUAL_RATE,
+} from "./settings";
+import type { RunState } from "./training";
+
+export interface ControlsListener {
+  onToggle(): void;
+  onStep(): void;
+  onReset(): void;
+  onSettings(settings: Settings): void;
+}
+
+const TOGGLE: Readonly<Record<RunState, string>> = {
+  ready: "Start",
+  running: "Pause",
+  paused: "Resume",
+  ended: "Continue",
+  failed: "Start",
+};
+
+/** The form with buttons and hyper-parameters. */
+export class Controls {
+  readonly #form = part("controls", HTMLFormElement);
+  readonly #toggle = button("Start", "submit", "primary");
+  readonly #step = button("Step", "button");
+  readonly #reset = button("Reset", "button");
+  readonly #hint = document.createElement("p");
+  readonly #preset = choice(PRESETS, DEFAULTS.preset);
+  readonly #activation = choice(ACTIVATIONS, DEFAULTS.activation);
+  readonly #optimizer = choice(OPTIMIZERS, DEFAULTS.optimizer);
+  readonly #batch = choice(
+    Object.fromEntries(BATCH_SIZES.map((size) => [size, String(size)])),
+    String(DEFAULTS.batchSize),
+  );
+  readonly #rate = field(String(DEFAULTS.learningRate));
+  readonly #epochs = field(String(DEFAULTS.epochs));
+
+  constructor(listener: ControlsListener) {
+    this.#step.title = "One training step, then rest";
+    this.#reset.title = "A new network with new weights, by the settings beside";
+    this.#hint.className = "hint";
+    this.#hint.setAttribute("role", "status");
+    const buttons = document.createElement("span");
+    buttons.className = "buttons";
+    buttons.append(this.#toggle, this.#step, this.#reset);
+    this.#form.append(
+      buttons,
+      labelled("Layers", this.#preset),
+      labelled("Activation", this.#activation),
+      labelled("Optimizer", this.#optimizer),
+      labelled("Learning rate", this.#rate),
+      labelled("Batch size", this.#batch),
+      labelled("Epochs", this.#epochs),
+      this.#hint,
+    );
+    this.#listen(listener);
+  }
+
+  get settings(): Settings {
+    return {
+      preset: this.#preset.value as Settings["preset"],
+      activation: this.#activation.value as Settings["activation"],
+      optimizer: this.#optimizer.value as Settings["optimizer"],
+      learningRate: Number(this.#rate.value.replace(",", ".") || Number.NaN),
+      batchSize: Number(this.#batch.value),
+      epochs: Number(this.#epochs.value || Number.NaN),
+    };
+  }
+
+  /** What the buttons do in this state, and what is wrong with the settings, if anything is. */
+  show(state: RunState, hint: string): void {
+    const problem = problemWith(this.settings);
+    this.#toggle.textContent = TOGGLE[state];
+    this.#toggle.disabled = problem !== undefined && state !== "running";
+    this.#step.disabled = problem !== undefined;
+    this.#reset.disabled = problem !== undefined;
+    this.#rate.setAttribute("aria-invalid", String(problem?.startsWith("Learning") ?? false));
+    this.#epochs.setAttribute("aria-invalid", String(problem?.startsWith("Epochs") ?? false));
+    this.#hint.dataset.tone = problem ? "bad" : "";
+    const text = problem ?? hint;
+    if (this.#hint.textContent !== text) this.#hint.textContent = text;
+  }
+
+  #listen(listener: ControlsListener): void {
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      listener.onToggle();
+    });
+    this.#step.addEventListener("click", () => listener.onStep());
+    this.#reset.addEventListener("click", () => listener.onReset());
+    this.#optimizer.addEventListener("change", () => {
+      // Each optimizer has its own idea of a step; a rate from another one misleads.
+      this.#rate.value = String(USUAL_RATE[this.settings.optimizer]);
+    });
+    this.#form.addEventListener("input", () => listener.onSettings(this.settings));
+    this.#form.addEventListener("change", () => listener.onSettings(this.settings));
+  }
+}
+
+function button(text: string, type: "button" | "submit", name = ""): HTMLButtonElement {
+  const element = document.createElement("button");
+  element.type = type;
+  element.textContent = text;
+  element.className = name;
+  return element;
+}
+
+function choice(options: Readonly<Record<string, string>>, value: string): HTMLSelectElement {
+  const select = document.createElement("select");
+  for (const [name, text] of Object.entries(options))
+    select.add(new Option(text, name, name === value, name === value));
+  return select;
+}
+
+function field(value: string): HTMLInputElement {
+  const input = document.createElement("input");
+  input.type = "text";
+  input.inputMode = "decimal";
+  input.value = value;
+  return input;
+}
+
+function labelled(text: string, control: HTMLElement): HTMLLabelElement {
+  const label = document.createElement("label");
+  label.append(text, control);
+  return label;
+}

@@ -1,0 +1,74 @@
+import { part } from "./page";
+
+/** A failure in words: what happened, and what can be done about it. */
+export interface Failure {
+  readonly title: string;
+  readonly text: string;
+  readonly advice: string;
+  readonly details: string | undefined;
+}
+
+interface Kind {
+  readonly title: string;
+  readonly advice: string;
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  network: {
+    title: "Python could not be downloaded",
+    advice: "Check the network connection. If you serve this page yourself, run “npm run setup” and then “npm start”.",
+  },
+  bad_hash: {
+    title: "A downloaded file is not the expected one",
+    advice: "It was refused, to be safe. Reload without the cache (Ctrl or ⌘ + Shift + R).",
+  },
+  no_webassembly: {
+    title: "This browser can't run WebAssembly",
+    advice: "Use a current version of Chrome, Edge, Firefox or Safari, and switch off a “lockdown” mode for this page.",
+  },
+  worker: {
+    title: "The worker that runs Python has stopped",
+    advice: "Reload the page. If it happens again, close other tabs: the browser may be out of memory.",
+  },
+};
+
+const PYTHON: Kind = {
+  title: "Python reported an error",
+  advice: "Nothing was changed by the refused call. Other settings may work; reload the page to begin anew.",
+};
+
+const UNKNOWN: Kind = {
+  title: "The page could not go on",
+  advice: "Reload the page. If it happens again, the details below help to report it.",
+};
+
+/** Words for whatever was thrown; errors of the package carry a `code` and the name of their Python class. */
+export function describeFailure(thrown: unknown): Failure {
+  const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+  const code = property(error, "code");
+  const traceback = property(error, "traceback");
+  const kind = (code !== undefined && KINDS[code]) || (code !== undefined ? PYTHON : UNKNOWN);
+  const name = code !== undefined && kind === PYTHON ? `${error.name}: ` : "";
+  return {
+    ...kind,
+    text: `${name}${error.message}`,
+    details: traceback ?? (code === undefined ? error.stack : undefined),
+  };
+}
+
+function property(error: Error, name: string): string | undefined {
+  const value: unknown = Reflect.get(error, name);
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Shows a failure that the page can't go on from. */
+export function showFailure(thrown: unknown): void {
+  const failure = describeFailure(thrown);
+  part("failure-title", HTMLHeadingElement).textContent = failure.title;
+  part("failure-text", HTMLParagraphElement).textContent = failure.text;
+  part("failure-advice", HTMLParagraphElement).textContent = failure.advice;
+  part("failure-more", HTMLDetailsElement).hidden = failure.details === undefined;
+  part("failure-details", HTMLPreElement).textContent = failure.details ?? "";
+  part("failure-retry", HTMLButtonElement).onclick = () => location.reload();
+  part("failure", HTMLElement).hidden = false;
+}

@@ -1,0 +1,60 @@
+import { formatPercent } from "../visualiser";
+import { part } from "./page";
+import { argmax } from "./scoring";
+import { drawThumbnail } from "./thumbnail";
+
+const CLASSES = 10;
+
+/** Ten bars, what the network sees, and its verdict in words. */
+export class PredictionView {
+  readonly #rows: readonly { readonly row: HTMLLIElement; readonly fill: HTMLElement; readonly share: HTMLElement }[];
+  readonly #verdict = part("verdict", HTMLParagraphElement);
+  readonly #seen = part("seen", HTMLCanvasElement);
+
+  constructor() {
+    const list = part("bars", HTMLOListElement);
+    this.#rows = Array.from({ length: CLASSES }, (_, digit) => {
+      const row = document.createElement("li");
+      const [name, track, fill, share] = [span(""), span("track"), span("fill"), span("share")];
+      name.textContent = String(digit);
+      track.append(fill);
+      row.append(name, track, share);
+      list.append(row);
+      return { row, fill, share };
+    });
+    this.clear();
+  }
+
+  showImage(image: Float32Array): void {
+    drawThumbnail(this.#seen, image);
+  }
+
+  show(probabilities: Float32Array, truth: number | undefined): void {
+    const best = argmax(probabilities);
+    this.#rows.forEach(({ row, fill, share }, digit) => {
+      const value = probabilities[digit] ?? Number.NaN;
+      fill.style.transform = `scaleX(${Number.isNaN(value) ? 0 : value})`;
+      share.textContent = formatPercent(value);
+      row.classList.toggle("best", digit === best);
+    });
+    const told = truth === undefined ? "" : ` It was written as a ${truth}.`;
+    const text = best < 0 ? "The network answers NaN: its weights have diverged." : `It reads a ${best}.${told}`;
+    if (this.#verdict.textContent !== text) this.#verdict.textContent = text;
+  }
+
+  clear(): void {
+    for (const { row, fill, share } of this.#rows) {
+      fill.style.transform = "scaleX(0)";
+      share.textContent = "–";
+      row.classList.remove("best");
+    }
+    this.#seen.getContext("2d")?.clearRect(0, 0, this.#seen.width, this.#seen.height);
+    this.#verdict.textContent = "Draw above, or take an example.";
+  }
+}
+
+function span(name: string): HTMLSpanElement {
+  const element = document.createElement("span");
+  element.className = name;
+  return element;
+}

@@ -1,0 +1,106 @@
+import type { LayerConfig, NetworkConfig, OptimizerName, TrainingConfig } from "../generated/loom.d.ts";
+
+/** What the user can choose, as the form holds it. */
+export interface Settings {
+  readonly preset: PresetName;
+  readonly activation: Activation;
+  readonly optimizer: OptimizerName;
+  readonly learningRate: number;
+  readonly batchSize: number;
+  readonly epochs: number;
+}
+
+export type PresetName = "small" | "standard" | "wide" | "deep" | "regularised";
+export type Activation = "relu" | "leaky_relu" | "tanh" | "sigmoid" | "gelu" | "silu" | "elu" | "softplus" | "linear";
+
+/** Choices with the words that the form shows. */
+export const PRESETS: Readonly<Record<PresetName, string>> = {
+  small: "64 → 32 → 10",
+  standard: "64 → 64 → 32 → 10",
+  wide: "64 → 256 → 10",
+  deep: "64 → 32 × 6 → 10",
+  regularised: "64 → 96 → 48 → 10, norm + dropout",
+};
+
+export const ACTIVATIONS: Readonly<Record<Activation, string>> = {
+  relu: "ReLU",
+  leaky_relu: "Leaky ReLU",
+  gelu: "GELU",
+  silu: "SiLU",
+  elu: "ELU",
+  tanh: "Tanh",
+  sigmoid: "Sigmoid",
+  softplus: "Softplus",
+  linear: "None (linear)",
+};
+
+export const OPTIMIZERS: Readonly<Record<OptimizerName, string>> = {
+  sgd: "SGD",
+  adam: "Adam",
+  adamw: "AdamW",
+  rmsprop: "RMSProp",
+  lion: "Lion",
+};
+
+/** A learning rate that each optimizer does well with here. */
+export const USUAL_RATE: Readonly<Record<OptimizerName, number>> = {
+  sgd: 0.1,
+  adam: 0.003,
+  adamw: 0.003,
+  rmsprop: 0.001,
+  lion: 0.0005,
+};
+
+export const BATCH_SIZES = [8, 16, 32, 64, 128, 256];
+
+export const DEFAULTS: Settings = {
+  preset: "standard",
+  activation: "relu",
+  optimizer: "adam",
+  learningRate: USUAL_RATE.adam,
+  batchSize: 32,
+  epochs: 30,
+};
+
+const INPUTS = 64;
+const CLASSES = 10;
+/** Fixed, so that a run with the same settings is the same run. */
+const SEED = 7;
+
+const HIDDEN: Readonly<Record<PresetName, readonly number[]>> = {
+  small: [32],
+  standard: [64, 32],
+  wide: [256],
+  deep: [32, 32, 32, 32, 32, 32],
+  regularised: [96, 48],
+};
+
+export function networkConfig({ preset, activation }: Settings): NetworkConfig {
+  const sizes = [INPUTS, ...HIDDEN[preset]];
+  const hidden = sizes.slice(1).flatMap((outputs, index): LayerConfig[] => {
+    const dense = { type: "Dense", inputs: sizes[index] ?? INPUTS, outputs, activation } as const;
+    if (preset !== "regularised") return [dense];
+    return [dense, { type: "LayerNorm", dim: outputs }, { type: "Dropout", rate: 0.1 }];
+  });
+  const last = { type: "Dense", inputs: sizes.at(-1) ?? INPUTS, outputs: CLASSES, activation: "linear" } as const;
+  return { input_shape: [INPUTS], seed: SEED, layers: [...hidden, last, { type: "Softmax" }] };
+}
+
+/** Options of a run; the data that it is validated on is added where it is at hand. */
+export function trainingConfig({ optimizer, learningRate, batchSize, epochs }: Settings): TrainingConfig {
+  return { epochs, learning_rate: learningRate, loss: "cross_entropy", optimizer, batch_size: batchSize };
+}
+
+/** Settings that need a new network; the others can change between two runs of the same one. */
+export function needsNewNetwork(before: Settings, after: Settings): boolean {
+  return before.preset !== after.preset || before.activation !== after.activation;
+}
+
+/** What is wrong with the settings, in words; undefined if nothing is. */
+export function problemWith({ learningRate, epochs }: Settings): string | undefined {
+  if (!(learningRate >= 0 && Number.isFinite(learningRate))) return "Learning rate: give a number of 0 or more.";
+  if (!(Number.isInteger(epochs) && epochs >= 1 && epochs <= 10_000)) {
+    return "Epochs: give a whole number between 1 and 10,000.";
+  }
+  return undefined;
+}

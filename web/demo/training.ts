@@ -1,0 +1,127 @@
+import { RunControl } from "../bridge/index.ts";
+import type { Loom, NDArray, Network, Observation, ObservationMessage, StopReason } from "../generated/loom.d.ts";
+import type { DigitSets, Digits } from "./digits";
+import { networkConfig, type Settings, trainingConfig } from "./settings";
+
+export type RunState = "ready" | "running" | "paused" | "ended" | "failed";
+
+export interface TrainingListener {
+  onMessage(message: ObservationMessage): void;
+  /** `why` says how a run ended. */
+  onState(state: RunState, why?: StopReason): void;
+  /** A call was refused or failed; the network is as it was. */
+  onError(error: unknown): void;
+}
+
+/** Statistics at every run of the network would cost more than the training of so small a one. */
+const OBSERVE_EVERY = 4;
+
+interface Run {
+  readonly control: RunControl;
+  readonly abort: AbortController;
+  readonly ended: Promise<void>;
+}
+
+/** The network in the worker, and its run: started, paused, stepped and begun anew. */
+export class Training {
+  state: RunState = "ready";
+  #network: Network | undefined;
+  #observation: Observation | undefined;
+  #run: Run | undefined;
+
+  constructor(
+    readonly loom: Loom,
+    readonly digits: DigitSets,
+    readonly listener: TrainingListener,
+  ) {}
+
+  /** Makes a fresh network, in place of the one before. */
+  async renew(settings: Settings): Promise<void> {
+    await this.#discard();
+    this.#network = await this.loom.network(networkConfig(settings));
+    this.#observation = this.#network.observe({ every: OBSERVE_EVERY });
+    void this.#listen(this.#observation);
+    this.#enter("ready");
+  }
+
+  /** Begins a run, or goes on with the one that rests. */
+  start(settings: Settings): void {
+    if (this.#run) this.#run.control.resume();
+    else this.#begin(settings, new RunControl());
+    this.#enter("running");
+  }
+
+  pause(): void {
+    this.#run?.control.pause();
+    this.#enter("paused");
+  }
+
+  /** One training step, then rest. */
+  step(settings: Settings): void {
+    if (this.#run) this.#run.control.step();
+    else {
+      const control = new RunControl();
+      control.step();
+      this.#begin(settings, control);
+    }
+    this.#enter("paused");
+  }
+
+  /** Class probabilities of some images, a row each; undefined while there is no network. */
+  async predict(images: Float32Array): Promise<NDArray | undefined> {
+    const size = this.digits.training.size;
+    return this.#network?.forward({ data: images, shape: [images.length / size, size] });
+  }
+
+  #begin(settings: Settings, control: RunControl): void {
+    const network = this.#network;
+    if (!network) return;
+    const abort = new AbortController();
+    const run: Run = { control, abort, ended: this.#fit(network, settings, control, abort.signal) };
+    this.#run = run;
+    run.ended.finally(() => {
+      if (this.#run === run) this.#run = undefined;
+    });
+  }
+
+  async #fit(network: Network, settings: Settings, control: RunControl, signal: AbortSignal): Promise<void> {
+    const { training, heldOut } = this.digits;
+    const config = { ...trainingConfig(settings), validation: [matrix(heldOut), heldOut.labels] as const };
+    try {
+      const result = await network.fit(matrix(training), training.labels, config, { signal, control });
+      if (result.stopped_because !== "cancelled") this.#enter("ended", result.stopped_because);
+    } catch (error) {
+      if (signal.aborted) return; // the network is being thrown away, and the call with it
+      this.#enter("failed");
+      this.listener.onError(error);
+    }
+  }
+
+  async #listen(observation: Observation): Promise<void> {
+    try {
+      for await (const message of observation) {
+        if (observation === this.#observation) this.listener.onMessage(message);
+      }
+    } catch (error) {
+      if (observation === this.#observation) this.listener.onError(error);
+    }
+  }
+
+  async #discard(): Promise<void> {
+    const [network, observation, run] = [this.#network, this.#observation, this.#run];
+    this.#network = this.#observation = this.#run = undefined;
+    run?.abort.abort();
+    await run?.ended;
+    await observation?.close();
+    await network?.dispose();
+  }
+
+  #enter(state: RunState, why?: StopReason): void {
+    this.state = state;
+    this.listener.onState(state, why);
+  }
+}
+
+function matrix({ images, count, size }: Digits): NDArray {
+  return { data: images, shape: [count, size] };
+}
