@@ -193,7 +193,7 @@ def fill(stats: LayerStats, passed: Passed, reading: Reading, layer: Layer) -> L
         weight_norm=_norm_of(reading, passed, "weight.", lambda name: not is_bias[name]),
         bias_norm=_norm_of(reading, passed, "weight.", lambda name: is_bias[name]),
         gradient_norm=_norm_of(reading, passed, "gradient.", lambda name: True),
-        input_gradient_norm=NOT_MEASURED if incoming is None else reading.row(incoming)["norm"],
+        input_gradient_norm=NOT_MEASURED if incoming is None else _honest_norm(reading.row(incoming)),
         update_ratio=_update_ratio(reading, passed),
         output_min=row["min"],
         output_max=row["max"],
@@ -206,6 +206,13 @@ def fill(stats: LayerStats, passed: Passed, reading: Reading, layer: Layer) -> L
         compute_time_ns=reading.times.get((passed.path, passed.phase)),
         output_values=reading.array(passed.parts["values"]) if "values" in passed.parts else None,
     )
+
+
+def _honest_norm(row: Mapping[str, float]) -> float:
+    """The norm of a row, NaN or infinite when the array holds such: a gradient that broke must not read as small."""
+    if row["nan"]:
+        return float("nan")
+    return float("inf") if row["positive_inf"] + row["negative_inf"] else row["norm"]
 
 
 def _update_ratio(reading: Reading, passed: Passed) -> float:

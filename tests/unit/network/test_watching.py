@@ -1,0 +1,205 @@
+"""What observers are told of a network: true numbers, for every layer, at no cost when nobody listens."""
+
+import logging
+
+import numpy as np
+import pytest
+
+from loom_py import (
+    ConfigError,
+    Dense,
+    LayerNorm,
+    LayerStats,
+    Network,
+    Observer,
+    TrainingEvent,
+    cross_entropy_loss_grad,
+)
+from loom_py.events import measured
+from loom_py.network.compile import StepOptions
+from loom_py.network.watching import Watch
+from loom_py.train.config import TrainingConfig
+
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(12, 6)).astype(np.float32)
+Y = RNG.integers(0, 3, 12)
+
+
+class Notes(Observer):
+    """Keeps what it is told."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
+        self.forward: list[LayerStats] = []
+        self.backward: list[LayerStats] = []
+        self.events: list[TrainingEvent] = []
+
+    def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
+        assert layer_idx == stats.layer_index
+        self.forward.append(stats)
+
+    def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
+        self.backward.append(stats)
+
+    def on_training_event(self, event: TrainingEvent) -> None:
+        self.events.append(event)
+
+
+def small() -> Network:
+    return Network.of(6, [Dense(6, 5, "relu"), LayerNorm(5), Dense(5, 3)], seed=0)
+
+
+def test_forward_statistics_are_those_of_the_outputs() -> None:
+    net, notes = small(), Notes(output_values=True)
+    net.set_observer(notes)
+    net.forward(X)
+    assert [s.path for s in notes.forward] == ["0", "1", "2"]
+    weights = net.parameters()
+    first = notes.forward[0]
+    truth = np.maximum(X @ weights["0.weight"] + weights["0.bias"], 0)
+    assert first.output_values is not None
+    np.testing.assert_allclose(first.output_values, truth, rtol=1e-5, atol=1e-6)
+    for s in notes.forward:
+        assert s.output_values is not None
+        v = s.output_values.astype(np.float64)
+        assert (s.output_min, s.output_max) == (v.min(), v.max())
+        assert s.output_mean == pytest.approx(v.mean(), abs=1e-6)
+        assert s.output_std == pytest.approx(v.std(), rel=1e-5)
+        assert s.zero_fraction == pytest.approx((v == 0).mean())
+        assert s.dead_units == (~v.any(axis=0)).sum()
+        assert s.input_shape[0] == s.output_shape[0] == 12
+        assert s.compute_time_ns is not None and s.compute_time_ns > 0
+        assert (s.nan_count, s.inf_count) == (0, 0)
+        assert not measured(s.gradient_norm)
+    assert first.weight_norm == pytest.approx(np.linalg.norm(weights["0.weight"]), rel=1e-5)
+    assert first.bias_norm == 0.0
+
+
+def test_backward_statistics_are_those_of_the_gradients() -> None:
+    net, notes = small(), Notes()
+    net.set_observer(notes)
+    output, _ = net.forward_cpu(X)
+    grad = cross_entropy_loss_grad(output, Y).grad
+    dx = net.backward_cpu(grad).input_gradient
+    assert [s.path for s in notes.backward] == ["2", "1", "0"]
+    gradients = net.gradients()
+    for s in notes.backward:
+        own = [g for name, g in gradients.items() if name.startswith(f"{s.path}.")]
+        assert s.gradient_norm == pytest.approx(np.sqrt(sum((g.astype("f8") ** 2).sum() for g in own)), rel=1e-5)
+    assert notes.backward[0].output_mean == pytest.approx(grad.mean(), abs=1e-7)
+    assert notes.backward[-1].input_gradient_norm == pytest.approx(np.linalg.norm(dx), rel=1e-5)  # type: ignore[arg-type]
+
+
+def test_update_ratio_is_how_far_the_weights_moved() -> None:
+    net, notes = small(), Notes()
+    net.set_observer(notes)
+    before = net.parameters()
+    net.fit(X, Y, TrainingConfig(learning_rate=0.05, batch_size=12))
+    after = net.parameters()
+    for s in notes.backward:
+        names = [n for n in before if n.startswith(f"{s.path}.")]
+        moved = np.sqrt(sum(((after[n] - before[n]) ** 2).sum() for n in names))
+        assert s.update_ratio == pytest.approx(moved / np.sqrt(sum((before[n] ** 2).sum() for n in names)), rel=1e-3)
+    ratios = [layer.update_ratio for layer in net.get_telemetry().layer_stats]
+    assert ratios == [s.update_ratio for s in reversed(notes.backward)]
+
+
+def test_nobody_listening_means_no_statistics_in_the_program() -> None:
+    net = small()
+    options: StepOptions = TrainingConfig().options()
+    target = Y.astype(np.int32)
+    bare = net.engine.compiler.step(X.shape, target.shape, target.dtype, options, None).program
+    watched = net.engine.compiler.step(X.shape, target.shape, target.dtype, options, Watch()).program
+    assert not bare.observations and "stats" not in {i.verb.name for i in bare.instructions}
+    assert len(watched.observations) > 10
+    net.set_observer(Listener())
+    net.fit(X, Y)
+    assert all(not r.loaded.program.observations for r in net.engine._ready.values())
+
+
+class Listener(Observer):
+    """Hears training events alone, so layers need not be measured for it."""
+
+    def on_training_event(self, event: TrainingEvent) -> None:
+        pass
+
+
+def test_every_and_layers_choose_what_is_told() -> None:
+    net, sampled, chosen = small(), Notes(every=3), Notes(layers=["2"])
+    net.add_observer(sampled)
+    net.add_observer(chosen)
+    for _ in range(6):
+        net.forward(X)
+    assert len(sampled.forward) == 2 * 3
+    assert [s.path for s in chosen.forward] == ["2"] * 6
+
+
+def test_watching_changes_no_number_of_the_training() -> None:
+    quiet, watched = small(), small()
+    watched.set_observer(Notes(output_values=True))
+    config = TrainingConfig(epochs=3, batch_size=5, learning_rate=0.1, optimizer="adamw", gradient_clip=0.5)
+    losses = [net.fit(X, Y, config).loss_history for net in (quiet, watched)]
+    assert losses[0] == losses[1]
+    assert all((v == watched.parameters()[n]).all() for n, v in quiet.parameters().items())
+
+
+def test_an_observer_can_not_change_the_network() -> None:
+    class Vandal(Observer):
+        def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
+            assert stats.output_values is not None
+            stats.output_values[:] = 1e9
+            stats.output_max = 0.0
+
+    net, notes = small(), Notes(output_values=True)
+    expected = net.forward(X)
+    net.add_observer(Vandal(output_values=True))
+    net.add_observer(notes)
+    np.testing.assert_array_equal(net.forward(X), expected)
+    assert notes.forward[0].output_values.max() < 100  # type: ignore[union-attr]
+
+
+def test_an_observer_that_raises_is_told_once_and_detached(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Observer):
+        def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
+            raise RuntimeError("no")
+
+    net, notes = small(), Notes()
+    net.add_observer(Broken())
+    net.add_observer(notes)
+    with caplog.at_level(logging.ERROR, "loom_py"):
+        result = net.fit(X, Y, TrainingConfig(epochs=2))
+    assert result.stopped_because == "finished"
+    assert len(caplog.records) == 1 and "Broken" in caplog.text
+    assert len(notes.forward) == 2 * 3
+
+
+def test_observers_come_and_go() -> None:
+    net, a, b = small(), Notes(), Notes()
+    net.set_observer(a)
+    net.add_observer(b)
+    net.add_observer(b)
+    net.forward(X)
+    net.remove_observer(a)
+    net.forward(X)
+    net.set_observer(None)
+    net.forward(X)
+    assert (len(a.forward), len(b.forward)) == (3, 6)
+    with pytest.raises(ConfigError, match="Observer"):
+        net.add_observer(print)  # type: ignore[arg-type]
+
+
+def test_telemetry_measures_now() -> None:
+    net = small()
+    before = net.get_telemetry()
+    assert [layer.activation_max for layer in before.layer_stats] == [None, None, None]
+    assert before.layer_stats[0].gradient_norm is None
+    output, _ = net.forward_cpu(X)
+    net.backward_cpu(np.ones((12, 3)))
+    now = net.get_telemetry()
+    assert now.layer_stats[2].activation_max == pytest.approx(output.max())
+    assert now.layer_stats[2].gradient_norm == pytest.approx(
+        np.sqrt(sum((net.gradients()[n] ** 2).sum() for n in ("2.weight", "2.bias"))), rel=1e-5
+    )
+    assert now.memory_usage == sum(n for kind, n in now.memory.items() if kind not in ("gpu", "wasm_heap"))
+    assert now.memory["weights"] == net.engine.memory.areas["weights"].nbytes  # type: ignore[attr-defined]
+    assert now.memory["activations"] > 0 and now.memory["gpu"] == 0
