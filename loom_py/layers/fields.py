@@ -38,6 +38,10 @@ Positive = Annotated[float, Range(1e-30)]
 """A number above 0."""
 NonNegative = Annotated[float, Range(0)]
 """A number of at least 0."""
+SizePair = tuple[Size, Size]
+"""Positive whole numbers for height and width."""
+CountPair = tuple[Count, Count]
+"""Whole numbers for height and width, 0 allowed."""
 
 
 _HINTS: dict[type, dict[str, Any]] = {}
@@ -71,6 +75,8 @@ def mismatch(value: Any, hint: Any) -> str | None:
     if origin is Literal:
         choices = get_args(hint)
         return None if value in choices else " or ".join(map(repr, choices))
+    if origin is tuple:
+        return _tuple_mismatch(value, get_args(hint))
     if origin in (Union, types.UnionType):
         problems = [mismatch(value, option) for option in get_args(hint)]
         return None if None in problems else " or ".join(p for p in problems if p)
@@ -84,7 +90,19 @@ def mismatch(value: Any, hint: Any) -> str | None:
         return None if isinstance(value, str) else "a text"
     if hint is type(None):
         return None if value is None else "None"
+    if isinstance(hint, type) and not isinstance(value, hint):
+        return f"a {hint.__name__}"
     return None
+
+
+def _tuple_mismatch(value: Any, hints: tuple[Any, ...]) -> str | None:
+    """As `mismatch`, for `tuple[X, ...]` and `tuple[X, Y]`; users may write lists, layers turn them into tuples."""
+    count = None if hints[-1] is Ellipsis else len(hints)
+    if not isinstance(value, tuple) or (count is not None and len(value) != count):
+        return "a list" if count is None else f"a list of {count}"
+    each = [hints[0]] * len(value) if count is None else hints
+    problems = [(i, mismatch(item, hint)) for i, (item, hint) in enumerate(zip(value, each, strict=True))]
+    return next((f"a list with {problem} at [{i}]" for i, problem in problems if problem), None)
 
 
 def _word(hint: Any) -> str:

@@ -54,6 +54,8 @@ class Layer:
     integer_input: ClassVar[bool] = False
 
     def __post_init__(self) -> None:
+        for field in dataclasses.fields(self):  # type: ignore[arg-type]
+            object.__setattr__(self, field.name, _frozen(getattr(self, field.name)))
         check_fields(self)
         self.check()
 
@@ -105,6 +107,11 @@ class Layer:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             config[field.name] = _plain(getattr(self, field.name))
         return config
+
+
+def _frozen(value: Any) -> Any:
+    """Lists become tuples, so that a layer is hashable and equal however it was written."""
+    return tuple(_frozen(v) for v in value) if isinstance(value, list | tuple) else value
 
 
 def _plain(value: Any) -> Any:
