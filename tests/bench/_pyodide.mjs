@@ -1,0 +1,55 @@
+// Runs Python text with our wheel in Pyodide, under Node and in a worker of Chromium, for the benches.
+
+import { spawnSync } from "node:child_process";
+import { createReadStream, existsSync, statSync } from "node:fs";
+import { createServer } from "node:http";
+import { extname, join } from "node:path";
+import { chromium } from "@playwright/test";
+import { CHROMIUM_FLAGS, chromiumPath } from "../../build/chromium.mjs";
+
+const TYPES = { ".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm" };
+const LARGE = 64 * 1024 * 1024;
+
+/** Calls the async function `source` (its text) with `args` in a fresh Node; gives back what it returns. */
+export function inNode(source, ...args) {
+  const code = `const result = await (${source})(...${JSON.stringify(args)});console.log("RESULT" + JSON.stringify(result));`;
+  const done = spawnSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8", maxBuffer: LARGE });
+  const found = done.stdout.match(/RESULT(.*)/);
+  if (!found) throw new Error(`Node failed:\n${done.stderr.slice(-2000)}`);
+  return JSON.parse(found[1]);
+}
+
+/** Serves folders by name on a free port of 127.0.0.1, and for any other address an empty page. */
+export async function serveFolders(folders) {
+  const server = createServer((request, response) => {
+    const [, root, name = ""] = request.url.split("?")[0].split("/");
+    const file = folders[root] && join(folders[root], name);
+    if (!file || !existsSync(file)) return response.setHeader("Content-Type", "text/html").end("<!doctype html>");
+    response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream");
+    response.setHeader("Content-Length", statSync(file).size);
+    createReadStream(file).pipe(response);
+  });
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
+}
+
+/** Calls the async function `source` with `args` in a module worker of a fresh Chromium on the page `url`. */
+export async function inChromium(url, source, ...args) {
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_FLAGS });
+  try {
+    const page = await browser.newPage();
+    await page.goto(url);
+    const work = `onmessage = async ({ data }) => postMessage(await (${source})(...data));`;
+    const ask = ([text, values]) =>
+      new Promise((resolve, reject) => {
+        const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
+        const worker = new Worker(address, { type: "module" });
+        worker.onmessage = ({ data }) => resolve(data);
+        worker.onerror = (event) => reject(new Error(event.message ?? "the worker could not start"));
+        worker.postMessage(values);
+      });
+    return await page.evaluate(ask, [work, args]);
+  } finally {
+    await browser.close();
+  }
+}

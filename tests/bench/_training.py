@@ -1,0 +1,65 @@
+"""Steps per second of an MLP, unwatched and watched; the same file runs on CPython and inside Pyodide.
+
+`measure()` gives milliseconds per step by host-independent names. The variants take turns in short blocks, so that
+a busy moment of the machine hits all of them; the median of the blocks is told.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from itertools import pairwise
+from time import perf_counter
+
+import numpy as np
+
+from loom_py import Batch, CanvasObserver, Dense, Network, Observer, RecordingObserver, TrainingConfig
+
+BLOCKS = 9
+SHAPES = {"64-128-64-10, batch 32": ((64, 128, 64, 10), 32), "784-128-64-10, batch 32": ((784, 128, 64, 10), 32)}
+WATCHED = {
+    "unwatched": None,
+    "canvas, every 10th": lambda: CanvasObserver(lambda message: None, every=10),
+    "canvas, every step": lambda: CanvasObserver(lambda message: None, every=1),
+    "recording, every step": lambda: RecordingObserver(),
+}
+
+
+def network(sizes: tuple[int, ...], observer: Observer | None) -> Network:
+    hidden = [Dense(i, o, "relu") for i, o in pairwise(sizes[:-1])]
+    net = Network.of(sizes[0], [*hidden, Dense(sizes[-2], sizes[-1])], seed=1)
+    if observer is not None:
+        net.add_observer(observer)
+    return net
+
+
+def batch_of(sizes: tuple[int, ...], count: int) -> Batch:
+    rng = np.random.default_rng(0)
+    x = rng.random((count, sizes[0]), dtype=np.float32)
+    return Batch(x, rng.integers(0, sizes[-1], count))
+
+
+def measure_shape(sizes: tuple[int, ...], count: int) -> dict[str, float]:
+    config = TrainingConfig(learning_rate=0.01)
+    batch = batch_of(sizes, count)
+    nets = {name: network(sizes, make() if make else None) for name, make in WATCHED.items()}
+    began = perf_counter()
+    nets["unwatched"].train([batch] * 20, config)
+    # About a fifth of a second a block, whatever the host.
+    steps = max(5, int(0.2 / ((perf_counter() - began) / 20)))
+    taken: dict[str, list[float]] = {name: [] for name in nets}
+    for block in range(BLOCKS + 1):
+        for name, net in nets.items():
+            began = perf_counter()
+            net.train([batch] * steps, config)
+            if block:  # The first compiles the Programs.
+                taken[name].append((perf_counter() - began) / steps * 1e3)
+    return {name: statistics.median(times) for name, times in taken.items()}
+
+
+def measure() -> dict[str, dict[str, float]]:
+    return {name: measure_shape(sizes, count) for name, (sizes, count) in SHAPES.items()}
+
+
+if __name__ == "__main__":
+    print("RESULT" + json.dumps(measure()))
