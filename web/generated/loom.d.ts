@@ -28,15 +28,17 @@ export interface NDArray {
   readonly shape: readonly number[];
 }
 
+/** An n-dimensional array of any element type. */
+export interface AnyNDArray {
+  readonly data: TypedArray;
+  readonly shape: readonly number[];
+}
+
 /** Numbers in nested lists, all rows of a level equally long. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];
 
 /** What is taken where an array is wanted. A typed array alone has one axis; give `{ data, shape }` for more. */
-export type ArrayInput =
-  | number
-  | TypedArray
-  | NestedNumbers
-  | { readonly data: TypedArray; readonly shape: readonly number[] };
+export type ArrayInput = number | TypedArray | NestedNumbers | AnyNDArray;
 
 /** The grid of cells that a network is laid out in; layers run in reading order: rows, columns, slots. */
 export interface GridConfig {
@@ -1097,7 +1099,7 @@ export interface Network extends Handle {
    */
   setOptimizer(optimizer: OptimizerName): Promise<void>;
   /** An input as a batch, and whether it was a single sample; raises ShapeError, DataError. */
-  readInput(x: ArrayInput): Promise<readonly [NDArray, boolean]>;
+  readInput(x: ArrayInput): Promise<readonly [AnyNDArray, boolean]>;
   /**
    * Put a layer into a slot of the grid. Trained values of the other layers stay.
    *
@@ -1914,7 +1916,7 @@ export namespace direct {
      */
     setOptimizer(optimizer: OptimizerName): void;
     /** An input as a batch, and whether it was a single sample; raises ShapeError, DataError. */
-    readInput(x: ArrayInput): readonly [NDArray, boolean];
+    readInput(x: ArrayInput): readonly [AnyNDArray, boolean];
     /**
      * Put a layer into a slot of the grid. Trained values of the other layers stay.
      *

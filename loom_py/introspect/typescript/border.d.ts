@@ -18,15 +18,17 @@ export interface NDArray {
   readonly shape: readonly number[];
 }
 
+/** An n-dimensional array of any element type. */
+export interface AnyNDArray {
+  readonly data: TypedArray;
+  readonly shape: readonly number[];
+}
+
 /** Numbers in nested lists, all rows of a level equally long. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];
 
 /** What is taken where an array is wanted. A typed array alone has one axis; give `{ data, shape }` for more. */
-export type ArrayInput =
-  | number
-  | TypedArray
-  | NestedNumbers
-  | { readonly data: TypedArray; readonly shape: readonly number[] };
+export type ArrayInput = number | TypedArray | NestedNumbers | AnyNDArray;
 
 /** The grid of cells that a network is laid out in; layers run in reading order: rows, columns, slots. */
 export interface GridConfig {

@@ -98,7 +98,8 @@ class Writer:
         if name in names.specials:
             return names.specials[name]
         if name in _ARRAYS:
-            return "ArrayInput" if self.direction == "in" else "NDArray"
+            exact = "NDArray" if name == "Array" else "AnyNDArray"
+            return "ArrayInput" if self.direction == "in" else exact
         if name in names.handles or name in names.literal_aliases:
             return name
         if name in data:
@@ -130,6 +131,8 @@ class Writer:
         if base == "Callable":
             parameters = args[0].elts if isinstance(args[0], ast.List) else []
             return self._function(parameters, self._node(args[1]))
+        if base in _ARRAYS and "float32" in ast.unparse(args[0]):
+            return self._name("Array")
         return self._name(base)
 
     def _union(self, parts: list[ast.expr]) -> str:

@@ -43,6 +43,8 @@ def written(text: str, direction: str = "out", face: Face = "async") -> str:
         ("dict[str, Array]", "Readonly<Record<string, NDArray>>"),
         ("Mapping[str, list[int | None]] | None", "Readonly<Record<string, readonly (number | null)[]>> | null"),
         ("NDArray[np.float32] | None", "NDArray | null"),
+        ("list[AnyArray]", "readonly AnyNDArray[]"),
+        ("NDArray[Any]", "AnyNDArray"),
         ("Result", "Result"),
         ("Network", "Network"),
         ("list[Layer]", "readonly LayerConfig[]"),
