@@ -4,10 +4,6 @@ import { Objects } from "./objects.ts";
 import type { WorkerMessage } from "./protocol.ts";
 import { type Endpoint, Rpc } from "./rpc.ts";
 
-export { RunControl } from "./control.ts";
-export { transfer } from "./encoding.ts";
-export { LoomError } from "./errors.ts";
-
 const PACKAGE = "loom-py";
 const rpcOf = new WeakMap<object, Rpc>();
 

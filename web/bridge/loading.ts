@@ -51,20 +51,36 @@ export class LoadingProgress {
 }
 
 /**
- * A `fetch` that counts bytes and turns failures into words.
- *
- * Pyodide fetches its files itself, so this stands in for the worker's own `fetch` while it loads.
+ * Stands in for the worker's `fetch` while Pyodide loads, which fetches its files itself: counts bytes, and keeps the
+ * first failure in words (Pyodide wraps or swallows it).
  */
-export function watchedFetch(fetch: typeof globalThis.fetch, progress: LoadingProgress): typeof globalThis.fetch {
-  return async (input, init) => {
+export class WatchedFetch {
+  failure: LoadingError | undefined;
+  readonly #fetch: typeof globalThis.fetch;
+  readonly #progress: LoadingProgress;
+
+  constructor(fetch: typeof globalThis.fetch, progress: LoadingProgress) {
+    this.#fetch = fetch;
+    this.#progress = progress;
+  }
+
+  readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const address = input instanceof Request ? input.url : String(input);
-    const response = await fetch(input, init).catch(async (error: unknown) => {
-      throw (await isThere(fetch, address, init)) ? badHash(address) : unreachable(address, textOf(error));
+    const response = await this.#fetch(input, init).catch(async (error: unknown) => {
+      const isOther = await isThere(this.#fetch, address, init);
+      throw this.#fail(isOther ? badHash(address) : unreachable(address, textOf(error)));
     });
-    if (!response.ok)
-      throw unreachable(address, `the server answered ${response.status} ${response.statusText}`.trim());
-    return response.body ? counted(response, response.body, progress) : response;
+    if (!response.ok) {
+      const status = `${response.status} ${response.statusText}`.trim();
+      throw this.#fail(unreachable(address, `the server answered ${status}`));
+    }
+    return response.body ? counted(response, response.body, this.#progress) : response;
   };
+
+  #fail(error: LoadingError): LoadingError {
+    this.failure ??= error;
+    return error;
+  }
 }
 
 /** A file that can be had, but not with its hash, is another file than the lock names. */

@@ -2,7 +2,7 @@
 
 import { isFatal, type Pyodide, startSession, wireError } from "./core.ts";
 import { textOf } from "./errors.ts";
-import { LoadingError, LoadingProgress, unreachable, watchedFetch } from "./loading.ts";
+import { LoadingError, LoadingProgress, unreachable, WatchedFetch } from "./loading.ts";
 import type { BootMessage, PageMessage, WorkerMessage } from "./protocol.ts";
 
 declare const self: DedicatedWorkerGlobalScope;
@@ -29,14 +29,16 @@ self.addEventListener("unhandledrejection", ({ reason }) => {
 async function boot({ indexURL, packageName }: BootMessage): Promise<void> {
   const progress = new LoadingProgress(post);
   const ownFetch = self.fetch;
-  self.fetch = watchedFetch(ownFetch.bind(self), progress);
+  const watch = new WatchedFetch(ownFetch.bind(self), progress);
+  self.fetch = watch.fetch;
   try {
     const pyodide = await load(indexURL, packageName, progress);
     progress.phase("session", "Starting the session");
     deliver = startSession(pyodide, post);
     progress.phase("ready", "Ready");
   } catch (error) {
-    post({ kind: "crash", error: error instanceof LoadingError ? error.wire : wireError(error) });
+    const known = watch.failure ?? error;
+    post({ kind: "crash", error: known instanceof LoadingError ? known.wire : wireError(known) });
   } finally {
     self.fetch = ownFetch;
   }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { countAlive, LoomError, RunControl, transfer } from "../../../web/bridge/client.ts";
+import { countAlive, LoomError, RunControl, transfer } from "../../../web/bridge/index.ts";
 import type { Loom, NetworkConfig, ObservationMessage, TrainingEvent } from "../../../web/generated/loom.d.ts";
 import { type Bridge, loadPython, type OpenPyodide, openBridge } from "./in-pyodide.ts";
 

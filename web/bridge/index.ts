@@ -1,0 +1,6 @@
+/** The bridge's public face: everything a page needs to run the library in a worker. */
+
+export { countAlive, createLoom } from "./client.ts";
+export { RunControl } from "./control.ts";
+export { transfer } from "./encoding.ts";
+export { LoomError } from "./errors.ts";
