@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,66 +17,65 @@ from loom_py.introspect.description import describe_now, load_described
 
 pytestmark = pytest.mark.cpython
 
-SHOW = """
-import json, sys
+CHILD = """
+import json, pathlib, sys
 import loom_py
-from loom_py.introspect import Introspectable
-from loom_py.introspect.description import describe, describe_now
+from loom_py.introspect.description import describe
 from loom_py.introspect.typescript import typegen
-field = lambda d: next(f["doc"] for r in d["dataclasses"] if r["name"] == "LayerStats" for f in r["fields"])
-json.dump({
-    "file": loom_py.__file__, "hash": describe()["content_hash"], "typed": len(typegen()),
-    "stored": field(describe()), "live": field(describe_now(loom_py)),
-    "doc": loom_py.RecordingObserver().get_methods()[0].doc,
-}, sys.stdout)
+
+here = pathlib.Path(loom_py.__file__).parent
+described, installed = here / "introspect" / "described.json", here.parent / "loom_py-1.dist-info" / "METADATA"
+whole = described.read_text(encoding="utf-8")
+
+def field_doc():
+    return next(f["doc"] for r in describe()["dataclasses"] if r["name"] == "LayerStats" for f in r["fields"])
+
+told = {"file": loom_py.__file__, "hash": describe()["content_hash"], "whole": field_doc(), "typed": len(typegen())}
+told["method"] = loom_py.RecordingObserver().get_methods()[0].doc
+described.write_text(whole[:1000], encoding="utf-8")
+told["cut"] = field_doc()
+described.write_text(whole.replace("Position of the top-level", "Place of the top-level"), encoding="utf-8")
+told["changed"] = field_doc()
+described.write_text("[]", encoding="utf-8")
+told["other"] = field_doc()
+described.unlink()
+told["missing"] = field_doc()
+described.write_text(whole, encoding="utf-8")
+told["whole again"] = field_doc()
+installed.write_text("Metadata-Version: 2.1\\nName: loom-py\\nVersion: 99\\n")
+told["other version"] = field_doc()
+json.dump(told, sys.stdout)
 """
 
 
-@pytest.fixture
-def compiled(tmp_path: Path) -> Path:
-    """A copy of the package without a line of source; its version is given as an installed package's is."""
-    package = tmp_path / "loom_py"
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """What a copy of the package without a line of source tells; its version is given as an installed package's is."""
+    folder = tmp_path_factory.mktemp("compiled")
+    package = folder / "loom_py"
     shutil.copytree(Path(loom_py.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
     assert compileall.compile_dir(package, quiet=1, legacy=True)
     for source in package.rglob("*.py"):
         source.unlink()
     stored = load_described()
     assert stored is not None
-    info = tmp_path / "loom_py-1.dist-info"
+    info = folder / "loom_py-1.dist-info"
     info.mkdir()
     (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: loom-py\nVersion: {stored['version']}\n")
-    return tmp_path
+    done = subprocess.run([sys.executable, "-c", CHILD], cwd=folder, capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert found["file"].startswith(str(folder))
+    return found
 
 
-def run(folder: Path) -> dict[str, str]:
-    done = subprocess.run([sys.executable, "-c", SHOW], cwd=folder, capture_output=True, text=True, check=True)
-    told: dict[str, str] = json.loads(done.stdout)
-    assert told["file"].startswith(str(folder))
-    return told
-
-
-def test_field_docs_come_from_the_stored_description(compiled: Path) -> None:
-    told = run(compiled)
-    assert told["stored"] == "Position of the top-level layer in reading order (rows, columns, slots)."
-    assert told["live"] == ""
+def test_field_docs_come_from_the_stored_description(told: dict[str, Any]) -> None:
+    assert told["whole"] == "Position of the top-level layer in reading order (rows, columns, slots)."
     assert told["hash"] == describe_now(loom_py)["content_hash"]
-    assert int(told["typed"]) > 10_000
-    assert told["doc"]
+    assert told["typed"] > 10_000
+    assert told["method"]
 
 
-@pytest.mark.parametrize("harm", ["missing", "cut", "changed", "of another version"])
-def test_a_stored_description_that_does_not_fit_is_not_believed(compiled: Path, harm: str) -> None:
-    path = compiled / "loom_py" / "introspect" / "described.json"
-    text = path.read_text(encoding="utf-8")
-    if harm == "missing":
-        path.unlink()
-    elif harm == "cut":
-        path.write_text(text[:1000], encoding="utf-8")
-    elif harm == "changed":
-        path.write_text(text.replace("Position of the top-level", "Place of the top-level"), encoding="utf-8")
-    else:
-        metadata = compiled / "loom_py-1.dist-info" / "METADATA"
-        metadata.write_text("Metadata-Version: 2.1\nName: loom-py\nVersion: 99\n")
-    told = run(compiled)
-    assert told["stored"] == told["live"] == ""
-    assert told["doc"]
+@pytest.mark.parametrize("harm", ["cut", "changed", "other", "missing", "other version"])
+def test_a_stored_description_that_does_not_fit_is_not_believed(told: dict[str, Any], harm: str) -> None:
+    assert told[harm] == ""
+    assert told["whole again"] == told["whole"]

@@ -20,6 +20,7 @@ from loom_py.session.package import open_session
 from loom_py.session.session import Session
 
 DESCRIBED = describe()
+TYPES = typegen(DESCRIBED)
 CONFIG = {"input_shape": [3], "seed": 1, "layers": [{"type": "Dense", "inputs": 3, "outputs": 2}, {"type": "Softmax"}]}
 X, Y = [[0.0, 1.0, 2.0], [1.0, 0.0, 1.0]], [0, 1]
 
@@ -101,7 +102,7 @@ MAY_BE_UNAVAILABLE = {"forwardGPU"}
 
 def members(interface: str) -> set[str]:
     """The methods of an interface of the async face as the generated text has them, without the bridge's own."""
-    text = typegen(DESCRIBED).partition("export namespace direct {")[0]
+    text = TYPES.partition("export namespace direct {")[0]
     bodies = re.findall(
         rf"^export interface {interface} (?:extends Handle )?\{{\n(.*?)^\}}", text, re.DOTALL | re.MULTILINE
     )
@@ -172,7 +173,7 @@ def _fits_name(value: Any, name: str) -> bool:
 
 
 def keys_by_hand(interface: str) -> set[str]:
-    body = typegen(DESCRIBED).partition(f"export interface {interface} {{\n")[2].partition("\n}")[0]
+    body = TYPES.partition(f"export interface {interface} {{\n")[2].partition("\n}")[0]
     return set(re.findall(r"^  readonly (\w+)", body, re.MULTILINE))
 
 
