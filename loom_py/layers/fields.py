@@ -80,19 +80,22 @@ def mismatch(value: Any, hint: Any) -> str | None:
     if origin in (Union, types.UnionType):
         problems = [mismatch(value, option) for option in get_args(hint)]
         return None if None in problems else " or ".join(p for p in problems if p)
-    if hint is int:
-        return None if isinstance(value, int) and not isinstance(value, bool) else "a whole number"
-    if hint is float:
-        return None if isinstance(value, int | float) and not isinstance(value, bool) else "a number"
-    if hint is bool:
-        return None if isinstance(value, bool) else "True or False"
-    if hint is str:
-        return None if isinstance(value, str) else "a text"
-    if hint is type(None):
-        return None if value is None else "None"
-    if isinstance(hint, type) and not isinstance(value, hint):
-        return f"a {hint.__name__}"
-    return None
+    return _plain_mismatch(value, hint) if isinstance(hint, type) else None
+
+
+_PLAIN: dict[type, tuple[str, type | tuple[type, ...]]] = {
+    int: ("a whole number", int),
+    float: ("a number", (int, float)),
+    bool: ("True or False", bool),
+    str: ("a text", str),
+    types.NoneType: ("None", types.NoneType),
+}
+
+
+def _plain_mismatch(value: Any, hint: type) -> str | None:
+    word, accepted = _PLAIN.get(hint, (f"a {hint.__name__}", hint))
+    fits = isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
+    return None if fits else word
 
 
 def _tuple_mismatch(value: Any, hints: tuple[Any, ...]) -> str | None:
@@ -106,4 +109,4 @@ def _tuple_mismatch(value: Any, hints: tuple[Any, ...]) -> str | None:
 
 
 def _word(hint: Any) -> str:
-    return {int: "a whole number", float: "a number"}.get(hint, "a value")
+    return _PLAIN[hint][0] if hint in _PLAIN else "a value"
