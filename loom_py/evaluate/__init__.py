@@ -1,0 +1,24 @@
+"""Evaluation: how good predictions are, and which ones are not."""
+
+from loom_py.evaluate.buckets import Bucket
+from loom_py.evaluate.classification import ClassificationMetrics
+from loom_py.evaluate.comparison import DeviationComparison
+from loom_py.evaluate.deviation import DeviationMetrics
+from loom_py.evaluate.functions import accuracy, confusion_matrix, expected_calibration_error, mae, r2, rmse
+from loom_py.evaluate.regression import RegressionMetrics
+from loom_py.evaluate.samples import WorstSample
+
+__all__ = [
+    "Bucket",
+    "ClassificationMetrics",
+    "DeviationComparison",
+    "DeviationMetrics",
+    "RegressionMetrics",
+    "WorstSample",
+    "accuracy",
+    "confusion_matrix",
+    "expected_calibration_error",
+    "mae",
+    "r2",
+    "rmse",
+]

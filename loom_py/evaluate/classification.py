@@ -1,0 +1,149 @@
+"""Classification metrics over a stream of samples: accuracy, confusion matrix, expected calibration error."""
+
+from __future__ import annotations
+
+import math
+import operator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from loom_py.errors import DataError, FileFormatError, ShapeError
+from loom_py.evaluate.numbers import Vector, count, pairs, vector
+
+CALIBRATION_BINS = 15
+"""Bins of confidence, of equal width (Guo et al., "On Calibration of Modern Neural Networks", 2017)."""
+_UNIT = 2**40
+"""Confidences are summed in whole parts of 2⁻⁴⁰, so that sums do not depend on the order: merging is associative."""
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(slots=True)
+class ClassificationMetrics:
+    """How often and how confidently predictions are right, in memory that does not grow with the samples."""
+
+    count: int = 0
+    """Valid samples."""
+    invalid: int = 0
+    """Samples with a probability that is not finite; they count as wrong in the accuracy."""
+    _confusion: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
+    _bin_count: list[int] = field(default_factory=lambda: [0] * CALIBRATION_BINS)
+    _bin_right: list[int] = field(default_factory=lambda: [0] * CALIBRATION_BINS)
+    _bin_confidence: list[int] = field(default_factory=lambda: [0] * CALIBRATION_BINS)
+
+    def update(self, probabilities: ArrayLike, label: int) -> None:
+        """Add one sample.
+
+        Args:
+            probabilities: probability of each class (C).
+            label: the true class, from 0.
+
+        Raises:
+            ShapeError: the number of classes is not that of the samples before.
+            DataError: the label is no class, or the probabilities are no numbers.
+        """
+        found = vector(probabilities, "probabilities")
+        true = checked_label(label, found.size)
+        self._resize(found.size)
+        if not np.isfinite(found).all():
+            self.invalid += 1
+            return
+        guess = int(np.argmax(found))
+        confidence = min(max(float(found[guess]), 0.0), 1.0)
+        # Bins are (low, high]; a confidence of 0 belongs to the first.
+        index = max(math.ceil(confidence * CALIBRATION_BINS) - 1, 0)
+        self.count += 1
+        self._confusion[true, guess] += 1
+        self._bin_count[index] += 1
+        self._bin_right[index] += guess == true
+        self._bin_confidence[index] += round(confidence * _UNIT)
+
+    def update_batch(self, probabilities: ArrayLike, labels: ArrayLike) -> None:
+        """Add a batch of samples (B,C) with their labels (B); raises as `update`."""
+        for given, label in pairs(probabilities, labels):
+            self.update(given, label)
+
+    def merge(self, other: ClassificationMetrics) -> None:
+        """Add the samples of another; raises ShapeError when it has other classes."""
+        if len(other._confusion):
+            self._resize(len(other._confusion))
+            self._confusion += other._confusion
+        self.count += other.count
+        self.invalid += other.invalid
+        for name in ("_bin_count", "_bin_right", "_bin_confidence"):
+            setattr(self, name, list(map(operator.add, getattr(self, name), getattr(other, name))))
+
+    @property
+    def accuracy(self) -> float:
+        """Share of right predictions among all samples, invalid ones included; NaN without samples."""
+        total = self.count + self.invalid
+        return int(self._confusion.trace()) / total if total else math.nan
+
+    @property
+    def confusion_matrix(self) -> Counts:
+        """Samples of each true class (row) by predicted class (column) (C,C)."""
+        return self._confusion.copy()
+
+    @property
+    def calibration_error(self) -> float:
+        """Expected calibration error Σ |right − confidence| / n over bins of confidence; NaN without samples."""
+        if not self.count:
+            return math.nan
+        gaps = (
+            abs(right - confidence / _UNIT)
+            for right, confidence in zip(self._bin_right, self._bin_confidence, strict=True)
+        )
+        return math.fsum(gaps) / self.count
+
+    def to_dict(self) -> dict[str, Any]:
+        """The metrics as plain data for JSON."""
+        return {
+            "count": self.count,
+            "invalid": self.invalid,
+            "confusion": self._confusion.tolist(),
+            "bin_count": self._bin_count,
+            "bin_right": self._bin_right,
+            # Beyond 2⁵³ other languages would round them.
+            "bin_confidence": [str(units) for units in self._bin_confidence],
+        }
+
+    @classmethod
+    def from_dict(cls, data: dict[str, Any]) -> ClassificationMetrics:
+        """The metrics from what `to_dict` gave; raises FileFormatError."""
+        made = cls(count(data.get("count"), "count"), count(data.get("invalid"), "invalid"))
+        try:
+            rows = [[count(n, "confusion") for n in row] for row in data["confusion"]]
+            made._confusion = np.array(rows, np.int64).reshape(len(rows), len(rows))
+            made._bin_count = [count(n, "bin_count") for n in data["bin_count"]]
+            made._bin_right = [count(n, "bin_right") for n in data["bin_right"]]
+            made._bin_confidence = [count(int(n), "bin_confidence") for n in data["bin_confidence"]]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise FileFormatError(f"classification metrics are damaged: {error}") from error
+        if {len(made._bin_count), len(made._bin_right), len(made._bin_confidence)} != {CALIBRATION_BINS}:
+            raise FileFormatError.expected("calibration bins", expected=CALIBRATION_BINS, got="another number")
+        return made
+
+    def _resize(self, classes: int) -> None:
+        if not len(self._confusion):
+            self._confusion = np.zeros((classes, classes), np.int64)
+        if len(self._confusion) != classes:
+            raise ShapeError.expected("classes", expected=len(self._confusion), got=classes)
+
+
+def checked_label(label: int, classes: int) -> int:
+    """The label as a class number; raises DataError when it is none of them."""
+    try:
+        number = operator.index(label)
+    except TypeError:
+        number = -1
+    if not 0 <= number < classes:
+        raise DataError.expected("label", expected=f"a class number from 0 to {classes - 1}", got=repr(label))
+    return number
+
+
+def true_class_probability(probabilities: Vector, label: int) -> float:
+    """Probability that was given to the true class; NaN when any of them is not finite."""
+    return float(probabilities[label]) if np.isfinite(probabilities).all() else math.nan
