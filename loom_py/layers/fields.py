@@ -99,13 +99,14 @@ def _plain_mismatch(value: Any, hint: type) -> str | None:
 
 
 def _tuple_mismatch(value: Any, hints: tuple[Any, ...]) -> str | None:
-    """As `mismatch`, for `tuple[X, ...]` and `tuple[X, Y]`; users may write lists, layers turn them into tuples."""
+    """As `mismatch`, for `tuple[X, ...]` and `tuple[X, Y]`, which may be lists as well."""
     count = None if hints[-1] is Ellipsis else len(hints)
-    if not isinstance(value, tuple) or (count is not None and len(value) != count):
-        return "a list" if count is None else f"a list of {count}"
+    word = "a list" if count is None else "a pair" if count == 2 else f"a list of {count}"
+    if not isinstance(value, tuple | list) or (count is not None and len(value) != count):
+        return word
     each = [hints[0]] * len(value) if count is None else hints
     problems = [(i, mismatch(item, hint)) for i, (item, hint) in enumerate(zip(value, each, strict=True))]
-    return next((f"a list with {problem} at [{i}]" for i, problem in problems if problem), None)
+    return next((f"{word} with {problem} at [{i}]" for i, problem in problems if problem), None)
 
 
 def _word(hint: Any) -> str:
