@@ -19,9 +19,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from archives import ROOT, add_to_lock, make_wheel, py_compile, without_build_files
 from numpy_wheel import WrongFileError, fetch, wanted_from
 
-ROOT = Path(__file__).resolve().parent.parent
 CACHE = ROOT / ".cache"
 OUT = CACHE / "pyodide"
 LOCK = "pyodide-lock.json"
@@ -31,7 +31,7 @@ PYODIDE = ROOT / "node_modules" / "pyodide"
 # package.json says that pyodide.asm.js is no ES module, which Node asks about.
 ENGINE = ("package.json", "pyodide.mjs", "pyodide.asm.js", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
 HOST = f"{sys.version_info.major}.{sys.version_info.minor}"
-RECIPE = "2"  # Raise it when what is made below changes.
+RECIPE = "3"  # Raise it when what is made below changes.
 
 
 def digest(*parts: bytes | str) -> str:
@@ -55,51 +55,19 @@ def same_bytecode(lock: dict[str, Any]) -> bool:
     return bool(lock["info"]["python"].rpartition(".")[0] == HOST)
 
 
-def py_compile(folder: Path) -> None:
-    """Compile every wheel and zip in `folder` to bytecode; its pyodide-lock.json takes the new names and hashes."""
-    tool = shutil.which("pyodide", path=str(Path(sys.executable).parent))
-    if tool is None:
-        raise OSError(f"expected pyodide-build's command beside {sys.executable}; do: npm run setup")
-    subprocess.run([tool, "py-compile", "--silent", "--no-keep", str(folder)], check=True, stdout=subprocess.DEVNULL)
-
-
 def make_base(folder: Path, lock: dict[str, Any], numpy_wheel: Path, compiled: bool) -> None:
     """Put Pyodide's engine, standard library and NumPy into `folder`, with a lock that lists only what is there."""
     for name in ENGINE:
         if (PYODIDE / name).exists():
             shutil.copyfile(PYODIDE / name, folder / name)
-    shutil.copyfile(numpy_wheel, folder / numpy_wheel.name)
-    lock["packages"] = {"numpy": lock["packages"]["numpy"]}
+    without_build_files(numpy_wheel, folder / numpy_wheel.name)
+    row = lock["packages"]["numpy"]
+    row["sha256"] = hashlib.sha256((folder / numpy_wheel.name).read_bytes()).hexdigest()
+    lock["packages"] = {"numpy": row}
     (folder / LOCK).write_text(json.dumps(lock))
     if compiled:
         py_compile(folder)
     (folder / LOCK).rename(folder / BASE_LOCK)
-
-
-def make_wheel(folder: Path) -> Path:
-    """Build our wheel into `folder` (PyPA's hatchling, no isolation)."""
-    from hatchling.builders.wheel import WheelBuilder
-
-    return Path(next(WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])))
-
-
-def add_to_lock(base_lock: Path, wheel: Path, out: Path) -> None:
-    """Write `out`: the base lock and our wheel, with its hash, imports and dependencies."""
-    try:
-        from pyodide_lock import PyodideLockSpec
-        from pyodide_lock.utils import add_wheels_to_spec
-    except ImportError:  # It needs CPython 3.12; one row is soon written.
-        lock = json.loads(base_lock.read_text())
-        name, version = wheel.name.split("-")[:2]
-        lock["packages"]["loom-py"] = {
-            "name": "loom-py", "version": version, "file_name": wheel.name, "install_dir": "site",
-            "sha256": hashlib.sha256(wheel.read_bytes()).hexdigest(), "package_type": "package",
-            "imports": [name], "depends": ["numpy"], "unvendored_tests": False,
-        }  # fmt: skip
-        out.write_text(json.dumps(lock, indent=1, sort_keys=True))
-        return
-    spec = add_wheels_to_spec(PyodideLockSpec.from_json(base_lock), [wheel], base_path=wheel.parent)
-    spec.to_json(out)
 
 
 def refresh_base(lock: dict[str, Any], stamp: dict[str, str], compiled: bool) -> str:
