@@ -101,7 +101,7 @@ def _plain_mismatch(value: Any, hint: type) -> str | None:
 def _tuple_mismatch(value: Any, hints: tuple[Any, ...]) -> str | None:
     """As `mismatch`, for `tuple[X, ...]` and `tuple[X, Y]`, which may be lists as well."""
     count = None if hints[-1] is Ellipsis else len(hints)
-    word = "a list" if count is None else "a pair" if count == 2 else f"a list of {count}"
+    word = "a list" if count is None else f"a list of {count}"
     if not isinstance(value, tuple | list) or (count is not None and len(value) != count):
         return word
     each = [hints[0]] * len(value) if count is None else hints
