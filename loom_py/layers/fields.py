@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import reprlib
 import types
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -61,7 +63,7 @@ def check_fields(thing: object) -> None:
         value = getattr(thing, name)
         problem = mismatch(value, hint)
         if problem:
-            raise ConfigError.expected(f"{type(thing).__name__}.{name}", expected=problem, got=repr(value))
+            raise ConfigError.expected(f"{type(thing).__name__}.{name}", expected=problem, got=reprlib.repr(value))
 
 
 def mismatch(value: Any, hint: Any) -> str | None:
@@ -77,6 +79,8 @@ def mismatch(value: Any, hint: Any) -> str | None:
         return None if value in choices else " or ".join(map(repr, choices))
     if origin is tuple:
         return _tuple_mismatch(value, get_args(hint))
+    if origin is Sequence:
+        return _tuple_mismatch(value, (*get_args(hint), Ellipsis))
     if origin in (Union, types.UnionType):
         problems = [mismatch(value, option) for option in get_args(hint)]
         return None if None in problems else " or ".join(p for p in problems if p)

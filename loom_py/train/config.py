@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from loom_py.errors import ConfigError
 from loom_py.layers.fields import Count, Positive, Range, Size, check_fields
 from loom_py.losses import Loss, LossName, resolve_loss
 from loom_py.network.compile import StepOptions
@@ -82,10 +81,10 @@ class TrainingConfig:
     seed: int | None = None
 
     def __post_init__(self) -> None:
+        if isinstance(self.validation, list):
+            object.__setattr__(self, "validation", tuple(self.validation))
         check_fields(self)
         self.options()
-        if self.validation is not None and (not isinstance(self.validation, tuple | list) or len(self.validation) != 2):
-            raise ConfigError.expected("validation", expected="a pair (x, y)", got=type(self.validation).__name__)
 
     def options(self) -> StepOptions:
         """Loss, optimizer and clipping, resolved."""

@@ -201,7 +201,7 @@ def test_batches_are_checked_by_name_before_the_first() -> None:
         ({"batch_size": 0}, "at least 1"),
         ({"learning_rate": float("nan")}, "at least 0"),
         ({"gradient_clip": 0}, "at least"),
-        ({"validation": 3}, "a pair"),
+        ({"validation": 3}, "a list of 2"),
     ],
 )
 def test_options_are_checked(option: dict[str, object], words: str) -> None:
