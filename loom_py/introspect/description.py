@@ -5,9 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping
-from importlib import metadata, resources
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -28,7 +26,7 @@ from loom_py.introspect.records import (
 )
 
 SCHEMA_VERSION = 1
-FILE = "described.json"
+FILE = Path(__file__).with_name("described.json")
 EVENTS = (LayerStats.__name__, TrainingEvent.__name__)
 
 
@@ -47,7 +45,7 @@ def describe(api: ModuleType | None = None) -> dict[str, Any]:
     module = api or sys.modules[__name__.partition(".")[0]]
     if module_attribute_docs(module.__name__) is None:
         stored = load_described()
-        if stored and stored["names"] == sorted(module.__all__) and stored["version"] == _version(module):
+        if stored and stored["names"] == sorted(module.__all__):
             return stored
     return describe_now(module)
 
@@ -143,7 +141,7 @@ def content_hash(data: Mapping[str, Any]) -> str:
 def load_described() -> dict[str, Any] | None:
     """The description made when the package was built; None if it is absent or damaged."""
     try:
-        stored = json.loads(resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8"))
+        stored = json.loads(FILE.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
     fits = isinstance(stored, dict) and stored.get("content_hash") == content_hash(stored)
@@ -155,7 +153,12 @@ def _version(module: ModuleType) -> str:
     if hasattr(module, "__version__"):
         return str(module.__version__)
     project = Path(module.__file__ or "").parent.parent / "pyproject.toml"
+    # Imported here: a page reads the stored description, which has the version in it, and these take long to load.
+    from importlib import metadata
+
     if project.is_file():
+        import tomllib
+
         return str(tomllib.loads(project.read_text(encoding="utf-8"))["project"]["version"])
     try:
         return metadata.version(module.__name__)

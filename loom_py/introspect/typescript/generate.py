@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from loom_py.introspect.description import describe
@@ -64,5 +64,5 @@ BORDER_OUTPUT = ("Blueprint",)
 
 def _template(name: str) -> str:
     """A hand-written part, without the comment that heads it."""
-    text = resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+    text = Path(__file__).with_name(name).read_text(encoding="utf-8")
     return text.partition("\n\n")[2]
