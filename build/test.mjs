@@ -68,12 +68,16 @@ export function countTests(runner, text, code) {
   return counts;
 }
 
+// pytest takes any FORCE_COLOR for a yes.
+const { FORCE_COLOR: _, ...ENVIRONMENT } = process.env;
+const PLAIN = { ...ENVIRONMENT, NO_COLOR: "1" };
+
 async function runPart(name) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const start = Date.now();
   console.log(`\n── ${name} ${"─".repeat(60 - name.length)}`);
   for (const [runner, command, ...args] of PARTS[name].commands()) {
-    const { code, text } = await tee(command, args, { env: { ...process.env, FORCE_COLOR: "0" } });
+    const { code, text } = await tee(command, args, { env: PLAIN });
     const counts = countTests(runner, text, code);
     for (const key of Object.keys(total)) total[key] += counts[key];
   }
