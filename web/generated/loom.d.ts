@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: d030d2a26546053a9cdc00e20b72ac178ed6d81b0dd2f1834906c047143a3367
+ * Content hash of the description: ae3646e59b206b7ea6330e2a2d815c884ee2da8229f8acbe1746848e836780ce
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -135,7 +135,7 @@ export type EventType = "train_start" | "epoch_start" | "batch_start" | "batch_e
 
 export type ExportFormat = "tensorboard" | "trace" | "otlp" | "csv";
 
-export type Gives = "values" | "probabilities";
+export type Gives = "values" | "probabilities" | "same";
 
 /**
  * He: N(0, 2/fan_in) (He et al. 2015). Xavier: variance 2/(fan_in+fan_out) (Glorot & Bengio 2010). LeCun: 1/fan_in.

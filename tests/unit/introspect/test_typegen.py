@@ -203,3 +203,5 @@ def test_reference_names_everything(described: dict[str, Any]) -> None:
     assert "- raises `LoomError`: nothing fits." in page
     assert "| `epochs` | `int` | `1` | Passes over the data |" in page
     assert "| `note` | `str \\| None` | `None` |  |" in page
+    assert "As in `Observer`: `on_layer_forward`," in page
+    assert page.count("#### on_training_event\n") == 1
