@@ -7,6 +7,7 @@ from types import ModuleType
 from typing import Any
 
 from loom_py.errors import StateError
+from loom_py.introspect import snake
 from loom_py.introspect.description import describe, package_names
 from loom_py.session.coerce import Binder, Coercion, Maker
 from loom_py.session.handles import Handles
@@ -46,7 +47,8 @@ class Session:
             makers: what makes an argument of a class from a dict.
         """
         self._long_calls = long_calls or {}
-        self._callables = {name: getattr(package, name) for name in package.__all__} | dict(constructors or {})
+        made = {snake(cls): constructor for cls, constructor in (constructors or {}).items()}
+        self._callables = {snake(name): getattr(package, name) for name in package.__all__} | made
         self._binder = Binder(Coercion(package_names(package), makers))
         self.surface = Surface(describe(package), self._long_calls)
         self.handles = Handles(self.surface.owner_of)

@@ -64,12 +64,13 @@ class Surface:
 
     def table(self) -> dict[str, Any]:
         """The surface as data, under JavaScript's spelling."""
-        spelled = {owner: {_js_name(name): entry for name, entry in of.items()} for owner, of in self._owners.items()}
+        spelled = {owner: {camel(name): entry for name, entry in of.items()} for owner, of in self._owners.items()}
         return {"version": self._version, "library": spelled.pop(LIBRARY), "classes": spelled}
 
     def _library(self, description: Record, held: list[Record]) -> dict[str, Entry]:
         functions = [(item["method_name"], item["parameters"], "method") for item in description["functions"]]
-        return self._entries([*functions, *((item["name"], item["constructor"], "method") for item in held)])
+        makers = [(snake(record["name"]), record["constructor"], "method") for record in held]
+        return self._entries([*functions, *makers])
 
     def _members(self, record: Record, methods: list[Record]) -> dict[str, Entry]:
         found = self._entries(
@@ -117,8 +118,3 @@ class Surface:
                 found.add(name)
                 waiting += names_in(self._aliases.get(name, ""))
         return found
-
-
-def _js_name(name: str) -> str:
-    """`forward_cpu` → `forwardCPU`; the maker of a class by its own name, `DeviationMetrics` → `deviationMetrics`."""
-    return camel(snake(name))

@@ -1,0 +1,178 @@
+"""Session: only public names, plain data both ways, objects by handle; a refused call changes nothing."""
+
+import gc
+import weakref
+
+import numpy as np
+import pytest
+
+import loom_py
+from loom_py.errors import ConfigError, DataError, LoomError, NotPublicError, ShapeError, StateError
+from loom_py.introspect import pascal
+from loom_py.session import Session
+from loom_py.session.package import open_session
+
+CONFIG = {
+    "input_shape": [2],
+    "seed": 5,
+    "layers": [
+        {"type": "Dense", "inputs": 2, "outputs": 4, "activation": "relu"},
+        {"type": "Dense", "inputs": 4, "outputs": 3},
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def surface() -> Session:
+    return open_session()
+
+
+@pytest.fixture
+def session(surface: Session) -> Session:
+    assert surface.alive == 0
+    return surface
+
+
+@pytest.fixture
+def net(session: Session):
+    number = session.call(0, "network", [CONFIG])["$handle"]
+    yield number
+    session.dispose(number)
+
+
+def test_objects_are_handles_and_are_freed(session):
+    reference = session.call(0, "network", [CONFIG])
+    assert reference["class"] == "Network"
+    assert session.alive == 1
+    alive = weakref.ref(session.object(reference["$handle"]))
+    session.dispose(reference["$handle"])
+    session.dispose(reference["$handle"])
+    gc.collect()
+    assert session.alive == 0
+    assert alive() is None
+    with pytest.raises(StateError, match="disposed"):
+        session.call(reference["$handle"], "forward", [[1, 2]])
+
+
+def test_an_object_keeps_its_number(session):
+    recording = session.call(0, "recordingObserver")
+    assert session.encode(session.object(recording["$handle"])) == recording
+    assert session.alive == 1
+    session.dispose(recording["$handle"])
+
+
+def test_the_other_side_lets_go_only_of_the_references_it_has_seen(session):
+    first = session.call(0, "recordingObserver")
+    session.encode(session.object(first["$handle"]))
+    assert not session.handles.release(first["$handle"], 1)
+    assert session.handles.release(first["$handle"], 1)
+    session.dispose(first["$handle"])
+
+
+@pytest.mark.parametrize("name", ["forward_cpu", "forwardCPU", "ForwardCPU"])
+def test_all_three_spellings_mean_the_same(session, net, name):
+    result = session.call(net, name, [[0.5, 1]])
+    assert result.keys() == {"output", "duration_ns"}
+    assert result["output"].shape == (3,)
+
+
+@pytest.mark.parametrize(
+    "name", ["_assemble", "__init__", "__dict__", "dispatcher", "seed", "gone", "", None, 3, ["a"]]
+)
+def test_names_that_are_not_listed_are_refused(session, net, name):
+    with pytest.raises(NotPublicError, match="public name of Network"):
+        session.call(net, name)
+    with pytest.raises(NotPublicError, match="public name of the library"):
+        session.call(0, name)
+
+
+def test_modules_and_errors_can_not_be_called(session):
+    for name in ("errors", "LoomError", "Dense", "open_session", "TrainingConfig"):
+        with pytest.raises(NotPublicError):
+            session.call(0, name)
+
+
+def test_every_listed_name_exists(session):
+    table = session.surface.table()
+    for name, entries in table["classes"].items():
+        cls = getattr(loom_py, name)
+        for entry in entries.values():
+            assert entry["kind"] == "stream" or hasattr(cls, entry["method"]), (name, entry)
+    for entry in table["library"].values():
+        assert any(callable(getattr(loom_py, name, None)) for name in (entry["method"], pascal(entry["method"])))
+
+
+@pytest.mark.parametrize(
+    "config", [3, None, "net", [], {}, {"input_shape": [2]}, {**CONFIG, "layers": [{"type": "X"}]}]
+)
+def test_a_bad_config_is_refused_and_leaves_nothing(session, config):
+    with pytest.raises(LoomError, match="expected"):
+        session.call(0, "network", [config])
+    assert session.alive == 0
+
+
+def test_arrays_come_as_lists_and_with_their_shape(session, net):
+    flat = {"data": np.array([1, 2, 3, 4], np.float32), "shape": [2, 2]}
+    nested = session.call(net, "forward", [[[1, 2], [3, 4]]])
+    assert session.call(net, "forward", [flat]).tolist() == nested.tolist()
+    with pytest.raises(ShapeError, match="expected 6 elements for shape 3×2, got 4"):
+        session.call(net, "forward", [{**flat, "shape": [3, 2]}])
+    with pytest.raises(ShapeError, match="whole numbers"):
+        session.call(net, "forward", [{**flat, "shape": [-2, -2]}])
+
+
+def test_arguments_are_checked_by_name(session, net):
+    with pytest.raises(ConfigError, match=r"Network.forward: missing a required argument: 'x'"):
+        session.call(net, "forward")
+    with pytest.raises(ConfigError, match="loud"):
+        session.call(net, "forward", [[1, 2]], {"loud": True})
+
+
+def test_dicts_become_what_the_annotations_name(session, net):
+    batches = [{"input": [[0, 1], [1, 0]], "target": [0, 2]}]
+    config = {"learning_rate": 1, "optimizer": {"type": "SGD", "momentum": 0.9}, "schedule": {"type": "Constant"}}
+    assert session.call(net, "train", [batches, config])["steps"] == 1
+    with pytest.raises(ConfigError, match=r"TrainingConfig: expected keys epochs.* got learn_rate"):
+        session.call(net, "train", [batches, {"learn_rate": 1}])
+    with pytest.raises(ConfigError, match=r"of Optimizer: expected one of .*Adam.* got 'Adm'"):
+        session.call(net, "train", [batches, {"optimizer": {"type": "Adm"}}])
+    with pytest.raises(ConfigError, match="Batch: expected the key target, got input"):
+        session.call(net, "train", [[{"input": [[0, 1]]}]])
+
+
+def test_layers_cross_as_configs(session, net):
+    session.call(net, "setLayer", [0, 0, 1, {"type": "Dense", "inputs": 4, "outputs": 7}])
+    assert session.call(net, "forward", [[1, 2]]).shape == (7,)
+    with pytest.raises(ConfigError, match="Densest"):
+        session.call(net, "setLayer", [0, 0, 1, {"type": "Densest"}])
+
+
+def test_a_refused_call_changes_nothing(session, net):
+    before = session.call(net, "parameters")
+    with pytest.raises(ShapeError):
+        session.call(net, "fit", [[[1, 2, 3]], [0]])
+    with pytest.raises(LoomError):
+        session.call(net, "setParameters", [{"0.weight": [[1, 2]]}])
+    after = session.call(net, "parameters")
+    assert {key: value.tolist() for key, value in after.items()} == {k: v.tolist() for k, v in before.items()}
+
+
+def test_records_become_dicts_and_nan_stays(session):
+    result = session.call(0, "mseLossGrad", [[[float("nan"), 1.0]], [[0, 1]]])
+    assert np.isnan(result["loss"])
+    assert np.isnan(result["grad"][0, 0])
+
+
+def test_observers_are_given_by_handle(session, net):
+    recording = session.call(0, "recordingObserver", [], {"every": 1})
+    session.call(net, "addObserver", [recording])
+    session.call(net, "forward", [[1, 2]])
+    history = session.call(recording["$handle"], "getHistory")
+    assert [record["path"] for record in history] == ["0", "1"]
+    assert isinstance(history[0]["output_mean"], float)
+    session.dispose(recording["$handle"])
+
+
+def test_what_is_no_plain_data_does_not_cross(session):
+    with pytest.raises(DataError, match="got a object"):
+        session.encode(object())
