@@ -17,6 +17,8 @@ import { type RunState, Training } from "./training";
 const SCORE_EVERY_MS = 1000;
 const PREDICT_EVERY_MS = 250;
 const CLASSES = 10;
+/** Characters of an error that the form shows; arrays quoted in full would push everything else off the page. */
+const LONGEST_ERROR = 240;
 
 const STATES: Readonly<Record<RunState, string>> = {
   ready: "Ready",
@@ -62,7 +64,7 @@ export class App {
   ) {
     this.#controls = new Controls({
       onToggle: () => this.#toggle(),
-      onStep: () => this.#training.step(this.#controls.settings),
+      onStep: () => void this.#training.step(this.#controls.settings),
       onReset: () => void this.#renew(),
       onSettings: (settings) => this.#settingsChanged(settings),
     });
@@ -93,31 +95,25 @@ export class App {
   async #renew(): Promise<void> {
     if (this.#renewing) return;
     this.#renewing = true;
-    const settings = this.#controls.settings;
-    try {
-      this.#dashboard.reset();
-      this.#dashboard.setRunning(false);
-      this.#error = this.#why = undefined;
-      this.#built = settings;
-      await this.#training.renew(settings);
-      this.#askAgain();
-    } catch (error) {
-      this.#onError(error);
-    } finally {
-      this.#renewing = false;
-    }
-    if (needsNewNetwork(this.#built, this.#controls.settings)) await this.#renew(); // changed meanwhile
+    this.#dashboard.reset();
+    this.#error = this.#why = undefined;
+    this.#built = this.#controls.settings;
+    const made = await this.#training.renew(this.#built);
+    this.#renewing = false;
+    if (made) this.#askAgain();
+    if (made && needsNewNetwork(this.#built, this.#controls.settings)) await this.#renew(); // changed meanwhile
   }
 
   #toggle(): void {
     this.#error = undefined;
     if (this.#training.state === "running") this.#training.pause();
-    else this.#training.start(this.#controls.settings);
+    else void this.#training.start(this.#controls.settings);
   }
 
   #settingsChanged(settings: Settings): void {
     // Nothing is lost by a new network that has not been trained yet.
-    if (this.#training.state === "ready" && needsNewNetwork(this.#built, settings)) void this.#renew();
+    if ((this.#training.state === "ready" || !this.#training.hasNetwork) && needsNewNetwork(this.#built, settings))
+      void this.#renew();
     this.#showState();
   }
 
@@ -135,7 +131,9 @@ export class App {
 
   #onError(error: unknown): void {
     const { title, text, advice } = describeFailure(error);
-    this.#error = `${title}: ${text} ${advice}`;
+    const brief = text.length > LONGEST_ERROR ? `${text.slice(0, LONGEST_ERROR)} …` : text;
+    this.#error = `${title}: ${brief} ${advice}`;
+    console.error(error); // the whole of it, with its traceback
     this.#showState();
   }
 

@@ -59,7 +59,7 @@ export const DEFAULTS: Settings = {
   optimizer: "adam",
   learningRate: USUAL_RATE.adam,
   batchSize: 32,
-  epochs: 30,
+  epochs: 100,
 };
 
 const INPUTS = 64;

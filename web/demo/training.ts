@@ -35,19 +35,30 @@ export class Training {
     readonly listener: TrainingListener,
   ) {}
 
-  /** Makes a fresh network, in place of the one before. */
-  async renew(settings: Settings): Promise<void> {
-    await this.#discard();
-    this.#network = await this.loom.network(networkConfig(settings));
-    this.#observation = this.#network.observe({ every: OBSERVE_EVERY });
-    void this.#listen(this.#observation);
-    this.#enter("ready");
+  get hasNetwork(): boolean {
+    return this.#network !== undefined;
+  }
+
+  /** Makes a fresh network, in place of the one before; whether that worked. */
+  async renew(settings: Settings): Promise<boolean> {
+    try {
+      await this.#discard();
+      this.#network = await this.loom.network(networkConfig(settings));
+      this.#observation = this.#network.observe({ every: OBSERVE_EVERY });
+      void this.#listen(this.#observation);
+      this.#enter("ready");
+      return true;
+    } catch (error) {
+      this.#enter("failed");
+      this.listener.onError(error);
+      return false;
+    }
   }
 
   /** Begins a run, or goes on with the one that rests. */
-  start(settings: Settings): void {
+  async start(settings: Settings): Promise<void> {
     if (this.#run) this.#run.control.resume();
-    else this.#begin(settings, new RunControl());
+    else if (!(await this.#begin(settings, new RunControl()))) return;
     this.#enter("running");
   }
 
@@ -57,13 +68,10 @@ export class Training {
   }
 
   /** One training step, then rest. */
-  step(settings: Settings): void {
-    if (this.#run) this.#run.control.step();
-    else {
-      const control = new RunControl();
-      control.step();
-      this.#begin(settings, control);
-    }
+  async step(settings: Settings): Promise<void> {
+    const control = this.#run?.control ?? new RunControl();
+    control.step();
+    if (!this.#run && !(await this.#begin(settings, control))) return;
     this.#enter("paused");
   }
 
@@ -73,15 +81,18 @@ export class Training {
     return this.#network?.forward({ data: images, shape: [images.length / size, size] });
   }
 
-  #begin(settings: Settings, control: RunControl): void {
+  /** Begins a run, on a fresh network where an earlier try to make one failed; whether there is a run now. */
+  async #begin(settings: Settings, control: RunControl): Promise<boolean> {
+    if (!this.#network && !(await this.renew(settings))) return false;
     const network = this.#network;
-    if (!network) return;
+    if (!network || this.#run) return false; // another click was faster
     const abort = new AbortController();
     const run: Run = { control, abort, ended: this.#fit(network, settings, control, abort.signal) };
     this.#run = run;
     run.ended.finally(() => {
       if (this.#run === run) this.#run = undefined;
     });
+    return true;
   }
 
   async #fit(network: Network, settings: Settings, control: RunControl, signal: AbortSignal): Promise<void> {

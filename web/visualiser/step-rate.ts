@@ -22,14 +22,16 @@ export class StepRate {
     this.#running = running;
     if (!running && this.#resumedAt !== undefined) this.#elapsedMs += now - this.#resumedAt;
     this.#resumedAt = undefined;
-    this.#marks.clear();
+    if (running) this.#marks.clear(); // the pause is no part of the rate; until then the last rate stands
   }
 
-  stepsPerSecond(now: number): number | undefined {
+  /** undefined before two moments are known. */
+  stepsPerSecond(): number | undefined {
     const length = this.#marks.length;
     let first = length - 1;
-    while (first > 0 && this.#marks.x(first - 1) >= now - WINDOW_MS) first--;
-    const milliseconds = this.#marks.x(length - 1) - this.#marks.x(first);
+    const last = this.#marks.x(length - 1);
+    while (first > 0 && this.#marks.x(first - 1) >= last - WINDOW_MS) first--;
+    const milliseconds = last - this.#marks.x(first);
     if (!(milliseconds > 0)) return undefined;
     return ((this.#marks.mid(length - 1, 0) - this.#marks.mid(first, 0)) / milliseconds) * 1000;
   }

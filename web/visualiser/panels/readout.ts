@@ -13,7 +13,7 @@ const READINGS: readonly Reading[] = [
   { label: "Step", text: ({ latest }) => (latest.step === undefined ? ABSENT : formatCount(latest.step)) },
   { label: "Epoch", text: ({ latest }) => (latest.epoch === undefined ? ABSENT : formatCount(latest.epoch + 1)) },
   { label: "Validation acc.", text: ({ latest }) => formatPercent(latest.validationAccuracy) },
-  { label: "Steps / s", text: ({ rate }, now) => formatNumber(rate.stepsPerSecond(now)) },
+  { label: "Steps / s", text: ({ rate }) => formatNumber(rate.stepsPerSecond()) },
   { label: "Samples / s", text: ({ latest }) => formatSamples(latest.samplesPerSecond) },
   {
     label: "Elapsed",

@@ -1,0 +1,192 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { digitise, type Stroke } from "../../../web/demo/digitise";
+import { type DigitsInfo, imageAt, parseDigits } from "../../../web/demo/digits";
+import { describeFailure } from "../../../web/demo/failure";
+import { Latest } from "../../../web/demo/latest";
+import { shareLoaded } from "../../../web/demo/loading";
+import { argmax, scoreDigits } from "../../../web/demo/scoring";
+import { DEFAULTS, networkConfig, PRESETS, problemWith, type Settings } from "../../../web/demo/settings";
+
+const folder = new URL("../../../web/demo/public/", import.meta.url);
+const info = JSON.parse(readFileSync(new URL("digits.json", folder), "utf8")) as DigitsInfo;
+const sets = parseDigits(info, readFileSync(new URL("digits.bin", folder)));
+
+describe("the digits", () => {
+  it("are 1,438 to learn from and 359 held out, all ten classes alike in both", () => {
+    expect([sets.training.count, sets.heldOut.count]).toEqual([1438, 359]);
+    for (const { labels } of [sets.training, sets.heldOut]) {
+      const counts = Array.from({ length: 10 }, (_, digit) => labels.filter((label) => label === digit).length);
+      expect(Math.max(...counts) / Math.min(...counts)).toBeLessThan(1.1);
+    }
+  });
+
+  it("have pixels between 0 and 1", () => {
+    expect(Math.max(...sets.training.images)).toBe(1);
+    expect(Math.min(...sets.heldOut.images)).toBe(0);
+  });
+
+  it("of the wrong length are refused", () => {
+    expect(() => parseDigits(info, new Uint8Array(10))).toThrow("expected 116805 bytes, got 10");
+  });
+});
+
+const line = (...points: [number, number][]): Stroke => points;
+const ONE = [line([0.5, 0.1], [0.5, 0.9])];
+const SEVEN = [line([0.2, 0.1], [0.8, 0.1], [0.4, 0.9])];
+const ZERO = [
+  Array.from({ length: 33 }, (_, index): [number, number] => {
+    const angle = (index / 32) * 2 * Math.PI;
+    return [0.5 + 0.2 * Math.cos(angle), 0.5 + 0.35 * Math.sin(angle)];
+  }),
+];
+
+describe("digitise", () => {
+  it("gives nothing for nothing", () => {
+    expect(digitise([])).toBeUndefined();
+  });
+
+  it.each([
+    ["one", ONE],
+    ["seven", SEVEN],
+    ["zero", ZERO],
+  ])("a %s fills the height and has the ink of the data", (_, strokes) => {
+    const image = digitise(strokes) ?? new Float32Array(64);
+    const rows = Array.from({ length: 8 }, (_, row) => image.subarray(row * 8, row * 8 + 8).some((value) => value > 0));
+    expect(rows).toEqual(Array(8).fill(true));
+    expect(image.every((value) => value >= 0 && value <= 1)).toBe(true);
+    const ink = image.reduce((sum, value) => sum + value, 0) / 64;
+    expect(ink).toBeGreaterThan(0.25);
+    expect(ink).toBeLessThan(0.36);
+  });
+
+  it("does not depend on where, or how large, the digit was drawn", () => {
+    const moved = ZERO.map((stroke) => stroke.map(([x, y]): [number, number] => [x * 0.4 + 0.5, y * 0.4 + 0.1]));
+    const [one, other] = [digitise(ZERO), digitise(moved)];
+    const apart = one?.reduce((sum, value, index) => sum + Math.abs(value - (other?.[index] ?? 0)), 0) ?? 64;
+    expect(apart).toBeLessThan(0.5);
+  });
+
+  it("stands a dot and a flat line", () => {
+    for (const strokes of [[line([0.5, 0.5])], [line([0.1, 0.5], [0.9, 0.5])]]) {
+      const image = digitise(strokes) ?? new Float32Array(0);
+      expect(image.length).toBe(64);
+      expect(image.every(Number.isFinite)).toBe(true);
+      expect(Math.max(...image)).toBeGreaterThan(0);
+    }
+  });
+
+  it("a drawn zero is nearer to the data's zeros than to any other digit", () => {
+    const drawn = digitise(ZERO) ?? new Float32Array(64);
+    const { training } = sets;
+    const distance = (digit: number): number => {
+      const mean = new Float32Array(64);
+      let count = 0;
+      for (let index = 0; index < training.count; index++) {
+        if (training.labels[index] !== digit) continue;
+        count++;
+        imageAt(training, index).forEach((value, pixel) => {
+          mean[pixel] = (mean[pixel] ?? 0) + value;
+        });
+      }
+      return drawn.reduce((sum, value, pixel) => sum + (value - (mean[pixel] ?? 0) / count) ** 2, 0);
+    };
+    const distances = Array.from({ length: 10 }, (_, digit) => distance(digit));
+    expect(distances.indexOf(Math.min(...distances))).toBe(0);
+  });
+});
+
+describe("settings", () => {
+  it.each(Object.keys(PRESETS))("preset %s is a chain from 64 to 10", (preset) => {
+    const config = networkConfig({ ...DEFAULTS, preset: preset as Settings["preset"] });
+    const dense = config.layers.filter((layer) => layer.type === "Dense");
+    expect(dense[0]?.inputs).toBe(64);
+    expect(dense.at(-1)?.outputs).toBe(10);
+    for (const [index, layer] of dense.entries()) {
+      if (index > 0) expect(layer.inputs).toBe(dense[index - 1]?.outputs);
+    }
+  });
+
+  it("say what is wrong", () => {
+    expect(problemWith(DEFAULTS)).toBeUndefined();
+    expect(problemWith({ ...DEFAULTS, learningRate: Number.NaN })).toContain("Learning rate");
+    expect(problemWith({ ...DEFAULTS, learningRate: -1 })).toContain("Learning rate");
+    expect(problemWith({ ...DEFAULTS, epochs: 1.5 })).toContain("Epochs");
+  });
+});
+
+describe("scoring", () => {
+  it("finds mistakes, the surest first", () => {
+    const digits = { images: new Float32Array(0), labels: Uint8Array.of(0, 1, 1), count: 3, size: 64 };
+    const score = scoreDigits(Float32Array.of(0.9, 0.1, 0.6, 0.4, 0.8, 0.2), digits, 2);
+    expect(score.right).toBe(1);
+    expect(score.mistakes.map(({ index, predicted }) => [index, predicted])).toEqual([
+      [2, 0],
+      [1, 0],
+    ]);
+  });
+
+  it("NaN is never right", () => {
+    expect(argmax([Number.NaN, Number.NaN])).toBe(-1);
+    expect(argmax([Number.NaN, 0.3, 0.2])).toBe(1);
+  });
+});
+
+describe("failures in words", () => {
+  const failure = (code: string, name = "LoomError") =>
+    describeFailure(Object.assign(new Error("What happened."), { code, name }));
+
+  it("say what to do, by code", () => {
+    expect(failure("network").advice).toContain("network connection");
+    expect(failure("no_webassembly").title).toContain("WebAssembly");
+    expect(failure("shape", "ShapeError").text).toBe("ShapeError: What happened.");
+  });
+
+  it("stand whatever is thrown", () => {
+    expect(describeFailure("odd").text).toBe("odd");
+    expect(describeFailure(new Error("x")).details).toContain("Error: x");
+  });
+});
+
+describe("loading", () => {
+  it("never goes back", () => {
+    const half = shareLoaded({ phase: "runtime", loaded: 5, total: 10, text: "" }, 0);
+    expect(shareLoaded({ phase: "runtime", loaded: 5, total: 20, text: "" }, half)).toBe(half);
+    expect(shareLoaded({ phase: "ready", loaded: 0, total: null, text: "" }, half)).toBe(1);
+  });
+});
+
+describe("Latest", () => {
+  it("answers the newest request and skips those in between", async () => {
+    const done: number[] = [];
+    let release = () => {};
+    const latest = new Latest<number>(
+      async (request) => {
+        await new Promise<void>((resolve) => {
+          release = resolve;
+        });
+        done.push(request);
+      },
+      () => {},
+    );
+    for (const request of [1, 2, 3]) latest.ask(request);
+    release();
+    await new Promise((resolve) => setTimeout(resolve));
+    release();
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(done).toEqual([1, 3]);
+  });
+
+  it("goes on after a failure", async () => {
+    const seen: unknown[] = [];
+    const latest = new Latest<string>(
+      (request) => Promise.reject(request),
+      (error) => seen.push(error),
+    );
+    latest.ask("one");
+    await new Promise((resolve) => setTimeout(resolve));
+    latest.ask("two");
+    await new Promise((resolve) => setTimeout(resolve));
+    expect(seen).toEqual(["one", "two"]);
+  });
+});

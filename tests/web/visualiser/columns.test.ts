@@ -1,0 +1,136 @@
+import { describe, expect, it } from "vitest";
+import { decimate, extent, lowerBound, nearestRow } from "../../../web/visualiser/decimate";
+import { Smoother } from "../../../web/visualiser/history";
+import { ColumnRing } from "../../../web/visualiser/ring";
+import { Timeline } from "../../../web/visualiser/timeline";
+import { seeded } from "./generator";
+
+describe("ColumnRing", () => {
+  it("keeps the newest rows in order", () => {
+    const ring = new ColumnRing(2, 3);
+    for (let step = 1; step <= 5; step++) ring.push(step, step * 10, -step);
+    expect(ring.length).toBe(3);
+    expect([0, 1, 2].map((row) => ring.x(row))).toEqual([3, 4, 5]);
+    expect([0, 1, 2].map((row) => ring.mid(row, 0))).toEqual([30, 40, 50]);
+    expect(ring.mid(2, 1)).toBe(-5);
+  });
+
+  it("counts what is not finite, and never shows it as a number", () => {
+    const ring = new ColumnRing(1, 4);
+    for (const value of [1, Number.NaN, Number.POSITIVE_INFINITY]) ring.push(0, value);
+    expect([0, 1, 2].map((row) => ring.bad(row, 0))).toEqual([0, 1, 1]);
+    expect(ring.mid(2, 0)).toBeNaN();
+  });
+
+  it("amends the newest row", () => {
+    const ring = new ColumnRing(1, 2);
+    for (const step of [1, 2, 3]) ring.push(step, step);
+    ring.amend(9);
+    expect([ring.mid(0, 0), ring.mid(1, 0)]).toEqual([2, 9]);
+  });
+
+  it("refuses a capacity of no rows", () => {
+    expect(() => new ColumnRing(1, 0)).toThrow("expected at least 1 row, got 0");
+  });
+});
+
+describe("Timeline", () => {
+  it("holds single measurements until it is full", () => {
+    const timeline = new Timeline(1, 4);
+    for (let step = 0; step < 4; step++) timeline.push(step, step);
+    expect(timeline.stride).toBe(1);
+    expect([0, 1, 2, 3].map((row) => timeline.mid(row, 0))).toEqual([0, 1, 2, 3]);
+  });
+
+  it("keeps the whole run, its extremes and its NaN, in bounded memory", () => {
+    const random = seeded(3);
+    const timeline = new Timeline(1, 64);
+    const values = Array.from({ length: 10_000 }, (_, step) => (step === 4321 ? Number.NaN : random()));
+    values[777] = 50;
+    values[9000] = -50;
+    values.forEach((value, step) => {
+      timeline.push(step, value);
+    });
+    const rows = Array.from({ length: timeline.length }, (_, row) => row);
+    expect(timeline.length).toBeLessThanOrEqual(64);
+    expect(Math.max(...rows.map((row) => timeline.high(row, 0)))).toBe(50);
+    expect(Math.min(...rows.map((row) => timeline.low(row, 0)))).toBe(-50);
+    expect(rows.reduce((sum, row) => sum + timeline.bad(row, 0), 0)).toBe(1);
+    expect(timeline.x(timeline.length - 1)).toBe(9999);
+    for (const row of rows.slice(1)) expect(timeline.x(row)).toBeGreaterThan(timeline.x(row - 1));
+  });
+
+  it("means of folded rows are means of their measurements", () => {
+    const timeline = new Timeline(1, 8);
+    for (let step = 0; step < 32; step++) timeline.push(step, step);
+    expect(timeline.stride).toBe(4);
+    expect(timeline.mid(0, 0)).toBeCloseTo(1.5);
+    expect(timeline.mid(7, 0)).toBeCloseTo(29.5);
+  });
+
+  it("a row of nothing but NaN stays without value", () => {
+    const timeline = new Timeline(1, 2);
+    for (const value of [Number.NaN, Number.NaN, 1, 3]) timeline.push(0, value);
+    expect(timeline.mid(0, 0)).toBeNaN();
+    expect(timeline.bad(0, 0)).toBe(2);
+    expect(timeline.mid(1, 0)).toBe(2);
+  });
+});
+
+describe("decimate", () => {
+  const rowsOf = (values: readonly number[]) => {
+    const ring = new ColumnRing(1, values.length);
+    values.forEach((value, step) => {
+      ring.push(step, value);
+    });
+    return ring;
+  };
+
+  it("keeps a spike one step long", () => {
+    const values = Array.from({ length: 5000 }, () => 1);
+    values[2500] = 99;
+    const reduced = decimate(rowsOf(values), 0, 0, 4999, 100);
+    expect(Math.max(...reduced.high)).toBe(99);
+    expect(reduced.count.reduce((sum, count) => sum + count, 0)).toBe(5000);
+  });
+
+  it("marks NaN and does not let it through as 0", () => {
+    const reduced = decimate(rowsOf([1, Number.NaN, 3]), 0, 0, 2, 3);
+    expect([...reduced.mid]).toEqual([1, Number.NaN, 3]);
+    expect([...reduced.bad]).toEqual([0, 1, 0]);
+  });
+
+  it("leaves out what lies outside", () => {
+    const reduced = decimate(rowsOf([5, 6, 7, 8]), 0, 1, 2, 2);
+    expect([...reduced.mid]).toEqual([6, 7]);
+  });
+
+  it("extent is over finite values, and absent without any", () => {
+    expect(extent(rowsOf([2, Number.NaN, -1]), 0, 0, 2)).toEqual([-1, 2]);
+    expect(extent(rowsOf([Number.NaN]), 0, 0, 0)).toBeUndefined();
+  });
+
+  it("finds rows by x", () => {
+    const ring = rowsOf([0, 0, 0, 0]);
+    expect(lowerBound(ring, 1.5)).toBe(2);
+    expect(nearestRow(ring, 1.4)).toBe(1);
+    expect(nearestRow(ring, 99)).toBe(3);
+    expect(nearestRow(new ColumnRing(1, 1), 0)).toBe(-1);
+  });
+});
+
+describe("Smoother", () => {
+  it("begins at the first value, not at 0", () => {
+    expect(new Smoother(0.99).next(5)).toBeCloseTo(5);
+  });
+
+  it("answers NaN with NaN and goes on as if it had not been", () => {
+    const [with_, without] = [new Smoother(0.9), new Smoother(0.9)];
+    for (const value of [1, 2]) {
+      with_.next(value);
+      without.next(value);
+    }
+    expect(with_.next(Number.NaN)).toBeNaN();
+    expect(with_.next(3)).toBe(without.next(3));
+  });
+});
