@@ -1,13 +1,22 @@
 """Layers: one declaration each, from which everything else is derived."""
 
 from loom_py.layers.activations import Activation as Activation
+from loom_py.layers.batch_norm import BatchNorm as BatchNorm
+from loom_py.layers.conv import Conv1D as Conv1D
+from loom_py.layers.conv import Conv2D as Conv2D
 from loom_py.layers.dense import Dense as Dense
+from loom_py.layers.group_norm import GroupNorm as GroupNorm
 from loom_py.layers.layer import REGISTRY as REGISTRY
 from loom_py.layers.layer import Layer as Layer
 from loom_py.layers.layer import Parameter as Parameter
 from loom_py.layers.layer import from_config as from_config
 from loom_py.layers.layer import layer as layer
 from loom_py.layers.norm import LayerNorm as LayerNorm
+from loom_py.layers.pool import AvgPool1D as AvgPool1D
+from loom_py.layers.pool import AvgPool2D as AvgPool2D
+from loom_py.layers.pool import MaxPool1D as MaxPool1D
+from loom_py.layers.pool import MaxPool2D as MaxPool2D
+from loom_py.layers.rms_norm import RMSNorm as RMSNorm
 from loom_py.layers.run import Params as Params
 from loom_py.layers.run import Run as Run
 from loom_py.layers.simple import Dropout as Dropout

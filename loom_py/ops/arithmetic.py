@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from loom_py.errors import ShapeError
 from loom_py.ops.verb import Spec, broadcast, normal_axes, reduced, same, verb
-from loom_py.shapes import AnyArray
+from loom_py.shapes import AnyArray, Shape
 
 
 @verb(broadcast, reuses=(0, 1))
@@ -65,8 +66,26 @@ def mean(out: AnyArray, x: AnyArray, *, axes: int | tuple[int, ...], keepdims: b
 
 @verb(lambda dst, src, rate: (), writes=(0,), flops=lambda i, o, a: 3 * i[0].size)
 def blend(dst: AnyArray, src: AnyArray, rate: AnyArray) -> None:
-    """dst ← dst + rate · (src - dst), in place: an exponential moving average."""
-    dst += rate * (src - dst)
+    """dst ← dst + rate · (src - dst), in place: an exponential moving average. Where src is not finite dst stays."""
+    np.copyto(dst, dst + rate * (src - dst), where=np.isfinite(src))
+
+
+def _kept(dst: Spec, src: Spec) -> tuple[Spec, ...]:
+    if src.shape[1:] != dst.shape[1:] or src.shape[0] > dst.shape[0]:
+        raise ShapeError.expected("store", expected=f"at most {dst.shape[0]} rows of {dst.shape[1:]}", got=src.shape)
+    return ()
+
+
+@verb(_kept, writes=(0,), flops=0)
+def store(dst: AnyArray, src: AnyArray) -> None:
+    """dst[:B] ← src (B,…), in place: a state that the next run begins with; further rows stay."""
+    dst[: len(src)] = src
+
+
+@verb(lambda x, *, shape, value=0.0: Spec(tuple(shape), x.dtype), flops=0)
+def fill(out: AnyArray, x: AnyArray, *, shape: Shape, value: float = 0.0) -> None:
+    """The same number everywhere, in x's precision."""
+    out[...] = value
 
 
 def scalar_spec(dtype: Any = np.float32) -> Spec:

@@ -1,28 +1,64 @@
-"""Softmax and normalisation, each with its gradient."""
+"""Softmax and normalisation, each with its gradient, and the statistics that batch normalisation keeps."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from loom_py.errors import ShapeError
 from loom_py.ops.verb import Spec, normal_axes, same, verb
-from loom_py.shapes import AnyArray
+from loom_py.shapes import AnyArray, Shape
 
 
-@verb(same, flops=5, reuses=(0,))
-def softmax(y: AnyArray, x: AnyArray, *, axis: int = -1, temperature: float = 1.0) -> None:
-    """y = exp(x/τ) / Σ exp(x/τ) along an axis, shifted by the maximum so that it can't overflow."""
-    np.subtract(x, x.max(axis=axis, keepdims=True), out=y)
+def _softmax(x: Spec, mask: Spec | None = None, *, causal: bool = False, **_attrs: Any) -> Spec:
+    if mask is not None and np.broadcast_shapes(x.shape, mask.shape) != x.shape:
+        raise ShapeError.expected("softmax mask", expected=f"a shape that broadcasts to {x.shape}", got=mask.shape)
+    if causal and (len(x.shape) < 2 or x.shape[-1] != x.shape[-2]):
+        raise ShapeError.expected("causal softmax", expected="(…, T, T)", got=x.shape)
+    return x
+
+
+@verb(_softmax, flops=5, reuses=(0,))
+def softmax(
+    y: AnyArray, x: AnyArray, mask: AnyArray | None = None, *, temperature: float = 1.0, causal: bool = False
+) -> None:
+    """y = exp(x/τ) / Σ exp(x/τ) over the last axis, shifted by the maximum so that it can't overflow.
+
+    Entries where `mask` is 0 take no part, nor, with `causal`, those above the diagonal: y is 0 there, whatever x is. A
+    row of which nothing takes part is 0.
+    """
+    np.copyto(y, x)
+    hidden = _hidden(x.shape, mask, causal)
+    if hidden is not None:
+        np.copyto(y, -np.inf, where=hidden)
+    top = y.max(axis=-1, keepdims=True)
+    if hidden is not None:
+        top[top == -np.inf] = 0
+    y -= top
     if temperature != 1.0:
         y /= temperature
     np.exp(y, out=y)
-    y /= y.sum(axis=axis, keepdims=True)
+    total = y.sum(axis=-1, keepdims=True)
+    if hidden is not None:
+        total[total == 0] = 1
+    y /= total
+
+
+def _hidden(shape: Shape, mask: AnyArray | None, causal: bool) -> AnyArray | None:
+    """True where an entry takes no part, as far as it must be to broadcast; None when all do."""
+    above = ~np.tri(shape[-1], dtype=bool) if causal else None
+    padded = None if mask is None else mask == 0
+    if above is None or padded is None:
+        return padded if above is None else above
+    return np.asarray(above | padded)
 
 
 @verb(same, flops=4)
-def softmax_gradient(dx: AnyArray, dy: AnyArray, y: AnyArray, *, axis: int = -1, temperature: float = 1.0) -> None:
-    """dx = y · (dy - Σ dy·y) / τ."""
+def softmax_gradient(dx: AnyArray, dy: AnyArray, y: AnyArray, *, temperature: float = 1.0) -> None:
+    """dx = y · (dy - Σ dy·y) / τ over the last axis; where y is 0 by a mask, so is dx."""
     np.multiply(dy, y, out=dx)
-    dot = dx.sum(axis=axis, keepdims=True)
+    dot = dx.sum(axis=-1, keepdims=True)
     np.subtract(dy, dot, out=dx)
     dx *= y
     if temperature != 1.0:
@@ -65,3 +101,24 @@ def normalise_gradient(
     if centre:
         dx -= dnormal.mean(axis=where, keepdims=True)
     dx *= rstd
+
+
+def _moments(x: Spec, *, axes: tuple[int, ...]) -> tuple[Spec, Spec]:
+    _, kept = _normalised(x, axes=axes, eps=0.0)
+    return kept, kept
+
+
+@verb(_moments, flops=lambda i, o, a: 4 * i[0].size)
+def moments(mean: AnyArray, variance: AnyArray, x: AnyArray, *, axes: tuple[int, ...]) -> None:
+    """Mean and variance (of the population, divided by n) over `axes`, which stay with extent 1."""
+    where = normal_axes(axes, x.ndim)
+    np.mean(x, axis=where, keepdims=True, out=mean)
+    np.mean(np.square(x - mean), axis=where, keepdims=True, out=variance)
+
+
+@verb(same, flops=3, reuses=(0,))
+def inverse_root(out: AnyArray, x: AnyArray, *, eps: float) -> None:
+    """1 / √(x + eps)."""
+    np.add(x, eps, out=out)
+    np.sqrt(out, out=out)
+    np.reciprocal(out, out=out)

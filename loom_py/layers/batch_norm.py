@@ -1,0 +1,81 @@
+"""Batch normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar, NamedTuple
+
+from loom_py import ops
+from loom_py.errors import ShapeError
+from loom_py.layers.channels import affine, affine_backward, channelwise, check_channels, other_axes
+from loom_py.layers.fields import Positive, Share, Size
+from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.run import Params, Run
+from loom_py.shapes import Shape, size_of
+
+
+class BatchNormCache(NamedTuple):
+    """What backward needs."""
+
+    normal: Any  # (N, C, …)
+    rstd: Any  # (1, C, 1, …) or (C, 1, …)
+
+
+@layer
+class BatchNorm(Layer):
+    """y = w · (x - mean) / √(var + ε) + b per channel: of the batch in training, else the running ones.
+
+    Training also moves the buffers: running ← running + momentum · (batch - running), the variance as the unbiased
+    estimate n/(n-1)·var; they stay where the batch's is not finite. Shapes: input and output (N, C, …), weight (C),
+    bias (C), running_mean (C), running_var (C).
+
+    Raises ShapeError for training on a single value per channel, which has no variance.
+
+    Source: Ioffe & Szegedy 2015.
+    """
+
+    unit_axis: ClassVar[int] = 1
+
+    dim: Size
+    _: KW_ONLY
+    eps: Positive = 1e-5
+    momentum: Share = 0.1
+
+    def check_input(self, shape: Shape) -> None:
+        check_channels(self, shape, self.dim)
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (
+            Parameter("weight", (self.dim,), "ones"),
+            Parameter("bias", (self.dim,)),
+            Parameter("running_mean", (self.dim,), trained=False),
+            Parameter("running_var", (self.dim,), "ones", trained=False),
+        )
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, BatchNormCache]:
+        if run.training:
+            mean, variance = ops.moments(x, axes=other_axes(x))
+            self._remember(p, mean, variance, size_of(x.shape) // self.dim)
+        else:
+            mean, variance = channelwise(p.running_mean, x), channelwise(p.running_var, x)
+        rstd = ops.inverse_root(variance, eps=self.eps)
+        normal = ops.multiply(ops.subtract(x, mean), rstd)
+        return affine(p, normal), BatchNormCache(normal, rstd)
+
+    def backward(self, p: Params, cache: BatchNormCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        dnormal, gradients = affine_backward(p, cache.normal, dy)
+        if not run.training:
+            return ops.multiply(dnormal, cache.rstd), gradients
+        return ops.normalise_gradient(dnormal, cache.normal, cache.rstd, axes=other_axes(dy)), gradients
+
+    def _remember(self, p: Params, mean: Any, variance: Any, count: int) -> None:
+        if count < 2:
+            raise ShapeError.expected(
+                "BatchNorm in training",
+                expected="at least 2 values per channel",
+                got=count,
+                do="use larger batches (a last batch of one sample is too small), or GroupNorm",
+            )
+        unbiased = ops.multiply(ops.reshape(variance, shape=(self.dim,)), count / (count - 1))
+        ops.blend(p.running_mean, ops.reshape(mean, shape=(self.dim,)), self.momentum)
+        ops.blend(p.running_var, unbiased, self.momentum)

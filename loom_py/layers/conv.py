@@ -1,0 +1,143 @@
+"""Convolutions over one and two spatial axes."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar, NamedTuple
+
+from loom_py import ops
+from loom_py.errors import ShapeError
+from loom_py.initializers import InitializerName, choose
+from loom_py.layers.activations import activate, activate_backward
+from loom_py.layers.fields import Count, CountPair, Size, SizePair
+from loom_py.layers.geometry import Geometry, PerAxis
+from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.run import Params, Run
+from loom_py.ops import ActivationName
+from loom_py.shapes import Shape, shape_text, size_of
+
+
+class ConvCache(NamedTuple):
+    """What backward needs. The windows are cut again there: keeping them would cost K times the input's memory."""
+
+    x: Any  # (N, C, …)
+    kept: Any  # (N, O, …): what the activation's gradient needs
+
+
+class Convolution(Layer):
+    """What convolutions share: windows as columns (C·K, N·P), so that each pass is one matrix product.
+
+    K stands for the values in a window of one channel, P for the windows of one sample.
+    """
+
+    unit_axis: ClassVar[int] = 1
+    axes: ClassVar[int]
+    in_channels: int
+    out_channels: int
+    kernel_size: PerAxis
+    stride: PerAxis
+    padding: PerAxis
+    dilation: PerAxis
+    activation: ActivationName
+    bias: bool
+    init: InitializerName
+
+    @property
+    def geometry(self) -> Geometry:
+        """Where the windows lie."""
+        return Geometry.of(self.axes, self.kernel_size, self.stride, self.padding, self.dilation)
+
+    def check_input(self, shape: Shape) -> None:
+        self.geometry.check(self, shape)
+        if shape[0] != self.in_channels:
+            raise ShapeError.expected(
+                f"{type(self).__name__} input",
+                expected=f"{self.in_channels} channels first (in_channels)",
+                got=shape_text(shape),
+                do=f"give in_channels={shape[0]}, or change what comes before",
+            )
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        size = self.geometry.size
+        fans = self.in_channels * size_of(size), self.out_channels * size_of(size)
+        shape = (self.out_channels, self.in_channels, *size)
+        weight = Parameter("weight", shape, choose(self.init, self.activation), *fans)
+        return (weight, Parameter("bias", (self.out_channels,))) if self.bias else (weight,)
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ConvCache]:
+        o, n, counts = self.out_channels, x.shape[0], self.geometry.counts(x.shape[2:])
+        z = ops.matmul(ops.reshape(p.weight, shape=(o, -1)), self._columns(x))  # (O, N·P)
+        z = ops.transpose(ops.reshape(z, shape=(o, n, -1)), axes=(1, 0, 2))  # (N, O, P)
+        if self.bias:
+            z = ops.add(z, ops.reshape(p.bias, shape=(o, 1)))
+        y, kept = activate(ops.reshape(z, shape=(n, o, *counts)), self.activation)
+        return y, ConvCache(x, kept)
+
+    def backward(self, p: Params, cache: ConvCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        g, o, x = self.geometry, self.out_channels, cache.x
+        n, c, *extents = x.shape
+        dz = ops.reshape(activate_backward(dy, cache.kept, self.activation), shape=(n, o, -1))
+        rows = ops.reshape(ops.transpose(dz, axes=(1, 0, 2)), shape=(o, -1))  # (O, N·P)
+        dw = ops.matmul(rows, self._columns(x), transpose_b=True)  # (O, C·K)
+        gradients = {"weight": ops.reshape(dw, shape=p.weight.shape)}
+        if self.bias:
+            gradients["bias"] = ops.sum(rows, axes=1)
+        columns = ops.matmul(ops.reshape(p.weight, shape=(o, -1)), rows, transpose_a=True)  # (C·K, N·P)
+        columns = ops.reshape(columns, shape=(c, *g.size, n, *dy.shape[2:]))
+        return ops.fold(columns, shape=tuple(extents), **g.steps), gradients
+
+    def _columns(self, x: Any) -> Any:
+        """(C·K, N·P)."""
+        g = self.geometry
+        found = ops.windows(x, size=g.size, **g.steps)
+        return ops.reshape(found, shape=(x.shape[1] * size_of(g.size), -1))
+
+
+@layer
+class Conv1D(Convolution):
+    """Convolution over one axis: y[n,o,t] = f(Σ x[n,c,t·stride + k·dilation - padding] · w[o,c,k] + b[o]).
+
+    Shapes: input (N, C, T), output (N, O, T'), weight (O, C, K), bias (O), with
+    T' = ⌊(T + 2·padding - dilation·(K - 1) - 1) / stride⌋ + 1. It is cross-correlation, as in every framework.
+
+    Source: LeCun et al. 1989; dilation: Yu & Koltun 2016.
+    """
+
+    axes: ClassVar[int] = 1
+
+    in_channels: Size
+    out_channels: Size
+    kernel_size: Size
+    _: KW_ONLY
+    stride: Size = 1
+    padding: Count = 0
+    dilation: Size = 1
+    activation: ActivationName = "linear"
+    bias: bool = True
+    init: InitializerName = "auto"
+
+
+@layer
+class Conv2D(Convolution):
+    """Convolution over height and width: y[n,o,h,w] =
+    f(Σ x[n,c,h·stride + i·dilation - padding,…] · w[o,c,i,j] + b[o]).
+
+    Shapes: input (N, C, H, W), output (N, O, H', W'), weight (O, C, kh, kw), bias (O), with
+    H' = ⌊(H + 2·padding - dilation·(kh - 1) - 1) / stride⌋ + 1 and W' likewise. Kernel size, stride, padding and
+    dilation are a number for both axes or a pair (height, width).
+
+    Source: LeCun et al. 1989; dilation: Yu & Koltun 2016.
+    """
+
+    axes: ClassVar[int] = 2
+
+    in_channels: Size
+    out_channels: Size
+    kernel_size: Size | SizePair
+    _: KW_ONLY
+    stride: Size | SizePair = 1
+    padding: Count | CountPair = 0
+    dilation: Size | SizePair = 1
+    activation: ActivationName = "linear"
+    bias: bool = True
+    init: InitializerName = "auto"

@@ -1,0 +1,58 @@
+"""Where windows lie on the spatial axes of (N,C,…): shared by convolutions and pools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from loom_py.errors import ShapeError
+from loom_py.layers.layer import Layer
+from loom_py.ops import window_counts
+from loom_py.shapes import Shape, shape_text
+
+PerAxis = int | tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """Size, stride, padding and dilation of windows, a number per spatial axis."""
+
+    size: Shape
+    stride: Shape
+    padding: Shape
+    dilation: Shape
+
+    @staticmethod
+    def of(axes: int, size: PerAxis, stride: PerAxis, padding: PerAxis, dilation: PerAxis = 1) -> Geometry:
+        """Spread numbers that hold for all axes."""
+
+        def spread(value: PerAxis) -> Shape:
+            return (value,) * axes if isinstance(value, int) else value
+
+        return Geometry(spread(size), spread(stride), spread(padding), spread(dilation))
+
+    @property
+    def steps(self) -> dict[str, Any]:
+        """What `windows` and `fold` both ask for."""
+        return {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
+
+    def counts(self, extents: Shape) -> Shape:
+        """Windows along each axis."""
+        return window_counts(extents, self.size, self.stride, self.padding, self.dilation)
+
+    def check(self, layer: Layer, shape: Shape) -> None:
+        """Raise ShapeError unless a sample has a channel axis, the spatial axes, and room for a window."""
+        kind = type(layer).__name__
+        if len(shape) != 1 + len(self.size):
+            axes = "a channel axis and " + ("one of length" if len(self.size) == 1 else "height and width")
+            raise ShapeError.expected(f"{kind} input", expected=f"samples of {axes}", got=shape_text(shape))
+        try:
+            self.counts(shape[1:])
+        except ShapeError:
+            spans = tuple(d * (k - 1) + 1 for k, d in zip(self.size, self.dilation, strict=True))
+            raise ShapeError.expected(
+                f"{kind} input",
+                expected=f"at least {shape_text(spans)} values with padding {shape_text(self.padding)} on each side",
+                got=shape_text(shape[1:]),
+                do="make the window smaller or pad more",
+            ) from None

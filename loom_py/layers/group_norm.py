@@ -1,0 +1,60 @@
+"""Group normalisation."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar, NamedTuple
+
+from loom_py import ops
+from loom_py.errors import ConfigError
+from loom_py.layers.channels import affine, affine_backward, check_channels
+from loom_py.layers.fields import Positive, Size
+from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.run import Params, Run
+from loom_py.shapes import Shape
+
+
+class GroupNormCache(NamedTuple):
+    """What backward needs."""
+
+    normal: Any  # (N, C, …)
+    rstd: Any  # (N, groups, 1)
+
+
+@layer
+class GroupNorm(Layer):
+    """y = w · (x - mean) / √(var + ε) + b, mean and variance of each sample's groups of channels (Wu & He 2018).
+
+    Shapes: input and output (N, C, …), weight (C), bias (C); `groups` divides C = `dim`.
+    """
+
+    unit_axis: ClassVar[int] = 1
+
+    groups: Size
+    dim: Size
+    _: KW_ONLY
+    eps: Positive = 1e-5
+
+    def check(self) -> None:
+        if self.dim % self.groups:
+            raise ConfigError.expected("GroupNorm.groups", expected=f"a divisor of dim={self.dim}", got=self.groups)
+
+    def check_input(self, shape: Shape) -> None:
+        check_channels(self, shape, self.dim)
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return Parameter("weight", (self.dim,), "ones"), Parameter("bias", (self.dim,))
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, GroupNormCache]:
+        grouped, rstd = ops.normalise(self._grouped(x), axes=(-1,), eps=self.eps)
+        normal = ops.reshape(grouped, shape=x.shape)
+        return affine(p, normal), GroupNormCache(normal, rstd)
+
+    def backward(self, p: Params, cache: GroupNormCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        dnormal, gradients = affine_backward(p, cache.normal, dy)
+        dx = ops.normalise_gradient(self._grouped(dnormal), self._grouped(cache.normal), cache.rstd, axes=(-1,))
+        return ops.reshape(dx, shape=dy.shape), gradients
+
+    def _grouped(self, x: Any) -> Any:
+        """(N, groups, channels of a group and all their places)."""
+        return ops.reshape(x, shape=(x.shape[0], self.groups, -1))

@@ -1,0 +1,151 @@
+"""Pooling over one and two spatial axes: the largest value or the mean of each window."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Any, ClassVar, NamedTuple
+
+from loom_py import ops
+from loom_py.errors import ConfigError
+from loom_py.layers.fields import Count, CountPair, Size, SizePair
+from loom_py.layers.geometry import Geometry, PerAxis
+from loom_py.layers.layer import Gradients, Layer, layer
+from loom_py.layers.run import Params, Run
+from loom_py.shapes import Shape, size_of
+
+
+class Pool(Layer):
+    """What pools share: their windows."""
+
+    unit_axis: ClassVar[int] = 1
+    axes: ClassVar[int]
+    size: PerAxis
+    stride: PerAxis | None
+    padding: PerAxis
+
+    @property
+    def geometry(self) -> Geometry:
+        """Where the windows lie."""
+        return Geometry.of(self.axes, self.size, self.size if self.stride is None else self.stride, self.padding)
+
+    def check(self) -> None:
+        g = self.geometry
+        if any(2 * p > k for p, k in zip(g.padding, g.size, strict=True)):
+            raise ConfigError.expected(
+                f"{type(self).__name__}.padding", expected=f"at most half the size {self.size}", got=self.padding
+            )
+
+    def check_input(self, shape: Shape) -> None:
+        self.geometry.check(self, shape)
+
+
+class MaxPoolCache(NamedTuple):
+    """What backward needs."""
+
+    index: Any  # (N, C, P…): place of the largest value in its window
+    extents: Shape  # of the input
+
+
+class MaxPool(Pool):
+    """The largest value of each window."""
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, MaxPoolCache]:
+        g = self.geometry
+        y, index = ops.max_pool(x, size=g.size, stride=g.stride, padding=g.padding)
+        return y, MaxPoolCache(index, tuple(x.shape[2:]))
+
+    def backward(self, p: Params, cache: MaxPoolCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        g, shape = self.geometry, cache.extents
+        dx = ops.max_pool_gradient(dy, cache.index, shape=shape, size=g.size, stride=g.stride, padding=g.padding)
+        return dx, {}
+
+
+class AvgPoolCache(NamedTuple):
+    """What backward needs."""
+
+    shape: Shape  # of the input
+
+
+class AvgPool(Pool):
+    """The mean of each window; padding counts as zeros. Channels are taken as samples of one channel."""
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, AvgPoolCache]:
+        g = self.geometry
+        n, c, *extents = x.shape
+        columns = ops.windows(ops.reshape(x, shape=(n * c, 1, *extents)), size=g.size, **g.steps)  # (1, K…, N·C, P…)
+        y = ops.mean(columns, axes=tuple(range(1 + self.axes)))
+        return ops.reshape(y, shape=(n, c, *y.shape[1:])), AvgPoolCache(x.shape)
+
+    def backward(self, p: Params, cache: AvgPoolCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        g = self.geometry
+        n, c, *counts = dy.shape
+        share = ops.multiply(dy, 1 / size_of(g.size))
+        each = ops.reshape(share, shape=((1,) * (1 + self.axes) + (n * c, *counts)))
+        columns = ops.broadcast_to(each, shape=(1, *g.size, n * c, *counts))
+        dx = ops.fold(columns, shape=tuple(cache.shape[2:]), **g.steps)
+        return ops.reshape(dx, shape=cache.shape), {}
+
+
+@layer
+class MaxPool1D(MaxPool):
+    """The largest value of each window along one axis; of equals the first takes the gradient.
+
+    Shapes: input (N, C, T), output (N, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
+    `stride` None: as the size. Padding is never the largest.
+    """
+
+    axes: ClassVar[int] = 1
+
+    size: Size
+    _: KW_ONLY
+    stride: Size | None = None
+    padding: Count = 0
+
+
+@layer
+class MaxPool2D(MaxPool):
+    """The largest value of each window of height and width; of equals the first takes the gradient.
+
+    Shapes: input (N, C, H, W), output (N, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
+    Size, stride and padding are a number or a pair (height, width). `stride` None: as the size. Padding is never the
+    largest.
+    """
+
+    axes: ClassVar[int] = 2
+
+    size: Size | SizePair
+    _: KW_ONLY
+    stride: Size | SizePair | None = None
+    padding: Count | CountPair = 0
+
+
+@layer
+class AvgPool1D(AvgPool):
+    """The mean of each window along one axis; padding counts as zeros.
+
+    Shapes: input (N, C, T), output (N, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
+    `stride` None: as the size.
+    """
+
+    axes: ClassVar[int] = 1
+
+    size: Size
+    _: KW_ONLY
+    stride: Size | None = None
+    padding: Count = 0
+
+
+@layer
+class AvgPool2D(AvgPool):
+    """The mean of each window of height and width; padding counts as zeros.
+
+    Shapes: input (N, C, H, W), output (N, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
+    Size, stride and padding are a number or a pair (height, width). `stride` None: as the size.
+    """
+
+    axes: ClassVar[int] = 2
+
+    size: Size | SizePair
+    _: KW_ONLY
+    stride: Size | SizePair | None = None
+    padding: Count | CountPair = 0
