@@ -1,7 +1,7 @@
 import { defineConfig } from "@playwright/test";
 import { CHROMIUM_FLAGS, chromiumPath } from "./build/chromium.mjs";
 
-const PORT = 5199;
+const PORT = Number(process.env.LOOM_TEST_PORT ?? 5199);
 const executablePath = chromiumPath();
 
 export default defineConfig({

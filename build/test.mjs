@@ -1,6 +1,7 @@
 // `npm test [-- PART …]`: sets up what is missing and runs every part, whatever happens to the others.
 
 import { readdirSync } from "node:fs";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { BuildError, nodeTool, PYTHON, ROOT, runMain, tee } from "./lib.mjs";
@@ -70,14 +71,23 @@ export function countTests(runner, text, code) {
 
 // pytest takes any FORCE_COLOR for a yes.
 const { FORCE_COLOR: _, ...ENVIRONMENT } = process.env;
-const PLAIN = { ...ENVIRONMENT, NO_COLOR: "1" };
+const plain = async () => ({ ...ENVIRONMENT, NO_COLOR: "1", LOOM_TEST_PORT: await freePort() });
+
+/** A port that nobody listens on, so that two checkouts can run their tests at once. */
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return String(port);
+}
 
 async function runPart(name) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const start = Date.now();
   console.log(`\n── ${name} ${"─".repeat(60 - name.length)}`);
   for (const [runner, command, ...args] of PARTS[name].commands()) {
-    const { code, text } = await tee(command, args, { env: PLAIN });
+    const { code, text } = await tee(command, args, { env: await plain() });
     const counts = countTests(runner, text, code);
     for (const key of Object.keys(total)) total[key] += counts[key];
   }
