@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: ae3646e59b206b7ea6330e2a2d815c884ee2da8229f8acbe1746848e836780ce
+ * Content hash of the description: 1361eb034987b2fcfeec388091d5f6dde03091026b2eb6665d6c63681a5ca4ac
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -151,7 +151,7 @@ export type Phase = "forward" | "backward";
 
 export type Policy = "drop_oldest" | "drop_newest" | "block";
 
-export type SoftmaxVariant = "standard";
+export type SoftmaxVariant = "standard" | "masked" | "sparsemax" | "entmax15";
 
 export type StopReason = "finished" | "early_stopping" | "anomaly" | "cancelled";
 
@@ -657,6 +657,171 @@ export interface ActivationConfig {
   readonly function: ActivationName;
 }
 
+/** The mean of each window; padding counts as zeros. Channels are taken as samples of one channel. */
+export interface AvgPoolConfig {
+  readonly type: "AvgPool";
+}
+
+/**
+ * The mean of each window along one axis; padding counts as zeros.
+ *
+ * Shapes: input (N, C, T), output (N, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
+ * `stride` None: as the size.
+ */
+export interface AvgPool1DConfig {
+  readonly type: "AvgPool1D";
+  /** @remarks Allowed: ≥ 1. */
+  readonly size: number;
+  /**
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `null`
+   */
+  readonly stride?: number | null;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0`
+   */
+  readonly padding?: number;
+}
+
+/**
+ * The mean of each window of height and width; padding counts as zeros.
+ *
+ * Shapes: input (N, C, H, W), output (N, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
+ * Size, stride and padding are a number or a pair (height, width). `stride` None: as the size.
+ */
+export interface AvgPool2DConfig {
+  readonly type: "AvgPool2D";
+  /** @remarks Allowed: ≥ 1. */
+  readonly size: number | readonly [number, number];
+  /**
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `null`
+   */
+  readonly stride?: number | readonly [number, number] | null;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0`
+   */
+  readonly padding?: number | readonly [number, number];
+}
+
+/**
+ * y = w · (x - mean) / √(var + ε) + b per channel: of the batch in training, else the running ones.
+ *
+ * Training also moves the buffers: running ← running + momentum · (batch - running), the variance as the unbiased
+ * estimate n/(n-1)·var; they stay where the batch's is not finite. Shapes: input and output (N, C, …), weight (C),
+ * bias (C), running_mean (C), running_var (C).
+ *
+ * Raises ShapeError for training on a single value per channel, which has no variance.
+ *
+ * Source: Ioffe & Szegedy 2015.
+ */
+export interface BatchNormConfig {
+  readonly type: "BatchNorm";
+  /** @remarks Allowed: ≥ 1. */
+  readonly dim: number;
+  /**
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `1e-05`
+   */
+  readonly eps?: number;
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.1`
+   */
+  readonly momentum?: number;
+}
+
+/**
+ * Convolution over one axis: y[n,o,t] = f(Σ x[n,c,t·stride + k·dilation - padding] · w[o,c,k] + b[o]).
+ *
+ * Shapes: input (N, C, T), output (N, O, T'), weight (O, C, K), bias (O), with
+ * T' = ⌊(T + 2·padding - dilation·(K - 1) - 1) / stride⌋ + 1. It is cross-correlation, as in every framework.
+ *
+ * Source: LeCun et al. 1989; dilation: Yu & Koltun 2016.
+ */
+export interface Conv1DConfig {
+  readonly type: "Conv1D";
+  /** @remarks Allowed: ≥ 1. */
+  readonly in_channels: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly out_channels: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly kernel_size: number;
+  /**
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `1`
+   */
+  readonly stride?: number;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0`
+   */
+  readonly padding?: number;
+  /**
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `1`
+   */
+  readonly dilation?: number;
+  /** @defaultValue `"linear"` */
+  readonly activation?: ActivationName;
+  /** @defaultValue `true` */
+  readonly bias?: boolean;
+  /** @defaultValue `"auto"` */
+  readonly init?: InitializerName;
+}
+
+/**
+ * Convolution over height and width: y[n,o,h,w] =
+ * f(Σ x[n,c,h·stride + i·dilation - padding,…] · w[o,c,i,j] + b[o]).
+ *
+ * Shapes: input (N, C, H, W), output (N, O, H', W'), weight (O, C, kh, kw), bias (O), with
+ * H' = ⌊(H + 2·padding - dilation·(kh - 1) - 1) / stride⌋ + 1 and W' likewise. Kernel size, stride, padding and
+ * dilation are a number for both axes or a pair (height, width).
+ *
+ * Source: LeCun et al. 1989; dilation: Yu & Koltun 2016.
+ */
+export interface Conv2DConfig {
+  readonly type: "Conv2D";
+  /** @remarks Allowed: ≥ 1. */
+  readonly in_channels: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly out_channels: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly kernel_size: number | readonly [number, number];
+  /**
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `1`
+   */
+  readonly stride?: number | readonly [number, number];
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0`
+   */
+  readonly padding?: number | readonly [number, number];
+  /**
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `1`
+   */
+  readonly dilation?: number | readonly [number, number];
+  /** @defaultValue `"linear"` */
+  readonly activation?: ActivationName;
+  /** @defaultValue `true` */
+  readonly bias?: boolean;
+  /** @defaultValue `"auto"` */
+  readonly init?: InitializerName;
+}
+
+/**
+ * What convolutions share: windows as columns (C·K, N·P), so that each pass is one matrix product.
+ *
+ * K stands for the values in a window of one channel, P for the windows of one sample.
+ */
+export interface ConvolutionConfig {
+  readonly type: "Convolution";
+}
+
 /**
  * Fully connected: y = f(x W + b).
  *
@@ -688,6 +853,24 @@ export interface FlattenConfig {
   readonly type: "Flatten";
 }
 
+/**
+ * y = w · (x - mean) / √(var + ε) + b, mean and variance of each sample's groups of channels (Wu & He 2018).
+ *
+ * Shapes: input and output (N, C, …), weight (C), bias (C); `groups` divides C = `dim`.
+ */
+export interface GroupNormConfig {
+  readonly type: "GroupNorm";
+  /** @remarks Allowed: ≥ 1. */
+  readonly groups: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly dim: number;
+  /**
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `1e-05`
+   */
+  readonly eps?: number;
+}
+
 /** y = x: what an empty slot of the grid is. */
 export interface IdentityConfig {
   readonly type: "Identity";
@@ -709,7 +892,86 @@ export interface LayerNormConfig {
   readonly eps?: number;
 }
 
-/** y = exp(x/τ) / Σ exp(x/τ) over the last axis; input and output (B, …, C). */
+/** The largest value of each window. */
+export interface MaxPoolConfig {
+  readonly type: "MaxPool";
+}
+
+/**
+ * The largest value of each window along one axis; of equals the first takes the gradient.
+ *
+ * Shapes: input (N, C, T), output (N, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
+ * `stride` None: as the size. Padding is never the largest.
+ */
+export interface MaxPool1DConfig {
+  readonly type: "MaxPool1D";
+  /** @remarks Allowed: ≥ 1. */
+  readonly size: number;
+  /**
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `null`
+   */
+  readonly stride?: number | null;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0`
+   */
+  readonly padding?: number;
+}
+
+/**
+ * The largest value of each window of height and width; of equals the first takes the gradient.
+ *
+ * Shapes: input (N, C, H, W), output (N, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
+ * Size, stride and padding are a number or a pair (height, width). `stride` None: as the size. Padding is never the
+ * largest.
+ */
+export interface MaxPool2DConfig {
+  readonly type: "MaxPool2D";
+  /** @remarks Allowed: ≥ 1. */
+  readonly size: number | readonly [number, number];
+  /**
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `null`
+   */
+  readonly stride?: number | readonly [number, number] | null;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0`
+   */
+  readonly padding?: number | readonly [number, number];
+}
+
+/** What pools share: their windows. */
+export interface PoolConfig {
+  readonly type: "Pool";
+}
+
+/**
+ * y = w · x / √(mean(x²) + ε) over the last axis (Zhang & Sennrich 2019).
+ *
+ * Shapes: input and output (B, …, C), weight (C).
+ */
+export interface RMSNormConfig {
+  readonly type: "RMSNorm";
+  /** @remarks Allowed: ≥ 1. */
+  readonly dim: number;
+  /**
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `1e-05`
+   */
+  readonly eps?: number;
+}
+
+/**
+ * y = exp(x/τ) / Σ exp(x/τ) over the last axis; sparse variants give classes of little weight exactly 0.
+ *
+ * `masked` leaves out the classes that the run's mask (B, C) hides. `sparsemax` (Martins & Astudillo 2016) is the
+ * point of the simplex nearest to x/τ; `entmax15` (Peters, Niculae & Martins 2019) lies between it and softmax. A
+ * class at exactly 0 has no gradient, so as a last layer before cross-entropy they can get stuck.
+ *
+ * Shapes: input and output (B, …, C).
+ */
 export interface SoftmaxConfig {
   readonly type: "Softmax";
   /** @defaultValue `"standard"` */
@@ -724,11 +986,24 @@ export interface SoftmaxConfig {
 /** A layer as data, told apart by `type`. */
 export type LayerConfig =
   | ActivationConfig
+  | AvgPoolConfig
+  | AvgPool1DConfig
+  | AvgPool2DConfig
+  | BatchNormConfig
+  | Conv1DConfig
+  | Conv2DConfig
+  | ConvolutionConfig
   | DenseConfig
   | DropoutConfig
   | FlattenConfig
+  | GroupNormConfig
   | IdentityConfig
   | LayerNormConfig
+  | MaxPoolConfig
+  | MaxPool1DConfig
+  | MaxPool2DConfig
+  | PoolConfig
+  | RMSNormConfig
   | SoftmaxConfig;
 
 /** Work was cancelled by its caller; what had been completed is kept. */
