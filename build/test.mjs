@@ -6,7 +6,6 @@ import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { BuildError, nodeTool, PYTHON, ROOT, runMain, tee } from "./lib.mjs";
 import { setup } from "./setup.mjs";
-import { refreshTypes } from "./start.mjs";
 
 const node = (...args) => [process.execPath, ...args];
 const tests = (...path) => join(ROOT, "tests", ...path);
@@ -109,7 +108,6 @@ if (process.argv[1] === join(ROOT, "build", "test.mjs")) {
   await runMain(async (args) => {
     const names = chosenParts(args);
     await setup(Object.assign({}, ...names.map((name) => PARTS[name].needs)));
-    refreshTypes();
     const results = [];
     for (const name of names) results.push(await runPart(name));
     console.log("");

@@ -2,7 +2,7 @@
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { BuildError, isMain, nodeTool, probe, ROOT, runMain } from "./lib.mjs";
+import { BuildError, isMain, nodeTool, PYTHON, probe, ROOT, runMain } from "./lib.mjs";
 
 const COMPILERS = [
   ["TypeScript 5.9", nodeTool("typescript-5.9", "tsc")],
@@ -11,23 +11,32 @@ const COMPILERS = [
 const GENERATED = join(ROOT, "web", "generated");
 const CONFIG = join(ROOT, "tsconfig.types.json");
 
+/** Whether what is committed is what the Python package of today gives. */
+function checkFresh() {
+  const done = probe(PYTHON, ["-m", "loom_py", "typegen", "--check"]);
+  return { name: "web/generated is fresh", ok: done.ok, text: `${done.stdout}${done.stderr}  do: npm run typegen` };
+}
+
+function checkWith([name, tsc]) {
+  const declared = readdirSync(GENERATED).filter((file) => file.endsWith(".d.ts"));
+  if (declared.length === 0) throw new BuildError(`expected declarations in ${GENERATED}, found none`);
+  const listed = probe(process.execPath, [tsc, "-p", CONFIG, "--listFilesOnly"]).stdout.split("\n");
+  const missed = declared.filter((file) => !listed.some((line) => line.endsWith(`/generated/${file}`)));
+  const done = probe(process.execPath, [tsc, "-p", CONFIG, "--pretty", "false"]);
+  const ours = listed.filter((line) => line.startsWith(ROOT) && !line.includes("node_modules")).length;
+  return {
+    name: `${name}: ${ours} files of ours, strict, without skipLibCheck`,
+    ok: done.ok && missed.length === 0,
+    text: done.stdout + done.stderr + missed.map((file) => `  ${file} was not looked at\n`).join(""),
+  };
+}
+
 if (isMain(import.meta.url)) {
   await runMain(() => {
-    const declared = readdirSync(GENERATED).filter((name) => name.endsWith(".d.ts"));
-    if (declared.length === 0) throw new BuildError(`expected declarations in ${GENERATED}, found none`);
-    let failed = 0;
-    for (const [name, tsc] of COMPILERS) {
-      const listed = probe(process.execPath, [tsc, "-p", CONFIG, "--listFilesOnly"]).stdout;
-      const missed = declared.filter((file) => !listed.includes(`/generated/${file}`));
-      const done = probe(process.execPath, [tsc, "-p", CONFIG, "--pretty", "false"]);
-      const ok = done.ok && missed.length === 0;
-      const files = listed.split("\n").filter((line) => line.includes(ROOT) && !line.includes("node_modules")).length;
-      console.log(`${ok ? "ok  " : "FAIL"} ${name}: ${files} files of ours, strict, without skipLibCheck`);
-      if (!done.ok) console.log(done.stdout + done.stderr);
-      for (const file of missed) console.log(`  ${file} was not looked at`);
-      failed += ok ? 0 : 1;
-    }
-    console.log(`types: ${COMPILERS.length - failed} passed, ${failed} failed`);
+    const results = [checkFresh(), ...COMPILERS.map(checkWith)];
+    for (const { name, ok, text } of results) console.log(`${ok ? "ok  " : "FAIL"} ${name}${ok ? "" : `\n${text}`}`);
+    const failed = results.filter(({ ok }) => !ok).length;
+    console.log(`types: ${results.length - failed} passed, ${failed} failed`);
     return failed ? 1 : 0;
   });
 }
