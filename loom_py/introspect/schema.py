@@ -98,6 +98,9 @@ def type_schema(text: str, description: Record, *, finite: bool = True) -> Schem
             base = ast.unparse(node.value)
             if base == "Literal":
                 return {"enum": [ast.literal_eval(arg) for arg in args]}
+            if base == "tuple" and not (isinstance(args[-1], ast.Constant) and args[-1].value is Ellipsis):
+                parts = [schema_of(arg) for arg in args]
+                return {"type": "array", "prefixItems": parts, "items": False, "minItems": len(parts)}
             return {"type": "array", "items": schema_of(args[0])} if base in _SEQUENCES else {}
         name = ast.unparse(node)
         if name == "float" and not finite:

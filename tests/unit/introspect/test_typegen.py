@@ -15,7 +15,7 @@ from loom_py.events import EventType, Observer, TrainingEvent
 from loom_py.introspect import Introspectable
 from loom_py.introspect.description import describe_now
 from loom_py.introspect.reference import reference
-from loom_py.introspect.schema import events_schema, network_schema
+from loom_py.introspect.schema import events_schema, network_schema, type_schema
 from loom_py.introspect.typescript import typegen
 from loom_py.shapes import Array, ArrayLike
 
@@ -187,6 +187,15 @@ def test_schema_of_the_network_config(described: dict[str, Any]) -> None:
     assert dense["properties"]["mode"] == {"enum": ["fast", "exact"], "default": "fast"}
     assert dense["required"] == ["type", "inputs"]
     assert schema["$defs"]["Layer"] == {"oneOf": [{"$ref": "#/$defs/Dense"}]}
+
+
+def test_schema_of_sequences(described: dict[str, Any]) -> None:
+    integer = {"type": "integer"}
+    pair = {"type": "array", "prefixItems": [integer, integer], "items": False, "minItems": 2}
+    assert type_schema("int | tuple[int, int] | None", described) == {"anyOf": [integer, pair, {"type": "null"}]}
+    assert type_schema("tuple[Layer, ...]", described) == {"type": "array", "items": {"$ref": "#/$defs/Layer"}}
+    assert type_schema("Mode", described) == {"enum": ["fast", "exact"]}
+    assert type_schema("Any", described) == {}
 
 
 def test_schema_of_events_allows_what_is_not_finite(described: dict[str, Any]) -> None:
