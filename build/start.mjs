@@ -32,8 +32,10 @@ async function develop() {
 
 if (process.argv[1] === join(ROOT, "build", "start.mjs")) {
   await runMain(async (args) => {
-    await setup({ python: true, node: true, assets: true });
+    await setup({ python: true, node: true });
+    // Before the wheel is made: it carries the description that is written with the types.
     refreshTypes();
+    await setup({ assets: true });
     if (args.includes("--dev")) return develop();
     console.log("Building the page …");
     const { url } = await buildAndServe();
