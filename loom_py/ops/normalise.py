@@ -28,14 +28,15 @@ def softmax(
     Entries where `mask` is 0 take no part, nor, with `causal`, those above the diagonal: y is 0 there, whatever x is. A
     row of which nothing takes part is 0.
     """
-    np.copyto(y, x)
     hidden = _hidden(x.shape, mask, causal)
     if hidden is not None:
+        np.copyto(y, x)
         np.copyto(y, -np.inf, where=hidden)
-    top = y.max(axis=-1, keepdims=True)
+        x = y
+    top = x.max(axis=-1, keepdims=True)
     if hidden is not None:
         top[top == -np.inf] = 0
-    y -= top
+    np.subtract(x, top, out=y)
     if temperature != 1.0:
         y /= temperature
     np.exp(y, out=y)

@@ -90,3 +90,20 @@ def concat(out: AnyArray, *parts: AnyArray, axis: int) -> None:
 def broadcast_to(out: AnyArray, x: AnyArray, *, shape: Shape) -> None:
     """Repeat along axes of extent 1, as NumPy broadcasts."""
     np.copyto(out, np.broadcast_to(x, shape))
+
+
+def _padded(x: Spec, *, axis: int, before: int, after: int) -> Spec:
+    if before < 0 or after < 0:
+        raise ShapeError.expected("pad", expected="at least 0 on either side", got=(before, after))
+    shape = list(x.shape)
+    shape[axis] += before + after
+    return Spec(tuple(shape), x.dtype)
+
+
+@verb(_padded, flops=0)
+def pad(out: AnyArray, x: AnyArray, *, axis: int, before: int, after: int) -> None:
+    """Zeros before and after along one axis: what `slice_axis` does to gradients."""
+    out[...] = 0
+    index: list[Any] = [slice(None)] * x.ndim
+    index[axis] = slice(before, out.shape[axis] - after)
+    out[tuple(index)] = x
