@@ -1,5 +1,5 @@
 import type { Loom, ObservationMessage, StopReason } from "../generated/loom.d.ts";
-import { createDashboard } from "../visualiser";
+import { createDashboard, formatCount } from "../visualiser";
 import { Controls } from "./controls";
 import { digitise } from "./digitise";
 import { type DigitSets, imageAt } from "./digits";
@@ -140,8 +140,9 @@ export class App {
   #showState(): void {
     const { state } = this.#training;
     const chip = part("state", HTMLParagraphElement);
-    chip.textContent = STATES[state];
-    chip.dataset.state = state;
+    const broken = state === "ended" && this.#why === "anomaly";
+    chip.textContent = broken ? "Stopped by an anomaly" : STATES[state];
+    chip.dataset.state = broken ? "failed" : state;
     this.#controls.show(state, this.#error ?? this.#hint(state));
   }
 
@@ -149,9 +150,11 @@ export class App {
     const settings = this.#controls.settings;
     if (state !== "ready" && needsNewNetwork(this.#built, settings))
       return "New layers or activation: press Reset to use them.";
-    if (state === "running" || state === "paused") return "Changed settings hold from the next run on.";
+    const under = state === "running" || state === "paused";
+    if (under && this.#training.differs(settings)) return "Changed settings hold from the next run on.";
     if (state === "ended" && this.#why) return ENDINGS[this.#why];
-    return state === "ready" ? "1,438 digits to learn from, 359 held out." : "";
+    const { training, heldOut } = this.digits;
+    return `${formatCount(training.count)} digits to learn from, ${heldOut.count} held out.`;
   }
 
   #look(subject: Subject): void {

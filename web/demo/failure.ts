@@ -30,11 +30,15 @@ const KINDS: Readonly<Record<string, Kind>> = {
     title: "The worker that runs Python has stopped",
     advice: "Reload the page. If it happens again, close other tabs: the browser may be out of memory.",
   },
+  python: {
+    title: "Python reported an error that nobody expected",
+    advice: "This is a fault of the package, not of yours. Reload the page; the details below help to report it.",
+  },
 };
 
-const PYTHON: Kind = {
-  title: "Python reported an error",
-  advice: "Nothing was changed by the refused call. Other settings may work; reload the page to begin anew.",
+const REFUSED: Kind = {
+  title: "Refused",
+  advice: "Nothing was changed. Other settings may work; “Reset” begins anew.",
 };
 
 const UNKNOWN: Kind = {
@@ -47,8 +51,8 @@ export function describeFailure(thrown: unknown): Failure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const code = property(error, "code");
   const traceback = property(error, "traceback");
-  const kind = (code !== undefined && KINDS[code]) || (code !== undefined ? PYTHON : UNKNOWN);
-  const name = code !== undefined && kind === PYTHON ? `${error.name}: ` : "";
+  const kind = (code !== undefined && KINDS[code]) || (code !== undefined ? REFUSED : UNKNOWN);
+  const name = code !== undefined && kind === REFUSED ? `${error.name}: ` : "";
   return {
     ...kind,
     text: `${name}${error.message}`,

@@ -29,7 +29,7 @@ export class MistakesView {
         canvas.setAttribute("aria-label", `A ${label} that is read as ${predicted < 0 ? "nothing" : `a ${predicted}`}`);
         const caption = document.createElement("span");
         const read = document.createElement("b");
-        read.textContent = predicted < 0 ? "NaN" : String(predicted);
+        read.textContent = predicted < 0 ? "?" : String(predicted);
         caption.append(`${label} → `, read);
         const item = document.createElement("li");
         item.append(canvas, caption);

@@ -17,6 +17,7 @@ export interface TrainingListener {
 const OBSERVE_EVERY = 4;
 
 interface Run {
+  readonly settings: Settings;
   readonly control: RunControl;
   readonly abort: AbortController;
   readonly ended: Promise<void>;
@@ -37,6 +38,11 @@ export class Training {
 
   get hasNetwork(): boolean {
     return this.#network !== undefined;
+  }
+
+  /** Whether settings are others than those of the run under way. */
+  differs(settings: Settings): boolean {
+    return this.#run !== undefined && JSON.stringify(settings) !== JSON.stringify(this.#run.settings);
   }
 
   /** Makes a fresh network, in place of the one before; whether that worked. */
@@ -87,7 +93,7 @@ export class Training {
     const network = this.#network;
     if (!network || this.#run) return false; // another click was faster
     const abort = new AbortController();
-    const run: Run = { control, abort, ended: this.#fit(network, settings, control, abort.signal) };
+    const run: Run = { settings, control, abort, ended: this.#fit(network, settings, control, abort.signal) };
     this.#run = run;
     run.ended.finally(() => {
       if (this.#run === run) this.#run = undefined;

@@ -25,12 +25,7 @@ export function flattenBlueprint(blueprint: Blueprint): LayerNode[] {
 
 /** Equal texts mean networks of one structure, whose statistics can go on in the same charts. */
 export function structureOf(blueprint: Blueprint): string {
-  const layers = flattenBlueprint(blueprint).map(({ info }) => [
-    info.path,
-    info.type,
-    info.input_shape,
-    info.output_shape,
-  ]);
+  const layers = flattenBlueprint(blueprint).map(({ info }) => ({ ...info, children: undefined }));
   return JSON.stringify([blueprint.grid_rows, blueprint.grid_cols, layers]);
 }
 

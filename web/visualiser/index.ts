@@ -1,6 +1,6 @@
 import "./dashboard.css";
 
 export { createDashboard, type Dashboard } from "./dashboard";
-export { formatPercent } from "./format";
+export { formatCount, formatPercent } from "./format";
 export type * from "./messages";
 export { STATISTICS, type StatisticName } from "./statistics";

@@ -36,7 +36,7 @@ export interface NetworkLayout {
 export const METRICS = {
   leafHeight: 62,
   leafMinWidth: 124,
-  leafMaxWidth: 240,
+  leafMaxWidth: 340,
   header: 24,
   gap: 10,
   arrow: 22,

@@ -34,7 +34,8 @@ export function drawAxes(plot: Plot, options: AxisOptions): void {
   context.strokeStyle = theme.grid;
   const ticks = y.ticks(options.yTicks).map((tick) => ({ tick, at: crisp(plot, y.at(tick)) }));
   for (const { at } of ticks) strokeLine(context, rect.x, at, rect.x + rect.width, at);
-  if (options.xFormat) drawXLabels(plot, x.ticks(options.xTicks), options.xFormat, options.yLabels === "outside");
+  if (options.xFormat)
+    drawXLabels(plot, x.ticks(options.xTicks).filter(Number.isInteger), options.xFormat, options.yLabels === "outside");
   if (options.yLabels === "none") return;
   context.fillStyle = theme.inkSoft;
   const outside = options.yLabels === "outside";
@@ -55,14 +56,14 @@ function drawXLabels(plot: Plot, ticks: readonly number[], format: (value: numbe
   context.textBaseline = "top";
   if (named) {
     context.textAlign = "right";
-    context.fillText("step", rect.x - 7, bottom + 5);
+    context.fillText("step", rect.x - 7, bottom + 7);
   }
   for (const tick of ticks) {
     const at = x.at(tick);
     const text = format(tick);
     const half = context.measureText(text).width / 2;
     context.textAlign = at + half > rect.x + rect.width ? "right" : at - half < rect.x - 8 ? "left" : "center";
-    context.fillText(text, at, bottom + 5);
+    context.fillText(text, at, bottom + 7);
   }
 }
 

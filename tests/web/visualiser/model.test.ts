@@ -142,6 +142,8 @@ describe("words", () => {
     expect(describeAnomaly(anomaly, 2, model)).toBe(
       "The gradient is NaN (step 1\u202f312, Layer 2 · Dense). 2 more since.",
     );
+    const placed = { ...anomaly, text: "layer 2 (Dense) gave 8 NaN" };
+    expect(describeAnomaly(placed, 0, model)).toBe("Layer 2 (Dense) gave 8 NaN (step 1\u202f312).");
     expect(describeAnomaly({ step: undefined, path: undefined, text: "Odd", inferred: false }, 0, model)).toBe("Odd.");
   });
 

@@ -35,12 +35,17 @@ export class BannerPanel implements Panel {
 }
 
 export function describeAnomaly(anomaly: Anomaly, more: number, model: Pick<RunModel, "layers">): string {
-  const state = model.layers.find(({ node }) => node.info.path === anomaly.path);
+  const text = anomaly.text.replace(/\.+$/, "");
   const where = [
     anomaly.step === undefined ? "" : `step ${formatCount(anomaly.step)}`,
-    state ? layerName(state.node.info) : anomaly.path ? `layer ${anomaly.path}` : "",
+    anomaly.path === undefined || text.includes(`layer ${anomaly.path}`) ? "" : placeOf(anomaly.path, model),
   ].filter((part) => part !== "");
   const place = where.length > 0 ? ` (${where.join(", ")})` : "";
   const rest = more > 0 ? ` ${formatCount(more)} more since.` : "";
-  return `${anomaly.text}${place}.${rest}`.replace(/\.+(\s*\([^)]*\))\./, "$1.").replace(/\.\.+/g, ".");
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${place}.${rest}`;
+}
+
+function placeOf(path: string, { layers }: Pick<RunModel, "layers">): string {
+  const state = layers.find(({ node }) => node.info.path === path);
+  return state ? layerName(state.node.info) : `layer ${path}`;
 }

@@ -30,7 +30,7 @@ export interface CurveOptions {
   readonly logToggle: boolean;
 }
 
-const MARGIN = { left: 46, right: 12, top: 8, bottom: 22 };
+const MARGIN = { left: 46, right: 12, top: 8, bottom: 24 };
 
 /** One quantity over steps: training (raw faint, smoothed strong) and validation. */
 export class CurvePanel implements Panel {

@@ -194,9 +194,10 @@ function outputDomain(layers: readonly LayerState[], { span }: View, [from, to]:
 }
 
 function gradientDomain(layers: readonly LayerState[], { span }: View, [from, to]: Domain): Domain {
-  const found = union(layers.map(({ gradients }) => extent(gradients.view(span), NORM, from, to))) ?? [0.1, 1];
+  const found = union(layers.map(({ gradients }) => extent(gradients.view(span), NORM, from, to)));
+  if (!found || found[1] <= 0) return [0.1, 1];
   // A gradient of exactly 0 has no place on a log axis; six decades below the largest is "nothing" to the eye.
-  return paddedDomain("log", [Math.max(found[0], found[1] * 1e-6, 1e-30), Math.max(found[1], 1e-30)]);
+  return paddedDomain("log", [Math.max(found[0], found[1] * 1e-6), found[1]]);
 }
 
 function union(domains: readonly (Domain | undefined)[]): Domain | undefined {

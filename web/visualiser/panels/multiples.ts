@@ -18,7 +18,7 @@ const SIZE = {
   strip: 15,
   chart: 76,
   between: 8,
-  axis: 20,
+  axis: 22,
   line: 14,
 };
 

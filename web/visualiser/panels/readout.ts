@@ -1,5 +1,5 @@
 import { el, setText, toggleButton } from "../dom";
-import { ABSENT, formatCount, formatNumber, formatPercent, formatSeconds } from "../format";
+import { ABSENT, formatCount, formatNumber, formatPercent, formatSeconds, formatTick } from "../format";
 import { RECENT_ROWS } from "../history";
 import type { RunModel } from "../run-model";
 import type { Panel, Stage, View } from "../stage";
@@ -20,11 +20,16 @@ const READINGS: readonly Reading[] = [
     text: ({ rate, latest }, now) => formatSeconds(latest.step === undefined ? undefined : rate.elapsedSeconds(now)),
   },
   { label: "Remaining", text: ({ latest }) => formatSeconds(latest.etaSeconds) },
-  { label: "Learning rate", text: ({ latest }) => formatNumber(latest.learningRate) },
+  { label: "Learning rate", text: ({ latest }) => formatRate(latest.learningRate) },
 ];
 
 function formatSamples(rate: number | undefined): string {
   return rate === undefined ? ABSENT : formatCount(rate);
+}
+
+/** As it was typed: 0.003 crosses as float32, which has more digits than were meant. */
+function formatRate(rate: number | undefined): string {
+  return rate === undefined ? ABSENT : formatTick(Number(rate.toPrecision(5)));
 }
 
 /** The run in figures: how far, how fast, how long still. */
