@@ -10,6 +10,7 @@ import numpy as np
 
 from loom_py import ops
 from loom_py.layers import Layer, Run
+from loom_py.layers.chain import chain_gives, chain_ids
 from loom_py.losses import Gives, Loss
 from loom_py.network.arrays import GRADIENTS, WEIGHTS, Layout, optimizer_area
 from loom_py.network.watching import Passed, RecordingWatcher, Watch
@@ -64,8 +65,13 @@ class Compiler:
     @property
     def gives(self) -> Gives:
         """What the network's outputs are: the last word of the layers that do not just pass on."""
-        said = [layer.gives for _, layer in self.layers if layer.gives != "same"]
-        return "probabilities" if said and said[-1] == "probabilities" else "values"
+        said = chain_gives([layer for _, layer in self.layers])
+        return "probabilities" if said == "probabilities" else "values"
+
+    @property
+    def ids(self) -> int | None:
+        """How many integer ids the input chooses from, None where it is values."""
+        return chain_ids([layer for _, layer in self.layers])
 
     def survey(self, shape: Shape) -> tuple[dict[str, tuple[Shape, Shape]], Program]:
         """Every layer's input and output shape without batch, by path, and the Program that computes them.
@@ -95,7 +101,7 @@ class Compiler:
         tape = self._forward(shape, training=training, watch=watch)
         dy = tape.recorder.input("output_gradient", tape.output.shape)
         with tape.recorder.segment("backward"):
-            dx = self._backward(tape, dy)
+            dx = self._backward(tape, dy, keep_input_gradient=True)
         tape.recorder.output("output", tape.output)
         if dx is not None:
             tape.recorder.output("input_gradient", dx)
@@ -117,7 +123,7 @@ class Compiler:
         with recorder.segment("loss"):
             loss, dy = self._loss(tape, target, target_dtype, options.loss)
         with recorder.segment("backward"):
-            self._backward(tape, dy)
+            self._backward(tape, dy, keep_input_gradient=False)
         with recorder.segment("update"), recorder.span("", "update"):
             self._update(recorder, options, loss, tape.watcher)
         return self._done(tape)
@@ -126,11 +132,11 @@ class Compiler:
 
     def _forward(self, shape: Shape, *, training: bool, watch: Watch | None) -> _Tape:
         recorder = Recorder()
-        dtype = np.int32 if self.layers[0][1].integer_input else np.float32
+        dtype = np.float32 if self.ids is None else np.int32
         x = recorder.input("x", shape, dtype)
         draw = recorder.input("draw", (), np.uint32)
         parameters = self._parameters(recorder)
-        watcher = RecordingWatcher(recorder, watch, parameters)
+        watcher = RecordingWatcher(recorder, watch, parameters, self.layers[0][0])
         run = Run(parameters, training, draw, self.seed, watcher)
         tape = _Tape(recorder, run, watcher, x)
         with recorder.segment("forward"):
@@ -139,9 +145,12 @@ class Compiler:
                 tape.caches.append(cache)
         return tape
 
-    def _backward(self, tape: _Tape, dy: Tensor) -> Tensor | None:
+    def _backward(self, tape: _Tape, dy: Tensor | None, *, keep_input_gradient: bool) -> Tensor | None:
         for (path, layer), cache in zip(reversed(self.layers), reversed(tape.caches), strict=True):
+            if dy is None:
+                break  # what stands before a layer that takes ids only passes them on
             dy = tape.run.backward(path, layer, cache, dy)
+        tape.watcher.close_backward(dy, kept=keep_input_gradient)
         for name, gradient in tape.run.gradients.items():
             place = self.layout.places[name]
             slot = tape.recorder.persistent(GRADIENTS, place.offset, place.parameter.shape, f"d{name}")

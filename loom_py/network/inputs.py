@@ -8,12 +8,12 @@ from loom_py.errors import DataError, ShapeError
 from loom_py.shapes import AnyArray, ArrayLike, Shape
 
 
-def read_input(x: ArrayLike, input_shape: Shape, *, integers: bool) -> tuple[AnyArray, bool]:
+def read_input(x: ArrayLike, input_shape: Shape, *, ids: int | None) -> tuple[AnyArray, bool]:
     """An input as a batch, and whether it was a single sample.
 
     Args:
         input_shape: shape of one sample.
-        integers: the network takes ids instead of values.
+        ids: how many ids the network knows; None where it takes values.
 
     Raises:
         ShapeError: the input does not have that shape.
@@ -27,12 +27,14 @@ def read_input(x: ArrayLike, input_shape: Shape, *, integers: bool) -> tuple[Any
     if batch.shape[1:] != input_shape or batch.ndim != len(input_shape) + 1 or batch.shape[0] == 0:
         wanted = ", ".join(map(str, input_shape))
         raise ShapeError.expected("input", expected=f"(B, {wanted}) or ({wanted})", got=array.shape)
-    return (_ids(batch) if integers else _values(batch)), single
+    return (_values(batch) if ids is None else _ids(batch, ids)), single
 
 
-def _ids(batch: AnyArray) -> AnyArray:
+def _ids(batch: AnyArray, count: int) -> AnyArray:
     if batch.dtype.kind == "f" and not (batch == np.floor(batch)).all():
         raise DataError.expected("input", expected="whole numbers (ids)", got="fractions or NaN")
+    if batch.min() < 0 or batch.max() >= count:
+        raise DataError.expected("input", expected=f"ids from 0 to {count - 1}", got=f"{batch.min()} to {batch.max()}")
     return batch.astype(np.int32)
 
 

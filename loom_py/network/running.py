@@ -167,7 +167,7 @@ class Running(Structure):
 
     def read_input(self, x: ArrayLike) -> tuple[AnyArray, bool]:
         """An input as a batch, and whether it was a single sample; raises ShapeError, DataError."""
-        return read_input(x, self.input_shape, integers=self.grid.layers[0].integer_input)
+        return read_input(x, self.input_shape, ids=self.engine.compiler.ids)
 
     def train_step(
         self, x: AnyArray, target: AnyArray, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0

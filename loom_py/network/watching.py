@@ -57,11 +57,13 @@ class Passed:
 class RecordingWatcher:
     """Follows the walk through the layers, opens spans in the recorder and records statistics where wanted."""
 
-    def __init__(self, recorder: Recorder, watch: Watch | None, weights: Mapping[str, Any]) -> None:
+    def __init__(self, recorder: Recorder, watch: Watch | None, weights: Mapping[str, Any], first: str) -> None:
         self.recorder = recorder
         self.watch = watch
         self.weights = weights
+        self.first = first
         self.passes: list[Passed] = []
+        self._unmeasured: list[tuple[Passed, Tensor, Layer]] = []
         self.shapes: dict[str, tuple[Shape, Shape]] = {}
         self._known: dict[tuple[int, str], int] = {}
 
@@ -91,11 +93,24 @@ class RecordingWatcher:
             parts["output"] = self._stats("gradient", path, "backward", dy, layer.unit_axis)
             for name, gradient in gradients.items():
                 parts[f"gradient.{name}"] = self._norm("gradient", path, "backward", gradient, name)
-            if dx is not None:
+            if dx is not None and path.partition(".")[0] != self.first:
                 parts["input_gradient"] = self._stats("input_gradient", path, "backward", dx, layer.unit_axis)
             if self.watch.values:
                 parts["values"] = self._keep(path, "backward", dy)
         self.passes.append(Passed(path, "backward", *self.shapes[path], parts))
+        if dx is not None and path.partition(".")[0] == self.first:
+            self._unmeasured.append((self.passes[-1], dx, layer))
+
+    def close_backward(self, input_gradient: Tensor | None, *, kept: bool) -> None:
+        """Measure the input gradients inside the first layer: only now it is known which of them is the network's.
+
+        That one is computed for observers only when it is `kept` anyway: for the first layer it is the dearest of all.
+        """
+        for passed, dx, layer in self._unmeasured:
+            if kept or input_gradient is None or dx.index != input_gradient.index:
+                with self._observing(passed.path):
+                    index = self._stats("input_gradient", passed.path, "backward", dx, layer.unit_axis)
+                    passed.parts["input_gradient"] = index
 
     def before_update(self, weights: Tensor) -> Tensor | None:
         """Keep the weights as they are before the update, when anyone wants to know how far it moves them."""

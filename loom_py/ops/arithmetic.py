@@ -88,6 +88,18 @@ def fill(out: AnyArray, x: AnyArray, *, shape: Shape, value: float = 0.0) -> Non
     out[...] = value
 
 
+_BLOCK = 4096
+
+
+def sum_of_squares(x: AnyArray) -> float:
+    """Σx² in one pass without temporaries: blocks in x's precision, their sums in float64."""
+    flat = x.reshape(-1)
+    whole = flat.size - flat.size % _BLOCK
+    blocks = flat[:whole].reshape(-1, _BLOCK)
+    rest = flat[whole:]
+    return float(np.einsum("ij,ij->i", blocks, blocks).sum(dtype=np.float64)) + float(np.einsum("i,i->", rest, rest))
+
+
 def scalar_spec(dtype: Any = np.float32) -> Spec:
     """Spec of one number."""
     return Spec((), np.dtype(dtype))

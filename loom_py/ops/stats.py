@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from loom_py.ops.arithmetic import sum_of_squares
 from loom_py.ops.verb import Spec, verb
 from loom_py.shapes import AnyArray
 
@@ -22,7 +25,7 @@ STAT_FIELDS = (
 )
 """What a row of `stats` holds, in order. min … norm are over the finite values: NaN if there is none."""
 
-_SAFE = 1e15  # squares of anything smaller, summed, stay far inside float32
+_LARGE, _SMALL = 1e15, 1e-15  # squares of anything between, summed, stay inside float32
 
 
 @verb(
@@ -32,16 +35,17 @@ _SAFE = 1e15  # squares of anything smaller, summed, stay far inside float32
 def stats(row: AnyArray, x: AnyArray, *, unit_axis: int | None = None) -> None:
     """One row of STAT_FIELDS for x.
 
-    Mean and variance by the corrected two-pass form, so that N(1000, 0.1²) has a standard deviation of 0.1 and not 0;
-    norms can't overflow. `dead_units` counts positions along `unit_axis` that are 0 everywhere else (NaN without axis).
+    The variance of values far from 0 is taken from their deviations, so that N(1000, 0.1²) has a standard deviation of
+    0.1 and not 0; norms can't overflow. `dead_units` counts positions along `unit_axis` that are 0 everywhere else
+    (NaN without an axis).
     """
-    row[:5] = x.size, 0, 0, 0, x.size - np.count_nonzero(x)
+    zeros = x.size - np.count_nonzero(x)
+    row[:5] = x.size, 0, 0, 0, zeros
     row[5:] = np.nan
     if x.size == 0:
         return
     if unit_axis is not None:
-        axes = tuple(a for a in range(x.ndim) if a != unit_axis % x.ndim)
-        row[10] = x.shape[unit_axis] - np.count_nonzero(x.any(axis=axes))
+        row[10] = _dead_units(x, unit_axis % x.ndim, zeros)
     low, high = float(x.min()), float(x.max())
     if np.isfinite(low) and np.isfinite(high):
         row[5:10] = _moments(x, low, high)
@@ -54,18 +58,27 @@ def stats(row: AnyArray, x: AnyArray, *, unit_axis: int | None = None) -> None:
         row[5:10] = _moments(finite, float(finite.min()), float(finite.max()))
 
 
+def _dead_units(x: AnyArray, axis: int, zeros: Any) -> int:
+    """Positions along `axis` that are 0 everywhere else; quick where there are too few zeros for one."""
+    units = int(x.shape[axis])
+    if zeros * units < x.size:
+        return 0
+    return units - int(np.count_nonzero(x.any(axis=tuple(a for a in range(x.ndim) if a != axis))))
+
+
 def _moments(x: AnyArray, low: float, high: float) -> tuple[float, float, float, float, float]:
     """(min, max, mean, std, norm) of finite values between low and high."""
+    largest = max(-low, high)
+    if largest > _LARGE or 0 < largest < _SMALL:  # squares would leave the precision: measure scaled, then scale back
+        _, _, mean, std, norm = _moments(x / x.dtype.type(largest), low / largest, high / largest)
+        return low, high, mean * largest, std * largest, norm * largest
     n = x.size
-    if max(-low, high) > _SAFE:
-        x = x.astype(np.float64) if max(-low, high) < 1e150 else x / max(-low, high)
-        if max(-low, high) >= 1e150:  # float64 whose squares would overflow: measure scaled, then scale back
-            factor = max(-low, high)
-            _, _, mean, std, norm = _moments(x, low / factor, high / factor)
-            return low, high, mean * factor, std * factor, norm * factor
+    squares = sum_of_squares(x)
     mean = float(x.sum()) / n
-    deviation = np.subtract(x, x.dtype.type(mean))
-    shift = float(deviation.sum()) / n
-    variance = max(float(np.square(deviation, out=deviation).sum()) / n - shift * shift, 0.0)
-    mean += shift
-    return low, high, mean, variance**0.5, (n * (variance + mean * mean)) ** 0.5
+    variance = squares / n - mean * mean
+    if variance < 0.01 * mean * mean:  # the difference of two large numbers: take deviations instead
+        deviation = np.subtract(x, x.dtype.type(mean))
+        shift = float(deviation.sum()) / n
+        variance = max(sum_of_squares(deviation) / n - shift * shift, 0.0)
+        mean += shift
+    return low, high, mean, variance**0.5, squares**0.5

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from loom_py.ops.arithmetic import scalar_spec
+from loom_py.ops.arithmetic import scalar_spec, sum_of_squares
 from loom_py.ops.verb import Spec, verb
 from loom_py.shapes import AnyArray
 
@@ -27,14 +27,16 @@ def _per_parameter(cost: int) -> Any:
 
 @verb(lambda g: scalar_spec(), flops=lambda i, o, a: 2 * i[0].size)
 def global_norm(out: AnyArray, g: AnyArray) -> None:
-    """‖g‖₂ of everything, by the largest magnitude so that squares can't overflow; not finite if g is not."""
-    largest = np.max(np.abs(g)) if g.size else 0.0
-    if largest == 0 or not np.isfinite(largest):
-        out[...] = largest
+    """‖g‖₂ of everything; not finite if g is not. Scaled by the largest magnitude where squares would not fit."""
+    total = sum_of_squares(g)
+    if not 1e-30 < total < 1e37:
+        largest = float(np.max(np.abs(g))) if g.size else 0.0
+        if largest and np.isfinite(largest):
+            out[...] = np.sqrt(sum_of_squares(g / g.dtype.type(largest))) * largest
+        else:
+            out[...] = largest
         return
-    scaled = g if 1e-15 < largest < 1e15 else g / largest
-    norm = float(np.sqrt(np.sum(np.square(scaled))))
-    out[...] = norm if scaled is g else norm * float(largest)
+    out[...] = np.sqrt(total)
 
 
 @verb(lambda loss, norm: scalar_spec(), flops=2)

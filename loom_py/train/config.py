@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from loom_py.layers.fields import Count, Positive, Range, Size, check_fields
 from loom_py.losses import Loss, LossName, resolve_loss
@@ -81,8 +81,9 @@ class TrainingConfig:
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        if isinstance(self.validation, list):
-            object.__setattr__(self, "validation", tuple(self.validation))
+        given: Any = self.validation
+        if isinstance(given, list):  # as JavaScript sends it
+            object.__setattr__(self, "validation", tuple(given))
         check_fields(self)
         self.options()
 
