@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar, cast, dataclass_transform
+from typing import Any, Literal, TypeVar, cast, dataclass_transform
 
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.initializers import InitializerName
@@ -20,11 +20,15 @@ from loom_py.ops import Value
 from loom_py.shapes import Shape, shape_text
 
 Gradients = Mapping[str, Value]
+Gives = Literal["values", "probabilities", "same"]
 
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """An array of a layer: trained, or (`trained=False`) a buffer such as a running mean."""
+    """An array of a layer: trained, or (`trained=False`) a buffer such as a running mean.
+
+    A buffer that is a `state` carries what one run ends with into the next; `reset_states` makes it 0.
+    """
 
     name: str
     shape: Shape
@@ -32,6 +36,7 @@ class Parameter:
     fan_in: int = 1
     fan_out: int = 1
     trained: bool = True
+    state: bool = False
 
     @property
     def is_bias(self) -> bool:
@@ -42,16 +47,27 @@ class Parameter:
 class Layer:
     """Base of all layers.
 
-    Class attributes:
+    A layer says these about itself by a class attribute of the same name, or a property where it depends:
         gives: "probabilities" when the outputs are a distribution over the last axis (losses pick their head by it),
             "same" when the layer passes on whatever comes in.
         unit_axis: axis of the output (batch included) along which units lie; "dead units" are counted there.
-        integer_input: the layer takes integer ids.
+        ids: how many integer ids the input chooses from; None where the input is values.
     """
 
-    gives: ClassVar[Literal["values", "probabilities", "same"]] = "values"
-    unit_axis: ClassVar[int] = -1
-    integer_input: ClassVar[bool] = False
+    @property
+    def gives(self) -> Gives:
+        """What the outputs are."""
+        return "values"
+
+    @property
+    def unit_axis(self) -> int:
+        """Where the units lie."""
+        return -1
+
+    @property
+    def ids(self) -> int | None:
+        """How many ids the input chooses from."""
+        return None
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 from zlib import crc32
 
@@ -74,6 +74,7 @@ class Run:
         seed: the network's seed.
         path: where the walk stands.
         gradients: filled by `backward`, by full name.
+        mask: (B, N), 1 where there is something and 0 where the input is mere padding; None when nothing is.
     """
 
     parameters: Mapping[str, Value]
@@ -83,6 +84,7 @@ class Run:
     watcher: Watcher = field(default_factory=Unwatched)
     path: str = ""
     gradients: dict[str, Any] = field(default_factory=dict)
+    mask: Any = None
 
     @property
     def stream(self) -> int:
@@ -117,7 +119,7 @@ class Run:
 
     def _at(self, name: str) -> Run:
         path = f"{self.path}.{name}" if self.path else name
-        return Run(self.parameters, self.training, self.draw, self.seed, self.watcher, path, self.gradients)
+        return replace(self, path=path)
 
     def _params(self, layer: Layer) -> Params:
         full = {p.name: f"{self.path}.{p.name}" for p in layer.parameters()}

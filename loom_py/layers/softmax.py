@@ -1,4 +1,4 @@
-"""Softmax as a layer."""
+"""Softmax and its sparse relatives as a layer."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from loom_py import ops
+from loom_py.errors import ShapeError
 from loom_py.layers.fields import Positive
-from loom_py.layers.layer import Gradients, Layer, layer
+from loom_py.layers.layer import Gives, Gradients, Layer, layer
 from loom_py.layers.run import Params, Run
 
-SoftmaxVariant = Literal["standard"]
+SoftmaxVariant = Literal["standard", "masked", "sparsemax", "entmax15"]
+_ALPHA = {"sparsemax": 2.0, "entmax15": 1.5}
 
 
 class SoftmaxCache(NamedTuple):
@@ -21,17 +23,37 @@ class SoftmaxCache(NamedTuple):
 
 @layer
 class Softmax(Layer):
-    """y = exp(x/τ) / Σ exp(x/τ) over the last axis; input and output (B, …, C)."""
+    """y = exp(x/τ) / Σ exp(x/τ) over the last axis; sparse variants give classes of little weight exactly 0.
 
-    gives: ClassVar[Literal["values", "probabilities", "same"]] = "probabilities"
+    `masked` leaves out the classes that the run's mask (B, C) hides. `sparsemax` (Martins & Astudillo 2016) is the
+    point of the simplex nearest to x/τ; `entmax15` (Peters, Niculae & Martins 2019) lies between it and softmax. A
+    class at exactly 0 has no gradient, so as a last layer before cross-entropy they can get stuck.
+
+    Shapes: input and output (B, …, C).
+    """
+
+    gives: ClassVar[Gives] = "probabilities"
 
     _: KW_ONLY
     variant: SoftmaxVariant = "standard"
     temperature: Positive = 1.0
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, SoftmaxCache]:
-        y = ops.softmax(x, temperature=self.temperature)
+        if self.variant in _ALPHA:
+            y = ops.entmax(x, alpha=_ALPHA[self.variant], temperature=self.temperature)
+        else:
+            y = ops.softmax(x, self._mask(run, tuple(x.shape)), temperature=self.temperature)
         return y, SoftmaxCache(y)
 
     def backward(self, p: Params, cache: SoftmaxCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        if self.variant in _ALPHA:
+            return ops.entmax_gradient(dy, cache.y, alpha=_ALPHA[self.variant], temperature=self.temperature), {}
         return ops.softmax_gradient(dy, cache.y, temperature=self.temperature), {}
+
+    def _mask(self, run: Run, shape: tuple[int, ...]) -> Any:
+        if self.variant != "masked" or run.mask is None:
+            return None
+        wanted = (shape[0], shape[-1])
+        if tuple(run.mask.shape) != wanted:
+            raise ShapeError.expected("mask of a masked Softmax", expected=wanted, got=tuple(run.mask.shape))
+        return ops.reshape(run.mask, shape=(shape[0], *(1 for _ in shape[2:]), shape[-1]))

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 1361eb034987b2fcfeec388091d5f6dde03091026b2eb6665d6c63681a5ca4ac
+ * Content hash of the description: 8d48f74b4436293a5d84c18465086293c44425004a473a20ea35b2d666fb008a
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -128,6 +128,8 @@ export interface LoomErrorFields extends Error {
 }
 
 export type ActivationName = "linear" | "relu" | "leaky_relu" | "sigmoid" | "tanh" | "softplus" | "gelu" | "silu" | "elu";
+
+export type Combine = "concat" | "add" | "mean" | "gated";
 
 export type Device = "auto" | "numpy" | "wasm" | "webgpu";
 
@@ -456,6 +458,12 @@ export interface Score {
   readonly loss: number;
   /** Share of right classes between 0 and 1; None where there are no classes. */
   readonly accuracy: number | null;
+}
+
+/** Shape of an input. */
+export interface Sequence {
+  readonly batch: number;
+  readonly time: number;
 }
 
 /** A network's memory and the state of its layers. */
@@ -848,9 +856,45 @@ export interface DropoutConfig {
   readonly rate: number;
 }
 
+/**
+ * y[…] = W[id[…]]: a learned row for each of `count` integer ids (V), from 0.
+ *
+ * Shapes: input (B, …) integers, output (B, …, C), weight (V, C).
+ */
+export interface EmbeddingConfig {
+  readonly type: "Embedding";
+  /** @remarks Allowed: ≥ 1. */
+  readonly count: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly dim: number;
+}
+
 /** All axes but the batch become one: (B, …) → (B, N). */
 export interface FlattenConfig {
   readonly type: "Flatten";
+}
+
+/**
+ * r,z = σ(x_t W_ih + b_ih + h_{t-1} W_hh + b_hh); n = tanh(x_t W_in + b_in + r·(h_{t-1} W_hn + b_hn)).
+ *
+ * h_t = (1-z)·n + z·h_{t-1}: Cho et al. 2014 in PyTorch's form, the reset gate after the product.
+ *
+ * Shapes: input (B, T, C), output (B, T, H), or (B, H) of the last step; weight_ih (C, 3H), weight_hh (H, 3H), bias_ih
+ * and bias_hh (3H), gates in the order r, z, n.
+ */
+export interface GRUConfig {
+  readonly type: "GRU";
+  /** @remarks Allowed: ≥ 1. */
+  readonly inputs: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly hidden: number;
+  /** @defaultValue `true` */
+  readonly return_sequences?: boolean;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0`
+   */
+  readonly carry?: number;
 }
 
 /**
@@ -874,6 +918,29 @@ export interface GroupNormConfig {
 /** y = x: what an empty slot of the grid is. */
 export interface IdentityConfig {
   readonly type: "Identity";
+}
+
+/**
+ * i,f,g,o = σ,σ,tanh,σ(x_t W_ih + h_{t-1} W_hh + b); c_t = f·c_{t-1} + i·g; h_t = o·tanh(c_t).
+ *
+ * Hochreiter & Schmidhuber 1997, with the forget gate of Gers et al. 2000.
+ *
+ * Shapes: input (B, T, C), output (B, T, H), or (B, H) of the last step; weight_ih (C, 4H), weight_hh (H, 4H), bias
+ * (4H), gates in the order i, f, g, o.
+ */
+export interface LSTMConfig {
+  readonly type: "LSTM";
+  /** @remarks Allowed: ≥ 1. */
+  readonly inputs: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly hidden: number;
+  /** @defaultValue `true` */
+  readonly return_sequences?: boolean;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0`
+   */
+  readonly carry?: number;
 }
 
 /**
@@ -942,9 +1009,72 @@ export interface MaxPool2DConfig {
   readonly padding?: number | readonly [number, number];
 }
 
+/**
+ * y = concat over heads of softmax(Q Kᵀ/√D) V, times W_o; Q, K, V = x W_q, x W_k, x W_v (Vaswani et al. 2017).
+ *
+ * With `kv_heads` below `heads`, query head h uses key/value head h // (heads/kv_heads) (Ainslie et al. 2023).
+ * `causal`: a position sees itself and what came before. `rotary`: queries and keys are turned by their positions (Su
+ * et al. 2021, half-split). Positions that the run's mask (B, T) hides are seen by none.
+ *
+ * Shapes: input and output (B, T, C); D = C/heads; query_weight (C, H·D), key_weight, value_weight (C, K·D),
+ * output_weight (H·D, C), and a bias for each.
+ */
+export interface MultiHeadAttentionConfig {
+  readonly type: "MultiHeadAttention";
+  /** @remarks Allowed: ≥ 1. */
+  readonly dim: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly heads: number;
+  /**
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `null`
+   */
+  readonly kv_heads?: number | null;
+  /** @defaultValue `false` */
+  readonly causal?: boolean;
+  /** @defaultValue `false` */
+  readonly rotary?: boolean;
+  /** @defaultValue `true` */
+  readonly bias?: boolean;
+}
+
+/**
+ * All branches see x; their outputs are joined along the last axis, added, averaged, or weighed by gates.
+ *
+ * `gated`: y = Σₖ gₖ·fₖ(x) with g = softmax(x W + b), a mixture of experts (Jacobs et al. 1991); `gate_inputs` is the
+ * last axis of x (G).
+ *
+ * Shapes: input (B, …); outputs of branches (B, …, C), for all but `concat` of one shape; gated: gate_weight (G, K),
+ * gate_bias (K).
+ */
+export interface ParallelConfig {
+  readonly type: "Parallel";
+  readonly branches: readonly LayerConfig[];
+  /** @defaultValue `"concat"` */
+  readonly combine?: Combine;
+  /**
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `null`
+   */
+  readonly gate_inputs?: number | null;
+}
+
 /** What pools share: their windows. */
 export interface PoolConfig {
   readonly type: "Pool";
+}
+
+/**
+ * y[t] = x[t] + W[t]: a learned row for each of `count` positions (V), added to a sequence that is no longer.
+ *
+ * Shapes: input and output (B, T, C), weight (V, C) with T ≤ V. Gehring et al. 2017.
+ */
+export interface PositionalEmbeddingConfig {
+  readonly type: "PositionalEmbedding";
+  /** @remarks Allowed: ≥ 1. */
+  readonly count: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly dim: number;
 }
 
 /**
@@ -961,6 +1091,62 @@ export interface RMSNormConfig {
    * @defaultValue `1e-05`
    */
   readonly eps?: number;
+}
+
+/**
+ * h_t = f(x_t W_ih + h_{t-1} W_hh + b), f = tanh as it stands (Elman 1990).
+ *
+ * Shapes: input (B, T, C), output (B, T, H), or (B, H) of the last step; weight_ih (C, H), weight_hh (H, H), bias (H).
+ */
+export interface RNNConfig {
+  readonly type: "RNN";
+  /** @remarks Allowed: ≥ 1. */
+  readonly inputs: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly hidden: number;
+  /** @defaultValue `true` */
+  readonly return_sequences?: boolean;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0`
+   */
+  readonly carry?: number;
+  /** @defaultValue `"tanh"` */
+  readonly activation?: ActivationName;
+}
+
+/**
+ * Base of RNN, LSTM and GRU; input (B, T, C).
+ *
+ * `carry`: most sequences of a batch whose last states are kept, so that the next run goes on where this one ended
+ * (gradients do not flow back into it); 0 keeps none, every run begins with zeros. Kept states are arrays of the layer
+ * like a running mean: `parameters()` has them, `reset_states()` of the network makes them 0.
+ */
+export interface RecurrentConfig {
+  readonly type: "Recurrent";
+  /** @remarks Allowed: ≥ 1. */
+  readonly inputs: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly hidden: number;
+  /** @defaultValue `true` */
+  readonly return_sequences?: boolean;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0`
+   */
+  readonly carry?: number;
+}
+
+/** y = x + f(x), f being the layers one after the other (He et al. 2015); f must keep the shape. */
+export interface ResidualConfig {
+  readonly type: "Residual";
+  readonly layers: readonly LayerConfig[];
+}
+
+/** y = fₙ(… f₂(f₁(x))): layers run in their order; nest them as deep as you like. */
+export interface SequentialConfig {
+  readonly type: "Sequential";
+  readonly layers: readonly LayerConfig[];
 }
 
 /**
@@ -983,6 +1169,21 @@ export interface SoftmaxConfig {
   readonly temperature?: number;
 }
 
+/**
+ * y = (silu(x G) · (x U)) D, the biases left out (Shazeer 2020).
+ *
+ * Shapes: input and output (B, …, C); gate_weight, up_weight (C, M), down_weight (M, C).
+ */
+export interface SwiGLUConfig {
+  readonly type: "SwiGLU";
+  /** @remarks Allowed: ≥ 1. */
+  readonly dim: number;
+  /** @remarks Allowed: ≥ 1. */
+  readonly hidden: number;
+  /** @defaultValue `false` */
+  readonly bias?: boolean;
+}
+
 /** A layer as data, told apart by `type`. */
 export type LayerConfig =
   | ActivationConfig
@@ -995,16 +1196,27 @@ export type LayerConfig =
   | ConvolutionConfig
   | DenseConfig
   | DropoutConfig
+  | EmbeddingConfig
   | FlattenConfig
+  | GRUConfig
   | GroupNormConfig
   | IdentityConfig
+  | LSTMConfig
   | LayerNormConfig
   | MaxPoolConfig
   | MaxPool1DConfig
   | MaxPool2DConfig
+  | MultiHeadAttentionConfig
+  | ParallelConfig
   | PoolConfig
+  | PositionalEmbeddingConfig
   | RMSNormConfig
-  | SoftmaxConfig;
+  | RNNConfig
+  | RecurrentConfig
+  | ResidualConfig
+  | SequentialConfig
+  | SoftmaxConfig
+  | SwiGLUConfig;
 
 /** Work was cancelled by its caller; what had been completed is kept. */
 export interface CancelledError extends LoomErrorFields {

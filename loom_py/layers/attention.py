@@ -1,0 +1,142 @@
+"""Multi-head attention."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import KW_ONLY
+from typing import Any, NamedTuple
+
+from loom_py import ops
+from loom_py.errors import ConfigError, ShapeError
+from loom_py.layers.fields import Size
+from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.run import Params, Run
+from loom_py.shapes import Shape, shape_text
+
+
+class AttentionCache(NamedTuple):
+    """What backward needs; K key/value heads, G query heads to each."""
+
+    x: Any  # (B·T, C)
+    query: Any  # (B, K, G·T, D), turned
+    key: Any  # (B, K, T, D), turned
+    value: Any  # (B, K, T, D)
+    weights: Any  # (B, K, G, T, T)
+    heads: Any  # (B·T, H·D)
+
+
+@layer
+class MultiHeadAttention(Layer):
+    """y = concat over heads of softmax(Q Kᵀ/√D) V, times W_o; Q, K, V = x W_q, x W_k, x W_v (Vaswani et al. 2017).
+
+    With `kv_heads` below `heads`, query head h uses key/value head h // (heads/kv_heads) (Ainslie et al. 2023).
+    `causal`: a position sees itself and what came before. `rotary`: queries and keys are turned by their positions (Su
+    et al. 2021, half-split). Positions that the run's mask (B, T) hides are seen by none.
+
+    Shapes: input and output (B, T, C); D = C/heads; query_weight (C, H·D), key_weight, value_weight (C, K·D),
+    output_weight (H·D, C), and a bias for each.
+    """
+
+    dim: Size
+    heads: Size
+    _: KW_ONLY
+    kv_heads: Size | None = None
+    causal: bool = False
+    rotary: bool = False
+    bias: bool = True
+
+    def check(self) -> None:
+        if self.dim % self.heads:
+            raise ConfigError.expected(
+                "MultiHeadAttention.heads", expected=f"a divisor of dim ({self.dim})", got=self.heads
+            )
+        if self.heads % self._kv:
+            raise ConfigError.expected(
+                "MultiHeadAttention.kv_heads", expected=f"a divisor of heads ({self.heads})", got=self._kv
+            )
+        if self.rotary and self._width % 2:
+            raise ConfigError.expected(
+                "MultiHeadAttention.heads", expected="heads of even width for rotary positions", got=self._width
+            )
+
+    def check_input(self, shape: Shape) -> None:
+        if len(shape) != 2 or shape[1] != self.dim:
+            raise ShapeError.expected("MultiHeadAttention input", expected=f"T×{self.dim} (dim)", got=shape_text(shape))
+
+    @property
+    def _kv(self) -> int:
+        return self.kv_heads or self.heads
+
+    @property
+    def _width(self) -> int:
+        return self.dim // self.heads
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        c, narrow = self.dim, self._kv * self._width
+        widths = (("query", c), ("key", narrow), ("value", narrow), ("output", c))
+        weights = tuple(Parameter(f"{name}_weight", (c, n), "xavier_uniform", c, n) for name, n in widths)
+        return weights + tuple(Parameter(f"{name}_bias", (n,)) for name, n in widths) if self.bias else weights
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, AttentionCache]:
+        b, t, c = x.shape
+        k, g, d = self._kv, self.heads // self._kv, self._width
+        rows = ops.reshape(x, shape=(b * t, c))
+        query = self._turned(self._split(ops.matmul(rows, p.query_weight, p.get("query_bias")), b, t, g))
+        query = ops.reshape(query, shape=(b, k, g * t, d))
+        key = self._turned(self._split(ops.matmul(rows, p.key_weight, p.get("key_bias")), b, t, 1))
+        value = self._split(ops.matmul(rows, p.value_weight, p.get("value_bias")), b, t, 1)
+        key, value = (ops.reshape(v, shape=(b, k, t, d)) for v in (key, value))
+        scores = ops.reshape(ops.matmul(query, key, transpose_b=True), shape=(b, k, g, t, t))
+        weights = ops.softmax(scores, self._mask(run, b, t), temperature=math.sqrt(d), causal=self.causal)
+        seen = ops.matmul(ops.reshape(weights, shape=(b, k, g * t, t)), value)
+        heads = self._join(seen, b, t, g)
+        y = ops.matmul(heads, p.output_weight, p.get("output_bias"))
+        return ops.reshape(y, shape=(b, t, c)), AttentionCache(rows, query, key, value, weights, heads)
+
+    def backward(self, p: Params, cache: AttentionCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        b, t, c = dy.shape
+        k, g, d = self._kv, self.heads // self._kv, self._width
+        rows = ops.reshape(dy, shape=(b * t, c))
+        dseen = self._split(ops.matmul(rows, p.output_weight, transpose_b=True), b, t, g)
+        dseen = ops.reshape(dseen, shape=(b, k, g * t, d))
+        dweights = ops.reshape(ops.matmul(dseen, cache.value, transpose_b=True), shape=(b, k, g, t, t))
+        dscores = ops.softmax_gradient(dweights, cache.weights, temperature=math.sqrt(d))
+        dscores = ops.reshape(dscores, shape=(b, k, g * t, t))
+        weights = ops.reshape(cache.weights, shape=(b, k, g * t, t))
+        dquery = ops.reshape(ops.matmul(dscores, cache.key), shape=(b, k, g, t, d))
+        dkey = ops.reshape(ops.matmul(dscores, cache.query, transpose_a=True), shape=(b, k, 1, t, d))
+        dvalue = ops.matmul(weights, dseen, transpose_a=True)
+        parts = {
+            "query": self._join(self._turned(dquery, inverse=True), b, t, g),
+            "key": self._join(self._turned(dkey, inverse=True), b, t, 1),
+            "value": self._join(dvalue, b, t, 1),
+        }
+        gradients = {f"{name}_weight": ops.matmul(cache.x, part, transpose_a=True) for name, part in parts.items()}
+        gradients["output_weight"] = ops.matmul(cache.heads, rows, transpose_a=True)
+        if self.bias:
+            gradients |= {f"{name}_bias": ops.sum(part, axes=0) for name, part in parts.items()}
+            gradients["output_bias"] = ops.sum(rows, axes=0)
+        dx = ops.matmul(parts["query"], p.query_weight, transpose_b=True)
+        dx = ops.add(dx, ops.matmul(parts["key"], p.key_weight, transpose_b=True))
+        dx = ops.add(dx, ops.matmul(parts["value"], p.value_weight, transpose_b=True))
+        return ops.reshape(dx, shape=(b, t, c)), gradients
+
+    def _split(self, rows: Any, b: int, t: int, g: int) -> Any:
+        """(B·T, K·G·D) → (B, K, G, T, D)."""
+        parts = ops.reshape(rows, shape=(b, t, self._kv, g, self._width))
+        return ops.transpose(parts, axes=(0, 2, 3, 1, 4))
+
+    def _join(self, heads: Any, b: int, t: int, g: int) -> Any:
+        """(B, K, G, T, D), or as many elements in another shape → (B·T, K·G·D)."""
+        parts = ops.reshape(heads, shape=(b, self._kv, g, t, self._width))
+        return ops.reshape(ops.transpose(parts, axes=(0, 3, 1, 2, 4)), shape=(b * t, self._kv * g * self._width))
+
+    def _turned(self, heads: Any, *, inverse: bool = False) -> Any:
+        return ops.rotary(heads, inverse=inverse) if self.rotary else heads
+
+    def _mask(self, run: Run, b: int, t: int) -> Any:
+        if run.mask is None:
+            return None
+        if tuple(run.mask.shape) != (b, t):
+            raise ShapeError.expected("mask of MultiHeadAttention", expected=(b, t), got=tuple(run.mask.shape))
+        return ops.reshape(run.mask, shape=(b, 1, 1, 1, t))

@@ -1,0 +1,70 @@
+"""Embeddings: of integer ids, and of positions."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from loom_py import ops
+from loom_py.errors import ShapeError
+from loom_py.layers.fields import Size
+from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.run import Params, Run
+from loom_py.shapes import Shape, shape_text
+
+
+class EmbeddingCache(NamedTuple):
+    """What backward needs."""
+
+    ids: Any  # (B, …)
+
+
+@layer
+class Embedding(Layer):
+    """y[…] = W[id[…]]: a learned row for each of `count` integer ids (V), from 0.
+
+    Shapes: input (B, …) integers, output (B, …, C), weight (V, C).
+    """
+
+    count: Size
+    dim: Size
+
+    @property
+    def ids(self) -> int:
+        return self.count
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (Parameter("weight", (self.count, self.dim), "lecun_normal", self.dim, self.dim),)
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, EmbeddingCache]:
+        return ops.gather(p.weight, x), EmbeddingCache(x)
+
+    def backward(self, p: Params, cache: EmbeddingCache, dy: Any, run: Run) -> tuple[None, Gradients]:
+        return None, {"weight": ops.scatter_add(dy, cache.ids, count=self.count)}
+
+
+@layer
+class PositionalEmbedding(Layer):
+    """y[t] = x[t] + W[t]: a learned row for each of `count` positions (V), added to a sequence that is no longer.
+
+    Shapes: input and output (B, T, C), weight (V, C) with T ≤ V. Gehring et al. 2017.
+    """
+
+    count: Size
+    dim: Size
+
+    def check_input(self, shape: Shape) -> None:
+        if len(shape) != 2 or shape[0] > self.count or shape[1] != self.dim:
+            raise ShapeError.expected(
+                "PositionalEmbedding input", expected=f"T×{self.dim} with T at most {self.count}", got=shape_text(shape)
+            )
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        return (Parameter("weight", (self.count, self.dim), "normal", self.dim, self.dim),)
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, None]:
+        return ops.add(x, ops.rows(p.weight, start=0, stop=x.shape[1])), None
+
+    def backward(self, p: Params, cache: None, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        seen = ops.sum(dy, axes=0)  # (T, C)
+        unseen = self.count - dy.shape[1]
+        return dy, {"weight": ops.pad(seen, axis=0, before=0, after=unseen) if unseen else seen}

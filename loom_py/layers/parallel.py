@@ -1,0 +1,150 @@
+"""Layers side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import KW_ONLY
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+from loom_py import ops
+from loom_py.errors import ConfigError, ShapeError
+from loom_py.layers.fields import Size
+from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.run import Params, Run
+from loom_py.shapes import Shape
+
+Combine = Literal["concat", "add", "mean", "gated"]
+
+
+class ParallelCache(NamedTuple):
+    """What backward needs; K branches."""
+
+    x: Any  # (B, …, G)
+    inner: list[Any]  # a cache for each branch
+    outputs: list[Any]  # each (B, …, C)
+    gates: Any  # (B, …, K), None unless gated
+
+
+@layer
+class Parallel(Layer):
+    """All branches see x; their outputs are joined along the last axis, added, averaged, or weighed by gates.
+
+    `gated`: y = Σₖ gₖ·fₖ(x) with g = softmax(x W + b), a mixture of experts (Jacobs et al. 1991); `gate_inputs` is the
+    last axis of x (G).
+
+    Shapes: input (B, …); outputs of branches (B, …, C), for all but `concat` of one shape; gated: gate_weight (G, K),
+    gate_bias (K).
+    """
+
+    branches: Sequence[Layer]
+    combine: Combine = "concat"
+    _: KW_ONLY
+    gate_inputs: Size | None = None
+
+    def check(self) -> None:
+        if not self.branches:
+            raise ConfigError.expected("Parallel.branches", expected="at least one layer", got="none")
+        if (self.gate_inputs is not None) != (self.combine == "gated"):
+            expected = "the last axis of the input" if self.combine == "gated" else 'None unless combine is "gated"'
+            raise ConfigError.expected("Parallel.gate_inputs", expected=expected, got=self.gate_inputs)
+        taking = {layer.ids is None for layer in self.branches if layer.gives != "same"}
+        if len(taking) > 1 or (self.gate_inputs is not None and False in taking):
+            raise ConfigError.expected("Parallel.branches", expected="all to take values, or all ids", got="both")
+
+    def check_input(self, shape: Shape) -> None:
+        if self.gate_inputs is not None:
+            self.expect_last(shape, self.gate_inputs, "gate_inputs")
+
+    @property
+    def unit_axis(self) -> int:
+        return self.branches[0].unit_axis
+
+    @property
+    def ids(self) -> int | None:
+        known = [layer.ids for layer in self.branches if layer.ids is not None]
+        return min(known, default=None)
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        if self.gate_inputs is None:
+            return ()
+        g, k = self.gate_inputs, len(self.branches)
+        return Parameter("gate_weight", (g, k), "xavier_uniform", g, k), Parameter("gate_bias", (k,))
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ParallelCache]:
+        outputs, caches = [], []
+        for i, branch in enumerate(self.branches):
+            y, cache = run.forward(f"branches.{i}", branch, x)
+            outputs.append(y)
+            caches.append(cache)
+        self._check_outputs(outputs, run)
+        gates = None
+        if self.combine == "concat":
+            return ops.concat(*outputs, axis=-1), ParallelCache(x, caches, outputs, None)
+        if self.combine == "gated":
+            gates = ops.softmax(_product(x, p.gate_weight, p.gate_bias))
+            outputs_in = [ops.multiply(y, _column(gates, i)) for i, y in enumerate(outputs)]
+        else:
+            outputs_in = outputs
+        y = _total(outputs_in)
+        if self.combine == "mean":
+            y = ops.multiply(y, 1 / len(outputs))
+        return y, ParallelCache(x, caches, outputs, gates)
+
+    def backward(self, p: Params, cache: ParallelCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        gradients: dict[str, Any] = {}
+        incoming = self._split(cache, dy)
+        inputs = [
+            run.backward(f"branches.{i}", branch, cache.inner[i], incoming[i]) for i, branch in enumerate(self.branches)
+        ]
+        if self.combine == "gated":
+            dgates = ops.concat(*(ops.sum(ops.multiply(dy, y), axes=-1, keepdims=True) for y in cache.outputs), axis=-1)
+            dz = ops.softmax_gradient(dgates, cache.gates)
+            rows, dz_rows = _rows(cache.x), _rows(dz)
+            gradients["gate_weight"] = ops.matmul(rows, dz_rows, transpose_a=True)
+            gradients["gate_bias"] = ops.sum(dz_rows, axes=0)
+            dx = ops.matmul(dz_rows, p.gate_weight, transpose_b=True)
+            inputs.append(ops.reshape(dx, shape=cache.x.shape))
+        known = [dx for dx in inputs if dx is not None]
+        return _total(known) if known else None, gradients
+
+    def _split(self, cache: ParallelCache, dy: Any) -> list[Any]:
+        """The gradient that goes into each branch."""
+        if self.combine == "add":
+            return [dy] * len(self.branches)
+        if self.combine == "mean":
+            return [ops.multiply(dy, 1 / len(self.branches))] * len(self.branches)
+        if self.combine == "gated":
+            return [ops.multiply(dy, _column(cache.gates, i)) for i in range(len(self.branches))]
+        stops = [0]
+        for y in cache.outputs:
+            stops.append(stops[-1] + y.shape[-1])
+        return [ops.slice_axis(dy, axis=-1, start=a, stop=b) for a, b in pairwise(stops)]
+
+    def _check_outputs(self, outputs: list[Any], run: Run) -> None:
+        shapes = [tuple(y.shape) for y in outputs]
+        extent = -1 if self.combine == "concat" else None
+        if len({shape[:extent] for shape in shapes}) > 1:
+            wanted = "branches whose outputs have one shape" + (" but for the last axis" if extent else "")
+            raise ShapeError.expected(
+                f"layer {run.path}: Parallel", expected=wanted, got=[shape[1:] for shape in shapes]
+            )
+
+
+def _total(values: list[Any]) -> Any:
+    total = values[0]
+    for value in values[1:]:
+        total = ops.add(total, value)
+    return total
+
+
+def _column(gates: Any, i: int) -> Any:
+    return ops.slice_axis(gates, axis=-1, start=i, stop=i + 1)
+
+
+def _rows(x: Any) -> Any:
+    return ops.reshape(x, shape=(-1, x.shape[-1]))
+
+
+def _product(x: Any, weight: Any, bias: Any) -> Any:
+    return ops.reshape(ops.matmul(_rows(x), weight, bias), shape=(*x.shape[:-1], weight.shape[-1]))

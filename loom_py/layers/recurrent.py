@@ -1,0 +1,102 @@
+"""What the recurrent layers share: time first, one product for all inputs, the steps unrolled, a state to carry."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY, dataclass
+from typing import Any, NamedTuple
+
+from loom_py import ops
+from loom_py.errors import ShapeError
+from loom_py.layers.fields import Count, Size
+from loom_py.layers.layer import Layer, Parameter
+from loom_py.layers.run import Params, Run
+from loom_py.shapes import Shape, shape_text
+
+LONGEST = 2048
+"""Most time steps: each is some instructions of the Program, so that longer inputs had better be cut and carried."""
+
+
+class Sequence(NamedTuple):
+    """Shape of an input."""
+
+    batch: int
+    time: int
+
+
+@dataclass(frozen=True)
+class Recurrent(Layer):
+    """Base of RNN, LSTM and GRU; input (B, T, C).
+
+    `carry`: most sequences of a batch whose last states are kept, so that the next run goes on where this one ended
+    (gradients do not flow back into it); 0 keeps none, every run begins with zeros. Kept states are arrays of the layer
+    like a running mean: `parameters()` has them, `reset_states()` of the network makes them 0.
+    """
+
+    inputs: Size
+    hidden: Size
+    _: KW_ONLY
+    return_sequences: bool = True
+    carry: Count = 0
+
+    def check_input(self, shape: Shape) -> None:
+        if len(shape) != 2 or shape[1] != self.inputs or shape[0] > LONGEST:
+            raise ShapeError.expected(
+                f"{type(self).__name__} input",
+                expected=f"T×{self.inputs} (inputs) with T at most {LONGEST}",
+                got=shape_text(shape),
+            )
+
+    def weights(self, gates: int, biases: tuple[str, ...]) -> tuple[Parameter, ...]:
+        """Parameters of a cell with this many gates."""
+        c, h = self.inputs, self.hidden
+        return (
+            Parameter("weight_ih", (c, gates * h), "xavier_uniform", c, h),
+            Parameter("weight_hh", (h, gates * h), "orthogonal", h, h),
+            *(Parameter(name, (gates * h,)) for name in biases),
+        )
+
+    def states(self, *names: str) -> tuple[Parameter, ...]:
+        """Buffers of the states that are carried."""
+        shape = (self.carry, self.hidden)
+        return tuple(Parameter(name, shape, trained=False, state=True) for name in names) if self.carry else ()
+
+    # steps ---------------------------------------------------------------------------------------------------------
+
+    def begin(self, p: Params, x: Any, name: str, run: Run) -> Any:
+        """The state (B, H) before the first step: what was carried, else zeros."""
+        b = x.shape[0]
+        if not self.carry:
+            return ops.fill(x, shape=(b, self.hidden))
+        if b > self.carry:
+            raise ShapeError.expected(
+                f"layer {run.path}: {type(self).__name__} that carries its state",
+                expected=f"a batch of at most {self.carry} (carry)", got=b, do="give a larger carry",
+            )  # fmt: skip
+        return ops.copy(ops.rows(p.get(name), start=0, stop=b))
+
+    def end(self, p: Params, name: str, state: Any) -> None:
+        """Keep the state for the next run if it is to be carried."""
+        if self.carry:
+            ops.store(p.get(name), state)
+
+
+def by_time(x: Any) -> Any:
+    """(B, T, C) → (T·B, C)."""
+    b, t, c = x.shape
+    return ops.reshape(ops.transpose(x, axes=(1, 0, 2)), shape=(t * b, c))
+
+
+def by_batch(rows: Any, b: int) -> Any:
+    """(T·B, C) → (B, T, C)."""
+    steps = ops.reshape(rows, shape=(-1, b, rows.shape[-1]))
+    return ops.transpose(steps, axes=(1, 0, 2))
+
+
+def step(rows: Any, t: int, b: int) -> Any:
+    """The rows of one time step: (T·B, C) → (B, C)."""
+    return ops.rows(rows, start=t * b, stop=(t + 1) * b)
+
+
+def stacked(parts: list[Any]) -> Any:
+    """(B, C) of each time step → (T·B, C)."""
+    return ops.concat(*parts, axis=0)

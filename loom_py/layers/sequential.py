@@ -1,0 +1,47 @@
+"""Layers one after the other as one layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from loom_py.errors import ConfigError
+from loom_py.layers.chain import chain_backward, chain_forward, chain_gives, chain_ids
+from loom_py.layers.layer import Gives, Gradients, Layer, layer
+from loom_py.layers.run import Params, Run
+
+
+class SequentialCache(NamedTuple):
+    """What backward needs."""
+
+    inner: list[Any]  # a cache for each layer
+
+
+@layer
+class Sequential(Layer):
+    """y = fₙ(… f₂(f₁(x))): layers run in their order; nest them as deep as you like."""
+
+    layers: Sequence[Layer]
+
+    def check(self) -> None:
+        if not self.layers:
+            raise ConfigError.expected("Sequential.layers", expected="at least one layer", got="none")
+
+    @property
+    def gives(self) -> Gives:
+        return chain_gives(self.layers)
+
+    @property
+    def unit_axis(self) -> int:
+        return self.layers[-1].unit_axis
+
+    @property
+    def ids(self) -> int | None:
+        return chain_ids(self.layers)
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, SequentialCache]:
+        y, caches = chain_forward(self.layers, x, run)
+        return y, SequentialCache(caches)
+
+    def backward(self, p: Params, cache: SequentialCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        return chain_backward(self.layers, cache.inner, dy, run), {}

@@ -1,0 +1,75 @@
+"""The gated feed-forward layer of recent transformers."""
+
+from __future__ import annotations
+
+from dataclasses import KW_ONLY
+from typing import Any, NamedTuple
+
+from loom_py import ops
+from loom_py.layers.fields import Size
+from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.run import Params, Run
+from loom_py.shapes import Shape
+
+
+class SwiGLUCache(NamedTuple):
+    """What backward needs."""
+
+    x: Any  # (N, C)
+    gate: Any  # (N, M), before silu
+    opened: Any  # (N, M), after it
+    up: Any  # (N, M)
+    mixed: Any  # (N, M)
+
+
+@layer
+class SwiGLU(Layer):
+    """y = (silu(x G) · (x U)) D, the biases left out (Shazeer 2020).
+
+    Shapes: input and output (B, …, C); gate_weight, up_weight (C, M), down_weight (M, C).
+    """
+
+    dim: Size
+    hidden: Size
+    _: KW_ONLY
+    bias: bool = False
+
+    def check_input(self, shape: Shape) -> None:
+        self.expect_last(shape, self.dim, "dim")
+
+    def parameters(self) -> tuple[Parameter, ...]:
+        c, m = self.dim, self.hidden
+        weights = (
+            Parameter("gate_weight", (c, m), "xavier_uniform", c, m),
+            Parameter("up_weight", (c, m), "xavier_uniform", c, m),
+            Parameter("down_weight", (m, c), "xavier_uniform", m, c),
+        )
+        biases = (Parameter("gate_bias", (m,)), Parameter("up_bias", (m,)), Parameter("down_bias", (c,)))
+        return weights + biases if self.bias else weights
+
+    def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, SwiGLUCache]:
+        rows = ops.reshape(x, shape=(-1, self.dim))
+        gate = ops.matmul(rows, p.gate_weight, p.get("gate_bias"))
+        up = ops.matmul(rows, p.up_weight, p.get("up_bias"))
+        opened = ops.activate(gate, function="silu")
+        mixed = ops.multiply(opened, up)
+        y = ops.matmul(mixed, p.down_weight, p.get("down_bias"))
+        return ops.reshape(y, shape=x.shape), SwiGLUCache(rows, gate, opened, up, mixed)
+
+    def backward(self, p: Params, cache: SwiGLUCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
+        rows = ops.reshape(dy, shape=(-1, self.dim))
+        dmixed = ops.matmul(rows, p.down_weight, transpose_b=True)
+        dup = ops.multiply(dmixed, cache.opened)
+        dgate = ops.activate_gradient(ops.multiply(dmixed, cache.up), cache.gate, function="silu")
+        gradients = {
+            "gate_weight": ops.matmul(cache.x, dgate, transpose_a=True),
+            "up_weight": ops.matmul(cache.x, dup, transpose_a=True),
+            "down_weight": ops.matmul(cache.mixed, rows, transpose_a=True),
+        }
+        if self.bias:
+            gradients |= {
+                f"{name}_bias": ops.sum(g, axes=0) for name, g in (("gate", dgate), ("up", dup), ("down", rows))
+            }
+        through_gate = ops.matmul(dgate, p.gate_weight, transpose_b=True)
+        dx = ops.add(through_gate, ops.matmul(dup, p.up_weight, transpose_b=True))
+        return ops.reshape(dx, shape=dy.shape), gradients
