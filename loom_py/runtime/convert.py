@@ -42,7 +42,7 @@ def from_js(value: JsValue) -> Any:
     """A JavaScript value as plain Python data: dict, list, str, bool, int, float, None, and arrays of NumPy.
 
     `null` and `undefined` become None; typed arrays and `ArrayBuffer`s are copied once. Numbers without a fraction
-    come as int: JavaScript does not tell 1 from 1.0.
+    come as int: JavaScript does not tell 1 from 1.0. Functions become functions that take and give plain data.
     """
     return _plain(value.to_py() if isinstance(value, ffi.JsProxy) else value)
 
@@ -62,9 +62,11 @@ def _plain(value: Any) -> Any:
         return None
     if isinstance(value, bool | int | float | str):
         return value
+    if getattr(value, "typeof", "") == "function":
+        return lambda *args: from_js(value(*(to_js(argument)[0] for argument in args)))
     raise DataError.expected(
         "value from JavaScript",
-        expected="plain data (objects, arrays, numbers, strings, booleans, null, typed arrays)",
+        expected="plain data (objects, arrays, numbers, strings, booleans, null, typed arrays, functions)",
         got=_js_type(value),
     )
 

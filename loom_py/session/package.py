@@ -27,11 +27,17 @@ def _fit(net: Network, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None
 LONG_CALLS: LongCalls = {("Network", "train"): _train, ("Network", "fit"): _fit}
 
 
-def open_session() -> Session:
-    """A session that serves this package; networks are made from configs, layers cross as theirs."""
+def open_session(*, in_steps: bool = True) -> Session:
+    """A session that serves this package; networks are made from configs, layers cross as theirs.
+
+    Args:
+        in_steps: long calls run in slices, so that others are answered in between. Without, both sides share a
+            thread: every call answers when it is done, and functions can be given as arguments.
+    """
     return Session(
         loom_py,
-        long_calls=LONG_CALLS,
+        long_calls=LONG_CALLS if in_steps else None,
         constructors={"Network": Network.from_config},
         makers={Layer: from_config},
+        functions=not in_steps,
     )

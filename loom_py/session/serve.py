@@ -154,7 +154,15 @@ def serve(post: Any) -> Callable[[Any], None]:
 
     Posts the "ready" message, and gives the function to call with each message of the page.
     """
-    session = open_session()
+    return _serve(open_session(), post)
+
+
+def serve_direct(post: Any) -> Callable[[Any], None]:
+    """The same for JavaScript in the same thread: every answer is posted before the call with its message returns."""
+    return _serve(open_session(in_steps=False), post)
+
+
+def _serve(session: Session, post: Any) -> Callable[[Any], None]:
     send = runtime.sender(post)
     server = Server(session, send)
     send({"kind": "ready", "surface": session.surface.table()})

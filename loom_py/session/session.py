@@ -37,6 +37,7 @@ class Session:
         long_calls: LongCalls | None = None,
         constructors: Mapping[str, Callable[..., object]] | None = None,
         makers: Mapping[type, Maker] | None = None,
+        functions: bool = False,
     ) -> None:
         """Open a session with no objects.
 
@@ -45,12 +46,13 @@ class Session:
             long_calls: methods that run in slices when they are called through `start`.
             constructors: functions that make an object of a class in place of its own constructor.
             makers: what makes an argument of a class from a dict.
+            functions: whether functions can be given as arguments.
         """
         self._long_calls = long_calls or {}
         made = {snake(cls): constructor for cls, constructor in (constructors or {}).items()}
         self._callables = {snake(name): getattr(package, name) for name in package.__all__} | made
         self._binder = Binder(Coercion(package_names(package), makers))
-        self.surface = Surface(describe(package), self._long_calls)
+        self.surface = Surface(describe(package), self._long_calls, functions=functions)
         self.handles = Handles(self.surface.owner_of)
 
     def call(self, target: int, method: str, args: Sequence[Any] = (), options: Mapping[str, Any] | None = None) -> Any:

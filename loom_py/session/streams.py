@@ -6,12 +6,11 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-import numpy as np
-
 from loom_py.errors import ConfigError, LoomError
 from loom_py.observers import CanvasObserver
 from loom_py.session.session import Session
 from loom_py.session.surface import OBSERVE
+from loom_py.session.values import encode_message
 
 
 class Push(Protocol):
@@ -39,7 +38,7 @@ class Streams:
         self._session.surface.find(self._session.owner_of(target), OBSERVE)
 
         def sink(message: dict[str, Any]) -> None:
-            push([{key: _flat(value) for key, value in self._session.encode(message).items()}])
+            push([encode_message(message, self._session.handles)])
 
         try:
             observer = CanvasObserver(sink, **options)
@@ -68,8 +67,3 @@ class Streams:
         """Push what is held back, such as when training pauses."""
         for _, observer, _ in self._open.values():
             observer.flush()
-
-
-def _flat(value: object) -> object:
-    """Columns of numbers cross as a typed array alone, without a shape."""
-    return memoryview(value) if isinstance(value, np.ndarray) else value

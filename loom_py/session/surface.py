@@ -22,13 +22,17 @@ OBSERVE = "observe"
 class Surface:
     """The public names of a description, by owner: the library itself, and each class that objects are held of."""
 
-    def __init__(self, description: Record, long_calls: Mapping[tuple[str, str], object]) -> None:
+    def __init__(
+        self, description: Record, long_calls: Mapping[tuple[str, str], object], *, functions: bool = False
+    ) -> None:
         """Derive the names.
 
         Args:
             description: what `describe()` gives.
             long_calls: (class, method) pairs that run in slices.
+            functions: whether functions can be given as arguments, which takes that both sides share a thread.
         """
+        self._functions = functions
         self._aliases = {alias["name"]: alias["type"] for alias in description["aliases"]}
         self._long = frozenset(long_calls)
         self._version = description["version"]
@@ -82,7 +86,7 @@ class Surface:
             for method in methods
         )
         found |= self._entries((item["name"], [], "property") for item in record["properties"])
-        if "add_observer" in found:
+        if "add_observer" in found and not self._functions:  # who can give a function needs no stream
             found[OBSERVE] = {"method": OBSERVE, "kind": "stream", "positional": [], "named": []}
         return found
 
@@ -106,7 +110,7 @@ class Surface:
         return [parameter["name"] for parameter in crossing if parameter["kind"] in kinds]
 
     def _crosses(self, parameter: Record) -> bool:
-        return "Callable" not in self._names(parameter["type"])
+        return self._functions or "Callable" not in self._names(parameter["type"])
 
     def _names(self, text: str) -> set[str]:
         """The names in an annotation and in the aliases that it leads to."""

@@ -44,6 +44,14 @@ def encode(value: Any, handles: Handles) -> Any:
     raise DataError.expected("result", expected="plain data or a public object", got=f"a {type(value).__name__}")
 
 
+def encode_message(value: Any, handles: Handles) -> Any:
+    """As `encode`, but columns of numbers that stand at the top of a message cross alone, without a shape."""
+    plain = encode(value, handles)
+    if not isinstance(plain, dict):
+        return plain
+    return {key: memoryview(item) if isinstance(item, np.ndarray) else item for key, item in plain.items()}
+
+
 def _record(value: Any) -> Mapping[str, Any] | None:
     """The fields of a record by name; None if the value is none."""
     to_dict = getattr(value, "to_dict", None)
@@ -60,6 +68,8 @@ def _record(value: Any) -> Mapping[str, Any] | None:
 def decode(value: Any, handles: Handles) -> Any:
     """Plain data as Python expects it: handles become their objects, `{data, shape}` arrays of that shape.
 
+    Functions are given plain data in turn.
+
     Raises:
         ShapeError: data and shape of an array do not fit.
         StateError: a handle is not alive.
@@ -73,6 +83,8 @@ def decode(value: Any, handles: Handles) -> Any:
     if isinstance(value, list):
         numbers_only = all(type(item) is float or type(item) is int for item in value)
         return value if numbers_only else [decode(item, handles) for item in value]
+    if callable(value):
+        return lambda *args: decode(value(*(encode_message(argument, handles) for argument in args)), handles)
     return value
 
 

@@ -1,6 +1,7 @@
 import type { Loom, LoomOptions } from "../generated/loom.d.ts";
+import { AsyncCalls } from "./async-face.ts";
 import { bridgeError, LoomError } from "./errors.ts";
-import { Objects } from "./objects.ts";
+import { addMethods } from "./objects.ts";
 import type { WorkerMessage } from "./protocol.ts";
 import { type Endpoint, Rpc } from "./rpc.ts";
 
@@ -34,7 +35,6 @@ export async function createLoom(options: LoomOptions = {}): Promise<Loom> {
 /** The library over any endpoint whose other side serves the package, once that is ready. */
 export async function connect(rpc: Rpc, close: () => void = () => {}): Promise<Loom> {
   const surface = await rpc.surface;
-  const objects = new Objects(rpc, surface);
   const forgetPage = tellWhenHidden(rpc);
   const library = {
     async dispose(): Promise<void> {
@@ -46,7 +46,7 @@ export async function connect(rpc: Rpc, close: () => void = () => {}): Promise<L
       return this.dispose();
     },
   };
-  objects.addMethods(library, surface.library, () => 0);
+  addMethods(library, surface.library, new AsyncCalls(rpc, surface), false);
   rpcOf.set(library, rpc);
   return library as unknown as Loom;
 }

@@ -4,6 +4,8 @@ import type { PageMessage, WireError, WorkerMessage } from "./protocol.ts";
 /** What is used of Pyodide; its own types need a page's, and change between its versions. */
 export interface Pyodide {
   readonly loadedPackages: Readonly<Record<string, string>>;
+  /** Not public, but what Pyodide's own console uses: tells of the interpreter's end, wherever it comes. */
+  readonly _api?: { on_fatal?: (error: unknown) => void };
   pyimport(name: string): unknown;
   loadPackage(names: string[], options: PackageOptions): Promise<unknown>;
 }
@@ -17,37 +19,79 @@ interface PyObject {
   destroy(): void;
 }
 
+type Serve = PyObject & ((post: Post) => Receive);
+
 interface SessionModule extends PyObject {
-  readonly serve: PyObject & ((post: Post) => (message: PageMessage) => void);
+  readonly serve: Serve;
+  readonly serve_direct: Serve;
+}
+
+type Receive = PyObject & ((message: PageMessage) => void);
+
+/** A running session of Python. */
+export interface Session {
+  deliver(message: PageMessage): void;
+  /** Free it with all its objects. */
+  close(): void;
 }
 
 export type Post = (message: WorkerMessage, transfer: Transferable[]) => void;
 
 /**
- * Start the session in a loaded Pyodide and give what delivers messages to it.
+ * Start the session in a loaded Pyodide.
  *
  * This file alone touches objects of Python (PyProxy), and holds exactly one: the session's function that receives
  * messages. Everything else crosses as plain data, made and freed by Python.
  */
-export function startSession(pyodide: Pyodide, post: Post): (message: PageMessage) => void {
+export function startSession(pyodide: Pyodide, post: Post): Session {
+  return sessionOf(pyodide, start(pyodide, post, "serve"), post);
+}
+
+/** The same for JavaScript in the same thread: every answer is posted before the message returns. */
+export function startDirectSession(pyodide: Pyodide, post: Post): Session {
+  return sessionOf(pyodide, start(pyodide, post, "serve_direct"), post);
+}
+
+/** Import a module ahead of its use, so that the page can be told what takes the time. */
+export function importModule(pyodide: Pyodide, name: string): void {
+  (pyodide.pyimport(name) as PyObject).destroy();
+}
+
+function start(pyodide: Pyodide, post: Post, how: "serve" | "serve_direct"): Receive {
   const module = pyodide.pyimport("loom_py.session") as SessionModule;
-  const serve = module.serve;
+  const serve = module[how];
   const receive = serve(post);
   serve.destroy();
   module.destroy();
-  return (message) => {
-    try {
-      receive(message);
-    } catch (error) {
-      // The session answers every error of a call itself, so this is the interpreter's end or a defect of the bridge.
-      if (isFatal(error) || message.kind !== "call") post({ kind: "crash", error: wireError(error) }, []);
-      else post({ kind: "response", id: message.id, ok: false, error: wireError(error) }, []);
-    }
+  return receive;
+}
+
+function sessionOf(pyodide: Pyodide, receive: Receive, post: Post): Session {
+  let end: WireError | undefined;
+  const die = (error: unknown) => {
+    end ??= wireError(error);
+    post({ kind: "crash", error: end }, []);
+  };
+  if (pyodide._api) pyodide._api.on_fatal = die;
+  return {
+    deliver(message) {
+      try {
+        if (end) post({ kind: "crash", error: end }, []);
+        else receive(message);
+      } catch (error) {
+        // The session answers every error of a call itself, so this is the interpreter's end or a defect of the bridge.
+        if (isFatal(error) || message.kind !== "call") die(error);
+        else post({ kind: "response", id: message.id, ok: false, error: wireError(error) }, []);
+      }
+    },
+    close() {
+      receive.destroy();
+    },
   };
 }
 
 /** Whether Python can't go on at all after this. */
-export function isFatal(error: unknown): boolean {
+function isFatal(error: unknown): boolean {
   return typeof error === "object" && error !== null && "pyodide_fatal_error" in error;
 }
 

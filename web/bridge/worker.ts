@@ -1,6 +1,6 @@
 /** The module worker: loads Pyodide, NumPy and the package, then hands the page's messages to the session. */
 
-import { isFatal, type Pyodide, startSession, wireError } from "./core.ts";
+import { importModule, type Pyodide, type Session, startSession, wireError } from "./core.ts";
 import { textOf } from "./errors.ts";
 import { LoadingError, LoadingProgress, unreachable, WatchedFetch } from "./loading.ts";
 import type { BootMessage, PageMessage, WorkerMessage } from "./protocol.ts";
@@ -11,7 +11,7 @@ interface PyodideModule {
   loadPyodide(options: { readonly indexURL: string }): Promise<Pyodide>;
 }
 
-let deliver: ((message: PageMessage) => void) | undefined;
+let session: Session | undefined;
 
 function post(message: WorkerMessage, transfer: Transferable[] = []): void {
   self.postMessage(message, transfer);
@@ -19,11 +19,7 @@ function post(message: WorkerMessage, transfer: Transferable[] = []): void {
 
 self.addEventListener("message", ({ data }: MessageEvent<PageMessage>) => {
   if (data.kind === "boot") void boot(data);
-  else deliver?.(data); // a message before the session stands is no call, since calls wait for "ready"
-});
-
-self.addEventListener("unhandledrejection", ({ reason }) => {
-  if (isFatal(reason)) post({ kind: "crash", error: wireError(reason) });
+  else session?.deliver(data); // a message before the session stands is no call, since calls wait for "ready"
 });
 
 async function boot({ indexURL, packageName }: BootMessage): Promise<void> {
@@ -33,8 +29,10 @@ async function boot({ indexURL, packageName }: BootMessage): Promise<void> {
   self.fetch = watch.fetch;
   try {
     const pyodide = await load(indexURL, packageName, progress);
-    progress.phase("session", "Starting the session");
-    deliver = startSession(pyodide, post);
+    progress.phase("session", "Starting NumPy");
+    importModule(pyodide, "numpy");
+    progress.phase("session", "Starting the library");
+    session = startSession(pyodide, post);
     progress.phase("ready", "Ready");
   } catch (error) {
     const known = watch.failure ?? error;

@@ -11,6 +11,7 @@ import type { Loom } from "../../../web/generated/loom.d.ts";
 /** Pyodide as tests look into it; the product does not. */
 export interface OpenPyodide extends Pyodide {
   runPython(code: string): unknown;
+  readonly _api: { on_fatal?: (error: unknown) => void; fatal_error(error: Error): never };
   readonly _module: {
     readonly pyproxy_alloc_map: Map<unknown, unknown>;
     enable_pyproxy_allocation_tracing(): void;
@@ -37,8 +38,8 @@ export interface Bridge {
 export async function openBridge(pyodide: Pyodide): Promise<Bridge> {
   const { port1, port2 } = new MessageChannel();
   const rpc = new Rpc(port1 as Endpoint);
-  const deliver = startSession(pyodide, (message: WorkerMessage, transfer) => port2.postMessage(message, transfer));
-  port2.onmessage = ({ data }: MessageEvent<PageMessage>) => deliver(data);
+  const session = startSession(pyodide, (message: WorkerMessage, transfer) => port2.postMessage(message, transfer));
+  port2.onmessage = ({ data }: MessageEvent<PageMessage>) => session.deliver(data);
   const close = () => {
     port1.close();
     port2.close();

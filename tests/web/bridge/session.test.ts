@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { countAlive, LoomError, RunControl, transfer } from "../../../web/bridge/index.ts";
+import { countAlive, LoomError, openDirect, RunControl, transfer } from "../../../web/bridge/index.ts";
 import type { Loom, NetworkConfig, ObservationMessage, TrainingEvent } from "../../../web/generated/loom.d.ts";
 import { type Bridge, loadPython, type OpenPyodide, openBridge } from "./in-pyodide.ts";
 
@@ -267,9 +267,66 @@ describe("observation", () => {
   });
 });
 
+describe("the direct face", () => {
+  const open = () => openDirect(pyodide);
+
+  test("answers at once, with fields for properties", () => {
+    const direct = open();
+    const net = direct.network(CONFIG);
+    expect(net.forward([[1, 2]]).shape).toEqual([1, 2]);
+    expect(net.device).toBe("numpy");
+    expect(net.to("numpy")).toBe(net);
+    const { x, y } = corners(32);
+    expect(net.fit(x, y, { epochs: 2, batch_size: 16 }).steps).toBe(4);
+    net.dispose();
+    expect(() => net.forward([1, 2])).toThrow(/disposed/);
+    direct.dispose();
+    expect(() => direct.network(CONFIG)).toThrow(/disposed/);
+  });
+
+  test("throws Python's errors as its own", () => {
+    const direct = open();
+    expect(() => direct.network(3 as never)).toThrow(LoomError);
+    expect(() => direct.network({ ...CONFIG, layers: [{ type: "Densest" }] } as never)).toThrow(/Densest/);
+    direct.dispose();
+  });
+
+  test("calls the functions it is given, with plain data", () => {
+    const direct = open();
+    const net = direct.network(CONFIG);
+    const heard: ObservationMessage[] = [];
+    const observer = direct.canvasObserver((message) => heard.push(message as unknown as ObservationMessage));
+    net.addObserver(observer);
+    net.forward([1, 2]);
+    observer.flush();
+    expect(heard.map(({ kind }) => kind)).toEqual(["blueprint", "stats"]);
+    const stats = heard[1];
+    expect(stats?.kind === "stats" && stats.data).toBeInstanceOf(Float32Array);
+    direct.dispose();
+  });
+
+  test("a function that throws is detached, and the call goes on", () => {
+    const direct = open();
+    const net = direct.network(CONFIG);
+    let calls = 0;
+    const observer = direct.canvasObserver(() => {
+      calls += 1;
+      if (calls > 1) throw new Error("no more");
+    });
+    net.addObserver(observer);
+    const { x, y } = corners(32);
+    expect(net.fit(x, y, { epochs: 3, batch_size: 16 }).steps).toBe(6);
+    direct.dispose();
+  });
+});
+
 test("a thousand calls leave no proxy and no handle behind", async () => {
   pyodide._module.enable_pyproxy_allocation_tracing();
   const alive = () => pyodide._module.pyproxy_alloc_map.size;
+  const empty = alive();
+  const kept = pyodide.runPython("[]") as { destroy(): void };
+  expect(alive()).toBeGreaterThan(empty); // the count sees a leak
+  kept.destroy();
   const net = await loom.network(CONFIG);
   const { x, y } = corners(16);
   const round = async (calls: number) => {
@@ -287,4 +344,18 @@ test("a thousand calls leave no proxy and no handle behind", async () => {
   await net.dispose();
   expect(await countAlive(loom)).toBe(0);
   expect(bridge.rpc.waiting).toBe(0);
+});
+
+test("when Python dies the call that was under way says so", () => {
+  const direct = openDirect(pyodide);
+  const net = direct.network(CONFIG);
+  const said = console.error;
+  console.error = () => {}; // Pyodide tells of its own end at length
+  try {
+    const observer = direct.canvasObserver(() => pyodide._api.fatal_error(new Error("struck by lightning")));
+    expect(() => net.addObserver(observer)).toThrow(/Python stopped for good: .*struck by lightning/);
+    expect(() => net.forward([1, 2])).toThrow(/Python stopped for good/);
+  } finally {
+    console.error = said;
+  }
 });

@@ -1,0 +1,85 @@
+import type { TrainingEvent } from "../generated/loom.d.ts";
+import { type CallArguments, splitArguments } from "./arguments.ts";
+import { LoomError } from "./errors.ts";
+import { type Calls, Objects, RemoteObject } from "./objects.ts";
+import { Observation } from "./observation.ts";
+import type { MethodEntry, Surface, WireObject, WireValue } from "./protocol.ts";
+import type { Rpc } from "./rpc.ts";
+
+class AsyncObject extends RemoteObject {
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.dispose();
+  }
+}
+
+/** Calls over messages: every method gives a promise, streams are iterated. */
+export class AsyncCalls implements Calls {
+  readonly #rpc: Rpc;
+  readonly #objects: Objects;
+
+  constructor(rpc: Rpc, surface: Surface) {
+    this.#rpc = rpc;
+    this.#objects = new Objects(this, surface, AsyncObject, false);
+  }
+
+  invoke(target: number, name: string, entry: MethodEntry, given: readonly unknown[]): unknown {
+    try {
+      const split = splitArguments(name, entry, given);
+      if (entry.kind === "stream") return new Observation(this.#rpc, target, entry.method, split.options);
+      if (entry.kind === "long") return this.#invokeLong(target, entry, split);
+      const { args, options, transfer } = split;
+      return this.#result(this.#rpc.call({ target, method: entry.method, args, options }, { transfer }).value);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async dispose(target: number): Promise<void> {
+    await this.#rpc.call({ target, method: "$dispose", args: [], options: {} }).value;
+  }
+
+  release(target: number, received: number): void {
+    const { value } = this.#rpc.call({ target, method: "$release", args: [received], options: {} });
+    value.catch(() => {}); // the worker is gone, and the object with it
+  }
+
+  async #invokeLong(target: number, entry: MethodEntry, split: CallArguments): Promise<unknown> {
+    const { args, options, transfer } = split;
+    const { signal, onEvent, control } = split.own;
+    if (signal?.aborted) {
+      const message = `${entry.method}: cancelled before it began`;
+      throw new LoomError({ name: "CancelledError", code: "cancelled", message });
+    }
+    let id = 0;
+    const steps = control?.connect((action, count) => this.#rpc.steer(id, action, count));
+    const onPush = onEvent && ((messages: readonly WireObject[]) => tellAll(onEvent, messages));
+    const call = { target, method: entry.method, args, options, events: onEvent !== undefined };
+    const begun = this.#rpc.call(steps === undefined ? call : { ...call, steps }, { onPush, transfer });
+    id = begun.id;
+    const abort = () => this.#rpc.abort(id);
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      return await this.#result(begun.value);
+    } finally {
+      signal?.removeEventListener("abort", abort);
+      control?.disconnect();
+    }
+  }
+
+  async #result(value: Promise<WireValue>): Promise<unknown> {
+    return this.#objects.decode(await value);
+  }
+}
+
+/** Tell every event; a listener that throws is reported as any uncaught error is, and hears the next event too. */
+function tellAll(listener: (event: TrainingEvent) => void, events: readonly WireObject[]): void {
+  for (const event of events) {
+    try {
+      listener(event as unknown as TrainingEvent);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}

@@ -1,0 +1,86 @@
+import type { direct } from "../generated/loom.d.ts";
+import { splitArguments } from "./arguments.ts";
+import { type Pyodide, type Session, startDirectSession } from "./core.ts";
+import { bridgeError, LoomError } from "./errors.ts";
+import { addMethods, type Calls, Objects, RemoteObject } from "./objects.ts";
+import type { MethodEntry, Surface, WireValue, WorkerMessage } from "./protocol.ts";
+
+class DirectObject extends RemoteObject {
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+}
+
+/**
+ * The library in this thread: every call answers at once, and functions can be given as arguments.
+ *
+ * @param pyodide - a loaded Pyodide with NumPy and the package.
+ * @throws LoomError Python could not start the session.
+ */
+export function openDirect(pyodide: Pyodide): direct.Loom {
+  const calls = new DirectCalls(pyodide);
+  const library = {
+    dispose(): void {
+      calls.close();
+    },
+    [Symbol.dispose](): void {
+      calls.close();
+    },
+  };
+  addMethods(library, calls.surface.library, calls, true);
+  return library as unknown as direct.Loom;
+}
+
+/** Calls whose answer is posted before they return. */
+class DirectCalls implements Calls {
+  readonly surface: Surface;
+  readonly #session: Session;
+  readonly #objects: Objects;
+  #answer: WorkerMessage | undefined;
+  #closed = false;
+  #nextId = 1;
+
+  constructor(pyodide: Pyodide) {
+    this.#session = startDirectSession(pyodide, (message) => {
+      this.#answer = message;
+    });
+    const ready = this.#take();
+    if (ready?.kind !== "ready") throw new LoomError(bridgeError("state", "The session did not say that it is ready."));
+    this.surface = ready.surface;
+    this.#objects = new Objects(this, ready.surface, DirectObject, true);
+  }
+
+  invoke(target: number, name: string, entry: MethodEntry, given: readonly unknown[]): unknown {
+    const { args, options } = splitArguments(name, entry, given);
+    return this.#objects.decode(this.#call(target, entry.method, args, options));
+  }
+
+  dispose(target: number): void {
+    this.#call(target, "$dispose");
+  }
+
+  release(target: number, received: number): void {
+    if (!this.#closed) this.#call(target, "$release", [received]);
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#session.close();
+  }
+
+  #call(target: number, method: string, args: WireValue[] = [], options: { [key: string]: WireValue } = {}): WireValue {
+    if (this.#closed) throw new LoomError(bridgeError("closed", "The library was disposed; open it anew."));
+    this.#session.deliver({ kind: "call", id: this.#nextId++, target, method, args, options });
+    const answer = this.#take();
+    if (answer?.kind === "response" && answer.ok) return answer.value;
+    if (answer && "error" in answer) throw new LoomError(answer.error);
+    throw new LoomError(bridgeError("state", `${method}: the session gave no answer`));
+  }
+
+  #take(): WorkerMessage | undefined {
+    const answer = this.#answer;
+    this.#answer = undefined;
+    return answer;
+  }
+}
