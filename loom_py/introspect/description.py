@@ -167,8 +167,14 @@ def _version(module: ModuleType) -> str:
 
 
 def layer_types(public: Mapping[str, object], package: str) -> dict[str, type]:
-    """The package's layers by the `type` of their config: the subclasses of its public class `Layer`."""
-    return {cls.__name__: cls for cls in _subclasses(public.get("Layer")) if f"{cls.__module__}.".startswith(package)}
+    """The package's layers by the `type` of their config.
+
+    They are those in the `REGISTRY` beside the public class `Layer`; without one, the subclasses of it.
+    """
+    base = public.get("Layer")
+    registry = getattr(sys.modules.get(getattr(base, "__module__", "")), "REGISTRY", None)
+    found = registry if isinstance(registry, Mapping) else {cls.__name__: cls for cls in _subclasses(base)}
+    return {name: cls for name, cls in found.items() if f"{cls.__module__}.".startswith(f"{package}.")}
 
 
 def _subclasses(cls: Any) -> Iterator[type]:

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 8d48f74b4436293a5d84c18465086293c44425004a473a20ea35b2d666fb008a
+ * Content hash of the description: 7baa49deb24ab15c86d742f0eb7e50f868a1e068905e16841c719b9824015ad6
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -665,11 +665,6 @@ export interface ActivationConfig {
   readonly function: ActivationName;
 }
 
-/** The mean of each window; padding counts as zeros. Channels are taken as samples of one channel. */
-export interface AvgPoolConfig {
-  readonly type: "AvgPool";
-}
-
 /**
  * The mean of each window along one axis; padding counts as zeros.
  *
@@ -822,15 +817,6 @@ export interface Conv2DConfig {
 }
 
 /**
- * What convolutions share: windows as columns (C·K, N·P), so that each pass is one matrix product.
- *
- * K stands for the values in a window of one channel, P for the windows of one sample.
- */
-export interface ConvolutionConfig {
-  readonly type: "Convolution";
-}
-
-/**
  * Fully connected: y = f(x W + b).
  *
  * Shapes: input (B, …, I), output (B, …, O), weight (I, O), bias (O).
@@ -959,11 +945,6 @@ export interface LayerNormConfig {
   readonly eps?: number;
 }
 
-/** The largest value of each window. */
-export interface MaxPoolConfig {
-  readonly type: "MaxPool";
-}
-
 /**
  * The largest value of each window along one axis; of equals the first takes the gradient.
  *
@@ -1059,11 +1040,6 @@ export interface ParallelConfig {
   readonly gate_inputs?: number | null;
 }
 
-/** What pools share: their windows. */
-export interface PoolConfig {
-  readonly type: "Pool";
-}
-
 /**
  * y[t] = x[t] + W[t]: a learned row for each of `count` positions (V), added to a sequence that is no longer.
  *
@@ -1113,28 +1089,6 @@ export interface RNNConfig {
   readonly carry?: number;
   /** @defaultValue `"tanh"` */
   readonly activation?: ActivationName;
-}
-
-/**
- * Base of RNN, LSTM and GRU; input (B, T, C).
- *
- * `carry`: most sequences of a batch whose last states are kept, so that the next run goes on where this one ended
- * (gradients do not flow back into it); 0 keeps none, every run begins with zeros. Kept states are arrays of the layer
- * like a running mean: `parameters()` has them, `reset_states()` of the network makes them 0.
- */
-export interface RecurrentConfig {
-  readonly type: "Recurrent";
-  /** @remarks Allowed: ≥ 1. */
-  readonly inputs: number;
-  /** @remarks Allowed: ≥ 1. */
-  readonly hidden: number;
-  /** @defaultValue `true` */
-  readonly return_sequences?: boolean;
-  /**
-   * @remarks Allowed: ≥ 0.
-   * @defaultValue `0`
-   */
-  readonly carry?: number;
 }
 
 /** y = x + f(x), f being the layers one after the other (He et al. 2015); f must keep the shape. */
@@ -1187,13 +1141,11 @@ export interface SwiGLUConfig {
 /** A layer as data, told apart by `type`. */
 export type LayerConfig =
   | ActivationConfig
-  | AvgPoolConfig
   | AvgPool1DConfig
   | AvgPool2DConfig
   | BatchNormConfig
   | Conv1DConfig
   | Conv2DConfig
-  | ConvolutionConfig
   | DenseConfig
   | DropoutConfig
   | EmbeddingConfig
@@ -1203,16 +1155,13 @@ export type LayerConfig =
   | IdentityConfig
   | LSTMConfig
   | LayerNormConfig
-  | MaxPoolConfig
   | MaxPool1DConfig
   | MaxPool2DConfig
   | MultiHeadAttentionConfig
   | ParallelConfig
-  | PoolConfig
   | PositionalEmbeddingConfig
   | RMSNormConfig
   | RNNConfig
-  | RecurrentConfig
   | ResidualConfig
   | SequentialConfig
   | SoftmaxConfig
@@ -1677,7 +1626,7 @@ export interface RecordingObserver extends Handle {
   dropped(): Promise<number>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
-  /** Forward records in the order of execution. */
+  /** Forward records in the order of execution, each with the gradient norms of its run's backward pass, if any. */
   getHistory(): Promise<readonly LayerStats[]>;
   /** Backward records in the order of execution. */
   getBackwardHistory(): Promise<readonly LayerStats[]>;
@@ -2494,7 +2443,7 @@ export namespace direct {
     readonly dropped: number;
     /** Whether `close` was called. */
     readonly closed: boolean;
-    /** Forward records in the order of execution. */
+    /** Forward records in the order of execution, each with the gradient norms of its run's backward pass, if any. */
     getHistory(): readonly LayerStats[];
     /** Backward records in the order of execution. */
     getBackwardHistory(): readonly LayerStats[];

@@ -13,6 +13,7 @@ import loom_py
 from loom_py.introspect.description import content_hash, describe, describe_now, load_described
 from loom_py.introspect.generated import difference, generated_files, write
 from loom_py.introspect.typescript.generate import unknown_names
+from loom_py.layers import REGISTRY
 
 if sys.platform != "emscripten":
     from loom_py.__main__ import ROOT, main
@@ -30,6 +31,11 @@ def test_every_public_name_is_described(described: dict[str, Any]) -> None:
     parts = ("classes", "layers", "functions", "errors", "dataclasses", "aliases")
     found = {record.get("method_name", record.get("name")) for part in parts for record in described[part]}
     assert set(loom_py.__all__) <= found
+
+
+def test_layers_are_those_that_a_config_can_name(described: dict[str, Any]) -> None:
+    own = {name for name, cls in REGISTRY.items() if cls.__module__.startswith("loom_py.")}
+    assert {layer["type"] for layer in described["layers"]} == own
 
 
 def test_everything_public_is_documented(described: dict[str, Any]) -> None:
