@@ -52,7 +52,7 @@ class Session:
         made = {snake(cls): constructor for cls, constructor in (constructors or {}).items()}
         self._callables = {snake(name): getattr(package, name) for name in package.__all__} | made
         self._binder = Binder(Coercion(package_names(package), makers))
-        self.surface = Surface(describe(package), self._long_calls, functions=functions)
+        self.surface = Surface(describe(package), self._long_calls, constructors or {}, functions=functions)
         self.handles = Handles(self.surface.owner_of)
 
     def call(self, target: int, method: str, args: Sequence[Any] = (), options: Mapping[str, Any] | None = None) -> Any:

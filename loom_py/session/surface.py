@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from loom_py.errors import NotPublicError
 from loom_py.introspect import camel, snake
 from loom_py.introspect.annotations import names_in
 from loom_py.introspect.names import resolve
+from loom_py.introspect.reading import read_parameters
 from loom_py.introspect.typescript.names import face_methods, handle_classes
 
 Record = Mapping[str, Any]
@@ -23,16 +24,23 @@ class Surface:
     """The public names of a description, by owner: the library itself, and each class that objects are held of."""
 
     def __init__(
-        self, description: Record, long_calls: Mapping[tuple[str, str], object], *, functions: bool = False
+        self,
+        description: Record,
+        long_calls: Mapping[tuple[str, str], object],
+        constructors: Mapping[str, Callable[..., object]],
+        *,
+        functions: bool = False,
     ) -> None:
         """Derive the names.
 
         Args:
             description: what `describe()` gives.
             long_calls: (class, method) pairs that run in slices.
+            constructors: functions that make an object of a class in place of its own constructor.
             functions: whether functions can be given as arguments, which takes that both sides share a thread.
         """
         self._functions = functions
+        self._constructors = {name: _parameters(function) for name, function in constructors.items()}
         self._aliases = {alias["name"]: alias["type"] for alias in description["aliases"]}
         self._long = frozenset(long_calls)
         self._version = description["version"]
@@ -73,7 +81,8 @@ class Surface:
 
     def _library(self, description: Record, held: list[Record]) -> dict[str, Entry]:
         functions = [(item["method_name"], item["parameters"], "method") for item in description["functions"]]
-        makers = [(snake(record["name"]), record["constructor"], "method") for record in held]
+        constructors = {record["name"]: record["constructor"] for record in held} | self._constructors
+        makers = [(snake(name), parameters, "method") for name, parameters in constructors.items()]
         return self._entries([*functions, *makers])
 
     def _members(self, record: Record, methods: list[Record]) -> dict[str, Entry]:
@@ -122,3 +131,7 @@ class Surface:
                 found.add(name)
                 waiting += names_in(self._aliases.get(name, ""))
         return found
+
+
+def _parameters(function: Callable[..., object]) -> list[Record]:
+    return [parameter.to_dict() for parameter in read_parameters(function, {})]
