@@ -3,6 +3,7 @@
 `Network` is where to start; observers watch it, `describe()` says what everything can do.
 """
 
+from loom_py.diagnose import DiagnosticObserver, Finding, diagnose
 from loom_py.errors import (
     CancelledError,
     ConfigError,
@@ -14,6 +15,7 @@ from loom_py.errors import (
     StateError,
     UnavailableError,
 )
+from loom_py.evaluate import DeviationMetrics, WorstSample
 from loom_py.events import LayerStats, Observer, TrainingEvent
 from loom_py.introspect import Introspectable, MethodInfo, ParameterInfo
 from loom_py.layers import (
@@ -107,11 +109,14 @@ __all__ = [
     "CrossEntropy",
     "DataError",
     "Dense",
+    "DeviationMetrics",
+    "DiagnosticObserver",
     "Dropout",
     "EarlyStopping",
     "Embedding",
     "Exponential",
     "FileFormatError",
+    "Finding",
     "Flatten",
     "ForwardResult",
     "GroupNorm",
@@ -159,9 +164,11 @@ __all__ = [
     "TrainingResult",
     "UnavailableError",
     "WarmUp",
+    "WorstSample",
     "binary_cross_entropy_loss_grad",
     "compare",
     "cross_entropy_loss_grad",
+    "diagnose",
     "huber_loss_grad",
     "mae_loss_grad",
     "mse_loss_grad",

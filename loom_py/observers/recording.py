@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -90,8 +90,16 @@ class RecordingObserver(LoomObserver):
             self.header.dropped += 1
 
     def get_history(self) -> list[LayerStats]:
-        """Forward records in the order of execution."""
-        return [stats for _, stats in self._numbered_stats if stats.phase == "forward"]
+        """Forward records in the order of execution, completed with the gradient norms of their run's backward pass."""
+        history: list[LayerStats] = []
+        latest: dict[str, int] = {}
+        for _, stats in self._numbered_stats:
+            if stats.phase == "forward":
+                latest[stats.path] = len(history)
+                history.append(stats)
+            elif (found := latest.pop(stats.path, None)) is not None:
+                history[found] = _completed(history[found], stats)
+        return history
 
     def get_backward_history(self) -> list[LayerStats]:
         """Backward records in the order of execution."""
@@ -185,6 +193,16 @@ class RecordingObserver(LoomObserver):
         self._count += 1
         if self.header.time_origin_ns == 0:
             self.header.time_origin_ns = record.time_ns
+
+
+def _completed(forward: LayerStats, backward: LayerStats) -> LayerStats:
+    """A copy of a forward record with what its backward pass measured of the gradients."""
+    return replace(
+        forward,
+        gradient_norm=backward.gradient_norm,
+        input_gradient_norm=backward.input_gradient_norm,
+        update_ratio=backward.update_ratio,
+    )
 
 
 def _bytes_of(stats: LayerStats) -> int:
