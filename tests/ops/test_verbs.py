@@ -1,0 +1,160 @@
+"""Every verb: its shape rule, its meaning, its freedom from aliasing, and the same on every executor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loom_py.errors import ShapeError
+from loom_py.ops import VERBS
+from tests.ops import cases_arithmetic, cases_networks, cases_updates, cases_windows, suite
+from tests.ops.case import CASES, Call, Draw
+
+assert all((cases_arithmetic, cases_networks, cases_updates, cases_windows))  # they declare the cases
+EVERY = pytest.mark.parametrize("name", sorted(VERBS))
+FEW = settings(max_examples=20)
+FLOAT32 = 3e-5  # of the largest value: what a few rounded additions may cost
+
+
+def drawn(name: str, data: st.DataObject) -> Call:
+    return CASES[name](Draw(data), name)
+
+
+def check(result: suite.Result, call: Call, tolerance: float) -> None:
+    assert len(result.outputs) == len(call.expected)
+    for got, wanted in zip(result.outputs, call.expected, strict=True):
+        assert wanted is None or suite.distance(got, wanted) <= tolerance
+    for place, wanted in call.after.items():
+        got = result.inputs[place]
+        assert got is not None
+        assert suite.distance(got, wanted) <= tolerance
+
+
+def test_every_verb_has_cases() -> None:
+    assert set(CASES) == set(VERBS)
+
+
+@EVERY
+@given(data=st.data())
+def test_meaning(name: str, data: st.DataObject) -> None:
+    call = drawn(name, data)
+    check(suite.eager(VERBS[name], call, np.float64), call, call.tolerance)
+
+
+@EVERY
+@FEW
+@given(data=st.data())
+def test_meaning_in_float32(name: str, data: st.DataObject) -> None:
+    call = drawn(name, data)
+    check(suite.eager(VERBS[name], call, np.float32), call, max(call.tolerance, FLOAT32))
+
+
+@EVERY
+@FEW
+@given(data=st.data())
+def test_shape_rule_is_what_the_meaning_fills(name: str, data: st.DataObject) -> None:
+    """Outputs as the rule says are written whole, whatever they held; dtype follows the inputs' precision."""
+    call = drawn(name, data)
+    one, other = (suite.over_garbage(VERBS[name], call, np.float32, garbage) for garbage in (7.0, -3.0))
+    for a, b, wanted in zip(one.outputs, other.outputs, call.expected, strict=True):
+        np.testing.assert_array_equal(a, b)
+        if wanted is not None:
+            assert a.shape == wanted.shape
+            fixed = name == "stats" or wanted.dtype.kind == "i"
+            assert a.dtype == (wanted.dtype if fixed else np.float32)
+
+
+@EVERY
+@FEW
+@given(data=st.data())
+def test_only_declared_inputs_are_written_and_outputs_are_new(name: str, data: st.DataObject) -> None:
+    verb, call = VERBS[name], drawn(name, data)
+    result = suite.eager(verb, call, np.float64)
+    for place, (before, after) in enumerate(zip(call.arrays(np.float64), result.inputs, strict=True)):
+        if place not in verb.writes and before is not None:
+            np.testing.assert_array_equal(after, before)
+        assert not any(after is not None and np.shares_memory(after, out) for out in result.outputs)
+    assert set(call.after) <= set(verb.writes)
+
+
+@pytest.mark.parametrize(("name", "place"), [(n, place) for n in sorted(VERBS) for place in VERBS[n].reuses])
+@FEW
+@given(data=st.data())
+def test_output_may_lie_in_a_reused_input(name: str, place: int, data: st.DataObject) -> None:
+    call = drawn(name, data)
+    shared = suite.aliased(VERBS[name], call, np.float32, place)
+    if shared is not None:
+        np.testing.assert_array_equal(shared.outputs[0], suite.eager(VERBS[name], call, np.float32).outputs[0])
+
+
+@pytest.mark.parametrize("name", [n for n in sorted(VERBS) if VERBS[n].reuses])
+def test_reuse_is_tried_at_all(name: str) -> None:
+    """The test above would pass if the specs never agreed."""
+    found: list[bool] = []
+
+    @FEW
+    @given(data=st.data())
+    def look(data: st.DataObject) -> None:
+        call = drawn(name, data)
+        found.extend(suite.aliased(VERBS[name], call, np.float32, place) is not None for place in VERBS[name].reuses)
+
+    look()
+    assert any(found)
+
+
+@pytest.mark.parametrize("executor", sorted(suite.EXECUTORS))
+@EVERY
+@FEW
+@given(data=st.data())
+def test_program_equals_eager(executor: str, name: str, data: st.DataObject) -> None:
+    machine, tolerance = suite.EXECUTORS[executor]
+    verb, call = VERBS[name], drawn(name, data)
+    got, wanted = suite.executed(verb, call, machine), suite.eager(verb, call, np.float32)
+    for a, b in zip((*got.outputs, *got.inputs), (*wanted.outputs, *wanted.inputs), strict=True):
+        if a is not None and b is not None:
+            assert a.dtype == b.dtype
+            assert suite.distance(a, b) <= tolerance
+
+
+@EVERY
+@FEW
+@given(data=st.data())
+def test_cost_is_a_count(name: str, data: st.DataObject) -> None:
+    verb, call = VERBS[name], drawn(name, data)
+    ins = suite.specs_of(call.arrays(np.float32))
+    cost = verb.flops(ins, verb.output_specs(ins, call.attrs), call.attrs)
+    assert isinstance(cost, int)
+    assert cost >= 0
+
+
+X = np.zeros((2, 3))
+WRONG = {
+    "add": ((X, np.zeros((2, 4))), {}),
+    "matmul": ((X, X), {}),
+    "matmul of vectors": ((X, np.zeros(3)), {}),
+    "matmul with bias": ((X, np.zeros((3, 4)), np.zeros(3)), {}),
+    "sum": ((X,), {"axes": 2}),
+    "reshape": ((X,), {"shape": (4, -1)}),
+    "rows": ((X,), {"start": 1, "stop": 3}),
+    "transpose": ((X,), {"axes": (0, 0)}),
+    "slice_axis": ((X,), {"axis": 1, "start": 2, "stop": 2}),
+    "concat": ((X, np.zeros((3, 3))), {"axis": 1}),
+    "moments": ((X,), {"axes": (2,)}),
+    "squared_error": ((X, np.zeros((3, 2))), {}),
+    "cross_entropy_logits": ((X, np.zeros(3, np.int32)), {}),
+    "windows": ((np.zeros((1, 1, 3)),), {"size": (4,), "stride": (1,), "padding": (0,), "dilation": (1,)}),
+    "windows of too few numbers": (
+        (np.zeros((1, 1, 3, 3)),),
+        {"size": (1,), "stride": (1,), "padding": (0,), "dilation": (1,)},
+    ),
+    "fold": ((np.zeros((1, 2, 1, 3)),), {"shape": (3,), "stride": (1,), "padding": (0,), "dilation": (1,)}),
+}
+
+
+@pytest.mark.parametrize("title", WRONG)
+def test_shapes_that_do_not_fit_are_refused(title: str) -> None:
+    inputs, attrs = WRONG[title]
+    with pytest.raises(ShapeError, match=r"expected .*got"):
+        VERBS[title.split()[0]](*inputs, **attrs)
