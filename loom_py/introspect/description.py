@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -11,8 +9,10 @@ from types import ModuleType
 from typing import Any
 
 from loom_py.events import LayerStats, TrainingEvent
-from loom_py.introspect.annotations import VOCABULARY, is_alias, names_in, render
+from loom_py.introspect.annotations import is_alias
 from loom_py.introspect.docstrings import module_attribute_docs
+from loom_py.introspect.reach import Reached, follow, home_of, protocol_record
+from loom_py.introspect.reach import package_names as package_names
 from loom_py.introspect.records import (
     Record,
     alias_record,
@@ -24,9 +24,9 @@ from loom_py.introspect.records import (
     is_data,
     layer_record,
 )
+from loom_py.introspect.stored import content_hash, load_described
 
 SCHEMA_VERSION = 1
-FILE = Path(__file__).with_name("described.json")
 EVENTS = (LayerStats.__name__, TrainingEvent.__name__)
 
 
@@ -54,7 +54,7 @@ def describe_now(module: ModuleType) -> dict[str, Any]:
     """Describe a package from its live objects, whatever is stored."""
     public = {name: getattr(module, name) for name in sorted(module.__all__)}
     layers = layer_types(public, module.__name__)
-    values = [value for value in public.values() if value not in layers.values()]
+    values: list[Any] = [value for value in public.values() if value not in layers.values()]
     content: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "version": _version(module),
@@ -64,88 +64,20 @@ def describe_now(module: ModuleType) -> dict[str, Any]:
         "functions": [function_record(name, value) for name, value in functions_in(public).items()],
         "errors": [error_record(value) for value in values if _is_error(value)],
     }
-    data = {value.__name__: value for value in values if is_data(value)}
-    aliases = {name: value for name, value in public.items() if is_alias(value)}
     names = {name: value for name, value in package_names(module).items() if value not in layers.values()}
-    _follow(content, data, aliases, names)
-    content["dataclasses"] = [data_record(cls) for _, cls in sorted(data.items())]
-    content["aliases"] = [alias_record(name, value, *_home(module, name)) for name, value in sorted(aliases.items())]
+    reached = Reached(
+        {value.__name__: value for value in values if is_data(value)},
+        {name: value for name, value in public.items() if is_alias(value)},
+    )
+    follow(content, reached, names)
+    handles = [value for value in values if _is_handle(value)]
+    content["dataclasses"] = [data_record(cls) for _, cls in sorted(reached.data.items())]
+    aliases = sorted(reached.aliases.items())
+    content["aliases"] = [alias_record(name, of, home_of(module, name)) for name, of in aliases]
+    content["protocols"] = [protocol_record(name, of, handles) for name, of in sorted(reached.protocols.items())]
     content["events"] = list(_events(content["dataclasses"]))
     content["content_hash"] = content_hash(content)
     return content
-
-
-def _follow(content: Record, data: dict[str, type], aliases: dict[str, object], names: Mapping[str, object]) -> None:
-    """Add the data classes and aliases that the types in `content` lead to, and those that these lead to."""
-    waiting = [*_names_of(content), *data, *aliases]
-    seen: set[str] = set()
-    while waiting:
-        name = waiting.pop()
-        value = data.get(name, aliases.get(name, names.get(name)))
-        if name in seen or name in VOCABULARY:
-            continue
-        seen.add(name)
-        if isinstance(value, type) and is_data(value):
-            data[name] = value
-            waiting += _names_of(data_record(value))
-        elif is_alias(value):
-            aliases[name] = value
-            waiting += names_in(render(value)) if not isinstance(value, type) else []
-
-
-def _names_of(record: object) -> Iterator[str]:
-    """All names in the type texts of a record."""
-    if isinstance(record, dict):
-        for key, value in record.items():
-            if key in ("type", "returns"):
-                for text in [value] if isinstance(value, str) else value:
-                    yield from names_in(text)
-            else:
-                yield from _names_of(value)
-    elif isinstance(record, list):
-        for item in record:
-            yield from _names_of(item)
-
-
-def package_names(module: ModuleType) -> dict[str, object]:
-    """The types that a package's modules define, by name; annotations may name them without being able to import."""
-    found: dict[str, object] = {}
-    for part in _modules(module):
-        for name, value in vars(part).items():
-            if is_alias(value) or (isinstance(value, type) and value.__module__ == part.__name__):
-                found.setdefault(name, value)
-    return found
-
-
-def _modules(module: ModuleType) -> list[ModuleType]:
-    prefix = f"{module.__name__}."
-    return [part for name, part in sorted(sys.modules.items()) if name == module.__name__ or name.startswith(prefix)]
-
-
-def _home(module: ModuleType, name: str) -> list[str]:
-    """The module whose source documents an alias: the first that states anything of it."""
-    return [part.__name__ for part in _modules(module) if name in (module_attribute_docs(part.__name__) or {})][:1]
-
-
-def canonical(data: Mapping[str, Any]) -> str:
-    """The one JSON text of a description: sorted keys, no spaces, no NaN."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-
-
-def content_hash(data: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON without its own `content_hash`."""
-    content = {key: value for key, value in data.items() if key != "content_hash"}
-    return hashlib.sha256(canonical(content).encode()).hexdigest()
-
-
-def load_described() -> dict[str, Any] | None:
-    """The description made when the package was built; None if it is absent or damaged."""
-    try:
-        stored = json.loads(FILE.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    fits = isinstance(stored, dict) and stored.get("content_hash") == content_hash(stored)
-    return stored if fits else None
 
 
 def _version(module: ModuleType) -> str:

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 7baa49deb24ab15c86d742f0eb7e50f868a1e068905e16841c719b9824015ad6
+ * Content hash of the description: 88002b403f6462714430b7d1e404de1ec10ef749e8d755c4fef3eb22fb273900
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -129,6 +129,10 @@ export interface LoomErrorFields extends Error {
 
 export type ActivationName = "linear" | "relu" | "leaky_relu" | "sigmoid" | "tanh" | "softplus" | "gelu" | "silu" | "elu";
 
+export type Aggregate = "max" | "mean";
+
+export type Better = "a" | "b" | "equal";
+
 export type Combine = "concat" | "add" | "mean" | "gated";
 
 export type Device = "auto" | "numpy" | "wasm" | "webgpu";
@@ -152,6 +156,12 @@ export type OptimizerName = "sgd" | "adam" | "adamw" | "rmsprop" | "lion";
 export type Phase = "forward" | "backward";
 
 export type Policy = "drop_oldest" | "drop_newest" | "block";
+
+export type Preset = "guide" | "loom";
+
+export type RuleName = "nan_origin" | "exploding" | "vanishing" | "dead_relu" | "saturation" | "update_ratio" | "poor_initialisation" | "loss_not_decreasing" | "overfitting";
+
+export type Severity = "info" | "warning" | "error";
 
 export type SoftmaxVariant = "standard" | "masked" | "sparsemax" | "entmax15";
 
@@ -183,8 +193,14 @@ export interface BackwardResult {
 export interface Batch {
   /** (B, …) in the network's input shape. */
   readonly input: ArrayInput;
-  /** labels (B), class shares (B, C), or values in the output's shape. */
+  /** labels (B, …), class shares (B, …, C), or values in the output's shape. */
   readonly target: ArrayInput;
+  /**
+   * (B, N), 1 where there is something and 0 where the input is padding; None: nothing is.
+   *
+   * @defaultValue `null`
+   */
+  readonly mask?: ArrayInput | null;
 }
 
 /** A network's structure; `str()` draws it. */
@@ -229,6 +245,26 @@ export interface Counters {
   readonly last_error: string | null;
 }
 
+/** Shares of the buckets and scores of two models. */
+export interface DeviationComparison {
+  /** Names of the buckets. */
+  readonly buckets: readonly string[];
+  /** Share of the first model's samples in each bucket, between 0 and 1. */
+  readonly shares_a: readonly number[];
+  /** Share of the second model's samples in each bucket, between 0 and 1. */
+  readonly shares_b: readonly number[];
+  /** Score of the first model, in %. */
+  readonly score_a: number;
+  /** Score of the second model, in %. */
+  readonly score_b: number;
+  /** Weighted score of the first model, in %. */
+  readonly weighted_score_a: number;
+  /** Weighted score of the second model, in %. */
+  readonly weighted_score_b: number;
+  /** The model with the higher weighted score. */
+  readonly better: Better;
+}
+
 /** One number that differs between two runs. */
 export interface Difference {
   /** Training step. */
@@ -265,6 +301,40 @@ export interface EarlyStopping {
    * @defaultValue `true`
    */
   readonly restore_best?: boolean;
+}
+
+/** Checked arrays that go into one run, batch first. */
+export interface Feed {
+  readonly x: AnyNDArray;
+  readonly target: AnyNDArray | null;
+  readonly mask: AnyNDArray | null;
+}
+
+/** Checked arrays that go into one run, batch first. */
+export interface FeedInput {
+  readonly x: ArrayInput;
+  /** @defaultValue `null` */
+  readonly target?: ArrayInput | null;
+  /** @defaultValue `null` */
+  readonly mask?: ArrayInput | null;
+}
+
+/** One thing that is wrong, where, since when, and what to do about it. */
+export interface Finding {
+  /** The rule that found it. */
+  readonly rule: RuleName;
+  /** Path of the layer; None when it is the run as a whole. */
+  readonly layer: string | null;
+  /** Training step at which it was found; None where there are no steps. */
+  readonly step: number | null;
+  /** How bad it is: "error" the run is lost, "warning" it learns badly, "info" worth knowing. */
+  readonly severity: Severity;
+  /** The numbers that the rule looked at, and its threshold. */
+  readonly evidence: Readonly<Record<string, number | string>>;
+  /** What that means, in a sentence. */
+  readonly explanation: string;
+  /** What may help. */
+  readonly suggestions: readonly string[];
 }
 
 /** What a forward pass gives. */
@@ -432,6 +502,40 @@ export interface LossGradient {
   readonly grad: NDArray;
 }
 
+/**
+ * Options of some parameters in place of the optimizer's; a parameter goes by the first group that holds it.
+ *
+ * `ParameterGroup(axes="vectors", weight_decay=0)` leaves biases and the scales of norms undecayed.
+ */
+export interface ParameterGroup {
+  /**
+   * patterns of full names, such as "*.bias" or "3.*"; `*` stands for anything.
+   *
+   * @defaultValue `["*"]`
+   */
+  readonly names?: readonly string[];
+  /**
+   * "vectors" have fewer than two axes (biases, scales), "matrices" at least two.
+   *
+   * @defaultValue `"any"`
+   */
+  readonly axes?: "any" | "vectors" | "matrices";
+  /**
+   * factor on the learning rate; 0 freezes.
+   *
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `1.0`
+   */
+  readonly rate?: number;
+  /**
+   * None keeps the optimizer's.
+   *
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `null`
+   */
+  readonly weight_decay?: number | null;
+}
+
 /** What two recordings have in common and where they part. */
 export interface RecordingComparison {
   /** Records that both have. */
@@ -529,17 +633,30 @@ export interface TrainingConfig {
    */
   readonly gradient_clip_value?: number | null;
   /**
+   * parameters with a weight decay or a factor on the learning rate of their own, such as none for biases.
+   *
+   * @defaultValue `[]`
+   */
+  readonly groups?: readonly ParameterGroup[];
+  /**
+   * samples that are worked through at a time, to save memory: the gradients of a batch's parts are summed before its one update. None works through the whole batch at once.
+   *
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `null`
+   */
+  readonly micro_batch_size?: number | null;
+  /**
    * new order in every epoch (`fit`).
    *
    * @defaultValue `true`
    */
   readonly shuffle?: boolean;
   /**
-   * held-out `(x, y)`, measured after every epoch.
+   * held-out `(x, y)`, or a Batch, measured after every epoch.
    *
    * @defaultValue `null`
    */
-  readonly validation?: readonly [ArrayInput, ArrayInput] | null;
+  readonly validation?: readonly [ArrayInput, ArrayInput] | Batch | null;
   /**
    * stop when the validation loss (without validation data: the training loss) no longer falls.
    *
@@ -657,6 +774,18 @@ export interface TrainingResult {
   readonly steps: number;
   /** "finished", "early_stopping", "anomaly" or "cancelled". */
   readonly stopped_because: StopReason;
+}
+
+/** A prediction that went wrong. */
+export interface WorstSample {
+  /** The sample's id: as given, or its number in order of arrival. */
+  readonly sample_id: number | string;
+  /** Its deviation as a fraction; NaN when the prediction or the target is not finite. */
+  readonly deviation: number;
+  /** The target, or the true class; the first 256 values. */
+  readonly expected: readonly number[];
+  /** The prediction, or the probabilities; the first 256 values. */
+  readonly predicted: readonly number[];
 }
 
 /** An activation function by itself: y = f(x), elementwise; input and output (B, …). */
@@ -1375,6 +1504,131 @@ export interface ConsoleObserver extends Handle {
 }
 
 /**
+ * Sorts predictions into buckets by their relative deviation, live, in bounded memory.
+ *
+ * The deviation of a value is |predicted − expected| / |expected|, where |expected| < eps it is
+ * |predicted − expected|; a sample's is the largest or the mean of its values'. For classes it is
+ * 1 − probability of the true class. A sample with a value that is not finite is *invalid*: it fails.
+ */
+export interface DeviationMetrics extends Handle {
+  /** Mean over samples of max(0, 100 − deviation in %), where invalid ones count 0; NaN without samples. */
+  score(): Promise<number>;
+  /**
+   * 100 · Σ weight · share of the buckets; NaN without samples.
+   *
+   * Weights from the best bucket to the worst: 1, 0.9, 0.75, 0.5, 0.25, 0.1, 0.
+   */
+  weightedScore(): Promise<number>;
+  /** Share of classified samples that are right; NaN without any. */
+  accuracy(): Promise<number>;
+  /** Classified samples by true class (row) and predicted class (column) (C,C). */
+  confusionMatrix(): Promise<AnyNDArray>;
+  /** Expected calibration error of the classified samples, 15 bins; NaN without any. */
+  calibrationError(): Promise<number>;
+  /** Mean absolute error of the samples with values; NaN without any. */
+  mae(): Promise<number>;
+  /** Root of the mean squared error of the samples with values; NaN without any. */
+  rmse(): Promise<number>;
+  /** Coefficient of determination of the samples with values; NaN with fewer than two. */
+  r2(): Promise<number>;
+  /** Forget all samples. */
+  reset(): Promise<void>;
+  /**
+   * Add one sample.
+   *
+   * @param output - prediction, any shape.
+   * @param target - what it should be, as many values.
+   * @param sampleId - what to call it; None is its number in order of arrival.
+   * @returns The sample's deviation as a fraction; NaN when it is invalid.
+   * @throws {@link ShapeError} output and target have different sizes, or others than before.
+   * @throws {@link DataError} they are no numbers.
+   */
+  update(output: ArrayInput, target: ArrayInput, sampleId?: number | string | null): Promise<number>;
+  /**
+   * Add one classified sample; its deviation is 1 − probability of the true class.
+   *
+   * @param probabilities - probability of each class (C).
+   * @param label - the true class, from 0.
+   * @param sampleId - what to call it; None is its number in order of arrival.
+   * @returns The sample's deviation; NaN when a probability is not finite.
+   * @throws {@link ShapeError} there are other classes than before.
+   * @throws {@link DataError} the label is no class, or a probability is not between 0 and 1.
+   */
+  updateClass(probabilities: ArrayInput, label: number, sampleId?: number | string | null): Promise<number>;
+  /** Add a batch of samples, one for each position of the first axis; raises as `update`. */
+  updateBatch(outputs: ArrayInput, targets: ArrayInput): Promise<void>;
+  /** Add a batch of classified samples (B,C) with their labels (B); raises as `update_class`. */
+  updateClassBatch(probabilities: ArrayInput, labels: ArrayInput): Promise<void>;
+  /** The n worst samples, invalid ones first, then by deviation. */
+  getWorstSamples(n?: number): Promise<readonly WorstSample[]>;
+  /**
+   * Ids of samples in a bucket, by its name in any case; of very many a fair sample.
+   *
+   * @throws {@link ConfigError} there is no bucket of that name.
+   */
+  getSamplesInBucket(bucket: string): Promise<readonly (number | string)[]>;
+  /**
+   * Add the samples of other metrics with the same options; the order of merging does not matter.
+   *
+   * @throws {@link ConfigError} the options differ.
+   * @throws {@link ShapeError} the samples have other sizes.
+   */
+  merge(other: DeviationMetrics): Promise<void>;
+  /** The buckets as the guide's picture of bars, with counts and scores. */
+  report(): Promise<string>;
+  /** These metrics (a) beside others (b): shares of the buckets, scores, which is better. */
+  compare(other: DeviationMetrics): Promise<DeviationComparison>;
+  /** Everything as strict JSON. */
+  toJSON(): Promise<string>;
+  /** All public methods in the order of their definition, with their availability now. */
+  getMethods(): Promise<readonly MethodInfo[]>;
+  /**
+   * Whether a public method of that name exists and is available now.
+   *
+   * @param name - the method's name in any of the three spellings.
+   */
+  hasMethod(name: string): Promise<boolean>;
+  /**
+   * The signature of a method as text, such as `train(batches: Iterable[Batch]) -> TrainingResult`.
+   *
+   * @param name - the method's name in any of the three spellings.
+   * @throws {@link NotPublicError} there is no public method of that name.
+   */
+  getMethodSignature(name: string): Promise<string>;
+  /** All public methods as a JSON array; strict JSON, lists are never null. */
+  getMethodsJSON(): Promise<string>;
+}
+
+/** Looks at every pass with all rules and says what it finds at once. */
+export interface DiagnosticObserver extends Handle {
+  /** What was found so far. */
+  getFindings(): Promise<readonly Finding[]>;
+  /** Forget the findings; the rules go on. */
+  clear(): Promise<void>;
+  /** Look at what is still being gathered. */
+  flush(): Promise<void>;
+  /** Look at what is still being gathered; further calls find nothing more. */
+  close(): Promise<void>;
+  /** All public methods in the order of their definition, with their availability now. */
+  getMethods(): Promise<readonly MethodInfo[]>;
+  /**
+   * Whether a public method of that name exists and is available now.
+   *
+   * @param name - the method's name in any of the three spellings.
+   */
+  hasMethod(name: string): Promise<boolean>;
+  /**
+   * The signature of a method as text, such as `train(batches: Iterable[Batch]) -> TrainingResult`.
+   *
+   * @param name - the method's name in any of the three spellings.
+   * @throws {@link NotPublicError} there is no public method of that name.
+   */
+  getMethodSignature(name: string): Promise<string>;
+  /** All public methods as a JSON array; strict JSON, lists are never null. */
+  getMethodsJSON(): Promise<string>;
+}
+
+/**
  * POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
  *
  * Body: `{"format", "version", "run", "dropped", "records"}`; a record is `{"kind": "layer" | "event", …}` with the
@@ -1412,6 +1666,36 @@ export interface HTTPObserver extends Handle {
   getMethodsJSON(): Promise<string>;
 }
 
+/** Arguments by name of `Network.fit`. */
+export interface NetworkFitOptions extends LongCallOptions {
+  /**
+   * 1 where there is something, 0 where there is padding, as for `forward`.
+   *
+   * @defaultValue `null`
+   */
+  readonly mask?: ArrayInput | null;
+}
+
+/** Arguments by name of `Network.evaluate`. */
+export interface NetworkEvaluateOptions {
+  /**
+   * 1 where there is something, 0 where there is padding, as for `forward`.
+   *
+   * @defaultValue `null`
+   */
+  readonly mask?: ArrayInput | null;
+}
+
+/** Arguments by name of `Network.forward`. */
+export interface NetworkForwardOptions {
+  /**
+   * (B, N) or, for a single sample, (N): 1 where there is something, 0 where there is padding, for layers that heed it; N is the input's first axis. None: nothing is padding.
+   *
+   * @defaultValue `null`
+   */
+  readonly mask?: ArrayInput | null;
+}
+
 /** Arguments by name of `Network.forwardCPU`. */
 export interface NetworkForwardCPUOptions {
   /**
@@ -1420,6 +1704,12 @@ export interface NetworkForwardCPUOptions {
    * @defaultValue `false`
    */
   readonly training?: boolean;
+  /**
+   * 1 where there is something, 0 where there is padding, as for `forward`.
+   *
+   * @defaultValue `null`
+   */
+  readonly mask?: ArrayInput | null;
 }
 
 /** A neural network laid out on a grid of cells that run in reading order; an empty slot passes its input on. */
@@ -1443,23 +1733,24 @@ export interface Network extends Handle {
    * Train on arrays, cut into shuffled batches.
    *
    * @param x - inputs (N, …).
-   * @param y - labels (N), class shares (N, C), or values in the output's shape.
+   * @param y - labels (N, …), class shares (N, …, C), or values in the output's shape.
    * @param config - options; None takes the defaults.
    * @param options - arguments by name
    * @throws {@link ShapeError} the data does not fit; nothing was changed.
    * @throws {@link DataError} the data does not fit; nothing was changed.
    */
-  fit(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: LongCallOptions): Promise<TrainingResult>;
+  fit(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkFitOptions): Promise<TrainingResult>;
   /**
    * Loss and accuracy on held-out data, dropout off; nothing is changed.
    *
    * @param x - inputs (N, …).
    * @param y - targets as for `fit`.
    * @param config - its loss and batch size are used.
+   * @param options - arguments by name
    * @throws {@link ShapeError} the data does not fit.
    * @throws {@link DataError} the data does not fit.
    */
-  evaluate(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null): Promise<Score>;
+  evaluate(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkEvaluateOptions): Promise<Score>;
   /**
    * Choose where to run; returns the network.
    *
@@ -1488,11 +1779,12 @@ export interface Network extends Handle {
    * The output for an input, on the active device, nothing kept for a backward pass.
    *
    * @param x - a batch (B, …) or a single sample.
+   * @param options - arguments by name
    * @returns The output, batch first; without the batch axis for a single sample.
    * @throws {@link ShapeError} the input does not have the network's input shape.
    * @throws {@link DataError} it is not numbers, or not finite.
    */
-  forward(x: ArrayInput): Promise<NDArray>;
+  forward(x: ArrayInput, options?: NetworkForwardOptions): Promise<NDArray>;
   /**
    * The output for an input, keeping what `backward_cpu` needs.
    *
@@ -1536,6 +1828,8 @@ export interface Network extends Handle {
   setOptimizer(optimizer: OptimizerName): Promise<void>;
   /** An input as a batch, and whether it was a single sample; raises ShapeError, DataError. */
   readInput(x: ArrayInput): Promise<readonly [AnyNDArray, boolean]>;
+  /** An input and its mask, and whether it was a single sample; raises ShapeError, DataError. */
+  readFeed(x: ArrayInput, mask: ArrayInput | null): Promise<readonly [Feed, boolean]>;
   /**
    * Put a layer into a slot of the grid. Trained values of the other layers stay.
    *
@@ -1567,6 +1861,8 @@ export interface Network extends Handle {
    * @throws {@link DataError} not finite numbers.
    */
   setParameters(values: Readonly<Record<string, ArrayInput>>): Promise<void>;
+  /** Make what recurrent layers carry from run to run 0, so that the next run begins a new sequence. */
+  resetStates(): Promise<void>;
   /** All public methods in the order of their definition, with their availability now. */
   getMethods(): Promise<readonly MethodInfo[]>;
   /**
@@ -1626,7 +1922,7 @@ export interface RecordingObserver extends Handle {
   dropped(): Promise<number>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
-  /** Forward records in the order of execution, each with the gradient norms of its run's backward pass, if any. */
+  /** Forward records in the order of execution, completed with the gradient norms of their run's backward pass. */
   getHistory(): Promise<readonly LayerStats[]>;
   /** Backward records in the order of execution. */
   getBackwardHistory(): Promise<readonly LayerStats[]>;
@@ -1706,6 +2002,7 @@ export interface TensorBoardObserver extends Handle {
 export type Observer =
   | ChannelObserver
   | ConsoleObserver
+  | DiagnosticObserver
   | HTTPObserver
   | OTLPObserver
   | RecordingObserver
@@ -1803,6 +2100,22 @@ export interface LoomConsoleObserverOptions {
    * @defaultValue `null`
    */
   readonly layers?: readonly (string | number)[] | null;
+}
+
+/** Arguments by name of `Loom.deviationMetrics`. */
+export interface LoomDeviationMetricsOptions {
+  /**
+   * worst samples that are remembered with their values.
+   *
+   * @defaultValue `100`
+   */
+  readonly worst?: number;
+  /**
+   * ids that are remembered for each bucket; of more a fair sample.
+   *
+   * @defaultValue `1000`
+   */
+  readonly samples_per_bucket?: number;
 }
 
 /** Arguments by name of `Loom.httpObserver`. */
@@ -2029,6 +2342,16 @@ export interface Loom extends Handle {
    */
   crossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomCrossEntropyLossGradOptions): Promise<LossGradient>;
   /**
+   * Find what is wrong, in the order in which it was found.
+   *
+   * A recording is looked at step by step, as if live. Of a network only its state is known, one single pass: rules
+   * about the loss are silent, and those that wait for several bad passes in a row do not wait.
+   *
+   * @param subject - a recording or a network.
+   * @throws {@link ConfigError} it is neither.
+   */
+  diagnose(subject: RecordingObserver | Network): Promise<readonly Finding[]>;
+  /**
    * Huber loss over all elements and its gradient; shapes equal. Raises ShapeError, DataError.
    *
    * @param options - arguments by name
@@ -2052,6 +2375,17 @@ export interface Loom extends Handle {
    * @param options - arguments by name
    */
   consoleObserver(options?: LoomConsoleObserverOptions): Promise<ConsoleObserver>;
+  /**
+   * Make: Sorts predictions into buckets by their relative deviation, live, in bounded memory.
+   *
+   * @param preset - "guide" (Perfect … Failed) or "loom" (10/20/30/40/50/100 %, upper edges included).
+   * @param aggregate - "max" or "mean" over a sample's values.
+   * @param eps - smallest |expected| that is divided by.
+   * @param options - arguments by name
+   */
+  deviationMetrics(preset?: Preset, aggregate?: Aggregate, eps?: number, options?: LoomDeviationMetricsOptions): Promise<DeviationMetrics>;
+  /** Make: Looks at every pass with all rules and says what it finds at once. */
+  diagnosticObserver(): Promise<DiagnosticObserver>;
   /**
    * Make: POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
    *
@@ -2194,6 +2528,131 @@ export namespace direct {
   }
 
   /**
+   * Sorts predictions into buckets by their relative deviation, live, in bounded memory.
+   *
+   * The deviation of a value is |predicted − expected| / |expected|, where |expected| < eps it is
+   * |predicted − expected|; a sample's is the largest or the mean of its values'. For classes it is
+   * 1 − probability of the true class. A sample with a value that is not finite is *invalid*: it fails.
+   */
+  export interface DeviationMetrics extends Handle {
+    /** Mean over samples of max(0, 100 − deviation in %), where invalid ones count 0; NaN without samples. */
+    readonly score: number;
+    /**
+     * 100 · Σ weight · share of the buckets; NaN without samples.
+     *
+     * Weights from the best bucket to the worst: 1, 0.9, 0.75, 0.5, 0.25, 0.1, 0.
+     */
+    readonly weightedScore: number;
+    /** Share of classified samples that are right; NaN without any. */
+    readonly accuracy: number;
+    /** Classified samples by true class (row) and predicted class (column) (C,C). */
+    readonly confusionMatrix: AnyNDArray;
+    /** Expected calibration error of the classified samples, 15 bins; NaN without any. */
+    readonly calibrationError: number;
+    /** Mean absolute error of the samples with values; NaN without any. */
+    readonly mae: number;
+    /** Root of the mean squared error of the samples with values; NaN without any. */
+    readonly rmse: number;
+    /** Coefficient of determination of the samples with values; NaN with fewer than two. */
+    readonly r2: number;
+    /** Forget all samples. */
+    reset(): void;
+    /**
+     * Add one sample.
+     *
+     * @param output - prediction, any shape.
+     * @param target - what it should be, as many values.
+     * @param sampleId - what to call it; None is its number in order of arrival.
+     * @returns The sample's deviation as a fraction; NaN when it is invalid.
+     * @throws {@link ShapeError} output and target have different sizes, or others than before.
+     * @throws {@link DataError} they are no numbers.
+     */
+    update(output: ArrayInput, target: ArrayInput, sampleId?: number | string | null): number;
+    /**
+     * Add one classified sample; its deviation is 1 − probability of the true class.
+     *
+     * @param probabilities - probability of each class (C).
+     * @param label - the true class, from 0.
+     * @param sampleId - what to call it; None is its number in order of arrival.
+     * @returns The sample's deviation; NaN when a probability is not finite.
+     * @throws {@link ShapeError} there are other classes than before.
+     * @throws {@link DataError} the label is no class, or a probability is not between 0 and 1.
+     */
+    updateClass(probabilities: ArrayInput, label: number, sampleId?: number | string | null): number;
+    /** Add a batch of samples, one for each position of the first axis; raises as `update`. */
+    updateBatch(outputs: ArrayInput, targets: ArrayInput): void;
+    /** Add a batch of classified samples (B,C) with their labels (B); raises as `update_class`. */
+    updateClassBatch(probabilities: ArrayInput, labels: ArrayInput): void;
+    /** The n worst samples, invalid ones first, then by deviation. */
+    getWorstSamples(n?: number): readonly WorstSample[];
+    /**
+     * Ids of samples in a bucket, by its name in any case; of very many a fair sample.
+     *
+     * @throws {@link ConfigError} there is no bucket of that name.
+     */
+    getSamplesInBucket(bucket: string): readonly (number | string)[];
+    /**
+     * Add the samples of other metrics with the same options; the order of merging does not matter.
+     *
+     * @throws {@link ConfigError} the options differ.
+     * @throws {@link ShapeError} the samples have other sizes.
+     */
+    merge(other: DeviationMetrics): void;
+    /** The buckets as the guide's picture of bars, with counts and scores. */
+    report(): string;
+    /** These metrics (a) beside others (b): shares of the buckets, scores, which is better. */
+    compare(other: DeviationMetrics): DeviationComparison;
+    /** Everything as strict JSON. */
+    toJSON(): string;
+    /** All public methods in the order of their definition, with their availability now. */
+    getMethods(): readonly MethodInfo[];
+    /**
+     * Whether a public method of that name exists and is available now.
+     *
+     * @param name - the method's name in any of the three spellings.
+     */
+    hasMethod(name: string): boolean;
+    /**
+     * The signature of a method as text, such as `train(batches: Iterable[Batch]) -> TrainingResult`.
+     *
+     * @param name - the method's name in any of the three spellings.
+     * @throws {@link NotPublicError} there is no public method of that name.
+     */
+    getMethodSignature(name: string): string;
+    /** All public methods as a JSON array; strict JSON, lists are never null. */
+    getMethodsJSON(): string;
+  }
+
+  /** Looks at every pass with all rules and says what it finds at once. */
+  export interface DiagnosticObserver extends Handle {
+    /** What was found so far. */
+    getFindings(): readonly Finding[];
+    /** Forget the findings; the rules go on. */
+    clear(): void;
+    /** Look at what is still being gathered. */
+    flush(): void;
+    /** Look at what is still being gathered; further calls find nothing more. */
+    close(): void;
+    /** All public methods in the order of their definition, with their availability now. */
+    getMethods(): readonly MethodInfo[];
+    /**
+     * Whether a public method of that name exists and is available now.
+     *
+     * @param name - the method's name in any of the three spellings.
+     */
+    hasMethod(name: string): boolean;
+    /**
+     * The signature of a method as text, such as `train(batches: Iterable[Batch]) -> TrainingResult`.
+     *
+     * @param name - the method's name in any of the three spellings.
+     * @throws {@link NotPublicError} there is no public method of that name.
+     */
+    getMethodSignature(name: string): string;
+    /** All public methods as a JSON array; strict JSON, lists are never null. */
+    getMethodsJSON(): string;
+  }
+
+  /**
    * POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
    *
    * Body: `{"format", "version", "run", "dropped", "records"}`; a record is `{"kind": "layer" | "event", …}` with the
@@ -2231,6 +2690,36 @@ export namespace direct {
     getMethodsJSON(): string;
   }
 
+  /** Arguments by name of `Network.fit`. */
+  export interface NetworkFitOptions {
+    /**
+     * 1 where there is something, 0 where there is padding, as for `forward`.
+     *
+     * @defaultValue `null`
+     */
+    readonly mask?: ArrayInput | null;
+  }
+
+  /** Arguments by name of `Network.evaluate`. */
+  export interface NetworkEvaluateOptions {
+    /**
+     * 1 where there is something, 0 where there is padding, as for `forward`.
+     *
+     * @defaultValue `null`
+     */
+    readonly mask?: ArrayInput | null;
+  }
+
+  /** Arguments by name of `Network.forward`. */
+  export interface NetworkForwardOptions {
+    /**
+     * (B, N) or, for a single sample, (N): 1 where there is something, 0 where there is padding, for layers that heed it; N is the input's first axis. None: nothing is padding.
+     *
+     * @defaultValue `null`
+     */
+    readonly mask?: ArrayInput | null;
+  }
+
   /** Arguments by name of `Network.forwardCPU`. */
   export interface NetworkForwardCPUOptions {
     /**
@@ -2239,6 +2728,12 @@ export namespace direct {
      * @defaultValue `false`
      */
     readonly training?: boolean;
+    /**
+     * 1 where there is something, 0 where there is padding, as for `forward`.
+     *
+     * @defaultValue `null`
+     */
+    readonly mask?: ArrayInput | null;
   }
 
   /** A neural network laid out on a grid of cells that run in reading order; an empty slot passes its input on. */
@@ -2261,22 +2756,24 @@ export namespace direct {
      * Train on arrays, cut into shuffled batches.
      *
      * @param x - inputs (N, …).
-     * @param y - labels (N), class shares (N, C), or values in the output's shape.
+     * @param y - labels (N, …), class shares (N, …, C), or values in the output's shape.
      * @param config - options; None takes the defaults.
+     * @param options - arguments by name
      * @throws {@link ShapeError} the data does not fit; nothing was changed.
      * @throws {@link DataError} the data does not fit; nothing was changed.
      */
-    fit(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null): TrainingResult;
+    fit(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkFitOptions): TrainingResult;
     /**
      * Loss and accuracy on held-out data, dropout off; nothing is changed.
      *
      * @param x - inputs (N, …).
      * @param y - targets as for `fit`.
      * @param config - its loss and batch size are used.
+     * @param options - arguments by name
      * @throws {@link ShapeError} the data does not fit.
      * @throws {@link DataError} the data does not fit.
      */
-    evaluate(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null): Score;
+    evaluate(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkEvaluateOptions): Score;
     /**
      * Choose where to run; returns the network.
      *
@@ -2305,11 +2802,12 @@ export namespace direct {
      * The output for an input, on the active device, nothing kept for a backward pass.
      *
      * @param x - a batch (B, …) or a single sample.
+     * @param options - arguments by name
      * @returns The output, batch first; without the batch axis for a single sample.
      * @throws {@link ShapeError} the input does not have the network's input shape.
      * @throws {@link DataError} it is not numbers, or not finite.
      */
-    forward(x: ArrayInput): NDArray;
+    forward(x: ArrayInput, options?: NetworkForwardOptions): NDArray;
     /**
      * The output for an input, keeping what `backward_cpu` needs.
      *
@@ -2353,6 +2851,8 @@ export namespace direct {
     setOptimizer(optimizer: OptimizerName): void;
     /** An input as a batch, and whether it was a single sample; raises ShapeError, DataError. */
     readInput(x: ArrayInput): readonly [AnyNDArray, boolean];
+    /** An input and its mask, and whether it was a single sample; raises ShapeError, DataError. */
+    readFeed(x: ArrayInput, mask: ArrayInput | null): readonly [Feed, boolean];
     /**
      * Put a layer into a slot of the grid. Trained values of the other layers stay.
      *
@@ -2384,6 +2884,8 @@ export namespace direct {
      * @throws {@link DataError} not finite numbers.
      */
     setParameters(values: Readonly<Record<string, ArrayInput>>): void;
+    /** Make what recurrent layers carry from run to run 0, so that the next run begins a new sequence. */
+    resetStates(): void;
     /** All public methods in the order of their definition, with their availability now. */
     getMethods(): readonly MethodInfo[];
     /**
@@ -2443,7 +2945,7 @@ export namespace direct {
     readonly dropped: number;
     /** Whether `close` was called. */
     readonly closed: boolean;
-    /** Forward records in the order of execution, each with the gradient norms of its run's backward pass, if any. */
+    /** Forward records in the order of execution, completed with the gradient norms of their run's backward pass. */
     getHistory(): readonly LayerStats[];
     /** Backward records in the order of execution. */
     getBackwardHistory(): readonly LayerStats[];
@@ -2524,6 +3026,7 @@ export namespace direct {
     | CanvasObserver
     | ChannelObserver
     | ConsoleObserver
+    | DiagnosticObserver
     | HTTPObserver
     | OTLPObserver
     | RecordingObserver
@@ -2649,6 +3152,44 @@ export namespace direct {
      * @defaultValue `null`
      */
     readonly layers?: readonly (string | number)[] | null;
+  }
+
+  /** Arguments by name of `Loom.deviationMetrics`. */
+  export interface LoomDeviationMetricsOptions {
+    /**
+     * worst samples that are remembered with their values.
+     *
+     * @defaultValue `100`
+     */
+    readonly worst?: number;
+    /**
+     * ids that are remembered for each bucket; of more a fair sample.
+     *
+     * @defaultValue `1000`
+     */
+    readonly samples_per_bucket?: number;
+  }
+
+  /** Arguments by name of `Loom.diagnosticObserver`. */
+  export interface LoomDiagnosticObserverOptions {
+    /**
+     * look at every N-th run of the network; the origin of a NaN is then the first among those.
+     *
+     * @defaultValue `1`
+     */
+    readonly every?: number;
+    /**
+     * look at these layer paths only; None is all.
+     *
+     * @defaultValue `null`
+     */
+    readonly layers?: readonly (string | number)[] | null;
+    /**
+     * findings kept at most; the oldest make room.
+     *
+     * @defaultValue `1000`
+     */
+    readonly capacity?: number;
   }
 
   /** Arguments by name of `Loom.httpObserver`. */
@@ -2875,6 +3416,16 @@ export namespace direct {
      */
     crossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomCrossEntropyLossGradOptions): LossGradient;
     /**
+     * Find what is wrong, in the order in which it was found.
+     *
+     * A recording is looked at step by step, as if live. Of a network only its state is known, one single pass: rules
+     * about the loss are silent, and those that wait for several bad passes in a row do not wait.
+     *
+     * @param subject - a recording or a network.
+     * @throws {@link ConfigError} it is neither.
+     */
+    diagnose(subject: RecordingObserver | Network): readonly Finding[];
+    /**
      * Huber loss over all elements and its gradient; shapes equal. Raises ShapeError, DataError.
      *
      * @param options - arguments by name
@@ -2905,6 +3456,22 @@ export namespace direct {
      * @param options - arguments by name
      */
     consoleObserver(options?: LoomConsoleObserverOptions): ConsoleObserver;
+    /**
+     * Make: Sorts predictions into buckets by their relative deviation, live, in bounded memory.
+     *
+     * @param preset - "guide" (Perfect … Failed) or "loom" (10/20/30/40/50/100 %, upper edges included).
+     * @param aggregate - "max" or "mean" over a sample's values.
+     * @param eps - smallest |expected| that is divided by.
+     * @param options - arguments by name
+     */
+    deviationMetrics(preset?: Preset, aggregate?: Aggregate, eps?: number, options?: LoomDeviationMetricsOptions): DeviationMetrics;
+    /**
+     * Make: Looks at every pass with all rules and says what it finds at once.
+     *
+     * @param onFinding - called with each finding when it is found.
+     * @param options - arguments by name
+     */
+    diagnosticObserver(onFinding?: ((arg0: Finding) => void) | null, options?: LoomDiagnosticObserverOptions): DiagnosticObserver;
     /**
      * Make: POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
      *

@@ -11,7 +11,7 @@ from loom_py.introspect.typescript.types import CannotCross, Names, Writer
 
 Record = Mapping[str, Any]
 CALLBACKS_OF = "Observer"
-SPECIALS = {"Layer": "LayerConfig", "MethodInfo": "MethodInfo", "Recording": "RecordingObserver"}
+SPECIALS = {"Layer": "LayerConfig", "MethodInfo": "MethodInfo"}
 """Names whose TypeScript type is written by hand or not of the same name: layers cross as their configs."""
 LONG_METHODS = frozenset({("Network", "train"), ("Network", "fit")})
 """Methods that the async face can abort, and whose events it tells."""
@@ -34,12 +34,13 @@ def names_of(description: Record, extra_in: Iterable[str] = (), extra_out: Itera
     data = {record["name"]: record for record in description["dataclasses"]}
     aliases = {record["name"]: record["type"] for record in description["aliases"]}
     texts_in, texts_out = [*extra_in], [*extra_out]
-    for method in _callables(description):
-        texts_in += [parameter["type"] for parameter in method["parameters"]]
-        texts_out += method["returns"]
-    for record in handle_classes(description):
-        texts_in += [parameter["type"] for parameter in record["constructor"]]
-        texts_out += [item["type"] for item in record["properties"]]
+    parameters = [p for method in _callables(description) for p in method["parameters"]]
+    parameters += [p for record in handle_classes(description) for p in record["constructor"]]
+    for parameter in parameters:
+        # What a callback is given comes out.
+        (texts_out if "Callable" in names_in(parameter["type"]) else texts_in).append(parameter["type"])
+    texts_out += [text for method in _callables(description) for text in method["returns"]]
+    texts_out += [item["type"] for record in handle_classes(description) for item in record["properties"]]
     taken = set(_closure(texts_in, data, aliases))
     given = set(_closure([*texts_out, *(event["name"] for event in description["events"])], data, aliases))
     names = Names(
@@ -93,11 +94,14 @@ def only_handles(names: Names, wanted: set[str]) -> Names:
 
 
 def _families(description: Record) -> dict[str, tuple[str, ...]]:
-    """Base classes that are no handles themselves, with the handles derived from them."""
+    """Base classes and protocols that are no handles themselves, with the handles that are one of them."""
     handles = handle_classes(description)
     own = {record["name"] for record in handles}
     bases = dict.fromkeys(base for record in handles for base in record["bases"] if base not in own)
-    return {base: tuple(record["name"] for record in handles if base in record["bases"]) for base in bases}
+    found = {base: tuple(record["name"] for record in handles if base in record["bases"]) for base in bases}
+    for protocol in description["protocols"]:
+        found[protocol["name"]] = tuple(name for name in protocol["classes"] if name in own)
+    return found
 
 
 def _callables(description: Record) -> Iterator[Record]:

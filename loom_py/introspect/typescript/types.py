@@ -131,7 +131,7 @@ class Writer:
         if base == "Callable":
             parameters = args[0].elts if isinstance(args[0], ast.List) else []
             return self._function(parameters, self._node(args[1]))
-        if base in _ARRAYS and "float32" in ast.unparse(args[0]):
+        if base in _ARRAYS and any("float32" in ast.unparse(arg) for arg in args):
             return self._name("Array")
         return self._name(base)
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, TypedDict
 
 import pytest
 
 from loom_py import errors
 from loom_py.introspect import Introspectable, available_when
-from loom_py.introspect.description import canonical, content_hash, describe_now, package_names
+from loom_py.introspect.description import describe_now, package_names
+from loom_py.introspect.stored import canonical, content_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -106,7 +107,14 @@ class Machine(Introspectable):
         return self
 
 
-def mix(colours: list[Colour], then: Callable[[], None] | None = None) -> Colour:
+class Runnable(Protocol):
+    """Anything that runs."""
+
+    def run(self) -> Result:
+        """Run it."""
+
+
+def mix(colours: list[Colour], then: Callable[[], None] | None = None, by: Runnable | None = None) -> Colour:
     """Mix colours.
 
     Raises:
@@ -180,7 +188,9 @@ def test_layers_have_their_parameters_with_limits_and_choices(described: dict[st
 
 def test_functions_errors_and_aliases(described: dict[str, Any]) -> None:
     (function,) = described["functions"]
-    assert function["signature"] == ("mix(colours: list[Colour], then: Callable[[], None] | None = None) -> Colour")
+    assert function["signature"] == (
+        "mix(colours: list[Colour], then: Callable[[], None] | None = None, by: Runnable | None = None) -> Colour"
+    )
     assert function["raises"] == [{"error": "PaintError", "doc": "they do not mix."}]
     assert described["errors"] == [
         {"name": "PaintError", "code": "paint", "doc": "The paint is wrong.", "bases": ["ConfigError"]}
@@ -188,6 +198,12 @@ def test_functions_errors_and_aliases(described: dict[str, Any]) -> None:
     aliases = {alias["name"]: alias for alias in described["aliases"]}
     assert (aliases["Colour"]["choices"], aliases["Colour"]["doc"]) == (["red", "green"], "A colour.")
     assert (aliases["Extent"]["type"], aliases["Extent"]["choices"]) == ("tuple[int, ...]", [])
+
+
+def test_protocols_name_the_public_classes_that_fit(described: dict[str, Any]) -> None:
+    assert described["protocols"] == [
+        {"name": "Runnable", "doc": "Anything that runs.", "methods": ["run"], "classes": ["Machine"]}
+    ]
 
 
 def test_package_names_are_the_packages_own_types() -> None:

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 import loom_py
-from loom_py.introspect.description import content_hash, describe, describe_now, load_described
+from loom_py.introspect.description import describe, describe_now
 from loom_py.introspect.generated import difference, generated_files, write
+from loom_py.introspect.stored import content_hash, load_described
 from loom_py.introspect.typescript.generate import unknown_names
 from loom_py.layers import REGISTRY
 

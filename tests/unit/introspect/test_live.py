@@ -31,7 +31,8 @@ SHARED: dict[str, list[Any]] = {
     "getMethodSignature": ["GetMethodsJSON"],
     "getMethodsJSON": [],
 }
-OBSERVER: dict[str, list[Any]] = {**SHARED, "flush": [], "close": [], "closed": []}
+BASE: dict[str, list[Any]] = {**SHARED, "flush": [], "close": []}
+OBSERVER: dict[str, list[Any]] = {**BASE, "closed": []}
 CALLS: dict[str, dict[str, list[Any]]] = {
     "Network": {
         **SHARED,
@@ -72,6 +73,29 @@ CALLS: dict[str, dict[str, list[Any]]] = {
     },
     "ChannelObserver": {"take": [], "counters": [], **OBSERVER},
     "ConsoleObserver": OBSERVER,
+    "DiagnosticObserver": {"getFindings": [], "clear": [], **BASE},
+    "DeviationMetrics": {
+        "update": [[1.0], [1.1], "one"],
+        "updateBatch": [[[1.0], [2.0]], [[1.0], [3.0]]],
+        "getWorstSamples": [2],
+        "getSamplesInBucket": ["failed"],
+        "score": [],
+        "weightedScore": [],
+        "mae": [],
+        "rmse": [],
+        "r2": [],
+        "merge": ["metrics"],
+        "compare": ["metrics"],
+        "report": [],
+        "toJSON": [],
+        "reset": [],
+        "updateClass": [[0.2, 0.8], 1],
+        "updateClassBatch": [[[0.2, 0.8]], [1]],
+        "accuracy": [],
+        "confusionMatrix": [],
+        "calibrationError": [],
+        **SHARED,
+    },
     "TensorBoardObserver": OBSERVER,
     "HTTPObserver": {"counters": [], **OBSERVER},
     "OTLPObserver": {"counters": [], **OBSERVER},
@@ -83,6 +107,8 @@ MAKERS: dict[str, list[Any]] = {
     "tensorBoardObserver": ["{folder}"],
     "httpObserver": ["http://127.0.0.1:9/"],
     "otlpObserver": ["http://127.0.0.1:9/"],
+    "deviationMetrics": ["guide", "max"],
+    "diagnosticObserver": [],
     "network": [CONFIG],
 }
 OUTPUT = {"data": np.array([0.25, 0.75], np.float32), "shape": [1, 2]}
@@ -94,6 +120,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "mseLossGrad": [OUTPUT, [[0.0, 1.0]]],
     "compare": ["recording", "recording"],
     "describe": [],
+    "diagnose": ["recording"],
 }
 PACKAGES_OWN = {"readInput"}
 """Members that the trainer uses, and that ought not to be public."""
@@ -147,7 +174,9 @@ def _fits(value: Any, node: ast.expr) -> bool:
             return isinstance(value, dict) and all(_fits(k, args[0]) and _fits(v, args[1]) for k, v in value.items())
         if base in ("list", "tuple"):
             return isinstance(value, list) and all(_fits(item, args[0]) for item in value)
-        return base == "NDArray" and isinstance(value, np.ndarray) and value.dtype == np.float32
+        if base in ("NDArray", "ndarray"):
+            return isinstance(value, np.ndarray) and value.dtype.name in ast.unparse(node)
+        return False
     return _fits_name(value, ast.unparse(node))
 
 
@@ -155,7 +184,7 @@ def _fits_name(value: Any, name: str) -> bool:
     if name in ("Any", "object"):
         return True
     if name in ("Array", "AnyArray"):
-        return isinstance(value, np.ndarray) and value.dtype == np.float32
+        return isinstance(value, np.ndarray) and (name == "AnyArray" or value.dtype == np.float32)
     if name in SIMPLE:
         return isinstance(value, SIMPLE[name]) and not (isinstance(value, bool) and name in ("int", "float"))
     if name == "MethodInfo":
@@ -198,7 +227,8 @@ class Page:
         return self.session.call(target, table[name]["method"], self.arguments(given))
 
     def arguments(self, given: list[Any]) -> list[Any]:
-        return [self.recording if item == "recording" else self.placed(item) for item in given]
+        made = {"recording": lambda: self.recording, "metrics": lambda: self.make("deviationMetrics")}
+        return [made[item]() if isinstance(item, str) and item in made else self.placed(item) for item in given]
 
     def placed(self, item: Any) -> Any:
         return item.replace("{folder}", str(self.folder)) if isinstance(item, str) else item

@@ -45,6 +45,8 @@ def written(text: str, direction: str = "out", face: Face = "async") -> str:
         ("NDArray[np.float32] | None", "NDArray | null"),
         ("list[AnyArray]", "readonly AnyNDArray[]"),
         ("NDArray[Any]", "AnyNDArray"),
+        ("ndarray[tuple[Any, ...], dtype[int64]]", "AnyNDArray"),
+        ("ndarray[tuple[Any, ...], dtype[float32]]", "NDArray"),
         ("Result", "Result"),
         ("Network", "Network"),
         ("list[Layer]", "readonly LayerConfig[]"),

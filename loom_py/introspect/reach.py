@@ -1,0 +1,93 @@
+"""From public names to everything that their types lead to."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+
+from loom_py.introspect.annotations import VOCABULARY, is_alias, names_in, render
+from loom_py.introspect.docstrings import module_attribute_docs, parse
+from loom_py.introspect.records import Record, data_record, is_data
+
+
+@dataclass
+class Reached:
+    """What the types of public names lead to, by name."""
+
+    data: dict[str, type]
+    """Classes of plain data."""
+    aliases: dict[str, object]
+    """Type aliases and enums."""
+    protocols: dict[str, type] = field(default_factory=dict)
+    """Protocols: anything that has their methods will do."""
+
+
+def follow(content: Record, reached: Reached, names: Mapping[str, object]) -> None:
+    """Add to `reached` what the types in `content` lead to, and what these lead to in turn.
+
+    Args:
+        content: records of public names.
+        reached: what is public itself, to begin with.
+        names: the package's types by name.
+    """
+    waiting = [*_names_of(content), *reached.data, *reached.aliases]
+    seen = set(VOCABULARY)
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        value = reached.data.get(name, reached.aliases.get(name, names.get(name)))
+        if isinstance(value, type) and is_data(value):
+            reached.data[name] = value
+            waiting += _names_of(data_record(value))
+        elif is_alias(value):
+            reached.aliases[name] = value
+            waiting += names_in(render(value)) if not isinstance(value, type) else []
+        elif isinstance(value, type) and getattr(value, "_is_protocol", False):
+            reached.protocols[name] = value
+
+
+def protocol_record(name: str, protocol: type, classes: Iterable[type]) -> Record:
+    """A protocol, and the public classes that have all of its methods."""
+    wanted = [key for key in vars(protocol) if not key.startswith("_")]
+    fitting = [cls.__name__ for cls in classes if all(hasattr(cls, key) for key in wanted)]
+    return {"name": name, "doc": parse(protocol.__doc__).text, "methods": wanted, "classes": fitting}
+
+
+def _names_of(record: object) -> Iterator[str]:
+    """All names in the type texts of a record."""
+    if isinstance(record, dict):
+        for key, value in record.items():
+            if key in ("type", "returns"):
+                for text in [value] if isinstance(value, str) else value:
+                    yield from names_in(text)
+            else:
+                yield from _names_of(value)
+    elif isinstance(record, list):
+        for item in record:
+            yield from _names_of(item)
+
+
+def package_names(module: ModuleType) -> dict[str, object]:
+    """The types that a package's modules define, by name; annotations may name them without being able to import."""
+    found: dict[str, object] = {}
+    for part in modules_of(module):
+        for name, value in vars(part).items():
+            if is_alias(value) or (isinstance(value, type) and value.__module__ == part.__name__):
+                found.setdefault(name, value)
+    return found
+
+
+def modules_of(module: ModuleType) -> list[ModuleType]:
+    """A package's loaded modules, itself included, in the order of their names."""
+    prefix = f"{module.__name__}."
+    return [part for name, part in sorted(sys.modules.items()) if name == module.__name__ or name.startswith(prefix)]
+
+
+def home_of(module: ModuleType, name: str) -> str:
+    """The module whose source documents an alias: the first that states anything of it; empty if none does."""
+    stating = (part.__name__ for part in modules_of(module) if name in (module_attribute_docs(part.__name__) or {}))
+    return next(stating, "")
