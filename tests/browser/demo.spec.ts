@@ -1,0 +1,251 @@
+import { expect, type Locator, type Page, test } from "@playwright/test";
+
+/** Points of a pen line, in shares of the pad's width. */
+type Line = readonly (readonly [number, number])[];
+
+const ZERO: Line = Array.from({ length: 25 }, (_, index) => {
+  const angle = (index / 24) * 2 * Math.PI - Math.PI / 2;
+  return [0.5 + 0.2 * Math.cos(angle), 0.55 + 0.36 * Math.sin(angle)] as const;
+});
+const TWO: Line = [
+  [0.3, 0.3],
+  [0.4, 0.18],
+  [0.6, 0.18],
+  [0.7, 0.32],
+  [0.62, 0.52],
+  [0.3, 0.95],
+  [0.75, 0.95],
+];
+const FOUR: Line = [
+  [0.5, 0.1],
+  [0.25, 0.6],
+  [0.75, 0.6],
+  [0.6, 0.4],
+  [0.55, 1],
+];
+
+const errors: string[] = [];
+
+test.beforeEach(({ page }) => {
+  errors.length = 0;
+  page.on("pageerror", (error) => errors.push(error.message));
+});
+
+async function open(page: Page): Promise<void> {
+  await page.goto("/");
+  await expect(page.locator("#main")).toBeVisible({ timeout: 60_000 });
+  await expect(page.locator("#held-out")).toContainText("%"); // the untrained network has answered
+}
+
+const reading = (page: Page, label: string): Locator =>
+  page.locator(".lv-readout div", { has: page.getByText(label, { exact: true }) }).locator("dd");
+
+async function stepsOf(page: Page): Promise<number> {
+  return Number((await reading(page, "Step").innerText()).replace(/\D/g, "") || 0);
+}
+
+async function heldOut(page: Page): Promise<number> {
+  return Number.parseFloat(await page.locator("#held-out").innerText());
+}
+
+/** Training loss as the chart's label tells it to a screen reader. */
+async function trainLoss(page: Page): Promise<number> {
+  const label = (await page.getByRole("img", { name: /^Loss at step/ }).getAttribute("aria-label")) ?? "";
+  return Number(/training ([\d.]+(?:e−?\d+)?)/.exec(label)?.[1]?.replace("−", "-"));
+}
+
+const choose = (page: Page, label: string, value: string): Promise<string[]> =>
+  page.locator("#controls").getByRole("combobox", { name: label }).selectOption(value);
+
+const fill = (page: Page, label: string, value: string): Promise<void> =>
+  page.locator("#controls").getByRole("textbox", { name: label }).fill(value);
+
+const press = (page: Page, name: string): Promise<void> =>
+  page.locator("#controls").getByRole("button", { name, exact: true }).click();
+
+/** Different colours among the canvas's pixels; a blank one has 1. */
+function coloursIn(canvas: Locator): Promise<number> {
+  return canvas.evaluate((element) => {
+    if (!(element instanceof HTMLCanvasElement)) throw new Error("expected a canvas");
+    const { data } = element.getContext("2d")?.getImageData(0, 0, element.width, element.height) ?? { data: [] };
+    return new Set(new Uint32Array(Uint8ClampedArray.from(data).buffer)).size;
+  });
+}
+
+async function draw(page: Page, line: Line): Promise<void> {
+  await page.getByRole("button", { name: "Clear" }).click();
+  const box = await page.locator("#pad").boundingBox();
+  if (!box) throw new Error("the pad is not on the page");
+  const at = ([x, y]: readonly [number, number]) => [box.x + x * box.width, box.y + y * box.width] as const;
+  const [first, ...rest] = line.map(at);
+  if (!first) return;
+  await page.mouse.move(...first);
+  await page.mouse.down();
+  for (const point of rest) await page.mouse.move(...point, { steps: 4 });
+  await page.mouse.up();
+}
+
+test("digits are learned to 95 % and more in under a minute, watched live, and drawn ones are read", async ({
+  page,
+}, info) => {
+  await open(page);
+  expect(await heldOut(page)).toBeLessThan(35); // untrained
+  await fill(page, "Epochs", "25");
+  await press(page, "Step");
+  await expect.poll(() => stepsOf(page)).toBe(1);
+  const before = await trainLoss(page);
+  await press(page, "Resume");
+  await expect.poll(() => heldOut(page), { timeout: 60_000 }).toBeGreaterThanOrEqual(95);
+  expect(await trainLoss(page)).toBeLessThan(before / 2);
+  await expect(page.locator("#state")).toHaveText("Finished", { timeout: 60_000 });
+
+  const canvases = page.locator(".lv canvas");
+  await expect(canvases).toHaveCount(4);
+  for (const canvas of await canvases.all()) {
+    await canvas.scrollIntoViewIfNeeded();
+    await expect.poll(() => coloursIn(canvas)).toBeGreaterThan(12);
+  }
+  for (const [line, digit] of [
+    [ZERO, 0],
+    [TWO, 2],
+    [FOUR, 4],
+  ] as const) {
+    await draw(page, line);
+    await expect(page.locator("#verdict")).toHaveText(`It reads a ${digit}.`);
+  }
+  await expect(page.locator("#bars .best .share")).toContainText("%");
+  await expect(page.locator("#mistakes li").first()).toBeVisible();
+  await page.evaluate(() => scrollTo(0, 0));
+  await info.attach("dashboard", { body: await page.screenshot({ path: info.outputPath("dashboard.png") }) });
+  expect(errors).toEqual([]);
+});
+
+test("pause holds every step, step makes one, reset begins anew", async ({ page }) => {
+  await open(page);
+  await press(page, "Start");
+  await expect.poll(() => stepsOf(page)).toBeGreaterThan(20);
+  await press(page, "Pause");
+  await expect(page.locator("#state")).toHaveText("Paused");
+  // What was under way when the button was pressed still arrives; after that nothing may.
+  await page.waitForTimeout(500);
+  const held = await stepsOf(page);
+  await page.waitForTimeout(800);
+  expect(await stepsOf(page)).toBe(held);
+  await press(page, "Step");
+  await expect.poll(() => stepsOf(page)).toBe(held + 1);
+  await press(page, "Resume");
+  await expect.poll(() => stepsOf(page)).toBeGreaterThan(held + 20);
+  await press(page, "Reset");
+  await expect(page.locator("#state")).toHaveText("Ready");
+  await expect(reading(page, "Step")).toHaveText("–");
+  await expect.poll(() => heldOut(page)).toBeLessThan(35);
+  expect(errors).toEqual([]);
+});
+
+test("a diverged run is shown as such: an anomaly in words, NaN in the chart and at the layers", async ({ page }) => {
+  await open(page);
+  await choose(page, "Optimizer", "sgd");
+  await fill(page, "Learning rate", "1e30");
+  await press(page, "Start");
+  await expect(page.getByRole("alert").filter({ hasText: "Anomaly" })).toContainText(/NaN|infinite/);
+  await expect(page.locator("#state")).toHaveText("Stopped by an anomaly");
+  await expect(page.locator(".lv-key-train b").first()).toHaveText("NaN");
+  await expect(page.locator("#controls .hint")).toContainText("Lower the learning rate");
+  await page.getByRole("button", { name: "Dismiss" }).click();
+  await expect(page.getByRole("alert").filter({ hasText: "Anomaly" })).toBeHidden();
+});
+
+test("settings that can't be are refused in words; others make another network", async ({ page }) => {
+  await open(page);
+  await fill(page, "Learning rate", "fast");
+  await expect(page.locator("#controls .hint")).toContainText("Learning rate: give a number");
+  await expect(page.locator("#controls").getByRole("button", { name: "Start" })).toBeDisabled();
+  await fill(page, "Learning rate", "0.01");
+  await expect(page.locator("#controls").getByRole("button", { name: "Start" })).toBeEnabled();
+  await choose(page, "Layers", "regularised");
+  await expect(page.getByText("8 layers", { exact: false })).toBeVisible();
+  await choose(page, "Activation", "tanh");
+  await press(page, "Step");
+  await expect.poll(() => stepsOf(page)).toBe(1);
+  expect(errors).toEqual([]);
+});
+
+test("everything can be reached and read without seeing or pointing", async ({ page }) => {
+  await open(page);
+  await page.getByRole("button", { name: "Use an example" }).press("Enter");
+  await expect(page.locator("#verdict")).toContainText(/It reads a \d\. It was written as a \d\./);
+  await press(page, "Step");
+  await expect.poll(() => stepsOf(page)).toBe(1);
+
+  const network = page.locator(".lv-network");
+  await network.focus();
+  await network.press("ArrowRight");
+  await expect(page.locator(".lv-card")).toContainText("Layer 0 · Dense");
+  await expect(page.locator(".lv-card")).toContainText("4\u202f160 parameters");
+  await expect(network).toHaveAttribute("aria-label", /Layer 0 · Dense: Output std \d/);
+  await network.press("Escape");
+  await expect(page.locator(".lv-card")).toBeHidden();
+
+  const fillOf = () => network.evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL());
+  const byStd = await fillOf();
+  await page.getByRole("combobox", { name: "Colour by" }).selectOption("gradient_norm");
+  await expect.poll(fillOf).not.toBe(byStd);
+
+  await page.getByText("Numbers as a table").click();
+  const rows = page.locator(".lv-numbers table").nth(1).locator("tbody tr");
+  await expect(rows).toHaveCount(4);
+  await expect(rows.first()).toContainText(/Dense, relu[–\d]/);
+});
+
+test("loading is told from the start, and never stands still", async ({ page }) => {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  await page.route("**/pyodide/*.wasm", async (route) => {
+    await held;
+    await route.continue();
+  });
+  await page.goto("/", { waitUntil: "commit" });
+  await expect(page.locator("#loading")).toBeVisible();
+  await expect(page.locator("#loading-text")).not.toBeEmpty();
+  const detail = page.locator("#loading-detail");
+  await expect(detail).toContainText(" s.");
+  const first = await detail.innerText();
+  await expect(detail).not.toHaveText(first); // the clock goes on while nothing arrives
+  release();
+  await expect(page.locator("#main")).toBeVisible({ timeout: 60_000 });
+  await expect(page.locator("#loading")).toBeHidden();
+});
+
+test("without Pyodide's files the page says so, and what to do", async ({ page }) => {
+  await page.route("**/pyodide/**", (route) => route.fulfill({ status: 404, body: "not here" }));
+  await page.goto("/");
+  const failure = page.locator("#failure");
+  await expect(failure).toBeVisible({ timeout: 30_000 });
+  await expect(failure).toContainText("Python could not be downloaded");
+  await expect(failure).toContainText("npm run setup");
+  await expect(page.locator("#state")).toHaveText("Could not start");
+  await expect(page.locator("#main")).toBeHidden();
+  await page.unroute("**/pyodide/**");
+  await page.getByRole("button", { name: "Try again" }).click();
+  await expect(page.locator("#main")).toBeVisible({ timeout: 60_000 });
+});
+
+test("without the digits the page says so", async ({ page }) => {
+  await page.route("**/digits.bin", (route) => route.fulfill({ status: 404, body: "not here" }));
+  await page.goto("/");
+  await expect(page.locator("#failure")).toContainText("digits.bin: the server answered 404", { timeout: 60_000 });
+});
+
+for (const [width, height] of [
+  [390, 844],
+  [1280, 800],
+] as const) {
+  test(`nothing hangs over the edge at ${width} × ${height}`, async ({ page }) => {
+    await page.setViewportSize({ width, height });
+    await open(page);
+    const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);
+    expect(over).toBeLessThanOrEqual(0);
+  });
+}
