@@ -57,6 +57,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "setParameters": [{"0.bias": [0.0, 1.0]}],
         "getBlueprint": [],
         "getTelemetry": [],
+        "resetStates": [],
         "forwardGPU": [X],
     },
     "RecordingObserver": {
@@ -122,7 +123,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "describe": [],
     "diagnose": ["recording"],
 }
-PACKAGES_OWN = {"readInput"}
+PACKAGES_OWN = {"readInput", "readFeed"}
 """Members that the trainer uses, and that ought not to be public."""
 NEEDS_THREADS = {"HTTPObserver", "OTLPObserver"}
 MAY_BE_UNAVAILABLE = {"forwardGPU"}
