@@ -14,12 +14,12 @@ const TYPES = {
 };
 
 /** Answers GET /pyodide/NAME from `folder`; anything else goes on to the next handler. */
-function serve(folder) {
+export function serve(folder) {
   return (request, response, next) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
     if (!path.startsWith("/pyodide/")) return next();
     const file = normalize(join(folder, path.slice("/pyodide/".length)));
-    const found = file.startsWith(folder + sep) && statSync(file, { throwIfNoEntry: false });
+    const found = file.startsWith(folder + sep) ? statSync(file, { throwIfNoEntry: false }) : undefined;
     if (!found?.isFile()) {
       // Without this Vite would answer with the page itself, and the loader would choke on HTML.
       response.statusCode = 404;
