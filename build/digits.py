@@ -21,10 +21,10 @@ HELD_OUT_SHARE = 0.2
 ABOUT = {
     "name": "Optical Recognition of Handwritten Digits, test part",
     "authors": "E. Alpaydin, C. Kaynak (Bogazici University, 1998)",
-    "source": "UCI Machine Learning Repository, https://doi.org/10.24432/C50P49, as shipped by scikit-learn (load_digits)",
+    "source": "UCI Machine Learning Repository, https://doi.org/10.24432/C50P49; copy in scikit-learn (load_digits)",
     "licence": "CC BY 4.0 (data, UCI); scikit-learn, which ships the copy, is under BSD-3-Clause",
     "changes": "Reordered into a training and a held-out part and packed into bytes; pixel values unchanged.",
-    "note": "The held-out images are not of other writers than the training images: the copy does not name its writers.",
+    "note": "The held-out images may be of the same 13 writers as the training images: the copy does not name them.",
 }
 
 

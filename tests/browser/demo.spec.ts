@@ -191,6 +191,11 @@ test("everything can be reached and read without seeing or pointing", async ({ p
   await page.getByRole("combobox", { name: "Colour by" }).selectOption("gradient_norm");
   await expect.poll(fillOf).not.toBe(byStd);
 
+  const loss = page.locator(".lv-curve").first();
+  await loss.focus();
+  await loss.press("Home");
+  await expect(loss).toHaveAttribute("aria-label", /^Loss at step 1: training \d/);
+
   await page.getByText("Numbers as a table").click();
   const rows = page.locator(".lv-numbers table").nth(1).locator("tbody tr");
   await expect(rows).toHaveCount(4);
@@ -230,6 +235,17 @@ test("without Pyodide's files the page says so, and what to do", async ({ page }
   await page.unroute("**/pyodide/**");
   await page.getByRole("button", { name: "Try again" }).click();
   await expect(page.locator("#main")).toBeVisible({ timeout: 60_000 });
+});
+
+test("without WebAssembly the page says so, and what to do", async ({ playwright, baseURL }, info) => {
+  const { launchOptions } = info.project.use;
+  const args = [...(launchOptions?.args ?? []), "--js-flags=--noexpose-wasm"];
+  const browser = await playwright.chromium.launch({ ...launchOptions, args });
+  const page = await browser.newPage();
+  await page.goto(baseURL ?? "/");
+  await expect(page.locator("#failure")).toContainText("This browser can't run WebAssembly", { timeout: 30_000 });
+  await expect(page.locator("#failure-advice")).toContainText("current version");
+  await browser.close();
 });
 
 test("without the digits the page says so", async ({ page }) => {

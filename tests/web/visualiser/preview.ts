@@ -1,4 +1,7 @@
-/** Shows the dashboard with a made-up run: ?network=mlp|grid&steps=600&diverges=400&statistic=gradient_norm. */
+/**
+ * Shows the dashboard with a made-up run, for working on its looks: `npx vite .`, then open
+ * /tests/web/visualiser/preview.html?network=mlp|grid&steps=600&diverges=400&statistic=gradient_norm.
+ */
 import { createDashboard, type StatisticName } from "../../../web/visualiser";
 import { grid, makeRun, mlp } from "./generator";
 
