@@ -104,7 +104,8 @@ class Surface:
         found: dict[str, Entry] = {}
         for name, parameters, kind in named:
             if all(self._crosses(parameter) or not parameter["required"] for parameter in parameters):
-                keywords = [parameter["name"] for parameter in parameters if parameter["kind"] == "keyword_only"]
+                crossing = filter(self._crosses, parameters)
+                keywords = [parameter["name"] for parameter in crossing if parameter["kind"] == "keyword_only"]
                 positions = self._positions(parameters)
                 found[name] = {"method": name, "kind": kind, "positional": positions, "named": keywords}
         return found

@@ -1,7 +1,7 @@
 import type { TrainingEvent } from "../generated/loom.d.ts";
 import { type CallArguments, splitArguments } from "./arguments.ts";
 import { LoomError } from "./errors.ts";
-import { type Calls, Objects, RemoteObject } from "./objects.ts";
+import { type Calls, Objects, RemoteObject, targetOf } from "./objects.ts";
 import { Observation } from "./observation.ts";
 import type { MethodEntry, Surface, WireObject, WireValue } from "./protocol.ts";
 import type { Rpc } from "./rpc.ts";
@@ -22,13 +22,14 @@ export class AsyncCalls implements Calls {
     this.#objects = new Objects(this, surface, AsyncObject, false);
   }
 
-  invoke(target: number, name: string, entry: MethodEntry, given: readonly unknown[]): unknown {
+  invoke(owner: unknown, name: string, entry: MethodEntry, given: readonly unknown[]): unknown {
     try {
       const split = splitArguments(name, entry, given);
-      if (entry.kind === "stream") return new Observation(this.#rpc, target, entry.method, split.options);
-      if (entry.kind === "long") return this.#invokeLong(target, entry, split);
+      if (entry.kind === "stream") return new Observation(this.#rpc, owner, entry.method, split.options);
+      if (entry.kind === "long") return this.#invokeLong(owner, entry, split);
       const { args, options, transfer } = split;
-      return this.#result(this.#rpc.call({ target, method: entry.method, args, options }, { transfer }).value);
+      const call = { target: targetOf(owner), method: entry.method, args, options };
+      return this.#result(this.#rpc.call(call, { transfer, owner }).value);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -43,7 +44,7 @@ export class AsyncCalls implements Calls {
     value.catch(() => {}); // the worker is gone, and the object with it
   }
 
-  async #invokeLong(target: number, entry: MethodEntry, split: CallArguments): Promise<unknown> {
+  async #invokeLong(owner: unknown, entry: MethodEntry, split: CallArguments): Promise<unknown> {
     const { args, options, transfer } = split;
     const { signal, onEvent, control } = split.own;
     if (signal?.aborted) {
@@ -53,8 +54,8 @@ export class AsyncCalls implements Calls {
     let id = 0;
     const steps = control?.connect((action, count) => this.#rpc.steer(id, action, count));
     const onPush = onEvent && ((messages: readonly WireObject[]) => tellAll(onEvent, messages));
-    const call = { target, method: entry.method, args, options, events: onEvent !== undefined };
-    const begun = this.#rpc.call(steps === undefined ? call : { ...call, steps }, { onPush, transfer });
+    const call = { target: targetOf(owner), method: entry.method, args, options, events: onEvent !== undefined };
+    const begun = this.#rpc.call(steps === undefined ? call : { ...call, steps }, { onPush, transfer, owner });
     id = begun.id;
     const abort = () => this.#rpc.abort(id);
     signal?.addEventListener("abort", abort, { once: true });

@@ -2,7 +2,7 @@ import type { direct } from "../generated/loom.d.ts";
 import { splitArguments } from "./arguments.ts";
 import { type Pyodide, type Session, startDirectSession } from "./core.ts";
 import { bridgeError, LoomError } from "./errors.ts";
-import { addMethods, type Calls, Objects, RemoteObject } from "./objects.ts";
+import { addMethods, type Calls, Objects, RemoteObject, targetOf } from "./objects.ts";
 import type { MethodEntry, Surface, WireValue, WorkerMessage } from "./protocol.ts";
 
 class DirectObject extends RemoteObject {
@@ -50,9 +50,9 @@ class DirectCalls implements Calls {
     this.#objects = new Objects(this, ready.surface, DirectObject, true);
   }
 
-  invoke(target: number, name: string, entry: MethodEntry, given: readonly unknown[]): unknown {
+  invoke(owner: unknown, name: string, entry: MethodEntry, given: readonly unknown[]): unknown {
     const { args, options } = splitArguments(name, entry, given);
-    return this.#objects.decode(this.#call(target, entry.method, args, options));
+    return this.#objects.decode(this.#call(targetOf(owner), entry.method, args, options));
   }
 
   dispose(target: number): void {

@@ -3,7 +3,8 @@ import type { HandleRef, MethodEntry, MethodTable, Surface, WireValue } from "./
 
 /** How objects reach their originals; the async face answers with promises, the direct one at once. */
 export interface Calls {
-  invoke(target: number, name: string, entry: MethodEntry, given: readonly unknown[]): unknown;
+  /** Call a method of an object, or of the library. */
+  invoke(owner: unknown, name: string, entry: MethodEntry, given: readonly unknown[]): unknown;
   dispose(target: number): unknown;
   /** The page's object was collected, after it had been received so many times. */
   release(target: number, received: number): void;
@@ -81,12 +82,16 @@ export class Objects {
   }
 }
 
+/** The number of an object; 0 for the library. */
+export function targetOf(owner: unknown): number {
+  return owner instanceof RemoteObject ? owner.reference.$handle : 0;
+}
+
 /** Give an object, or a class's prototype, a method for every entry. */
 export function addMethods(owner: object, table: MethodTable, calls: Calls, hasFields: boolean): void {
-  const targetOf = (self: unknown) => (self instanceof RemoteObject ? self.reference.$handle : 0);
   for (const [name, entry] of Object.entries(table)) {
     const method = function (this: unknown, ...given: unknown[]) {
-      return calls.invoke(targetOf(this), name, entry, given);
+      return calls.invoke(this, name, entry, given);
     };
     const isField = hasFields && entry.kind === "property";
     Object.defineProperty(owner, name, { configurable: true, ...(isField ? { get: method } : { value: method }) });

@@ -1,5 +1,6 @@
 import type { ObservationMessage, Observation as ObservationType } from "../generated/loom.d.ts";
 import type { LoomError } from "./errors.ts";
+import { targetOf } from "./objects.ts";
 import type { WireObject } from "./protocol.ts";
 import { BoundedQueue } from "./queue.ts";
 import type { Rpc } from "./rpc.ts";
@@ -12,16 +13,20 @@ export class Observation implements ObservationType {
   readonly #queue = new BoundedQueue<ObservationMessage>(CAPACITY, mayDrop);
   readonly #rpc: Rpc;
   readonly #id: number;
+  /** Kept: a stream is of no use when its network was collected. */
+  readonly owner: unknown;
   readonly #ended: Promise<void>;
   #end: () => void = () => {};
 
-  constructor(rpc: Rpc, target: number, method: string, options: WireObject) {
+  constructor(rpc: Rpc, owner: unknown, method: string, options: WireObject) {
     this.#rpc = rpc;
+    this.owner = owner;
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
     const onPush = (messages: readonly WireObject[], last: boolean) => this.#receive(messages, last);
-    const { id, value } = rpc.call({ target, method, args: [], options }, { stream: true, onPush });
+    const call = { target: targetOf(owner), method, args: [], options };
+    const { id, value } = rpc.call(call, { stream: true, onPush });
     this.#id = id;
     value.catch((error: LoomError) => this.#finish(error));
     const forget = rpc.onFailure((error) => this.#finish(error));

@@ -25,10 +25,13 @@ export interface CallSettings {
   /** The call begins a stream, which goes on after the answer until it is aborted. */
   readonly stream?: boolean;
   readonly transfer?: readonly Transferable[];
+  /** Is kept from being collected until the call is answered: its original would be freed under the call. */
+  readonly owner?: unknown;
 }
 
 interface Pending {
   readonly stream: boolean;
+  readonly owner: unknown;
   resolve(value: WireValue): void;
   reject(error: LoomError): void;
 }
@@ -72,7 +75,7 @@ export class Rpc {
         reject(this.#failure);
         return;
       }
-      this.#pending.set(id, { stream: settings.stream ?? false, resolve, reject });
+      this.#pending.set(id, { stream: settings.stream ?? false, owner: settings.owner, resolve, reject });
       if (settings.onPush) this.#pushes.set(id, settings.onPush);
       try {
         this.#endpoint.postMessage({ kind: "call", id, ...call }, [...(settings.transfer ?? [])]);

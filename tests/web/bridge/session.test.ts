@@ -1,3 +1,5 @@
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { countAlive, LoomError, openDirect, RunControl, transfer } from "../../../web/bridge/index.ts";
 import type { Loom, NetworkConfig, ObservationMessage, TrainingEvent } from "../../../web/generated/loom.d.ts";
@@ -85,6 +87,46 @@ describe("calls", () => {
     const result = await net.fit(x, y, undefined, {});
     expect(result.epochs_run).toBe(1);
     await net.dispose();
+  });
+});
+
+describe("objects that the page lets go of", () => {
+  setFlagsFromString("--expose-gc");
+  const collect: () => void = runInNewContext("gc");
+  /** Collect until so many objects are left in the worker, or give up. */
+  async function collectUntil(alive: number, rounds: number): Promise<number> {
+    for (let round = 0; round < rounds; round++) {
+      collect();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      if ((await countAlive(loom)) === alive) break;
+    }
+    return countAlive(loom);
+  }
+
+  test("are freed", async () => {
+    await (await loom.network(CONFIG)).forward([1, 2]);
+    expect(await collectUntil(0, 50)).toBe(0);
+  });
+
+  test("are kept while a call or a stream of theirs is under way", async () => {
+    const { x, y } = corners(64);
+    const abort = new AbortController();
+    const begin = async () => {
+      const net = await loom.network(CONFIG);
+      return { done: net.fit(x, y, { epochs: 1_000_000 }, { signal: abort.signal }), stream: net.observe() };
+    };
+    const { done, stream } = await begin();
+    await stream.next();
+    expect(await collectUntil(0, 5)).toBe(1);
+    abort.abort();
+    expect((await done).stopped_because).toBe("cancelled");
+    expect(await collectUntil(0, 5)).toBe(1);
+    await stream.close();
+    expect(bridge.rpc.waiting).toBe(0);
+  });
+
+  test("are all gone in the end", async () => {
+    expect(await collectUntil(0, 50)).toBe(0);
   });
 });
 
@@ -337,6 +379,7 @@ test("a thousand calls leave no proxy and no handle behind", async () => {
     await stream.next();
     await stream.close();
   };
+  expect(await countAlive(loom)).toBe(1);
   await round(10);
   const before = alive();
   await round(1000);
