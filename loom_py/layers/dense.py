@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Any, NamedTuple
 
@@ -11,7 +13,7 @@ from loom_py.layers.activations import activate, activate_backward
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.run import Params, Run
-from loom_py.ops import ActivationName
+from loom_py.ops import ActivationName, Value
 from loom_py.shapes import Shape
 
 
@@ -43,6 +45,22 @@ class Dense(Layer):
         init = choose(self.init, self.activation)
         weight = Parameter("weight", (self.inputs, self.outputs), init, self.inputs, self.outputs)
         return (weight, Parameter("bias", (self.outputs,))) if self.bias else (weight,)
+
+    @property
+    def tween_rate(self) -> float:
+        return 1.0
+
+    @property
+    def tween_gain(self) -> float:
+        return 1 / math.sqrt(self.outputs)
+
+    def tween_target(self, p: Mapping[str, Value], target: Any) -> Any:
+        """Each input aims at the mean of the outputs' targets, weighted by its weights (0 where they are all small)."""
+        size = ops.sum(ops.magnitude(p["weight"]), axes=1)
+        pulled = ops.matmul(ops.reshape(target, shape=(-1, self.outputs)), p["weight"], transpose_b=True)
+        return ops.reshape(
+            ops.clamp(ops.divide(pulled, size), low=-10, high=10), shape=(*target.shape[:-1], self.inputs)
+        )
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DenseCache]:
         rows = ops.reshape(x, shape=(-1, self.inputs))

@@ -16,7 +16,7 @@ from loom_py.errors import ConfigError, ShapeError
 from loom_py.initializers import InitializerName
 from loom_py.layers.fields import check_fields
 from loom_py.layers.run import Params, Run
-from loom_py.ops import Value
+from loom_py.ops import FUNCTIONS, Value
 from loom_py.shapes import Shape, shape_text
 
 Gradients = Mapping[str, Value]
@@ -68,6 +68,25 @@ class Layer:
     def ids(self) -> int | None:
         """How many ids the input chooses from."""
         return None
+
+    @property
+    def tween_rate(self) -> float:
+        """Pace at which tweening moves the parameters."""
+        return 0.1
+
+    @property
+    def tween_gain(self) -> float:
+        """Factor on what tweening passes back through the layer."""
+        return 1.0
+
+    def tween_target(self, p: Mapping[str, Value], target: Any) -> Any:
+        """Target-mode tweening: the input that would give this target; None where the layer can't say."""
+        return target
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Lowest and highest output worth aiming at."""
+        return FUNCTIONS[self.activation_name or "linear"].reach
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]

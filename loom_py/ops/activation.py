@@ -102,13 +102,17 @@ def _elu(out: AnyArray, x: AnyArray) -> None:
 
 
 class Function(NamedTuple):
-    """An activation: forward(out, x), gradient(out, dy, x or y), what the gradient needs, FLOPs per element."""
+    """An activation: forward(out, x), gradient(out, dy, x or y), what the gradient needs, FLOPs per element.
+
+    `reach`: outputs between which a target can be aimed at.
+    """
 
     forward: Callable[[AnyArray, AnyArray], None]
     gradient: Callable[[AnyArray, AnyArray, AnyArray], None]
     needs: Literal["input", "output"]
     flops: int
     saturates: bool = False
+    reach: tuple[float, float] = (-10.0, 10.0)
 
 
 def _relu(out: AnyArray, x: AnyArray) -> None:
@@ -161,8 +165,8 @@ FUNCTIONS: dict[str, Function] = {
     "linear": Function(_linear, _linear_gradient, "output", 0),
     "relu": Function(_relu, _relu_gradient, "output", 1),
     "leaky_relu": Function(_leaky, _leaky_gradient, "output", 2),
-    "sigmoid": Function(_sigmoid_into, _sigmoid_gradient, "output", 4, saturates=True),
-    "tanh": Function(_tanh, _tanh_gradient, "output", 4, saturates=True),
+    "sigmoid": Function(_sigmoid_into, _sigmoid_gradient, "output", 4, saturates=True, reach=(0.05, 0.95)),
+    "tanh": Function(_tanh, _tanh_gradient, "output", 4, saturates=True, reach=(-0.95, 0.95)),
     "softplus": Function(_softplus, _softplus_gradient, "output", 6),
     "gelu": Function(_gelu, _gelu_gradient, "input", 20),
     "silu": Function(_silu, _silu_gradient, "input", 5),

@@ -43,8 +43,8 @@ def test_discovering_methods() -> None:
         types = ", ".join(str(p.type) for p in m.parameters)
         lines.append(f"{m.method_name}({types}) → {', '.join(m.returns)}")
     text = "\n".join(lines)
-    for line in ("forward_cpu(ArrayLike, bool) → ForwardResult", "backward_cpu(ArrayLike) → BackwardResult"):
-        assert line in text
+    assert re.search(r"^forward_cpu\(ArrayLike, .*\) → ForwardResult$", text, re.MULTILINE)
+    assert "\nbackward_cpu(ArrayLike) → BackwardResult\n" in text
     for name in ("train", "get_blueprint", "get_telemetry", "set_observer"):
         assert f"\n{name}(" in "\n" + text, name
 
