@@ -86,7 +86,16 @@ def test_what_is_no_plain_data_is_refused():
     with pytest.raises(DataError, match="one of float32"):
         runtime.to_js(np.ones(2, complex))
     with pytest.raises(DataError, match="plain data"):
-        runtime.from_js(js.Object.fromEntries([["f", js.parseInt]]))
+        runtime.from_js(js.Object.fromEntries([["when", js.Date.new(0)]]))
+
+
+@in_pyodide
+def test_functions_of_javascript_take_and_give_plain_data():
+    import js
+
+    stringify = runtime.from_js(js.JSON.stringify)
+    assert stringify({"a": [1, None, 2.5]}) == '{"a":[1,null,2.5]}'
+    assert runtime.from_js(js.JSON.parse)('{"b": null}') == {"b": None}
 
 
 @pytest.mark.cpython
