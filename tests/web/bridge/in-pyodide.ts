@@ -11,6 +11,7 @@ import type { Loom } from "../../../web/generated/loom.d.ts";
 /** Pyodide as tests look into it; the product does not. */
 export interface OpenPyodide extends Pyodide {
   runPython(code: string): unknown;
+  runPythonAsync(code: string): Promise<unknown>;
   readonly _api: { on_fatal?: (error: unknown) => void; fatal_error(error: Error): never };
   readonly _module: {
     readonly pyproxy_alloc_map: Map<unknown, unknown>;

@@ -1,3 +1,5 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -359,6 +361,51 @@ describe("the direct face", () => {
     const { x, y } = corners(32);
     expect(net.fit(x, y, { epochs: 3, batch_size: 16 }).steps).toBe(6);
     direct.dispose();
+  });
+});
+
+describe("requests of Python", () => {
+  const ask = async (address: string, options: string) => {
+    const code = `
+from loom_py.runtime import fetch
+try:
+    answer = await fetch("${address}", ${options})
+    said = [answer.status, answer.headers.get("x-seen", ""), answer.body.decode()]
+except OSError as error:
+    said = ["OSError", str(error)]
+" | ".join(map(str, said))`;
+    return (await pyodide.runPythonAsync(code)) as string;
+  };
+  let server: Server;
+  let address: string;
+
+  beforeAll(async () => {
+    server = createServer((request, response) => {
+      const parts: Buffer[] = [];
+      request.on("data", (part: Buffer) => parts.push(part));
+      request.on("end", () => {
+        if (request.url === "/slow") return;
+        response.writeHead(request.url === "/busy" ? 503 : 200, { "x-seen": `${request.headers["x-key"]}` });
+        response.end(`${request.method} ${Buffer.concat(parts).length}`);
+      });
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    address = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+
+  afterAll(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+
+  test("carry method, headers and bytes, and give any answer", async () => {
+    expect(await ask(address, 'method="POST", headers={"x-key": "a"}, body=bytes(5)')).toBe("200 | a | POST 5");
+    expect(await ask(`${address}/busy`, 'method="POST", body=b"", keepalive=True')).toBe("503 | undefined | POST 0");
+  });
+
+  test("fail as OSError without an answer, or out of time", async () => {
+    expect(await ask(`${address}/slow`, "timeout_s=0.05")).toMatch(/^OSError .*timeout/);
+    expect(await ask("http://127.0.0.1:1/", "timeout_s=5")).toMatch(/^OSError .*http:\/\/127\.0\.0\.1:1\//);
   });
 });
 
