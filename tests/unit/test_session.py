@@ -1,6 +1,7 @@
 """Session: only public names, plain data both ways, objects by handle; a refused call changes nothing."""
 
 import gc
+import inspect
 import weakref
 
 import numpy as np
@@ -10,7 +11,7 @@ import loom_py
 from loom_py.errors import ConfigError, DataError, LoomError, NotPublicError, ShapeError, StateError
 from loom_py.introspect import pascal
 from loom_py.session import Session
-from loom_py.session.package import open_session
+from loom_py.session.package import LONG_CALLS, open_session
 
 CONFIG = {
     "input_shape": [2],
@@ -176,3 +177,11 @@ def test_observers_are_given_by_handle(session, net):
 def test_what_is_no_plain_data_does_not_cross(session):
     with pytest.raises(DataError, match="got a object"):
         session.encode(object())
+
+
+@pytest.mark.parametrize(("owner", "method"), LONG_CALLS)
+def test_a_long_call_in_steps_takes_what_its_method_takes(owner, method):
+    """The run behind a long call is started by a function of its own: its parameters must not drift away."""
+    in_steps = inspect.signature(LONG_CALLS[owner, method]).parameters.values()
+    at_once = inspect.signature(getattr(getattr(loom_py, owner), method)).parameters.values()
+    assert [(p.name, p.kind, p.default) for p in in_steps][1:] == [(p.name, p.kind, p.default) for p in at_once][1:]
