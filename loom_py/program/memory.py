@@ -50,19 +50,23 @@ class _Lives:
                 continue
             for place in instruction.verb.reuses:
                 index = instruction.inputs[place]
-                if index is not None and self._can_take(out, self.buffers[index], position):
+                if index is not None and self._can_take(out, self.buffers[index], instruction, position):
                     source = self.find(self.buffers[index].root)
                     self.owner[out.index] = source
                     self.last[source] = max(self.last.pop(out.index), position)
                     self.first.pop(out.index)
                     break
 
-    def _can_take(self, out: Buffer, source: Buffer, position: int) -> bool:
+    def _can_take(self, out: Buffer, source: Buffer, instruction: Instruction, position: int) -> bool:
         whole = self.buffers[source.root]
-        if whole.storage != ARENA or whole.spec.nbytes != out.spec.nbytes:
+        if whole.storage != ARENA or whole.spec.nbytes != out.spec.nbytes or source.spec != out.spec:
             return False
-        same = source.spec.shape == out.spec.shape and source.spec.dtype == out.spec.dtype
-        return same and self.last[self.find(source.root)] == position
+        if self.last[self.find(source.root)] != position:
+            return False
+        # Another view of the same memory would be read elsewhere than it is written: only NumPy notices that by itself.
+        others = [self.buffers[i] for i in instruction.inputs if i is not None]
+        same_memory = [b for b in others if self.find(b.root) == self.find(source.root)]
+        return all(b.spec == source.spec and b.offset == source.offset for b in same_memory)
 
     def find(self, root: int) -> int:
         """The buffer whose memory a root ended up in."""

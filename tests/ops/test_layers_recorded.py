@@ -1,0 +1,66 @@
+"""Every layer recorded into a Program does on every executor what it does eagerly, forward and backward."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from loom_py.executors.base import Executor
+from loom_py.layers import Layer, Run
+from loom_py.program import Recorder
+from loom_py.shapes import AnyArray
+from tests.ops import suite
+from tests.ops.plans import check_plan
+from tests.unit.layers.examples import Example, named_examples
+from tests.unit.layers.gradients import draw_parameters
+
+CASES = [pytest.param(kind, example, id=name) for name, kind, example in named_examples()]
+Arrays = dict[str, AnyArray]
+
+
+def eager(layer: Layer, arrays: Arrays, x: AnyArray, dy: AnyArray | None, training: bool) -> Arrays:
+    arrays = {name: value.copy() for name, value in arrays.items()}
+    run = Run(arrays, training, np.zeros((), np.uint32), seed=7)
+    y, cache = run.forward("0", layer, x)
+    dy = np.random.default_rng(5).standard_normal(y.shape).astype(np.float32) if dy is None else dy
+    dx = run.backward("0", layer, cache, dy)
+    buffers = {f"after {name}": arrays[name] for name in arrays if name not in run.gradients}
+    found = {"y": y, "dy": dy, **run.gradients, **buffers}
+    return found if dx is None else found | {"dx": dx}
+
+
+def recorded(executor: Executor, layer: Layer, arrays: Arrays, x: AnyArray, dy: AnyArray, training: bool) -> Arrays:
+    recorder = Recorder()
+    tensors = {name: recorder.persistent(f"area {name}", 0, value.shape, name) for name, value in arrays.items()}
+    run = Run(tensors, training, recorder.input("draw", (), np.uint32), seed=7)
+    y, cache = run.forward("0", layer, recorder.input("x", x.shape, x.dtype))
+    recorder.output("y", y)
+    dx = run.backward("0", layer, cache, recorder.input("dy", dy.shape))
+    for name, gradient in ({} if dx is None else {"dx": dx}).items() | run.gradients.items():
+        recorder.output(name, gradient)
+    program = recorder.finish()
+    check_plan(program)
+    memory = executor.allocate({f"area {name}": value.nbytes for name, value in arrays.items()})
+    for name, value in arrays.items():
+        memory.write(f"area {name}", 0, value)
+    loaded = executor.load(program, memory)
+    for name, value in {"draw": np.zeros((), np.uint32), "x": x, "dy": dy}.items():
+        if name in program.inputs:
+            loaded.write(name, value)
+    loaded.run()
+    after = {f"after {n}": memory.read(f"area {n}", 0, v.shape) for n, v in arrays.items() if n not in run.gradients}
+    return {"dy": dy, **{name: loaded.read(name) for name in program.outputs}, **after}
+
+
+@pytest.mark.parametrize("executor", sorted(suite.EXECUTORS))
+@pytest.mark.parametrize(("kind", "example"), CASES)
+def test_program_equals_eager(executor: str, kind: str, example: Example) -> None:
+    machine, tolerance = suite.EXECUTORS[executor]
+    layer, rng = example.layer(kind), np.random.default_rng(3)
+    arrays = {name: value.astype(np.float32) for name, value in draw_parameters(layer, rng).items()}
+    x = example.input(rng, np.float32)
+    wanted = eager(layer, arrays, x, None, example.training)
+    got = recorded(machine, layer, arrays, x, wanted["dy"], example.training)
+    assert set(got) == set(wanted)
+    far = {name: e for name in wanted if (e := suite.distance(got[name], wanted[name])) > max(tolerance, 1e-6)}
+    assert not far
