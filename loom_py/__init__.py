@@ -74,7 +74,7 @@ from loom_py.observers import (
     TensorBoardObserver,
     compare,
 )
-from loom_py.optimizers import SGD, Adam, AdamW, Lion, RMSProp
+from loom_py.optimizers import SGD, Adam, AdamW, Lion, ParameterGroup, RMSProp
 from loom_py.schedules import Constant, Cosine, Exponential, Linear, Polynomial, Step, WarmUp
 from loom_py.train.config import Batch, EarlyStopping, TrainingConfig, TrainingResult
 from loom_py.train.evaluation import Score
@@ -142,6 +142,7 @@ __all__ = [
     "OTLPObserver",
     "Observer",
     "Parallel",
+    "ParameterGroup",
     "ParameterInfo",
     "Polynomial",
     "PositionalEmbedding",

@@ -1,7 +1,7 @@
 """Losses: value and gradient, as heads of a training Program and as functions of arrays.
 
-All are means: cross-entropy over samples, the others over all elements. Targets of cross-entropy are integer labels
-(B,) or rows of class shares (B, C), one-hot among them.
+All are means: cross-entropy over samples (of a sequence: over its positions), the others over all elements. Targets of
+cross-entropy are integer labels (B, …) or rows of class shares (B, …, C), one-hot among them.
 """
 
 from __future__ import annotations
@@ -49,13 +49,22 @@ class Loss:
         """Constant inputs of the verb beside output and target."""
         return ()
 
+    def answers(self, target: AnyArray) -> int:
+        """How many right or wrong answers a checked target holds: what counts of right ones are divided by."""
+        return len(target)
+
+    def weight(self, target: AnyArray) -> float:
+        """What the mean loss of a part of a batch counts for beside the other parts'."""
+        return float(len(target))
+
 
 @dataclass(frozen=True)
 class CrossEntropy(Loss):
     """-mean Σ t·log p, fused with softmax on logits; on probabilities after a Softmax layer.
 
     `label_smoothing` gives that share of each target evenly to all classes (Szegedy et al. 2016). `class_weights`, one
-    a class, weigh samples by their class; with integer labels the mean is weighted too, as PyTorch does.
+    a class, weigh samples by their class; with integer labels the mean is weighted too, as PyTorch does. Samples, or
+    positions of a sequence, whose integer label is `ignore_label` count for nothing: padding.
     """
 
     name: ClassVar[str] = "cross_entropy"
@@ -64,15 +73,28 @@ class CrossEntropy(Loss):
     _: KW_ONLY
     label_smoothing: Share = 0.0
     class_weights: tuple[float, ...] | None = None
+    ignore_label: int | None = None
 
     def head(self, gives: Gives) -> Verb:
         return ops.cross_entropy_probabilities if gives == "probabilities" else ops.cross_entropy_logits
 
     def attrs(self) -> dict[str, Any]:
-        return {"smoothing": self.label_smoothing} if self.label_smoothing else {}
+        smoothing = {"smoothing": self.label_smoothing} if self.label_smoothing else {}
+        return smoothing | ({} if self.ignore_label is None else {"ignore": self.ignore_label})
 
     def extra(self) -> tuple[AnyArray, ...]:
         return () if self.class_weights is None else (np.asarray(self.class_weights, np.float32),)
+
+    def answers(self, target: AnyArray) -> int:
+        if target.dtype.kind not in "iu":
+            return int(target.size // target.shape[-1])
+        return int(target.size if self.ignore_label is None else np.count_nonzero(target != self.ignore_label))
+
+    def weight(self, target: AnyArray) -> float:
+        if self.class_weights is None or target.dtype.kind not in "iu":
+            return float(self.answers(target))
+        labels = target[target != self.ignore_label] if self.ignore_label is not None else target
+        return float(np.asarray(self.class_weights)[labels].sum())
 
 
 @dataclass(frozen=True)
@@ -146,7 +168,7 @@ def check_target(loss: Loss, output_shape: tuple[int, ...], target: ArrayLike) -
     if array.dtype.kind not in "iufb":
         raise DataError.expected("target", expected="numbers", got=array.dtype)
     if loss.classes and array.dtype.kind in "iub" and array.shape == output_shape[:-1]:
-        return _check_labels(array, output_shape[-1])
+        return _check_labels(array, output_shape[-1], getattr(loss, "ignore_label", None))
     if array.shape != output_shape:
         labels = f"integer labels {output_shape[:-1]} or " if loss.classes else ""
         raise ShapeError.expected("target", expected=f"{labels}{output_shape}", got=array.shape)
@@ -156,10 +178,11 @@ def check_target(loss: Loss, output_shape: tuple[int, ...], target: ArrayLike) -
     return values
 
 
-def _check_labels(labels: AnyArray, classes: int) -> AnyArray:
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+def _check_labels(labels: AnyArray, classes: int, ignored: int | None) -> AnyArray:
+    counted = labels if ignored is None else labels[labels != ignored]
+    if counted.size and (counted.min() < 0 or counted.max() >= classes):
         raise DataError.expected(
-            "class labels", expected=f"0 to {classes - 1}", got=f"{labels.min()} to {labels.max()}"
+            "class labels", expected=f"0 to {classes - 1}", got=f"{counted.min()} to {counted.max()}"
         )
     return labels.astype(np.int32)
 

@@ -11,8 +11,8 @@ from loom_py.network.core import NetworkCore
 from loom_py.network.grid import NetworkConfig
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import Batch, TrainingConfig, TrainingResult
-from loom_py.train.data import array_batches, check_batches, check_pair
-from loom_py.train.evaluation import Score, evaluate_pair
+from loom_py.train.data import array_batches, check_batches, check_samples
+from loom_py.train.evaluation import Score, evaluate_samples
 from loom_py.train.trainer import Trainer
 
 
@@ -71,39 +71,45 @@ class Network(NetworkCore):
         """
         return drive(self.trainer(batches, config))
 
-    def fit(self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None) -> TrainingResult:
+    def fit(
+        self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None, *, mask: ArrayLike | None = None
+    ) -> TrainingResult:
         """Train on arrays, cut into shuffled batches.
 
         Args:
             x: inputs (N, …).
-            y: labels (N), class shares (N, C), or values in the output's shape.
+            y: labels (N, …), class shares (N, …, C), or values in the output's shape.
             config: options; None takes the defaults.
+            mask: 1 where there is something, 0 where there is padding, as for `forward`.
 
         Raises:
             ShapeError, DataError: the data does not fit; nothing was changed.
         """
         config = config or TrainingConfig()
-        return drive(Trainer(self, config, array_batches(self, config, x, y)))
+        return drive(Trainer(self, config, array_batches(self, config, x, y, mask)))
 
     def trainer(self, batches: Iterable[Batch], config: TrainingConfig | None = None) -> Trainer:
         """A training run to be driven step by step; see `Trainer.run`."""
         config = config or TrainingConfig()
         return Trainer(self, config, check_batches(self, config.options().loss, batches))
 
-    def evaluate(self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None) -> Score:
+    def evaluate(
+        self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None, *, mask: ArrayLike | None = None
+    ) -> Score:
         """Loss and accuracy on held-out data, dropout off; nothing is changed.
 
         Args:
             x: inputs (N, …).
             y: targets as for `fit`.
             config: its loss and batch size are used.
+            mask: 1 where there is something, 0 where there is padding, as for `forward`.
 
         Raises:
             ShapeError, DataError: the data does not fit.
         """
         config = config or TrainingConfig()
         options = config.options()
-        return evaluate_pair(self, check_pair(self, options.loss, x, y), options, config.batch_size)
+        return evaluate_samples(self, check_samples(self, options.loss, x, y, mask), options, config.batch_size)
 
 
 def drive(trainer: Trainer) -> TrainingResult:

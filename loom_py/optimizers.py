@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, get_args
 
 from loom_py import ops
 from loom_py.errors import ConfigError
 from loom_py.layers.fields import NonNegative, Positive, Share, check_fields
+from loom_py.shapes import Shape
 
 OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "lion"]
 
@@ -131,6 +133,40 @@ class Lion(Optimizer):
             w, g, state["m"], rate, scale, ok,
             beta1=self.beta1, beta2=self.beta2, weight_decay=self.weight_decay,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParameterGroup:
+    """Options of some parameters in place of the optimizer's; a parameter goes by the first group that holds it.
+
+    `ParameterGroup(axes="vectors", weight_decay=0)` leaves biases and the scales of norms undecayed.
+
+    Attributes:
+        names: patterns of full names, such as "*.bias" or "3.*"; `*` stands for anything.
+        axes: "vectors" have fewer than two axes (biases, scales), "matrices" at least two.
+        rate: factor on the learning rate; 0 freezes.
+        weight_decay: None keeps the optimizer's.
+    """
+
+    names: tuple[str, ...] = ("*",)
+    axes: Literal["any", "vectors", "matrices"] = "any"
+    rate: NonNegative = 1.0
+    weight_decay: NonNegative | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
+        object.__setattr__(self, "names", tuple(self.names))
+
+    def holds(self, name: str, shape: Shape) -> bool:
+        """Whether a parameter belongs to it."""
+        kind = "vectors" if len(shape) < 2 else "matrices"
+        return self.axes in ("any", kind) and any(fnmatchcase(name, pattern) for pattern in self.names)
+
+    def applied(self, optimizer: Optimizer) -> Optimizer:
+        """An optimizer with the group's weight decay."""
+        if self.weight_decay is None:
+            return optimizer
+        return replace(optimizer, weight_decay=self.weight_decay)  # type: ignore[type-var]
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {c.name: c for c in (SGD, Adam, AdamW, RMSProp, Lion)}

@@ -8,17 +8,15 @@ from collections.abc import Iterable
 from loom_py.events import LayerStats
 from loom_py.network.compile import StepOptions
 from loom_py.network.engine import Engine, StepResult
-from loom_py.shapes import AnyArray
+from loom_py.network.inputs import Feed
 
 
-def explain(
-    engine: Engine, x: AnyArray, target: AnyArray, options: StepOptions, result: StepResult
-) -> tuple[str | None, str]:
+def explain(engine: Engine, feed: Feed, options: StepOptions, result: StepResult) -> tuple[str | None, str]:
     """The path of the first layer that gave NaN or infinity, and what happened in words.
 
     A refused step changed nothing, so the same batch with the same weights goes wrong in the same place again.
     """
-    stats = engine.probe(x, target, options)
+    stats = engine.probe(feed, options)
     forward = first_bad(s for s in stats if s.phase == "forward")
     kept = "the weights of before this step are kept"
     if forward is not None:

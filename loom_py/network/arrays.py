@@ -16,7 +16,7 @@ from loom_py.initializers import initialise
 from loom_py.layers import Layer, Parameter
 from loom_py.shapes import Array, ArrayLike, size_of
 
-WEIGHTS, GRADIENTS, BUFFERS = "weights", "gradients", "buffers"
+WEIGHTS, GRADIENTS, SUMMED, BUFFERS = "weights", "gradients", "summed gradients", "buffers"
 ALIGNMENT = 256  # bytes: what WebGPU asks of storage offsets
 
 
@@ -51,17 +51,23 @@ class Place:
 
 
 class Layout:
-    """All arrays of a network in order of their layers; `sizes` are the bytes of the areas."""
+    """All arrays of a network in order of their layers; `sizes` are the bytes of the areas.
+
+    In its area every array of fewer than two axes (biases, scales) lies behind all others, so that the groups that
+    weight decay usually makes are contiguous.
+    """
 
     def __init__(self, layers: Iterable[tuple[str, Layer]]) -> None:
-        self.places: dict[str, Place] = {}
         self.sizes = {WEIGHTS: 0, BUFFERS: 0}
-        for path, layer in layers:
-            for parameter in layer.parameters():
-                area = WEIGHTS if parameter.trained else BUFFERS
-                place = Place(path, parameter, area, self.sizes[area])
-                self.sizes[area] += -(-place.nbytes // ALIGNMENT) * ALIGNMENT
-                self.places[place.name] = place
+        arrays = [(path, parameter) for path, layer in layers for parameter in layer.parameters()]
+        placed: dict[tuple[str, str], Place] = {}
+        for path, parameter in sorted(arrays, key=lambda array: len(array[1].shape) < 2):
+            area = WEIGHTS if parameter.trained else BUFFERS
+            place = Place(path, parameter, area, self.sizes[area])
+            self.sizes[area] += -(-place.nbytes // ALIGNMENT) * ALIGNMENT
+            placed[path, parameter.name] = place
+        in_order = [placed[path, parameter.name] for path, parameter in arrays]
+        self.places = {place.name: place for place in in_order}
 
     @property
     def trained(self) -> list[Place]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,27 +12,17 @@ from loom_py import ops
 from loom_py.layers import Layer, Run
 from loom_py.layers.chain import chain_gives, chain_ids
 from loom_py.losses import Gives, Loss
-from loom_py.network.arrays import GRADIENTS, WEIGHTS, Layout, optimizer_area
+from loom_py.network.arrays import BUFFERS, GRADIENTS, Layout
+from loom_py.network.inputs import Form
+from loom_py.network.updating import StepOptions as StepOptions
+from loom_py.network.updating import record_sum, record_update, whole_area
 from loom_py.network.watching import Passed, RecordingWatcher, Watch
 from loom_py.ops import Tensor
-from loom_py.optimizers import Optimizer
 from loom_py.program import Program, Recorder
 from loom_py.shapes import Shape
 
-
-@dataclass(frozen=True)
-class StepOptions:
-    """What a training step does beside forward and backward; hashable, a Program is compiled for it.
-
-    Attributes:
-        clip_norm: largest norm of all gradients together, None for no limit.
-        clip_value: largest magnitude of one gradient element, None for no limit.
-    """
-
-    loss: Loss
-    optimizer: Optimizer
-    clip_norm: float | None = None
-    clip_value: float | None = None
+Role = Literal["whole", "part", "last"]
+"""What a batch is: all of a step, or a micro-batch of it, the last one or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +42,7 @@ class _Tape:
     watcher: RecordingWatcher
     output: Tensor
     caches: list[Any] = field(default_factory=list)
+    buffers: Tensor | None = None  # all buffers as they were before the forward pass
 
 
 class Compiler:
@@ -79,26 +70,26 @@ class Compiler:
         Raises:
             ShapeError: a layer does not take what comes before it; the text names its place.
         """
-        tape = self._forward(shape, training=False, watch=None)
+        tape = self._forward(Form(shape), training=False, watch=None)
         tape.recorder.output("output", tape.output)
         return {p: (x[1:], y[1:]) for p, (x, y) in tape.watcher.shapes.items()}, tape.recorder.finish()
 
-    def inference(self, shape: Shape, watch: Watch | None = None) -> Compiled:
+    def inference(self, form: Form, watch: Watch | None = None) -> Compiled:
         """x → output, nothing kept for backward."""
-        tape = self._forward(shape, training=False, watch=watch)
+        tape = self._forward(form, training=False, watch=watch)
         tape.recorder.output("output", tape.output)
         return self._done(tape)
 
-    def evaluation(self, shape: Shape, target: Shape, target_dtype: Any, loss: Loss) -> Compiled:
+    def evaluation(self, form: Form, loss: Loss) -> Compiled:
         """x, target → output, loss and (for classes) the count of right answers."""
-        tape = self._forward(shape, training=False, watch=None)
-        self._loss(tape, target, target_dtype, loss)
+        tape = self._forward(form, training=False, watch=None)
+        self._loss(tape, form, loss)
         tape.recorder.output("output", tape.output)
         return self._done(tape)
 
-    def manual(self, shape: Shape, training: bool, watch: Watch | None) -> Compiled:
+    def manual(self, form: Form, training: bool, watch: Watch | None) -> Compiled:
         """Segments "forward" (x → output) and "backward" (output_gradient → input_gradient, gradients)."""
-        tape = self._forward(shape, training=training, watch=watch)
+        tape = self._forward(form, training=training, watch=watch)
         dy = tape.recorder.input("output_gradient", tape.output.shape)
         with tape.recorder.segment("backward"):
             dx = self._backward(tape, dy, keep_input_gradient=True)
@@ -111,35 +102,45 @@ class Compiler:
         """Gradients as they stand → parameters; outputs gradient_norm and ok."""
         recorder = Recorder()
         with recorder.segment("update"), recorder.span("", "update"):
-            self._update(recorder, options, None)
+            record_update(recorder, self.layout, options, None)
         return Compiled(recorder.finish())
 
-    def step(
-        self, shape: Shape, target: Shape, target_dtype: Any, options: StepOptions, watch: Watch | None
-    ) -> Compiled:
-        """The whole training step: segments forward, loss, backward, update."""
-        tape = self._forward(shape, training=True, watch=watch)
+    def step(self, form: Form, options: StepOptions, watch: Watch | None, role: Role = "whole") -> Compiled:
+        """The whole training step: segments forward, loss, backward, update.
+
+        A batch that is worked through in micro-batches has a "part" for all but its last one, which adds its share of
+        the gradients to the sum kept so far (a first part: to nothing) and updates nothing, and a "last".
+        """
+        tape = self._forward(form, training=True, watch=watch, keep_buffers=role != "part")
         recorder = tape.recorder
         with recorder.segment("loss"):
-            loss, dy = self._loss(tape, target, target_dtype, options.loss)
+            loss, dy = self._loss(tape, form, options.loss)
         with recorder.segment("backward"):
             self._backward(tape, dy, keep_input_gradient=False)
         with recorder.segment("update"), recorder.span("", "update"):
-            self._update(recorder, options, loss, tape.watcher)
+            if role != "whole":
+                record_sum(recorder, self.layout, last=role == "last")
+            if role != "part":
+                ok = record_update(recorder, self.layout, options, loss, tape.watcher)
+                if tape.buffers is not None:
+                    ops.undo(whole_area(recorder, self.layout, BUFFERS), tape.buffers, ok)
         return self._done(tape)
 
     # parts ---------------------------------------------------------------------------------------------------------
 
-    def _forward(self, shape: Shape, *, training: bool, watch: Watch | None) -> _Tape:
+    def _forward(self, form: Form, *, training: bool, watch: Watch | None, keep_buffers: bool = False) -> _Tape:
         recorder = Recorder()
         dtype = np.float32 if self.ids is None else np.int32
-        x = recorder.input("x", shape, dtype)
+        x = recorder.input("x", form.shape, dtype)
         draw = recorder.input("draw", (), np.uint32)
         parameters = self._parameters(recorder)
         watcher = RecordingWatcher(recorder, watch, parameters, self.layers[0][0])
-        run = Run(parameters, training, draw, self.seed, watcher)
+        mask = recorder.input("mask", form.shape[:2]) if form.masked else None
+        run = Run(parameters, training, draw, self.seed, watcher, mask=mask)
         tape = _Tape(recorder, run, watcher, x)
         with recorder.segment("forward"):
+            if keep_buffers and self.layout.sizes[BUFFERS]:
+                tape.buffers = ops.copy(whole_area(recorder, self.layout, BUFFERS))
             for path, layer in self.layers:
                 tape.output, cache = run.forward(path, layer, tape.output)
                 tape.caches.append(cache)
@@ -157,43 +158,16 @@ class Compiler:
             tape.recorder.bind(gradient, slot)
         return dy
 
-    def _loss(self, tape: _Tape, target: Shape, dtype: Any, loss: Loss) -> tuple[Tensor, Tensor]:
+    def _loss(self, tape: _Tape, form: Form, loss: Loss) -> tuple[Tensor, Tensor]:
         recorder = tape.recorder
-        wanted = recorder.input("target", target, dtype)
+        wanted = recorder.input("target", form.target, form.target_dtype)
         with recorder.span("", "loss"):
             value, dy = loss.head(self.gives)(tape.output, wanted, *loss.extra(), **loss.attrs())
             recorder.output("loss", value)
             if loss.classes:
-                recorder.output("correct", ops.correct_count(tape.output, wanted))
+                ignore = {k: v for k, v in loss.attrs().items() if k == "ignore"}
+                recorder.output("correct", ops.correct_count(tape.output, wanted, **ignore))
         return value, dy
-
-    def _update(
-        self, recorder: Recorder, options: StepOptions, loss: Tensor | None, watcher: RecordingWatcher | None = None
-    ) -> None:
-        count = self.layout.sizes[WEIGHTS] // 4
-        weights = recorder.persistent(WEIGHTS, 0, (count,), "weights")
-        gradients = recorder.persistent(GRADIENTS, 0, (count,), "gradients")
-        optimizer = options.optimizer
-        state = {
-            name: recorder.persistent(optimizer_area(optimizer.name, name), 0, (count,), name)
-            for name in optimizer.state()
-        }
-        rate = recorder.input("learning_rate", ())
-        number = recorder.input("update_number", ())
-        norm = ops.global_norm(gradients)
-        ok = ops.finite_guard(norm if loss is None else loss, norm)
-        if options.clip_value is not None:
-            ops.clip_values(gradients, limit=options.clip_value)
-        scale = None
-        if options.clip_norm is not None:
-            clipped = ops.global_norm(gradients) if options.clip_value is not None else norm
-            scale = ops.clip_scale(clipped, max_norm=options.clip_norm)
-        before = watcher.before_update(weights) if watcher else None
-        optimizer.update(weights, gradients, state, rate, number, scale, ok)
-        if watcher:
-            watcher.after_update(weights, before, {p.name: p.elements for p in self.layout.trained})
-        recorder.output("gradient_norm", norm)
-        recorder.output("ok", ok)
 
     def _parameters(self, recorder: Recorder) -> Mapping[str, Tensor]:
         return {

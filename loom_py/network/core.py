@@ -6,6 +6,7 @@ from typing import Literal
 
 from loom_py.errors import ConfigError, UnavailableError
 from loom_py.events import LayerStats, Observer
+from loom_py.network.inputs import Feed
 from loom_py.network.running import Running
 from loom_py.network.telemetry import Telemetry, layer_telemetry, measure_memory, total_bytes
 from loom_py.network.watching import Moment, Watch
@@ -47,9 +48,11 @@ class NetworkCore(Running):
         engine = self.engine
         outputs: list[LayerStats] = []
         if self._last_input is not None:
-            ready = engine.inference(self._last_input.shape, Watch())
-            engine.write_input(ready.loaded, self._last_input)
-            ready.loaded.run()
+            last = Feed(self._last_input.x, mask=self._last_input.mask)
+            ready = engine.inference(last.form, Watch())
+            engine.write_feed(ready.loaded, last)
+            with engine.buffers_kept():
+                ready.loaded.run()
             outputs = engine.layer_stats(ready, Moment(engine.steps), 0, ("forward",))
         held = sum(int(getattr(o, "memory_bytes", 0)) for o in self.dispatcher.observers)
         memory = measure_memory(engine, held, wasm_heap_bytes())

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 
 from loom_py.events import LayerStats
 from loom_py.executors.base import Executor, Loaded, Memory
 from loom_py.layers import Layer
-from loom_py.network.arrays import BUFFERS, GRADIENTS, WEIGHTS, Layout, checked, fill_new, optimizer_area, walk
-from loom_py.network.compile import Compiled, Compiler, StepOptions
+from loom_py.network.arrays import BUFFERS, GRADIENTS, SUMMED, WEIGHTS, Layout, checked, fill_new, optimizer_area, walk
+from loom_py.network.compile import Compiled, Compiler, Role, StepOptions
 from loom_py.network.grid import Slot
+from loom_py.network.inputs import Feed, Form
 from loom_py.network.watching import Moment, Passed, Reading, Watch, fill
 from loom_py.optimizers import Optimizer
 from loom_py.program import ARENA
@@ -83,58 +86,82 @@ class Engine:
         self._ready.move_to_end(key)
         return found
 
-    def inference(self, shape: tuple[int, ...], watch: Watch | None = None) -> Ready:
+    def inference(self, form: Form, watch: Watch | None = None) -> Ready:
         """x → output."""
-        return self.ready(("inference", shape, watch), lambda: self.compiler.inference(shape, watch))
+        return self.ready(("inference", form, watch), lambda: self.compiler.inference(form, watch))
 
-    def manual(self, shape: tuple[int, ...], training: bool, watch: Watch | None) -> Ready:
+    def manual(self, form: Form, training: bool, watch: Watch | None) -> Ready:
         """Forward and backward as segments."""
-        return self.ready(("manual", shape, training, watch), lambda: self.compiler.manual(shape, training, watch))
+        return self.ready(("manual", form, training, watch), lambda: self.compiler.manual(form, training, watch))
 
-    def evaluation(self, x: AnyArray, target: AnyArray, options: StepOptions) -> tuple[Array, float, int | None]:
+    def evaluation(self, feed: Feed, options: StepOptions) -> tuple[Array, float, int | None]:
         """Output, loss and right answers of one batch, in evaluation mode."""
-        key = ("evaluation", x.shape, target.shape, target.dtype, options.loss)
-        compile_ = self.compiler.evaluation
-        ready = self.ready(key, lambda: compile_(x.shape, target.shape, target.dtype, options.loss)).loaded
-        ready.write("x", x)
-        ready.write("target", target)
+        form, loss = feed.form, options.loss
+        ready = self.ready(("evaluation", form, loss), lambda: self.compiler.evaluation(form, loss)).loaded
+        self.write_feed(ready, feed)
         ready.run()
         return ready.read("output"), float(ready.read("loss")), _count(ready)
 
     def step(
-        self, x: AnyArray, target: AnyArray, rate: float, options: StepOptions, watch: Watch | None = None
+        self, feed: Feed, rate: float, options: StepOptions, watch: Watch | None = None
     ) -> tuple[StepResult, Ready]:
-        """One training step as one Program."""
-        self.use(options.optimizer)
-        key = ("step", x.shape, target.shape, target.dtype, options, watch)
-        compile_ = self.compiler.step
-        ready = self.ready(key, lambda: compile_(x.shape, target.shape, target.dtype, options, watch))
-        ready.loaded.write("target", target)
-        return self._run_update(ready, x, rate, timed=watch is not None), ready
+        """One training step: one Program, or one for each micro-batch."""
+        self.use(options)
+        if options.micro_batch is not None and options.micro_batch < feed.samples:
+            return self._step_in_parts(feed, rate, options, watch, options.micro_batch)
+        ready = self._step_program(feed, options, watch, "whole")
+        self.write_feed(ready.loaded, feed)
+        return self._run_update(ready, rate, timed=watch is not None), ready
 
-    def probe(self, x: AnyArray, target: AnyArray, options: StepOptions) -> list[LayerStats]:
+    def _step_program(self, feed: Feed, options: StepOptions, watch: Watch | None, role: Role) -> Ready:
+        form = feed.form
+        return self.ready(("step", form, options, watch, role), lambda: self.compiler.step(form, options, watch, role))
+
+    def _step_in_parts(
+        self, feed: Feed, rate: float, options: StepOptions, watch: Watch | None, size: int
+    ) -> tuple[StepResult, Ready]:
+        """The gradients of all parts, each weighed by its share of the batch, then one update; the last is watched."""
+        parts = [feed.chosen(slice(start, start + size)) for start in range(0, feed.samples, size)]
+        weights = [options.loss.weight(cast("AnyArray", part.target)) for part in parts]
+        shares = [weight / max(sum(weights), 1e-30) for weight in weights]
+        loss, correct = 0.0, 0
+        with self.buffers_kept() as give_up:
+            for number, part in enumerate(parts[:-1]):
+                ready = self._step_program(part, options, None, "part")
+                self.write_feed(ready.loaded, part, number)
+                ready.loaded.write("share", np.float32(shares[number]))
+                ready.loaded.write("keep", np.float32(number > 0))
+                ready.loaded.run()
+                loss += shares[number] * float(ready.loaded.read("loss"))
+                correct += _count(ready.loaded) or 0
+            ready = self._step_program(parts[-1], options, watch, "last")
+            self.write_feed(ready.loaded, parts[-1], len(parts) - 1)
+            ready.loaded.write("share", np.float32(shares[-1]))
+            last = self._run_update(ready, rate, timed=watch is not None)
+            if last.ok:
+                give_up()
+        whole = None if last.correct is None else correct + last.correct
+        return replace(last, loss=loss + shares[-1] * last.loss, correct=whole), ready
+
+    def probe(self, feed: Feed, options: StepOptions) -> list[LayerStats]:
         """Statistics of every layer for the step that was just refused: all of it again but the update."""
-        everything = Watch()
-        key = ("step", x.shape, target.shape, target.dtype, options, everything)
-        compile_ = self.compiler.step
-        ready = self.ready(key, lambda: compile_(x.shape, target.shape, target.dtype, options, everything))
-        ready.loaded.write("x", x)
-        ready.loaded.write("target", target)
+        ready = self._step_program(feed, options, Watch(), "whole")
+        self.write_feed(ready.loaded, feed)
         if "draw" in ready.loaded.program.inputs:
             ready.loaded.write("draw", np.uint32((self.steps - 1) & 0xFFFFFFFF))
-        for segment in ("forward", "loss", "backward"):
-            ready.loaded.run(segment)
+        with self.buffers_kept():
+            for segment in ("forward", "loss", "backward"):
+                ready.loaded.run(segment)
         return self.layer_stats(ready, Moment(self.steps - 1), 0, ("forward", "backward"))
 
     def update(self, rate: float, options: StepOptions) -> StepResult:
         """Apply the gradients as they stand."""
-        self.use(options.optimizer)
+        self.use(options)
         ready = self.ready(("update", options), lambda: self.compiler.update(options))
-        return self._run_update(ready, None, rate, timed=False)
+        return self._run_update(ready, rate, timed=False)
 
-    def _run_update(self, ready: Ready, x: AnyArray | None, rate: float, *, timed: bool) -> StepResult:
+    def _run_update(self, ready: Ready, rate: float, *, timed: bool) -> StepResult:
         loaded = ready.loaded
-        self.write_input(loaded, x)
         loaded.write("learning_rate", np.float32(rate))
         loaded.write("update_number", np.float32(self.updates + 1))
         loaded.run(timed=timed)
@@ -145,22 +172,26 @@ class Engine:
         loss = float(loaded.read("loss")) if "loss" in loaded.program.outputs else float("nan")
         return StepResult(loss, _count(loaded), float(loaded.read("gradient_norm")), ok)
 
-    def write_input(self, loaded: Loaded, x: AnyArray | None) -> None:
-        """Fill "x" and "draw" of a Program (a Program that needs neither is left alone)."""
-        if x is not None:
-            loaded.write("x", x)
+    def write_feed(self, loaded: Loaded, feed: Feed, part: int = 0) -> None:
+        """Fill the inputs of a Program; `part` numbers the micro-batch, which has random draws of its own."""
+        for name, value in (("x", feed.x), ("target", feed.target), ("mask", feed.mask)):
+            if value is not None:
+                loaded.write(name, value)
         if "draw" in loaded.program.inputs:
-            loaded.write("draw", np.uint32(self.steps & 0xFFFFFFFF))
+            loaded.write("draw", np.uint32((self.steps + (part << 24)) & 0xFFFFFFFF))
 
     # state ---------------------------------------------------------------------------------------------------------
 
-    def use(self, optimizer: Optimizer) -> None:
+    def use(self, options: StepOptions) -> None:
         """Make room for an optimizer's state: kept while the kind of optimizer stays, zeroed when another comes."""
-        if self.optimizer == optimizer:
+        optimizer = options.optimizer
+        before, kept = self.memory, self._areas(optimizer)
+        if options.micro_batch is not None:
+            kept.add(SUMMED)
+        if self.optimizer == optimizer and kept <= set(before.sizes):
             return
         if self.optimizer is None or self.optimizer.name != optimizer.name:
             self.updates = 0
-        before, kept = self.memory, self._areas(optimizer)
         if kept != set(before.sizes):
             sizes = {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS]}
             sizes |= dict.fromkeys(kept - set(sizes), self.layout.sizes[WEIGHTS])
@@ -172,6 +203,26 @@ class Engine:
 
     def _areas(self, optimizer: Optimizer) -> set[str]:
         return {WEIGHTS, GRADIENTS, BUFFERS, *(optimizer_area(optimizer.name, name) for name in optimizer.state())}
+
+    @contextmanager
+    def buffers_kept(self, *, fresh_states: bool = False) -> Iterator[Callable[[], None]]:
+        """Put all buffers back in the end, unless the function given is called; meanwhile maybe with states of 0."""
+        size = self.memory.sizes[BUFFERS]
+        before = self.memory.read(BUFFERS, 0, (size,), np.uint8) if size else None
+        given_up: list[bool] = []
+        if fresh_states:
+            self.reset_states()
+        try:
+            yield lambda: given_up.append(True)
+        finally:
+            if before is not None and not given_up:
+                self.memory.write(BUFFERS, 0, before)
+
+    def reset_states(self) -> None:
+        """Zero what recurrent layers carry from run to run."""
+        for place in self.layout.places.values():
+            if place.parameter.state:
+                self.memory.write(place.area, place.offset, np.zeros(place.parameter.shape, np.float32))
 
     def take_over(self, before: Engine) -> None:
         """Keep the trained values of layers that are the same at the same place in an earlier engine."""

@@ -2,10 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from loom_py.errors import DataError, ShapeError
 from loom_py.shapes import AnyArray, ArrayLike, Shape
+
+
+class Form(NamedTuple):
+    """What a Program is compiled for: what its inputs look like, batch axis included."""
+
+    shape: Shape
+    target: Shape = ()
+    target_dtype: Any = None
+    masked: bool = False
+
+
+class Feed(NamedTuple):
+    """Checked arrays that go into one run, batch first."""
+
+    x: AnyArray
+    target: AnyArray | None = None
+    mask: AnyArray | None = None
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+        return len(self.x)
+
+    @property
+    def form(self) -> Form:
+        """What the arrays look like."""
+        masked = self.mask is not None
+        if self.target is None:
+            return Form(self.x.shape, masked=masked)
+        return Form(self.x.shape, self.target.shape, self.target.dtype, masked)
+
+    def chosen(self, which: slice | AnyArray) -> Feed:
+        """Some of the samples."""
+        target = None if self.target is None else self.target[which]
+        return Feed(self.x[which], target, None if self.mask is None else self.mask[which])
 
 
 def read_input(x: ArrayLike, input_shape: Shape, *, ids: int | None) -> tuple[AnyArray, bool]:
@@ -44,3 +81,24 @@ def _values(batch: AnyArray) -> AnyArray:
         got = f"{int(np.isnan(values).sum())} NaN and {int(np.isinf(values).sum())} infinite values"
         raise DataError.expected("input", expected="finite numbers", got=got, do="clean the data first")
     return values
+
+
+def read_mask(mask: ArrayLike | None, batch: AnyArray, *, single: bool) -> AnyArray | None:
+    """A mask that fits a batch (B, N, …): (B, N), 1 where there is something and 0 where there is padding.
+
+    Raises:
+        ShapeError: it has another shape.
+        DataError: it holds something else than 0 and 1.
+    """
+    if mask is None:
+        return None
+    array = np.asarray(mask)
+    array = array[None] if single else array
+    if array.shape != batch.shape[:2]:
+        wanted = batch.shape[1:2] if single else batch.shape[:2]
+        raise ShapeError.expected(
+            "mask", expected=wanted, got=np.shape(mask), do="give 1 for what is real, 0 for padding"
+        )
+    if array.dtype.kind not in "iufb" or not np.isin(array, (0, 1)).all():
+        raise DataError.expected("mask", expected="True and False, or 1 and 0", got=f"other values ({array.dtype})")
+    return array.astype(np.float32)

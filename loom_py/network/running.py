@@ -14,7 +14,7 @@ from loom_py.introspect import available_when
 from loom_py.losses import CrossEntropy
 from loom_py.network.compile import StepOptions
 from loom_py.network.engine import Ready
-from loom_py.network.inputs import read_input
+from loom_py.network.inputs import Feed, read_input, read_mask
 from loom_py.network.structure import Pending, Structure
 from loom_py.network.watching import Moment
 from loom_py.optimizers import Optimizer, OptimizerName, resolve_optimizer
@@ -42,11 +42,13 @@ class BackwardResult(NamedTuple):
 class Running(Structure):
     """Forward, backward and update by hand."""
 
-    def forward(self, x: ArrayLike) -> Array:
+    def forward(self, x: ArrayLike, *, mask: ArrayLike | None = None) -> Array:
         """The output for an input, on the active device, nothing kept for a backward pass.
 
         Args:
             x: a batch (B, …) or a single sample.
+            mask: (B, N) or, for a single sample, (N): 1 where there is something, 0 where there is padding, for layers
+                that heed it; N is the input's first axis. None: nothing is padding.
 
         Returns:
             The output, batch first; without the batch axis for a single sample.
@@ -55,29 +57,30 @@ class Running(Structure):
             ShapeError: the input does not have the network's input shape.
             DataError: it is not numbers, or not finite.
         """
-        batch, single = self.read_input(x)
+        feed, single = self.read_feed(x, mask)
         watch, listeners = self.dispatcher.due(self._runs)
-        ready = self.engine.inference(batch.shape, watch)
-        self._run_forward(ready, batch, None, listeners)
+        ready = self.engine.inference(feed.form, watch)
+        self._run_forward(ready, feed, None, listeners)
         output = ready.loaded.read("output")
         return output[0] if single else output
 
-    def forward_cpu(self, x: ArrayLike, *, training: bool = False) -> ForwardResult:
+    def forward_cpu(self, x: ArrayLike, *, training: bool = False, mask: ArrayLike | None = None) -> ForwardResult:
         """The output for an input, keeping what `backward_cpu` needs.
 
         Args:
             x: a batch (B, …) or a single sample.
             training: whether dropout drops and batch statistics are used.
+            mask: 1 where there is something, 0 where there is padding, as for `forward`.
 
         Raises:
             ShapeError: the input does not have the network's input shape.
             DataError: it is not numbers, or not finite.
         """
         began = perf_counter_ns()
-        batch, single = self.read_input(x)
+        feed, single = self.read_feed(x, mask)
         watch, listeners = self.dispatcher.due(self._runs)
-        ready = self.engine.manual(batch.shape, training, watch)
-        self._run_forward(ready, batch, "forward", listeners)
+        ready = self.engine.manual(feed.form, training, watch)
+        self._run_forward(ready, feed, "forward", listeners)
         self._pending = Pending(ready, listeners, single)
         output = ready.loaded.read("output")
         return ForwardResult(output[0] if single else output, perf_counter_ns() - began)
@@ -169,23 +172,26 @@ class Running(Structure):
         """An input as a batch, and whether it was a single sample; raises ShapeError, DataError."""
         return read_input(x, self.input_shape, ids=self.engine.compiler.ids)
 
-    def train_step(
-        self, x: AnyArray, target: AnyArray, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0
-    ) -> Any:
+    def read_feed(self, x: ArrayLike, mask: ArrayLike | None) -> tuple[Feed, bool]:
+        """An input and its mask, and whether it was a single sample; raises ShapeError, DataError."""
+        batch, single = self.read_input(x)
+        return Feed(batch, mask=read_mask(mask, batch, single=single)), single
+
+    def train_step(self, feed: Feed, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0) -> Any:
         """One training step on checked arrays; delivers to observers that are due. Returns a StepResult."""
         watch, listeners = self.dispatcher.due(self._runs)
         moment = Moment(self.engine.steps, epoch, batch)
-        result, ready = self.engine.step(x, target, rate, options, watch)
+        result, ready = self.engine.step(feed, rate, options, watch)
         self._runs += 1
-        self._last_input = x
+        self._last_input = feed
         self._deliver(ready, moment, listeners, ("forward", "backward"))
         return result
 
-    def _run_forward(self, ready: Ready, batch: AnyArray, segment: str | None, listeners: list[Observer]) -> None:
-        self.engine.write_input(ready.loaded, batch)
+    def _run_forward(self, ready: Ready, feed: Feed, segment: str | None, listeners: list[Observer]) -> None:
+        self.engine.write_feed(ready.loaded, feed)
         ready.loaded.run(segment, timed=bool(listeners))
         self._runs += 1
-        self._last_input = batch
+        self._last_input = feed
         self._deliver(ready, Moment(self.engine.steps), listeners, ("forward",))
 
     def _deliver(self, ready: Ready, moment: Moment, listeners: list[Observer], phases: Sequence[str]) -> None:

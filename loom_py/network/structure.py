@@ -16,8 +16,9 @@ from loom_py.network.blueprint import Blueprint, make_blueprint
 from loom_py.network.dispatch import Dispatcher
 from loom_py.network.engine import Engine, Ready
 from loom_py.network.grid import Grid, NetworkConfig, read_seed, read_shape
+from loom_py.network.inputs import Feed
 from loom_py.optimizers import Optimizer, resolve_optimizer
-from loom_py.shapes import AnyArray, Array, ArrayLike, Shape
+from loom_py.shapes import Array, ArrayLike, Shape
 
 
 @dataclass(slots=True)
@@ -66,7 +67,7 @@ class Structure(Introspectable):
         self._stale = False
         self._optimizer: Optimizer = resolve_optimizer("sgd")
         self._pending: Pending | None = None
-        self._last_input: AnyArray | None = None
+        self._last_input: Feed | None = None
         self._runs = 0
         self._seq = 0
         self._update_ratios: dict[str, float] = {}
@@ -136,3 +137,7 @@ class Structure(Introspectable):
             StateError: there is no such array. ShapeError: another shape. DataError: not finite numbers.
         """
         self.engine.write_parameters(dict(values))  # type: ignore[arg-type]
+
+    def reset_states(self) -> None:
+        """Make what recurrent layers carry from run to run 0, so that the next run begins a new sequence."""
+        self.engine.reset_states()

@@ -24,23 +24,27 @@ def _head(output: Spec, target: Spec, *_rest: Spec | None, **_attrs: Any) -> tup
 
 
 def weigh_target(
-    target: AnyArray, classes: int, dtype: Any, smoothing: float, weights: AnyArray | None
+    target: AnyArray, classes: int, dtype: Any, smoothing: float, weights: AnyArray | None, ignore: int | None = None
 ) -> tuple[AnyArray, float]:
     """Target rows (smoothed, weighted by class) and what the sum of losses is divided by.
 
-    Integer labels become one-hot rows and are averaged by their classes' weights; soft rows by the number of samples.
+    Integer labels become one-hot rows, zero where the label is `ignore`, and are averaged by their classes' weights;
+    soft rows by the number of samples.
     """
     labels = target.dtype.kind in "iu"
+    counted: AnyArray | None = None
     if labels:
+        counted = None if ignore is None else target[..., None] != ignore
         rows = np.zeros((*target.shape, classes), dtype)
-        np.put_along_axis(rows, target[..., None].astype(np.intp), 1, axis=-1)
+        known = target[..., None] if counted is None else np.where(counted, target[..., None], 0)
+        np.put_along_axis(rows, known.astype(np.intp), 1 if counted is None else counted.astype(dtype), axis=-1)
     else:
         rows = np.array(target, dtype)
-    samples = max(rows.size // classes, 1)
-    divisor = float(samples) if weights is None or not labels else float((rows * weights).sum())
+    samples = rows.size // classes if counted is None else np.count_nonzero(counted)
+    divisor = float(max(samples, 1)) if weights is None or not labels else float((rows * weights).sum())
     if smoothing:
         rows *= 1 - smoothing
-        rows += smoothing / classes
+        rows += smoothing / classes if counted is None else counted * dtype.type(smoothing / classes)
     return rows if weights is None else rows * weights, divisor
 
 
@@ -53,9 +57,10 @@ def cross_entropy_logits(
     weights: AnyArray | None = None,
     *,
     smoothing: float = 0.0,
+    ignore: int | None = None,
 ) -> None:
     """loss = -Σ t·log softmax(x) / n, dx = (softmax(x)·Σt - t)/n; fused, so that huge logits do not overflow."""
-    t, divisor = weigh_target(target, logits.shape[-1], logits.dtype, smoothing, weights)
+    t, divisor = weigh_target(target, logits.shape[-1], logits.dtype, smoothing, weights, ignore)
     shifted = logits - logits.max(axis=-1, keepdims=True)
     np.exp(shifted, out=dx)
     total = dx.sum(axis=-1, keepdims=True)
@@ -81,9 +86,10 @@ def cross_entropy_probabilities(
     weights: AnyArray | None = None,
     *,
     smoothing: float = 0.0,
+    ignore: int | None = None,
 ) -> None:
     """loss = -Σ t·log p / n, dp = -t/p/n, with p held above the smallest normal number; a NaN makes the loss NaN."""
-    t, divisor = weigh_target(target, p.shape[-1], p.dtype, smoothing, weights)
+    t, divisor = weigh_target(target, p.shape[-1], p.dtype, smoothing, weights, ignore)
     safe = np.maximum(p, np.finfo(p.dtype).tiny)
     loss[...] = np.nan if np.isnan(p).any() else -_sum_where(t, np.log(safe)) / divisor
     np.divide(t, safe, out=dx)
@@ -140,9 +146,9 @@ def binary_cross_entropy_probabilities(loss: AnyArray, dx: AnyArray, p: AnyArray
     dx /= max(dx.size, 1)
 
 
-@verb(lambda output, target: Spec((), np.dtype(np.float32)), flops=lambda i, o, a: i[0].size)
-def correct_count(out: AnyArray, output: AnyArray, target: AnyArray) -> None:
-    """Rows whose largest output stands at the target's class; a row with NaN counts as wrong."""
+@verb(lambda output, target, *, ignore=None: Spec((), np.dtype(np.float32)), flops=lambda i, o, a: i[0].size)
+def correct_count(out: AnyArray, output: AnyArray, target: AnyArray, *, ignore: int | None = None) -> None:
+    """Rows whose largest output stands at the target's class; a row with NaN is wrong, label `ignore` not counted."""
     wanted = target if target.dtype.kind in "iu" else target.argmax(axis=-1)
     right = output.argmax(axis=-1) == wanted
     out[...] = np.count_nonzero(right & ~np.isnan(output).any(axis=-1))

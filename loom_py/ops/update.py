@@ -57,6 +57,23 @@ def clip_values(g: AnyArray, *, limit: float) -> None:
     np.clip(g, -limit, limit, out=g)
 
 
+@verb(_nothing, writes=(0,), flops=_per_parameter(3))
+def accumulate(total: AnyArray, g: AnyArray, keep: AnyArray, share: AnyArray) -> None:
+    """total ← keep·total + share·g, in place; with `keep` 0 it does not matter what was there."""
+    if keep:
+        total *= keep
+        total += share * g
+    else:
+        np.multiply(g, share, out=total)
+
+
+@verb(_nothing, writes=(0,), flops=0)
+def undo(dst: AnyArray, before: AnyArray, ok: AnyArray) -> None:
+    """dst ← before unless ok, in place: a step that is refused leaves buffers as they were."""
+    if not ok:
+        np.copyto(dst, before)
+
+
 def _scaled(g: AnyArray, scale: AnyArray | None) -> AnyArray:
     return g if scale is None or scale == 1 else g * scale
 

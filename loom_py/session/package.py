@@ -19,9 +19,16 @@ def _train(net: Network, batches: Iterable[Batch], config: TrainingConfig | None
     return net.trainer(batches, config)
 
 
-def _fit(net: Network, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None) -> LongRun:
+def _fit(
+    net: Network,
+    x: ArrayLike,
+    y: ArrayLike,
+    config: TrainingConfig | None = None,
+    *,
+    mask: ArrayLike | None = None,
+) -> LongRun:
     config = config or TrainingConfig()
-    return Trainer(net, config, array_batches(net, config, x, y))
+    return Trainer(net, config, array_batches(net, config, x, y, mask))
 
 
 LONG_CALLS: LongCalls = {("Network", "train"): _train, ("Network", "fit"): _fit}

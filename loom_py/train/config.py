@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from loom_py.layers.fields import Count, Positive, Range, Size, check_fields
 from loom_py.losses import Loss, LossName, resolve_loss
 from loom_py.network.compile import StepOptions
-from loom_py.optimizers import Optimizer, OptimizerName, resolve_optimizer
+from loom_py.optimizers import Optimizer, OptimizerName, ParameterGroup, resolve_optimizer
 from loom_py.schedules import Schedule
 from loom_py.shapes import ArrayLike
 
@@ -23,11 +23,13 @@ class Batch:
 
     Attributes:
         input: (B, …) in the network's input shape.
-        target: labels (B), class shares (B, C), or values in the output's shape.
+        target: labels (B, …), class shares (B, …, C), or values in the output's shape.
+        mask: (B, N), 1 where there is something and 0 where the input is padding; None: nothing is.
     """
 
     input: ArrayLike
     target: ArrayLike
+    mask: ArrayLike | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,10 @@ class TrainingConfig:
         gradient_clip: largest L2 norm of all gradients together; None for no limit.
         gradient_clip_value: largest magnitude of one gradient; None for no limit.
         shuffle: new order in every epoch (`fit`).
-        validation: held-out `(x, y)`, measured after every epoch.
+        groups: parameters with a weight decay or a factor on the learning rate of their own, such as none for biases.
+        micro_batch_size: samples that are worked through at a time, to save memory: the gradients of a batch's parts
+            are summed before its one update. None works through the whole batch at once.
+        validation: held-out `(x, y)`, or a Batch, measured after every epoch.
         schedule: how the learning rate changes over the steps.
         early_stopping: stop when the validation loss (without validation data: the training loss) no longer falls.
         seed: seed of the shuffling; None takes the network's.
@@ -74,8 +79,10 @@ class TrainingConfig:
     batch_size: Size = 32
     gradient_clip: Positive | None = None
     gradient_clip_value: Positive | None = None
+    groups: tuple[ParameterGroup, ...] = ()
+    micro_batch_size: Size | None = None
     shuffle: bool = True
-    validation: tuple[ArrayLike, ArrayLike] | None = None
+    validation: tuple[ArrayLike, ArrayLike] | Batch | None = None
     schedule: Schedule | None = None
     early_stopping: EarlyStopping | None = None
     seed: int | None = None
@@ -88,10 +95,21 @@ class TrainingConfig:
         self.options()
 
     def options(self) -> StepOptions:
-        """Loss, optimizer and clipping, resolved."""
+        """Loss, optimizer, clipping and groups, resolved."""
         return StepOptions(
-            resolve_loss(self.loss), resolve_optimizer(self.optimizer), self.gradient_clip, self.gradient_clip_value
+            resolve_loss(self.loss),
+            resolve_optimizer(self.optimizer),
+            self.gradient_clip,
+            self.gradient_clip_value,
+            tuple(self.groups),
+            self.micro_batch_size,
         )
+
+    def held_out(self) -> Batch | None:
+        """The validation data."""
+        if self.validation is None or isinstance(self.validation, Batch):
+            return self.validation
+        return Batch(*self.validation)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from loom_py.network.compile import StepOptions
 from loom_py.network.core import NetworkCore
-from loom_py.train.data import Pair
+from loom_py.network.inputs import Feed
 
 
 class Score(NamedTuple):
@@ -19,14 +19,20 @@ class Score(NamedTuple):
     """Share of right classes between 0 and 1; None where there are no classes."""
 
 
-def evaluate_pair(net: NetworkCore, pair: Pair, options: StepOptions, batch_size: int) -> Score:
-    """Loss and accuracy in evaluation mode, batch by batch; nothing is observed or changed."""
-    x, target = pair
-    total, right, classes = 0.0, 0, False
-    for start in range(0, len(x), batch_size):
-        part, wanted = x[start : start + batch_size], target[start : start + batch_size]
-        _, loss, correct = net.engine.evaluation(part, wanted, options)
-        total += loss * len(part)
-        if correct is not None:
-            classes, right = True, right + correct
-    return Score(total / len(x) if len(x) else math.nan, right / len(x) if classes else None)
+def evaluate_samples(net: NetworkCore, samples: Feed, options: StepOptions, batch_size: int) -> Score:
+    """Loss and accuracy in evaluation mode, batch by batch; nothing is observed or changed.
+
+    Layers that carry a state begin with 0 and have their own back afterwards.
+    """
+    loss, weight, right, answers, classes = 0.0, 0.0, 0, 0, False
+    with net.engine.buffers_kept(fresh_states=True):
+        for start in range(0, samples.samples, batch_size):
+            part = samples.chosen(slice(start, start + batch_size))
+            assert part.target is not None
+            _, mean, correct = net.engine.evaluation(part, options)
+            own = options.loss.weight(part.target)
+            if own:
+                loss, weight = loss + mean * own, weight + own
+            if correct is not None:
+                classes, right, answers = True, right + correct, answers + options.loss.answers(part.target)
+    return Score(loss / weight if weight else math.nan, right / answers if classes and answers else None)

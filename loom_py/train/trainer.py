@@ -12,35 +12,36 @@ from loom_py.events import TrainingEvent
 from loom_py.network.anomaly import explain
 from loom_py.network.core import NetworkCore
 from loom_py.network.engine import StepResult
+from loom_py.network.inputs import Feed
 from loom_py.shapes import Array
 from loom_py.train.config import StopReason, TrainingConfig, TrainingResult
-from loom_py.train.data import Batches, Pair, check_pair
-from loom_py.train.evaluation import Score, evaluate_pair
+from loom_py.train.data import Batches, check_samples
+from loom_py.train.evaluation import Score, evaluate_samples
 
 
 @dataclass(slots=True)
 class _Epoch:
     """Sums over an epoch so far."""
 
-    samples: int = 0
+    weight: float = 0.0
     loss: float = 0.0
     correct: int = 0
-    classes: bool = False
+    answers: int = 0
 
-    def add(self, samples: int, result: StepResult) -> None:
-        self.samples += samples
-        self.loss += result.loss * samples
+    def add(self, weight: float, answers: int, result: StepResult) -> None:
+        self.weight += weight
+        self.loss += result.loss * weight
         if result.correct is not None:
-            self.classes = True
+            self.answers += answers
             self.correct += result.correct
 
     @property
     def mean(self) -> float:
-        return self.loss / self.samples if self.samples else math.nan
+        return self.loss / self.weight if self.weight else math.nan
 
     @property
     def accuracy(self) -> float | None:
-        return self.correct / self.samples if self.classes and self.samples else None
+        return self.correct / self.answers if self.answers else None
 
 
 @dataclass(slots=True)
@@ -67,9 +68,10 @@ class Trainer:
         """
         self.net, self.config, self.batches = net, config, batches
         self.options = config.options()
-        self.validation: Pair | None = None
-        if config.validation is not None:
-            self.validation = check_pair(net, self.options.loss, *config.validation)
+        held_out = config.held_out()
+        self.validation: Feed | None = None
+        if held_out is not None:
+            self.validation = check_samples(net, self.options.loss, held_out.input, held_out.target, held_out.mask)
         self.result = TrainingResult()
         self.cancelled = False
         self._samples = 0
@@ -98,10 +100,11 @@ class Trainer:
     def _epoch(self, number: int) -> Generator[TrainingEvent, None, StopReason | None]:
         yield self._tell("epoch_start", epoch=number)
         sums = _Epoch()
-        for position, (x, target) in enumerate(self.batches.epoch(number)):
+        self.net.reset_states()
+        for position, feed in enumerate(self.batches.epoch(number)):
             if self.cancelled:
                 return "cancelled"
-            stopped = yield from self._step(number, position, x, target, sums)
+            stopped = yield from self._step(number, position, feed, sums)
             if stopped is not None:
                 return stopped
         self.result.epochs_run += 1
@@ -121,7 +124,7 @@ class Trainer:
         return "early_stopping" if enough else None
 
     def _step(
-        self, epoch: int, position: int, x: Any, target: Any, sums: _Epoch
+        self, epoch: int, position: int, feed: Feed, sums: _Epoch
     ) -> Generator[TrainingEvent, None, StopReason | None]:
         rate = self.config.learning_rate
         if self.config.schedule is not None:
@@ -129,23 +132,25 @@ class Trainer:
         yield self._tell("batch_start", epoch=epoch, batch=position, learning_rate=rate)
         if self.cancelled:
             return "cancelled"
-        result: StepResult = self.net.train_step(x, target, rate, self.options, epoch, position)
+        result: StepResult = self.net.train_step(feed, rate, self.options, epoch, position)
         where: dict[str, Any] = {"epoch": epoch, "batch": position, "loss": result.loss, "learning_rate": rate}
         if not result.ok:
             self.result.final_loss = result.loss
-            path, text = explain(self.net.engine, x, target, self.options, result)
+            path, text = explain(self.net.engine, feed, self.options, result)
             yield self._tell("anomaly", **where, gradient_norm=result.gradient_norm, path=path, text=text)
             return "anomaly"
-        sums.add(len(x), result)
-        self._samples += len(x)
+        assert feed.target is not None
+        loss, answers = self.options.loss, self.options.loss.answers(feed.target)
+        sums.add(loss.weight(feed.target), answers, result)
+        self._samples += feed.samples
         self.result.steps += 1
-        accuracy = None if result.correct is None else result.correct / len(x)
+        accuracy = None if result.correct is None or not answers else result.correct / answers
         yield self._tell("batch_end", **where, accuracy=accuracy, gradient_norm=result.gradient_norm)
         return None
 
     def _validate(self) -> Score:
         assert self.validation is not None
-        score = evaluate_pair(self.net, self.validation, self.options, self.config.batch_size)
+        score = evaluate_samples(self.net, self.validation, self.options, self.config.batch_size)
         self.result.validation_history.append(score.loss)
         self.result.validation_accuracy_history.append(score.accuracy)
         return score

@@ -16,7 +16,7 @@ def eager(case: Golden, dtype: Any) -> Arrays:
     layer = from_config(case.line["layer"])
     stored = case.group("parameters") | case.group("buffers")
     arrays = {f"0.{path}": value.astype(dtype) for path, value in stored.items()}
-    run = Run(arrays, case.line["training"], np.zeros((), np.int64))
+    run = Run(arrays, case.line["training"], np.zeros((), np.int64), mask=case.arrays.get("mask"))
     x = case.arrays["input"]
     with np.errstate(all="ignore"):
         y, cache = run.forward("0", layer, x.astype(dtype) if x.dtype.kind == "f" else x)
@@ -31,7 +31,11 @@ def executed(case: Golden) -> Arrays:
     net = Network.of(case.arrays["input"].shape[1:], [from_config(case.line["layer"])], seed=0)
     stored = case.group("parameters") | case.group("buffers")
     net.set_parameters({f"0.{path}": value for path, value in stored.items()})
-    got: Arrays = {"output": net.forward_cpu(case.arrays["input"], training=case.line["training"]).output}
+    got: Arrays = {
+        "output": net.forward_cpu(
+            case.arrays["input"], training=case.line["training"], mask=case.arrays.get("mask")
+        ).output
+    }
     dx = net.backward_cpu(case.arrays["output_gradient"]).input_gradient
     if dx is not None:
         got["input_gradient"] = dx

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 88002b403f6462714430b7d1e404de1ec10ef749e8d755c4fef3eb22fb273900
+ * Content hash of the description: dbaef17cd69e3641d07973b049dbd18befc702e2b3b25cdc8c95529e21242cb7
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */

@@ -17,6 +17,7 @@ from loom_py import (
 )
 from loom_py.events import measured
 from loom_py.network.compile import StepOptions
+from loom_py.network.inputs import Feed
 from loom_py.network.watching import Watch
 from loom_py.train.config import TrainingConfig
 
@@ -108,8 +109,8 @@ def test_nobody_listening_means_no_statistics_in_the_program() -> None:
     net = small()
     options: StepOptions = TrainingConfig().options()
     target = Y.astype(np.int32)
-    bare = net.engine.compiler.step(X.shape, target.shape, target.dtype, options, None).program
-    watched = net.engine.compiler.step(X.shape, target.shape, target.dtype, options, Watch()).program
+    bare = net.engine.compiler.step(Feed(X, target).form, options, None).program
+    watched = net.engine.compiler.step(Feed(X, target).form, options, Watch()).program
     assert not bare.observations and "stats" not in {i.verb.name for i in bare.instructions}
     assert len(watched.observations) > 10
     net.set_observer(Listener())

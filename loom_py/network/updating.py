@@ -1,0 +1,109 @@
+"""The end of a training step as instructions: clipping, the guard, one update for each group of parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby, pairwise
+
+from loom_py import ops
+from loom_py.losses import Loss
+from loom_py.network.arrays import GRADIENTS, SUMMED, WEIGHTS, Layout, Place, optimizer_area
+from loom_py.network.watching import RecordingWatcher
+from loom_py.ops import Tensor
+from loom_py.optimizers import Optimizer, ParameterGroup
+from loom_py.program import Recorder
+
+
+@dataclass(frozen=True)
+class StepOptions:
+    """What a training step does beside forward and backward; hashable, a Program is compiled for it.
+
+    Attributes:
+        clip_norm: largest norm of all gradients together, None for no limit.
+        clip_value: largest magnitude of one gradient element, None for no limit.
+        groups: parameters with options of their own.
+        micro_batch: samples that are worked through at a time, None for the whole batch.
+    """
+
+    loss: Loss
+    optimizer: Optimizer
+    clip_norm: float | None = None
+    clip_value: float | None = None
+    groups: tuple[ParameterGroup, ...] = ()
+    micro_batch: int | None = None
+
+
+def whole_area(recorder: Recorder, layout: Layout, area: str, like: str | None = None) -> Tensor:
+    """All of a memory area as one flat array; `like` names the area whose size it has."""
+    return recorder.persistent(area, 0, (layout.sizes[like or area] // 4,), area)
+
+
+def record_sum(recorder: Recorder, layout: Layout, *, last: bool) -> None:
+    """Add a micro-batch's share of the gradients to what is summed; the last one's sum becomes the gradients.
+
+    Inputs of the Program: `share` of the batch that this part is, and, unless it is the last, `keep`: 0 for the first.
+    """
+    gradients = whole_area(recorder, layout, GRADIENTS, WEIGHTS)
+    total = whole_area(recorder, layout, SUMMED, WEIGHTS)
+    share = recorder.input("share", ())
+    if last:
+        ops.accumulate(gradients, total, share, 1.0)
+    else:
+        ops.accumulate(total, gradients, recorder.input("keep", ()), share)
+
+
+def record_update(
+    recorder: Recorder,
+    layout: Layout,
+    options: StepOptions,
+    loss: Tensor | None,
+    watcher: RecordingWatcher | None = None,
+) -> Tensor:
+    """Gradients as they stand → parameters; outputs gradient_norm and ok, which is given back."""
+    weights = whole_area(recorder, layout, WEIGHTS)
+    gradients = whole_area(recorder, layout, GRADIENTS, WEIGHTS)
+    norm = ops.global_norm(gradients)
+    ok: Tensor = ops.finite_guard(norm if loss is None else loss, norm)
+    if options.clip_value is not None:
+        ops.clip_values(gradients, limit=options.clip_value)
+    scale = None
+    if options.clip_norm is not None:
+        clipped = ops.global_norm(gradients) if options.clip_value is not None else norm
+        scale = ops.clip_scale(clipped, max_norm=options.clip_norm)
+    before = watcher.before_update(weights) if watcher else None
+    _update_groups(recorder, layout, options, scale, ok)
+    if watcher:
+        watcher.after_update(weights, before, {p.name: p.elements for p in layout.trained})
+    recorder.output("gradient_norm", norm)
+    recorder.output("ok", ok)
+    return ok
+
+
+def _update_groups(recorder: Recorder, layout: Layout, options: StepOptions, scale: Tensor | None, ok: Tensor) -> None:
+    rate, number = recorder.input("learning_rate", ()), recorder.input("update_number", ())
+    for group, start, stop in contiguous(layout, options.groups):
+
+        def part(area: str, start: int = start, stop: int = stop) -> Tensor:
+            return recorder.persistent(area, 4 * start, (stop - start,), area)
+
+        optimizer = options.optimizer if group is None else group.applied(options.optimizer)
+        state = {name: part(optimizer_area(optimizer.name, name)) for name in optimizer.state()}
+        own_rate = rate if group is None or group.rate == 1 else ops.multiply(rate, group.rate)
+        optimizer.update(part(WEIGHTS), part(GRADIENTS), state, own_rate, number, scale, ok)
+
+
+def contiguous(layout: Layout, groups: tuple[ParameterGroup, ...]) -> Iterator[tuple[ParameterGroup | None, int, int]]:
+    """Stretches of the flat weights whose parameters belong to one group (None: to none), by first and last+1 element.
+
+    A stretch reaches to where the next begins, so that padding is updated with it; it is 0 and stays 0.
+    """
+
+    def group_of(place: Place) -> ParameterGroup | None:
+        return next((g for g in groups if g.holds(place.name, place.parameter.shape)), None)
+
+    places = sorted(layout.trained, key=lambda place: place.offset)
+    runs = [(group, next(iter(found)).offset // 4) for group, found in groupby(places, key=group_of)]
+    ends = [*runs, (None, layout.sizes[WEIGHTS] // 4)]
+    for (group, start), (_, stop) in pairwise(ends):
+        yield group, start, stop
