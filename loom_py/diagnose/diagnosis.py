@@ -1,0 +1,102 @@
+"""diagnose: what is wrong with a recorded run, or with a network as it is now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
+
+from loom_py.diagnose.finding import Finding
+from loom_py.diagnose.monitor import Monitor
+from loom_py.errors import ConfigError
+from loom_py.events import NOT_MEASURED, LayerStats, TrainingEvent
+
+
+@runtime_checkable
+class Recording(Protocol):
+    """A recorded run: a RecordingObserver, or anything that gives its records."""
+
+    def get_records(self) -> list[LayerStats | TrainingEvent]:
+        """All records in order."""
+
+
+@runtime_checkable
+class Measurable(Protocol):
+    """A network that tells its state."""
+
+    def get_telemetry(self) -> Any:
+        """Statistics of the layers now."""
+
+    def get_blueprint(self) -> Any:
+        """What the network is made of."""
+
+
+def diagnose(subject: Recording | Measurable) -> list[Finding]:
+    """Find what is wrong, in the order in which it was found.
+
+    A recording is looked at step by step, as if live. Of a network only its state is known, one single pass: rules
+    about the loss are silent, and those that wait for several bad passes in a row do not wait.
+
+    Args:
+        subject: a recording or a network.
+
+    Raises:
+        ConfigError: it is neither.
+    """
+    if isinstance(subject, Recording):
+        return _diagnose_recording(subject)
+    if isinstance(subject, Measurable):
+        monitor = Monitor(subject.get_blueprint(), snapshot=True)
+        found = [finding for stats in _state_of(subject) for finding in monitor.on_stats(stats)]
+        return found + monitor.end()
+    raise ConfigError.expected("diagnose", expected="a recording or a network", got=type(subject).__name__)
+
+
+def _diagnose_recording(recording: Recording) -> list[Finding]:
+    header = getattr(recording, "header", None)
+    monitor = Monitor(getattr(header, "blueprint", None))
+    found: list[Finding] = []
+    for record in recording.get_records():
+        found += monitor.on_stats(record) if isinstance(record, LayerStats) else monitor.on_event(record)
+    return found + monitor.end()
+
+
+def _state_of(network: Measurable) -> Iterator[LayerStats]:
+    """A network's telemetry as records of one forward and one backward pass."""
+    layers = network.get_telemetry().layer_stats
+    shapes = {layer.path: layer for layer in _flat(network.get_blueprint().layers)}
+    for phase in ("forward", "backward"):
+        for layer in layers if phase == "forward" else reversed(layers):
+            built = shapes[layer.path]
+            record = LayerStats(
+                layer_index=layer.index,
+                layer_type=layer.type,
+                row=built.row,
+                col=built.col,
+                layer=built.layer,
+                path=layer.path,
+                phase="forward" if phase == "forward" else "backward",
+                input_shape=(1, *built.input_shape),
+                output_shape=(1, *built.output_shape),
+            )
+            if phase == "forward":
+                record.weight_norm = _or_absent(layer.weight_norm)
+                record.output_min = _or_absent(layer.activation_min)
+                record.output_max = _or_absent(layer.activation_max)
+                record.output_mean = _or_absent(layer.activation_mean)
+                record.output_std = _or_absent(layer.activation_std)
+                record.zero_fraction = _or_absent(layer.zero_fraction)
+                record.nan_count, record.inf_count = layer.nan_count, layer.inf_count
+            else:
+                record.gradient_norm = _or_absent(layer.gradient_norm)
+                record.update_ratio = _or_absent(layer.update_ratio)
+            yield record
+
+
+def _flat(layers: Any) -> Iterator[Any]:
+    for layer in layers:
+        yield layer
+        yield from _flat(layer.children)
+
+
+def _or_absent(value: float | None) -> float:
+    return NOT_MEASURED if value is None else value

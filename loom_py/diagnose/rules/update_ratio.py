@@ -1,0 +1,87 @@
+"""Updates that are too large or too small for the weights that they change."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from loom_py.diagnose.alarm import Alarm
+from loom_py.diagnose.finding import Finding
+from loom_py.diagnose.passes import Pass
+from loom_py.diagnose.rules.base import Rule
+
+HIGH = 0.5
+HUGE = 2.0
+FROZEN = 1e-6
+_TOO_FAST = ("a lower learning rate", "gradient clipping", "warming the learning rate up")
+_TOO_SLOW = (
+    "residual connections",
+    "better initialisation",
+    "ReLU or LeakyReLU instead of sigmoid or tanh",
+    "LeakyReLU instead of ReLU where units are dead",
+)
+
+
+class UpdateRatio(Rule):
+    """A layer's update is more than half of its weights, or less than a millionth of the most active layer's.
+
+    ‖update‖ / ‖weights‖ is about 1e-3 in healthy training (A. Karpathy, CS231n notes, "Ratio of weights:updates");
+    healthy runs measured between 2e-5 and 0.25. High: > 0.5, 5 passes in a row, or > 2 once; a layer that begins at
+    zero has a ratio of 1 in its second step. It ends below 0.2. Frozen: < 1e-6 of the largest ratio among the layers
+    (relative, since a schedule may make all of them small), 5 in a row; it ends above 1e-5. Passes in which nothing
+    moves at all are passed over. It needs a training step that was observed. It is wrong when a layer is frozen on
+    purpose, and says so.
+    """
+
+    name = "update_ratio"
+    usual_patience = 5
+
+    def start(self) -> None:
+        """All layers learn."""
+        self._high = Alarm(HIGH, 0.2, self.patience)
+        self._huge = Alarm(HUGE, 0.2, 1)
+        self._frozen = Alarm(FROZEN, FROZEN * 10, self.patience)
+
+    def on_pass(self, run: Pass) -> Iterator[Finding]:
+        """Look at the updates after a backward pass."""
+        # Weights of 0 that begin to move have a ratio of infinity, once.
+        ratios = {path: s.update_ratio for path, s in run.records.items() if math.isfinite(s.update_ratio)}
+        if not ratios:
+            return
+        largest = max(ratios, key=ratios.__getitem__)
+        high = [path for path, ratio in ratios.items() if self._is_high(path, ratio)]
+        if high:
+            ratio = ratios[max(high, key=ratios.__getitem__)]
+            text = f"An update changes the weights by {ratio:.0%}: what was learnt is thrown over."
+            yield self._finding(run, max(high, key=ratios.__getitem__), high, ratios, HIGH, text, _TOO_FAST)
+        if ratios[largest] == 0:
+            return
+        frozen = [path for path, ratio in ratios.items() if self._frozen.update(path, ratio / ratios[largest])]
+        if frozen:
+            worst = min(frozen, key=ratios.__getitem__)
+            text = f"Its weights move by {ratios[worst]:.1e} a step while those of layer {largest} move by "
+            text += f"{ratios[largest]:.1e}: it does not learn. If it is frozen on purpose, all is well."
+            yield self._finding(run, worst, frozen, ratios, FROZEN, text, _TOO_SLOW)
+
+    def _is_high(self, path: str, ratio: float) -> bool:
+        rang = self._high.ringing(path) or self._huge.ringing(path)
+        now = (self._high.update(path, ratio), self._huge.update(path, ratio))
+        return any(now) and not rang
+
+    def _finding(
+        self,
+        run: Pass,
+        path: str,
+        layers: list[str],
+        ratios: dict[str, float],
+        threshold: float,
+        text: str,
+        suggestions: tuple[str, ...],
+    ) -> Finding:
+        evidence: dict[str, float | int | str] = {
+            "update_ratio": ratios[path],
+            "largest": max(ratios.values()),
+            "threshold": threshold,
+            "layers": ", ".join(layers),
+        }
+        return Finding(self.name, path, run.step, "warning", evidence, text, suggestions)
