@@ -44,7 +44,7 @@ def scatter_add(out: AnyArray, dy: AnyArray, ids: AnyArray, *, count: int) -> No
 
 
 @lru_cache(maxsize=32)
-def _angles(length: int, half: int, base: float, dtype: Any) -> tuple[AnyArray, AnyArray]:
+def angles(length: int, half: int, base: float, dtype: Any) -> tuple[AnyArray, AnyArray]:
     """cos and sin (T, D/2) of t · base^(-2i/D), reckoned in float64 whatever they are kept in."""
     rates = base ** (-np.arange(half) / half)
     angles = np.arange(length)[:, None] * rates
@@ -64,7 +64,7 @@ def rotary(y: AnyArray, x: AnyArray, *, inverse: bool = False, base: float = 100
     Rotary positions (Su et al. 2021), half-split as in Llama. The gradient of a turn is the turn back.
     """
     half = x.shape[-1] // 2
-    cos, sin = _angles(x.shape[-2], half, base, x.dtype)
+    cos, sin = angles(x.shape[-2], half, base, x.dtype)
     first, second = x[..., :half], x[..., half:]
     turn = -sin if inverse else sin
     low, high = first * cos - second * turn, second * cos + first * turn
