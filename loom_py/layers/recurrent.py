@@ -12,7 +12,7 @@ from loom_py.layers.layer import Layer, Parameter
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import Shape, shape_text
 
-LONGEST = 2048
+LONGEST = 1024
 """Most time steps: each is some instructions of the Program, so that longer inputs had better be cut and carried."""
 
 

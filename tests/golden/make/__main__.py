@@ -21,6 +21,7 @@ from . import (  # noqa: F401  (they register references)
     recurrent,
     schedules,
     softmaxes,
+    text,
 )
 from .case import record
 from .files import DATA, Entry, differences, write
@@ -38,6 +39,7 @@ def subjects() -> Iterator[tuple[str, list[Entry]]]:
     yield "losses", losses.entries()
     yield "optimizers", optimizers.entries()
     yield "schedules", schedules.entries()
+    yield "text", text.entries()
 
 
 def main(arguments: list[str]) -> int:
