@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator
+from statistics import median
 
 from loom_py.diagnose.alarm import Alarm
 from loom_py.diagnose.finding import Finding
@@ -33,11 +35,11 @@ class Exploding(Rule):
 
     Gradient: ‖g‖ / ‖w‖ > 1e3 and 30 times the lowest of the layer's first 5 passes, or > 1e5 whatever it was, 2
     passes in a row. Outputs: RMS > 1e3 times the largest that any layer had in its first 5 passes, 2 in a row, and
-    nothing while the loss is below its beginning (outputs may have to grow to reach large targets). Loss: > 10 times
-    the lowest of the first 5, 3 in a row. All are ratios, so neither layer size nor batch size matters; each ends at a
-    tenth (the loss at a half) of its threshold. Healthy classifiers measured ‖g‖ / ‖w‖ up to 8, a regression on
-    targets of 300 up to 900 from the start. It is wrong for a regression whose targets are a million times its first
-    outputs: scale them.
+    nothing while the loss is below its beginning (outputs may have to grow to reach large targets). Loss: the median of
+    5 batches > 10 times the second lowest of the first 5, 3 in a row. All are ratios, so neither layer size nor batch
+    size matters; each ends at a tenth (the loss at a half) of its threshold. Healthy classifiers measured ‖g‖ / ‖w‖ up
+    to 8, a regression on targets of 300 up to 900 from the start. It is wrong for a regression whose targets are a
+    million times its first outputs: scale them.
     """
 
     name = "exploding"
@@ -52,6 +54,7 @@ class Exploding(Rule):
         self._first_gradients: dict[str, list[float]] = {}
         self._first_outputs: dict[str, list[float]] = {}
         self._first_losses: list[float] = []
+        self._last_losses: deque[float] = deque(maxlen=_BASELINE)
         self._loss_growth = math.inf
 
     def on_pass(self, run: Pass) -> Iterator[Finding]:
@@ -83,8 +86,10 @@ class Exploding(Rule):
             return
         if len(self._first_losses) < _BASELINE:
             self._first_losses.append(event.loss)
-        beginning = min(self._first_losses)
-        self._loss_growth = growth = event.loss / beginning if beginning > 0 else 0.0
+        self._last_losses.append(event.loss)
+        # The lowest may be a lucky batch of few samples, the median may be in the middle of the explosion.
+        beginning = sorted(self._first_losses)[min(1, len(self._first_losses) - 1)]
+        self._loss_growth = growth = median(self._last_losses) / beginning if beginning > 0 else 0.0
         if self._losses.update("loss", growth):
             evidence: dict[str, float | int | str] = {
                 "loss_growth": growth,

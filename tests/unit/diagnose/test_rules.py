@@ -130,7 +130,7 @@ def test_exploding_gradients_outputs_and_losses():
     assert rules(run(30, on("2", "backward", gradient_norm=8.0 * 5e5)))[0] == ("exploding", "2", 1)
     assert rules(run(10, on("1.1", output_std=lambda step: 0.5 * 10.0**step)))[-1] == ("exploding", "1.1", 5)
     losses = [TrainingEvent(type="batch_end", step=s, loss=2.0 * 1.5**s) for s in range(30)]
-    assert rules(run(1, events=losses)) == [("exploding", None, 9)]
+    assert rules(run(1, events=losses)) == [("exploding", None, 11)]
     learns = [TrainingEvent(type="batch_end", step=s, loss=2.0 * 0.9**s) for s in range(30)]
     assert run(1, events=learns) == []
 
