@@ -68,9 +68,11 @@ export function countTests(runner, text, code) {
   return counts;
 }
 
-// pytest takes any FORCE_COLOR for a yes.
-const { FORCE_COLOR: _, ...ENVIRONMENT } = process.env;
-const plain = async () => ({ ...ENVIRONMENT, NO_COLOR: "1", LOOM_TEST_PORT: await freePort() });
+/** No colours: pytest takes any FORCE_COLOR for a yes, Playwright sets one itself and warns of a NO_COLOR beside it. */
+function environment(runner, port) {
+  const { FORCE_COLOR: _, NO_COLOR: __, ...rest } = process.env;
+  return { ...rest, ...(runner === "playwright" ? { FORCE_COLOR: "0" } : { NO_COLOR: "1" }), LOOM_TEST_PORT: port };
+}
 
 /** A port that nobody listens on, so that two checkouts can run their tests at once. */
 async function freePort() {
@@ -86,7 +88,7 @@ async function runPart(name) {
   const start = Date.now();
   console.log(`\n── ${name} ${"─".repeat(60 - name.length)}`);
   for (const [runner, command, ...args] of PARTS[name].commands()) {
-    const { code, text } = await tee(command, args, { env: await plain() });
+    const { code, text } = await tee(command, args, { env: environment(runner, await freePort()) });
     const counts = countTests(runner, text, code);
     for (const key of Object.keys(total)) total[key] += counts[key];
   }
