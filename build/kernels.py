@@ -1,0 +1,249 @@
+"""Compiles the C kernels: two WebAssembly side modules for Pyodide, and on request a native library for the tests.
+
+    python build/kernels.py           the modules, into loom_py/executors/wasm/; nothing is done when they are current
+    python build/kernels.py native    the same sources for this machine; prints the library's path
+
+The compiler is Clang as the PyPI package `ziglang` carries it. The modules are position independent (wasm-ld -shared):
+their needs stand in a `dylink.0` section, where Emscripten's loader reads them, so that no byte of Pyodide's own memory
+can be hit by data of theirs. What they import, export and need is checked after every build.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "loom_py" / "executors" / "wasm"
+SOURCES = PACKAGE / "kernels"
+CACHE = ROOT / ".cache" / "kernels"
+# Zig compiles its own support files once and keeps them; they lie with ours.
+ENVIRONMENT = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(CACHE / "zig"), "ZIG_LOCAL_CACHE_DIR": str(CACHE / "zig")}
+ZIG = (sys.executable, "-m", "ziglang")
+COMMON = (
+    "-std=c17",
+    "-O3",
+    "-fno-unroll-loops",
+    "-fno-vectorize",
+    "-fno-slp-vectorize",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-fvisibility=hidden",
+    "-Wall",
+    "-Wextra",
+    "-Werror",
+)
+WASM = (*COMMON, "-target", "wasm32-freestanding", "-fPIC", "-nostdlib", "-fno-sanitize=all")
+FEATURES = {"simd": "simd128+bulk_memory", "relaxed": "simd128+bulk_memory+relaxed_simd"}
+"""The modules and what they ask of the engine."""
+NATIVE = (*COMMON, "-march=native", "-shared", "-fPIC", "-fno-sanitize=all")
+RECIPE = "1"  # Raise it when what is made below changes.
+
+# What Emscripten's loader gives every side module, and the clock.
+LOADER = {"memory", "__indirect_function_table", "__memory_base", "__table_base", "__stack_pointer"}
+IMPORTS = {*LOADER, "emscripten_get_now"}
+EXPORTS = {"loom_run", "loom_signature"}
+
+
+class BadModuleError(Exception):
+    """A module that is not what it must be."""
+
+
+def opcodes() -> tuple[str, ...]:
+    """The list in loom_py/executors/wasm/opcodes.py, read without importing the package."""
+    names: dict[str, object] = {}
+    exec((PACKAGE / "opcodes.py").read_text(), names)
+    return names["OPCODES"], names["SIGNATURE"]  # type: ignore[return-value]
+
+
+def write_opcodes(folder: Path) -> None:
+    """Write opcodes.h: the numbers and the list of kernels."""
+    names, signature = opcodes()
+    kernels = [n for n in names if n != "span"]
+    lines = ["#pragma once", f"#define SIGNATURE {signature}"]
+    lines += [f"#define OP_{name} {number}" for number, name in enumerate(names)]
+    lines.append("#define FOR_EACH_KERNEL(X) " + " ".join(f"X({name})" for name in kernels))
+    (folder / "opcodes.h").write_text("\n".join(lines) + "\n")
+
+
+def key() -> str:
+    """Digest of everything that a build depends on."""
+    total = hashlib.sha256(f"{RECIPE} {importlib.metadata.version('ziglang')} {WASM} {FEATURES} {NATIVE}".encode())
+    for path in (*sorted(SOURCES.iterdir()), PACKAGE / "opcodes.py"):
+        total.update(path.name.encode() + b"\0" + path.read_bytes())
+    return total.hexdigest()
+
+
+def zig(*arguments: str) -> None:
+    """Run the compiler; its words are shown when it fails."""
+    done = subprocess.run([*ZIG, *arguments], env=ENVIRONMENT, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise BadModuleError(f"zig {' '.join(arguments)}\n{done.stdout}{done.stderr}")
+
+
+def compile_module(folder: Path, name: str) -> Path:
+    """Compile one module into `folder`."""
+    objects = []
+    for source in sorted(SOURCES.glob("*.c")):
+        target = folder / f"{source.stem}.{name}.o"
+        zig("cc", *WASM, f"-mcpu=generic+{FEATURES[name]}", f"-I{folder}", "-c", str(source), "-o", str(target))
+        objects.append(str(target))
+    module = folder / f"{name}.wasm"
+    zig("wasm-ld", "--experimental-pic", "-shared", "--no-entry", "--strip-all", "-o", str(module), *objects)
+    return module
+
+
+# what a module says of itself -----------------------------------------------------------------------------------
+
+
+class Module(NamedTuple):
+    """The parts of a module that the checks look at."""
+
+    imports: set[str]
+    exports: set[str]
+    memory: int
+    """Bytes of data of its own, which the loader allocates."""
+    sections: set[int]
+
+
+def number(data: bytes, at: int) -> tuple[int, int]:
+    """A LEB128 number and where the next thing starts."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 127) << shift
+        at, shift = at + 1, shift + 7
+        if byte < 128:
+            return value, at
+
+
+def text(data: bytes, at: int) -> tuple[str, int]:
+    """A name and where the next thing starts."""
+    length, at = number(data, at)
+    return data[at : at + length].decode(), at + length
+
+
+def sections(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """Number and contents of each section."""
+    at = 8
+    while at < len(data):
+        kind = data[at]
+        size, at = number(data, at + 1)
+        yield kind, data[at : at + size]
+        at += size
+
+
+def names_of(body: bytes, *, imported: bool) -> set[str]:
+    """The names in an import or export section."""
+    found = set()
+    count, at = number(body, 0)
+    for _ in range(count):
+        if imported:
+            _, at = text(body, at)
+        name, at = text(body, at)
+        found.add(name)
+        kind, at = body[at], at + 1
+        if not imported or kind == 0:  # an index
+            _, at = number(body, at)
+        elif kind == 3:  # a global: type, mutability
+            at += 2
+        else:  # a memory's limits; a table has its element type before them
+            at += kind == 1
+            flags, at = number(body, at)
+            for _ in range(1 + (flags & 1)):
+                _, at = number(body, at)
+    return found
+
+
+def examine(data: bytes) -> Module:
+    """Read a module's sections."""
+    imports: set[str] = set()
+    exports: set[str] = set()
+    memory = 0
+    kinds = set()
+    for kind, body in sections(data):
+        kinds.add(kind)
+        if kind == 0 and body.startswith(b"\x08dylink.0"):
+            assert body[9] == 1, "the first part of dylink.0 is the memory"
+            memory, _ = number(body, number(body, 10)[1])
+        elif kind == 2:
+            imports = names_of(body, imported=True)
+        elif kind == 7:
+            exports = names_of(body, imported=False)
+    return Module(imports, exports, memory, kinds)
+
+
+def check(name: str, data: bytes) -> Module:
+    """Refuse a module that could touch anything but what it is given."""
+    found = examine(data)
+    if not data[8:].startswith(b"\x00") or b"dylink.0" not in data[:32]:
+        raise BadModuleError(f"{name}: expected a dylink.0 section first, got none")
+    if found.imports - IMPORTS:
+        raise BadModuleError(f"{name}: expected imports among {sorted(IMPORTS)}, got {sorted(found.imports)}")
+    if found.exports - {"__wasm_call_ctors", "__wasm_apply_data_relocs"} != EXPORTS:
+        raise BadModuleError(f"{name}: expected the exports {sorted(EXPORTS)}, got {sorted(found.exports)}")
+    if 8 in found.sections:
+        raise BadModuleError(f"{name}: expected no code that runs at loading, got a start function")
+    return found
+
+
+def build() -> bool:
+    """Bring the modules up to date; returns whether anything was done."""
+    stamp, wanted = CACHE / "stamp", key()
+    targets = [PACKAGE / f"{name}.wasm" for name in FEATURES]
+    if all(t.exists() for t in targets) and stamp.exists() and stamp.read_text() == wanted:
+        return False
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+        write_opcodes(Path(scratch))
+        for target in targets:
+            made = compile_module(Path(scratch), target.stem)
+            found = check(target.stem, made.read_bytes())
+            os.replace(made, target)
+            size, imports = target.stat().st_size / 1024, ", ".join(sorted(found.imports))
+            print(
+                f"  kernels, {target.name}: {size:.1f} KiB, own data {found.memory} bytes, imports {imports}",
+                flush=True,
+            )
+    stamp.write_text(wanted)
+    return True
+
+
+def native() -> Path:
+    """The library for this machine, made when it is not there."""
+    target = CACHE / f"native-{key()[:16]}.so"
+    if not target.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
+            write_opcodes(Path(scratch))
+            sources = [str(p) for p in sorted(SOURCES.glob("*.c"))]
+            made = Path(scratch) / "native.so"
+            zig("cc", *NATIVE, f"-I{scratch}", "-o", str(made), *sources)
+            for old in CACHE.glob("native-*.so"):
+                old.unlink()
+            os.replace(made, target)
+    return target
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Build what was asked for."""
+    try:
+        if list(arguments) == ["native"]:
+            print(native())
+        else:
+            build()
+    except (BadModuleError, OSError) as error:
+        print(f"kernels: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

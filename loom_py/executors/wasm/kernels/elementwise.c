@@ -1,0 +1,167 @@
+// Arithmetic with broadcasting, and activation functions with their gradients.
+#include "math.h"
+
+// Applies an expression of v (and u, …) to n values, four at a time.
+#define MAP(NAME, EXPRESSION)                                                                                          \
+  static void NAME(float *out, const float *x, W n) {                                                                  \
+    W i = 0;                                                                                                           \
+    for (; i + 4 <= n; i += 4) {                                                                                       \
+      f4 v = load(x + i);                                                                                              \
+      store(out + i, EXPRESSION);                                                                                      \
+    }                                                                                                                  \
+    if (i < n) {                                                                                                       \
+      f4 v = load_some(x + i, n - i, 0);                                                                               \
+      store_some(out + i, n - i, EXPRESSION);                                                                          \
+    }                                                                                                                  \
+  }
+
+#define MAP2(NAME, EXPRESSION)                                                                                         \
+  static void NAME(float *out, const float *x, const float *y, W n) {                                                  \
+    W i = 0;                                                                                                           \
+    for (; i + 4 <= n; i += 4) {                                                                                       \
+      f4 v = load(x + i), u = load(y + i);                                                                             \
+      store(out + i, EXPRESSION);                                                                                      \
+    }                                                                                                                  \
+    if (i < n) {                                                                                                       \
+      f4 v = load_some(x + i, n - i, 0), u = load_some(y + i, n - i, 0);                                               \
+      store_some(out + i, n - i, EXPRESSION);                                                                          \
+    }                                                                                                                  \
+  }
+
+#define ONE splat(1)
+
+INLINE f4 softplus4(f4 v) { return max4(v, splat(0)) + log1p4(exp4(-abs4(v))); }
+INLINE f4 phi4(f4 v) { return fma4(erf4(v * splat(0.70710678118654752f)), splat(0.5f), splat(0.5f)); }
+INLINE f4 gelu_slope(f4 v) {
+  return fma4(v, exp4(splat(-0.5f) * v * v) * splat(0.39894228040143268f), phi4(v));
+}
+INLINE f4 silu_slope(f4 v) {
+  f4 s = sigmoid4(v);
+  return s * fma4(v, ONE - s, ONE);
+}
+
+MAP(map_exp, exp4(v))
+MAP(map_relu, max4(v, splat(0)))
+MAP(map_leaky, max4(v, v * splat(0.01f)))
+MAP(map_sigmoid, sigmoid4(v))
+MAP(map_tanh, tanh4(v))
+MAP(map_softplus, softplus4(v))
+MAP(map_gelu, v *phi4(v))
+MAP(map_silu, v *sigmoid4(v))
+MAP(map_elu, choose(v > splat(0), v, expm14(min4(v, splat(0)))))
+// v is dy; u the function's output, or its input where the gradient needs that.
+MAP2(back_relu, v *choose(u > splat(0), ONE, splat(0)))
+MAP2(back_leaky, v *choose(u > splat(0), ONE, splat(0.01f)))
+MAP2(back_sigmoid, v *(u * (ONE - u)))
+MAP2(back_tanh, v *(ONE - u * u))
+MAP2(back_softplus, v *-expm14(-u))
+MAP2(back_gelu, v *gelu_slope(u))
+MAP2(back_silu, v *silu_slope(u))
+MAP2(back_elu, v *choose(u > splat(0), ONE, u + ONE))
+
+// out x n
+void op_exp(const W *a) { map_exp(OUT(0), IN(1), a[2]); }
+
+// out x n function, numbered as ACTIVATIONS in pack/elementwise.py
+void op_activate(const W *a) {
+  switch (a[3]) {
+    case 0: __builtin_memmove(OUT(0), IN(1), a[2] * sizeof(float)); break;
+    case 1: map_relu(OUT(0), IN(1), a[2]); break;
+    case 2: map_leaky(OUT(0), IN(1), a[2]); break;
+    case 3: map_sigmoid(OUT(0), IN(1), a[2]); break;
+    case 4: map_tanh(OUT(0), IN(1), a[2]); break;
+    case 5: map_softplus(OUT(0), IN(1), a[2]); break;
+    case 6: map_gelu(OUT(0), IN(1), a[2]); break;
+    case 7: map_silu(OUT(0), IN(1), a[2]); break;
+    case 8: map_elu(OUT(0), IN(1), a[2]); break;
+  }
+}
+
+// dx dy kept n function
+void op_activate_gradient(const W *a) {
+  switch (a[4]) {
+    case 0: __builtin_memmove(OUT(0), IN(1), a[3] * sizeof(float)); break;
+    case 1: back_relu(OUT(0), IN(1), IN(2), a[3]); break;
+    case 2: back_leaky(OUT(0), IN(1), IN(2), a[3]); break;
+    case 3: back_sigmoid(OUT(0), IN(1), IN(2), a[3]); break;
+    case 4: back_tanh(OUT(0), IN(1), IN(2), a[3]); break;
+    case 5: back_softplus(OUT(0), IN(1), IN(2), a[3]); break;
+    case 6: back_gelu(OUT(0), IN(1), IN(2), a[3]); break;
+    case 7: back_silu(OUT(0), IN(1), IN(2), a[3]); break;
+    case 8: back_elu(OUT(0), IN(1), IN(2), a[3]); break;
+  }
+}
+
+// One row of a binary operation; a stride of 0 repeats the value, any other is 1.
+#define BINARY(NAME, EXPRESSION)                                                                                       \
+  static void row_##NAME(float *out, const float *x, const float *y, W n, W sx, W sy) {                                \
+    W i = 0;                                                                                                           \
+    f4 v = splat(x[0]), u = splat(y[0]);                                                                               \
+    if (sx && sy) {                                                                                                    \
+      for (; i + 4 <= n; i += 4) {                                                                                     \
+        v = load(x + i);                                                                                               \
+        u = load(y + i);                                                                                               \
+        store(out + i, EXPRESSION);                                                                                    \
+      }                                                                                                                \
+    } else if (sx) {                                                                                                   \
+      for (; i + 4 <= n; i += 4) {                                                                                     \
+        v = load(x + i);                                                                                               \
+        store(out + i, EXPRESSION);                                                                                    \
+      }                                                                                                                \
+    } else if (sy) {                                                                                                   \
+      for (; i + 4 <= n; i += 4) {                                                                                     \
+        u = load(y + i);                                                                                               \
+        store(out + i, EXPRESSION);                                                                                    \
+      }                                                                                                                \
+    } else {                                                                                                           \
+      for (; i + 4 <= n; i += 4) store(out + i, EXPRESSION);                                                           \
+    }                                                                                                                  \
+    if (i < n) {                                                                                                       \
+      if (sx) v = load_some(x + i, n - i, 1);                                                                          \
+      if (sy) u = load_some(y + i, n - i, 1);                                                                          \
+      store_some(out + i, n - i, EXPRESSION);                                                                          \
+    }                                                                                                                  \
+  }                                                                                                                    \
+  /* out x y · five extents · x's strides · y's strides, the last axis innermost */                                   \
+  void op_##NAME(const W *a) {                                                                                         \
+    float *out = OUT(0);                                                                                               \
+    const W *n = a + 3, *sx = a + 8, *sy = a + 13;                                                                     \
+    for (W i = 0; i < n[0]; i++)                                                                                       \
+      for (W j = 0; j < n[1]; j++)                                                                                     \
+        for (W k = 0; k < n[2]; k++)                                                                                   \
+          for (W l = 0; l < n[3]; l++) {                                                                               \
+            row_##NAME(out, IN(1) + i * sx[0] + j * sx[1] + k * sx[2] + l * sx[3],                                     \
+                       IN(2) + i * sy[0] + j * sy[1] + k * sy[2] + l * sy[3], n[4], sx[4], sy[4]);                     \
+            out += n[4];                                                                                               \
+          }                                                                                                            \
+  }
+
+BINARY(add, v + u)
+BINARY(subtract, v - u)
+BINARY(multiply, v *u)
+BINARY(divide, v / u)
+
+// dst src rate n: dst ← dst + rate · (src - dst) where src is finite
+void op_blend(const W *a) {
+  float *dst = OUT(0);
+  const float *src = IN(1);
+  f4 rate = splat(*IN(2)), largest = splat(3.40282347e38f);
+  for (W i = 0; i < a[3]; i += 4) {
+    W left = a[3] - i;
+    f4 d = left >= 4 ? load(dst + i) : load_some(dst + i, left, 0);
+    f4 s = left >= 4 ? load(src + i) : load_some(src + i, left, 0);
+    f4 moved = choose(abs4(s) <= largest, fma4(rate, s - d, d), d);
+    if (left >= 4) store(dst + i, moved);
+    else store_some(dst + i, left, moved);
+  }
+}
+
+// out x eps n
+void op_inverse_root(const W *a) {
+  float *out = OUT(0);
+  const float *x = IN(1);
+  f4 eps = splat(word_float(a[2]));
+  W i = 0;
+  for (; i + 4 <= a[3]; i += 4) store(out + i, ONE / sqrt4(load(x + i) + eps));
+  if (i < a[3]) store_some(out + i, a[3] - i, ONE / sqrt4(load_some(x + i, a[3] - i, 1) + eps));
+}

@@ -1,0 +1,112 @@
+// Functions of four floats at a time. Errors are measured over the whole range by tests/ops/test_wasm_math.py:
+// exp, expm1, log, log1p, tanh, sigmoid and erf are within 4 units in the last place.
+//
+// exp and log by the polynomials of Cephes (Moshier, expf and logf), erf by Eigen's rational approximation.
+#pragma once
+#include "loom.h"
+
+typedef struct {
+  f4 p;       // expm1(r), r what is left of x
+  i4 half;    // x = ln 2 · (half + rest) + r
+  i4 rest;
+} Reduced;
+
+// x is held where the result is 0 or infinite anyway; NaN stays in p.
+INLINE Reduced reduce_exp(f4 x) {
+  x = max4(min4(x, splat(89.0f)), splat(-104.0f));
+  f4 n = __builtin_elementwise_roundeven(x * splat(1.44269504088896341f));
+  f4 r = fma4(n, splat(-0.693359375f), x);
+  r = fma4(n, splat(2.12194440e-4f), r);
+  f4 q = splat(1.9875691500e-4f);
+  q = fma4(q, r, splat(1.3981999507e-3f));
+  q = fma4(q, r, splat(8.3334519073e-3f));
+  q = fma4(q, r, splat(4.1665795894e-2f));
+  q = fma4(q, r, splat(1.6666665459e-1f));
+  q = fma4(q, r, splat(5.0000001201e-1f));
+  i4 whole = __builtin_convertvector(choose(n == n, n, splat(0)), i4);
+  i4 half = whole >> 1;
+  return (Reduced){fma4(q, r * r, r), half, whole - half};
+}
+
+// 2 to the power of n, n from -126 to 127.
+INLINE f4 power2(i4 n) { return (f4)((n + 127) << 23); }
+
+INLINE f4 exp4(f4 x) {
+  Reduced e = reduce_exp(x);
+  return (e.p + splat(1)) * power2(e.half) * power2(e.rest);  // in two steps, so that small results are right too
+}
+
+// Right to the last places near 0 too; x at most 88.
+INLINE f4 expm14(f4 x) {
+  Reduced e = reduce_exp(x);
+  f4 scale = power2(e.half) * power2(e.rest);
+  return fma4(scale, e.p, scale - splat(1));
+}
+
+INLINE f4 log4(f4 x) {
+  i4 tiny = x < splat(1.17549435e-38f);  // subnormal: scaled up by 2^23
+  f4 v = choose(tiny, x * splat(8388608.0f), x);
+  i4 bits = (i4)v;
+  i4 exponent = ((bits >> 23) & 255) - 126 - (tiny & 23);
+  f4 m = (f4)((bits & 0x007fffff) | 0x3f000000);  // 0.5 … 1
+  i4 low = m < splat(0.707106781186547524f);
+  exponent += low;  // one less where the mask is -1
+  m = m - splat(1) + (f4)((i4)m & low);
+  f4 e = __builtin_convertvector(exponent, f4), z = m * m;
+  f4 q = splat(7.0376836292e-2f);
+  q = fma4(q, m, splat(-1.1514610310e-1f));
+  q = fma4(q, m, splat(1.1676998740e-1f));
+  q = fma4(q, m, splat(-1.2420140846e-1f));
+  q = fma4(q, m, splat(1.4249322787e-1f));
+  q = fma4(q, m, splat(-1.6668057665e-1f));
+  q = fma4(q, m, splat(2.0000714765e-1f));
+  q = fma4(q, m, splat(-2.4999993993e-1f));
+  q = fma4(q, m, splat(3.3333331174e-1f));
+  f4 y = q * m * z;
+  y = fma4(e, splat(-2.12194440e-4f), y);
+  y = fma4(z, splat(-0.5f), y);
+  f4 result = fma4(e, splat(0.693359375f), m + y);
+  const float inf = __builtin_inff();
+  result = choose(x == splat(0), splat(-inf), result);
+  result = choose(x < splat(0), splat(__builtin_nanf("")), result);
+  return choose((i4)(x == splat(inf)) | (i4)(x != x), x, result);
+}
+
+// log(1 + x), right near 0 too: log of the rounded sum, corrected by what rounding lost.
+INLINE f4 log1p4(f4 x) {
+  f4 one = x + splat(1);
+  f4 lost = x - (one - splat(1));
+  f4 result = log4(one) + lost / one;
+  return choose((i4)(one == splat(0)) | (i4)(one == splat(__builtin_inff())), log4(one), result);
+}
+
+INLINE f4 with_sign(f4 magnitude, f4 sign) { return (f4)((i4)magnitude | ((i4)sign & (int32_t)0x80000000)); }
+
+// t / (t + 2) with t = exp(2|x|) - 1.
+INLINE f4 tanh4(f4 x) {
+  f4 t = expm14(min4(abs4(x) * splat(2), splat(20)));
+  return with_sign(t / (t + splat(2)), x);
+}
+
+INLINE f4 sigmoid4(f4 x) { return splat(1) / (splat(1) + exp4(-x)); }
+
+INLINE f4 erf4(f4 x) {
+  f4 z = max4(min4(x, splat(4)), splat(-4)), s = z * z;
+  f4 p = splat(-2.72614225801306e-10f);
+  p = fma4(p, s, splat(2.77068142495902e-08f));
+  p = fma4(p, s, splat(-2.10102402082508e-06f));
+  p = fma4(p, s, splat(-5.69250639462346e-05f));
+  p = fma4(p, s, splat(-7.34990630326855e-04f));
+  p = fma4(p, s, splat(-2.95459980854025e-03f));
+  p = fma4(p, s, splat(-1.60960333262415e-02f));
+  f4 q = splat(-1.45660718464996e-05f);
+  q = fma4(q, s, splat(-2.13374055278905e-04f));
+  q = fma4(q, s, splat(-1.68282697438203e-03f));
+  q = fma4(q, s, splat(-7.37332916720468e-03f));
+  q = fma4(q, s, splat(-1.42647390514189e-02f));
+  return z * p / q;
+}
+
+// One value by the vector function, so that remainders give the same as the rest.
+INLINE float exp1(float x) { return exp4(splat(x))[0]; }
+INLINE float log1(float x) { return log4(splat(x))[0]; }

@@ -1,0 +1,71 @@
+"""The compiled kernels: which module fits the engine, loading it, and the one call into it."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from loom_py.errors import UnavailableError
+from loom_py.executors.wasm.opcodes import SIGNATURE
+from loom_py.runtime import in_browser, takes_wasm
+from loom_py.shapes import AnyArray
+
+FOLDER = Path(__file__).parent
+MODULES = ("relaxed", "simd")
+"""The modules beside this file, the faster first."""
+
+
+class Library:
+    """Kernels that are loaded: a side module that shares Pyodide's memory, or (in tests) native code."""
+
+    def __init__(self, path: str, name: str) -> None:
+        self.name = name
+        module = ctypes.CDLL(path)
+        if module.loom_signature() != SIGNATURE:
+            raise UnavailableError(f"kernels {path}: expected those of this version, got others; build them anew")
+        self._run: Callable[..., None] = module.loom_run
+        self._run.restype = None
+        self._run.argtypes = [ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_ssize_t, ctypes.c_void_p]
+
+    def run(self, code: int, begin: int, end: int, times: int | None = None) -> None:
+        """Run the words from `begin` to `end` of the code at an address; `times` is where milliseconds are noted."""
+        self._run(code, begin, end, times)
+
+
+@cache
+def load() -> Library:
+    """The kernels of this package, for this engine.
+
+    Raises:
+        UnavailableError: they can't be had here; the text says why.
+    """
+    if not in_browser():
+        raise UnavailableError("the WebAssembly kernels run in Pyodide only, and this is plain CPython; use numpy")
+    for name in MODULES:
+        path = FOLDER / f"{name}.wasm"
+        if not path.exists():
+            raise UnavailableError(
+                f"the kernels ({path.name}) are missing from the package; build it with npm run setup"
+            )
+        if takes_wasm(path.read_bytes()):
+            return _loaded(path)
+    raise UnavailableError("this engine has no WebAssembly SIMD (Chrome 91, Firefox 89, Safari 16.4 and later have)")
+
+
+def _loaded(path: Path) -> Library:
+    try:
+        library = Library(str(path), path.stem)
+        _tried(library)
+    except OSError as error:
+        raise UnavailableError(f"the kernels could not be loaded: {error}") from error
+    return library
+
+
+def _tried(library: Library) -> None:
+    """Run nothing once: an engine that refuses the call itself is found out here and not in the middle of training."""
+    nothing: AnyArray = np.zeros(1, np.intp)
+    library.run(int(nothing.ctypes.data), 0, 0)

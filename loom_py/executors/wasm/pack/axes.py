@@ -1,0 +1,81 @@
+"""Merging axes, so that kernels see as few as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from loom_py.ops.verb import normal_axes
+from loom_py.shapes import Shape
+
+LOOPS = 5
+"""Axes that the elementwise and moving kernels take."""
+
+
+def stretched(shape: Shape, strides: Sequence[int], to: Shape) -> tuple[int, ...]:
+    """Strides by which an array of this shape is read as if broadcast to another."""
+    lead = len(to) - len(shape)
+    return (0,) * lead + tuple(0 if n == 1 else s for n, s in zip(shape, strides, strict=True))
+
+
+def merged(shape: Shape, *strides: Sequence[int]) -> tuple[list[int], list[list[int]]] | None:
+    """Extents and strides with neighbouring axes made one where all arrays allow it, LOOPS of them; None if more."""
+    extents: list[int] = []
+    steps: list[list[int]] = [[] for _ in strides]
+    for axis, extent in enumerate(shape):
+        if extent == 1:
+            continue
+        here = [s[axis] for s in strides]
+        if extents and all(step[-1] == h * extent for step, h in zip(steps, here, strict=True)):
+            extents[-1] *= extent
+            for step, h in zip(steps, here, strict=True):
+                step[-1] = h
+        else:
+            extents.append(extent)
+            for step, h in zip(steps, here, strict=True):
+                step.append(h)
+    if len(extents) > LOOPS:
+        return None
+    lead = LOOPS - len(extents)
+    return [1] * lead + extents, [[0] * lead + step for step in steps]
+
+
+class Split(NamedTuple):
+    """Two kept axes and two reduced ones, extent and stride each, and which kind the innermost is."""
+
+    kept: tuple[int, int, int, int]
+    reduced: tuple[int, int, int, int]
+
+    @property
+    def words(self) -> tuple[int, ...]:
+        """As the kernels read them."""
+        return (*self.kept, *self.reduced)
+
+
+def split(shape: Shape, axes: int | Sequence[int]) -> Split | None:
+    """Axes in two kinds, neighbours of one kind merged; None when more than two groups of a kind remain."""
+    gone = normal_axes(axes, len(shape))
+    groups: list[tuple[bool, int, int]] = []  # reduced?, extent, stride
+    stride = 1
+    for axis in reversed(range(len(shape))):
+        extent = shape[axis]
+        if extent > 1:
+            reduced = axis in gone
+            if groups and groups[-1][0] == reduced:
+                _, before, step = groups[-1]
+                groups[-1] = reduced, before * extent, step
+            else:
+                groups.append((reduced, extent, stride))
+        stride *= extent
+    kept = [(n, s) for reduced, n, s in reversed(groups) if not reduced]
+    summed = [(n, s) for reduced, n, s in reversed(groups) if reduced]
+    if len(kept) > 2 or len(summed) > 2:
+        return None
+    if not groups or not groups[0][0]:  # the innermost axis is kept: its stride is 1
+        summed = [(1, 0)] * (2 - len(summed)) + summed
+    else:
+        summed = [(1, 0)] * (2 - len(summed)) + summed
+    kept = [(1, 0)] * (2 - len(kept)) + kept
+    (a, b), (c, d) = kept
+    (e, f), (g, h) = summed
+    return Split((a, b, c, d), (e, f, g, h))

@@ -1,0 +1,119 @@
+"""What a packer is given, and how words are written."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from loom_py.executors.wasm.opcodes import OPCODES
+from loom_py.shapes import AnyArray, Shape, size_of
+
+NUMBERS = {name: number for number, name in enumerate(OPCODES)}
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An array where it lies; always contiguous."""
+
+    address: int
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return size_of(self.shape)
+
+    @property
+    def nbytes(self) -> int:
+        """Number of bytes."""
+        return self.size * self.dtype.itemsize
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Elements from one place to the next along each axis."""
+        found, step = [], 1
+        for extent in reversed(self.shape):
+            found.append(step)
+            step *= extent
+        return tuple(reversed(found))
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it is what the kernels reckon in."""
+        return self.dtype == np.float32
+
+
+@dataclass(slots=True)
+class Call:
+    """One instruction: operands, attributes, memory for packing, and a way to keep tables alive."""
+
+    outputs: tuple[Operand, ...]
+    inputs: tuple[Operand | None, ...]
+    attrs: Mapping[str, Any]
+    scratch: int
+    kept: list[AnyArray]
+
+    def address(self, place: int) -> int:
+        """Where input `place` lies; 0 for one that was left out."""
+        operand = self.inputs[place] if place < len(self.inputs) else None
+        return 0 if operand is None else operand.address
+
+    def input(self, place: int) -> Operand:
+        """An input that is always there."""
+        operand = self.inputs[place]
+        assert operand is not None
+        return operand
+
+    def keep(self, array: AnyArray) -> int:
+        """The address of a table that lives as long as the Program."""
+        self.kept.append(array)
+        return address_of(array)
+
+    @property
+    def floats(self) -> bool:
+        """Whether all operands are float32."""
+        return all(o.is_float for o in (*self.outputs, *self.inputs) if o is not None)
+
+
+Packer = Callable[[Call], list[int] | None]
+PACKERS: dict[str, Packer] = {}
+"""How to pack each verb."""
+
+
+def packs(*verbs: str, floats: bool = True) -> Callable[[Packer], Packer]:
+    """Declare a packer; unless `floats` is off it is asked only when every operand is float32."""
+
+    def declare(packer: Packer) -> Packer:
+        def checked(call: Call) -> list[int] | None:
+            return packer(call) if call.floats else None
+
+        PACKERS.update(dict.fromkeys(verbs, checked if floats else packer))
+        return packer
+
+    return declare
+
+
+def operation(name: str, *words: int) -> list[int]:
+    """One operation of the virtual machine: its number, its length, its words."""
+    return [NUMBERS[name], len(words) + 2, *words]
+
+
+def float_word(value: float) -> int:
+    """The bits of a float32."""
+    return int(struct.unpack("<i", struct.pack("<f", np.float32(value)))[0])
+
+
+def double_words(value: float) -> tuple[int, int]:
+    """The bits of a float64, low half first."""
+    low, high = struct.unpack("<ii", struct.pack("<d", value))
+    return low, high
+
+
+def address_of(array: AnyArray) -> int:
+    """Where an array's first element lies."""
+    return int(array.__array_interface__["data"][0])

@@ -1,0 +1,58 @@
+"""Loss heads and right answers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from loom_py.executors.wasm.pack.call import Call, Operand, float_word, operation, packs
+
+
+def _elementwise(name: str) -> None:
+    @packs(name)
+    def pack(call: Call) -> list[int]:
+        (loss, dx), delta = call.outputs, float_word(call.attrs.get("delta", 1.0))
+        return operation(name, loss.address, dx.address, call.address(0), call.address(1), dx.size, delta)
+
+
+for _name in (
+    "squared_error",
+    "absolute_error",
+    "huber_error",
+    "binary_cross_entropy_logits",
+    "binary_cross_entropy_probabilities",
+):
+    _elementwise(_name)
+
+
+def _labelled(target: Operand) -> bool | None:
+    """Whether a target holds labels; None for a type that the kernels do not read."""
+    return {np.dtype(np.int32): True, np.dtype(np.float32): False}.get(target.dtype)
+
+
+def _cross_entropy(name: str) -> None:
+    @packs(name, floats=False)
+    def pack(call: Call) -> list[int] | None:
+        (loss, dx), x, target = call.outputs, call.input(0), call.input(1)
+        labelled = _labelled(target)
+        weights = call.inputs[2] if len(call.inputs) > 2 else None
+        if labelled is None or not (loss.is_float and x.is_float and (weights is None or weights.is_float)):
+            return None
+        classes = x.shape[-1]
+        return operation(
+            name, loss.address, dx.address, x.address, target.address, 0 if weights is None else weights.address,
+            int(labelled), x.size // classes, classes, float_word(call.attrs.get("smoothing", 0.0)),
+        )  # fmt: skip
+
+
+_cross_entropy("cross_entropy_logits")
+_cross_entropy("cross_entropy_probabilities")
+
+
+@packs("correct_count", floats=False)
+def correct_count(call: Call) -> list[int] | None:
+    (out,), x, target = call.outputs, call.input(0), call.input(1)
+    labelled = _labelled(target)
+    if labelled is None or not x.is_float:
+        return None
+    classes = x.shape[-1]
+    return operation("correct_count", out.address, x.address, target.address, int(labelled), x.size // classes, classes)

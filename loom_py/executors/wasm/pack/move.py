@@ -1,0 +1,112 @@
+"""Verbs that move words: any type of four or eight bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from loom_py.executors.wasm.pack.axes import merged, stretched
+from loom_py.executors.wasm.pack.call import Call, Operand, float_word, operation, packs
+from loom_py.shapes import Shape
+
+
+def _moved(
+    out: int, steps_out: Sequence[int], x: int, steps_x: Sequence[int], shape: Shape, itemsize: int
+) -> list[int] | None:
+    """out[i·steps] = x[i·steps] over a shape, steps in elements."""
+    if itemsize not in (4, 8):
+        return None
+    words = itemsize // 4
+    if words > 1:
+        shape, steps_out, steps_x = (*shape, words), [s * words for s in steps_out], [s * words for s in steps_x]
+        steps_out, steps_x = [*steps_out, 1], [*steps_x, 1]
+    loops = merged(shape, steps_out, steps_x)
+    if loops is None:
+        return None
+    extents, (so, sx) = loops
+    if so[-1] == 1 and sx[-1] > 1 and 1 in sx:
+        turned = _transposed(out, x, extents, so, sx)
+        if turned is not None:
+            return turned
+    return operation("copy_strided", out, x, *extents, *so, *sx)
+
+
+def _transposed(out: int, x: int, extents: list[int], so: list[int], sx: list[int]) -> list[int] | None:
+    """As transpositions of matrices: the last axis of `out` with the axis that is contiguous in `x`."""
+    row = len(sx) - 1 - sx[::-1].index(1)
+    others = [a for a in range(len(sx) - 1) if a != row and extents[a] > 1]
+    if len(others) > 3 or extents[row] < 4 or extents[-1] < 4:
+        return None
+    lead = [1] * (3 - len(others)), [0] * (3 - len(others))
+    return operation(
+        "transpose", out, x, *lead[0], *(extents[a] for a in others), *lead[1], *(so[a] for a in others),
+        *lead[1], *(sx[a] for a in others), extents[row], extents[-1], so[row], sx[-1],
+    )  # fmt: skip
+
+
+def _whole(out: Operand, x: Operand) -> list[int] | None:
+    """All of x, in order."""
+    return operation("copy", out.address, x.address, x.nbytes) if out.dtype == x.dtype else None
+
+
+@packs("copy", "reshape", floats=False)
+def copy(call: Call) -> list[int] | None:
+    return _whole(call.outputs[0], call.input(0))
+
+
+@packs("rows", floats=False)
+def rows(call: Call) -> list[int]:
+    (out,), x = call.outputs, call.input(0)
+    return operation("copy", out.address, x.address + call.attrs["start"] * (x.nbytes // x.shape[0]), out.nbytes)
+
+
+@packs("store", floats=False)
+def store(call: Call) -> list[int] | None:
+    return _whole(call.input(0), call.input(1))
+
+
+@packs("fill")
+def fill(call: Call) -> list[int]:
+    (out,) = call.outputs
+    return operation("fill", out.address, out.size, float_word(call.attrs.get("value", 0.0)))
+
+
+@packs("transpose", floats=False)
+def transpose(call: Call) -> list[int] | None:
+    (out,), x = call.outputs, call.input(0)
+    steps = [x.strides[a] for a in call.attrs["axes"]]
+    return _moved(out.address, out.strides, x.address, steps, out.shape, x.dtype.itemsize)
+
+
+@packs("broadcast_to", floats=False)
+def broadcast_to(call: Call) -> list[int] | None:
+    (out,), x = call.outputs, call.input(0)
+    steps = stretched(x.shape, x.strides, out.shape)
+    return _moved(out.address, out.strides, x.address, steps, out.shape, x.dtype.itemsize)
+
+
+@packs("slice_axis", floats=False)
+def slice_axis(call: Call) -> list[int] | None:
+    (out,), x = call.outputs, call.input(0)
+    skipped = call.attrs["start"] * x.strides[call.attrs["axis"]] * x.dtype.itemsize
+    return _moved(out.address, out.strides, x.address + skipped, x.strides, out.shape, x.dtype.itemsize)
+
+
+@packs("pad")
+def pad(call: Call) -> list[int] | None:
+    (out,), x = call.outputs, call.input(0)
+    skipped = call.attrs["before"] * out.strides[call.attrs["axis"]] * 4
+    moved = _moved(out.address + skipped, out.strides, x.address, x.strides, x.shape, 4)
+    return None if moved is None else operation("fill", out.address, out.size, 0) + moved
+
+
+@packs("concat", floats=False)
+def concat(call: Call) -> list[int] | None:
+    (out,), axis, words, skipped = call.outputs, call.attrs["axis"], list[int](), 0
+    for part in call.inputs:
+        assert part is not None
+        moved = _moved(out.address + skipped, out.strides, part.address, part.strides, part.shape, part.dtype.itemsize)
+        if moved is None or part.dtype != out.dtype:
+            return None
+        words += moved
+        skipped += part.shape[axis] * out.strides[axis] * part.dtype.itemsize
+    return words

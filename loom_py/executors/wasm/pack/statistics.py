@@ -1,0 +1,18 @@
+"""The row of statistics."""
+
+from __future__ import annotations
+
+from loom_py.executors.wasm.pack.call import Call, operation, packs
+from loom_py.shapes import size_of
+
+
+@packs("stats", floats=False)
+def stats(call: Call) -> list[int] | None:
+    (row,), x, axis = call.outputs, call.input(0), call.attrs.get("unit_axis")
+    if not x.is_float:
+        return None
+    units = (0, 1, 1, 1)
+    if axis is not None:
+        axis %= len(x.shape)
+        units = (1, size_of(x.shape[:axis]), x.shape[axis], size_of(x.shape[axis + 1 :]))
+    return operation("stats", row.address, x.address, x.size, *units)
