@@ -75,6 +75,7 @@ EXAMPLES: dict[str, list[Example]] = {
         ex(5, 3, dim=3),
         ex(2, 3, 4, 5, dim=3, eps=0.1),
         ex(1, 3, 4, dim=3, momentum=0.5),
+        ex(1, 3, dim=3),
         ex(2, 3, 5, dim=3, training=False),
     ],
     "Conv1D": [
