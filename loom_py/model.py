@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from loom_py.errors import ConfigError
+from loom_py.introspect import internal
 from loom_py.layers import Layer
 from loom_py.network.core import NetworkCore
 from loom_py.network.grid import NetworkConfig
@@ -88,6 +89,7 @@ class Network(NetworkCore):
         config = config or TrainingConfig()
         return drive(Trainer(self, config, array_batches(self, config, x, y, mask)))
 
+    @internal
     def trainer(self, batches: Iterable[Batch], config: TrainingConfig | None = None) -> Trainer:
         """A training run to be driven step by step; see `Trainer.run`."""
         config = config or TrainingConfig()

@@ -35,6 +35,11 @@ class Embedding(Layer):
     def parameters(self) -> tuple[Parameter, ...]:
         return (Parameter("weight", (self.count, self.dim), "lecun_normal", self.dim, self.dim),)
 
+    @property
+    def fan_in(self) -> None:
+        """A row is looked up, not summed over."""
+        return None
+
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, EmbeddingCache]:
         return ops.gather(p.weight, x), EmbeddingCache(x)
 
@@ -60,6 +65,11 @@ class PositionalEmbedding(Layer):
 
     def parameters(self) -> tuple[Parameter, ...]:
         return (Parameter("weight", (self.count, self.dim), "normal", self.dim, self.dim),)
+
+    @property
+    def fan_in(self) -> None:
+        """A row is added, not summed over."""
+        return None
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, None]:
         return ops.add(x, ops.rows(p.weight, start=0, stop=x.shape[1])), None

@@ -70,6 +70,12 @@ class Layer:
         return None
 
     @property
+    def fan_in(self) -> int | None:
+        """Inputs that each unit's weights sum over; None where the layer has no such weights."""
+        sums = [p.fan_in for p in self.parameters() if p.name == "weight" and p.fan_in > 1]
+        return sums[0] if sums else None
+
+    @property
     def tween_rate(self) -> float:
         """Pace at which tweening moves the parameters."""
         return 0.1

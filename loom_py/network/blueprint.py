@@ -41,6 +41,10 @@ class LayerBlueprint:
     """Trained values, those of nested layers included."""
     param_shapes: dict[str, Shape]
     """The layer's own arrays by name."""
+    fan_in: int | None
+    """Inputs that each unit sums over; None where the layer has no such weights."""
+    unit_axis: int
+    """Axis of the batched output along which the units lie."""
     flops: int
     """Floating point operations of one sample's forward pass, nested layers included."""
     bytes: int
@@ -129,7 +133,8 @@ class _Facts:
             type=type(layer).__name__, activation=layer.activation_name,
             input_shape=x, output_shape=y, input_size=size_of(x), output_size=size_of(y),
             num_params=params, param_shapes={p.name: p.shape for p in layer.parameters()},
-            flops=self.flops.get(path, 0), bytes=4 * params, children=children,
+            fan_in=layer.fan_in, unit_axis=layer.unit_axis, flops=self.flops.get(path, 0), bytes=4 * params,
+            children=children,
         )  # fmt: skip
 
 

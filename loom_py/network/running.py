@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter_ns
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from loom_py.errors import ConfigError, DataError, ShapeError, StateError
 from loom_py.events import Observer, measured
-from loom_py.introspect import available_when
+from loom_py.introspect import available_when, internal
 from loom_py.losses import CrossEntropy
 from loom_py.network.compile import StepOptions
 from loom_py.network.engine import Ready
 from loom_py.network.inputs import Feed, read_input, read_mask
 from loom_py.network.structure import Pending, Structure
-from loom_py.network.watching import Moment
+from loom_py.network.watching import Moment, Watch
 from loom_py.optimizers import Optimizer, OptimizerName, resolve_optimizer
 from loom_py.shapes import AnyArray, Array, ArrayLike
+
+Outcome = TypeVar("Outcome")
 
 
 class ForwardResult(NamedTuple):
@@ -168,24 +170,34 @@ class Running(Structure):
         """
         self._optimizer = resolve_optimizer(optimizer)
 
+    @internal
     def read_input(self, x: ArrayLike) -> tuple[AnyArray, bool]:
         """An input as a batch, and whether it was a single sample; raises ShapeError, DataError."""
         return read_input(x, self.input_shape, ids=self.engine.compiler.ids)
 
+    @internal
     def read_feed(self, x: ArrayLike, mask: ArrayLike | None) -> tuple[Feed, bool]:
         """An input and its mask, and whether it was a single sample; raises ShapeError, DataError."""
         batch, single = self.read_input(x)
         return Feed(batch, mask=read_mask(mask, batch, single=single)), single
 
+    @internal
     def train_step(self, feed: Feed, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0) -> Any:
         """One training step on checked arrays; delivers to observers that are due. Returns a StepResult."""
+        return self.watched_step(feed, lambda watch: self.engine.step(feed, rate, options, watch), epoch, batch)
+
+    @internal
+    def watched_step(
+        self, feed: Feed, step: Callable[[Watch | None], tuple[Outcome, Ready]], epoch: int, batch: int
+    ) -> Outcome:
+        """Do a training step of any kind, watched as the observers that are due want it, and deliver to them."""
         watch, listeners = self.dispatcher.due(self._runs)
         moment = Moment(self.engine.steps, epoch, batch)
-        result, ready = self.engine.step(feed, rate, options, watch)
+        outcome, ready = step(watch)
         self._runs += 1
         self._last_input = feed
         self._deliver(ready, moment, listeners, ("forward", "backward"))
-        return result
+        return outcome
 
     def _run_forward(self, ready: Ready, feed: Feed, segment: str | None, listeners: list[Observer]) -> None:
         self.engine.write_feed(ready.loaded, feed)

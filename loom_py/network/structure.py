@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from loom_py.events import Observer
-from loom_py.executors.numpy import NumpyExecutor
-from loom_py.introspect import Introspectable
+from loom_py.executors.choose import executor_for
+from loom_py.introspect import Introspectable, internal
 from loom_py.layers import Layer
 from loom_py.network.arrays import GRADIENTS, read_all
 from loom_py.network.blueprint import Blueprint, make_blueprint
@@ -62,7 +62,7 @@ class Structure(Introspectable):
         self.seed: int = secrets.randbits(32) if config.seed is None else config.seed
         self.model_id = "model"
         self.dispatcher = Dispatcher()
-        self._executor = NumpyExecutor()
+        self._executor = executor_for("auto")
         self._engine: Engine | None = None
         self._stale = False
         self._optimizer: Optimizer = resolve_optimizer("sgd")
@@ -107,6 +107,7 @@ class Structure(Introspectable):
         return make_blueprint(self.engine, self.grid, self.input_shape, self.model_id)
 
     @property
+    @internal
     def engine(self) -> Engine:
         """Memory and Programs, built when first needed."""
         if self._engine is None or self._stale:

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: dbaef17cd69e3641d07973b049dbd18befc702e2b3b25cdc8c95529e21242cb7
+ * Content hash of the description: cc35b821862527d681c05108f381febb4f4cfd1ddbaaa37453ad6e206773d823
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -303,22 +303,6 @@ export interface EarlyStopping {
   readonly restore_best?: boolean;
 }
 
-/** Checked arrays that go into one run, batch first. */
-export interface Feed {
-  readonly x: AnyNDArray;
-  readonly target: AnyNDArray | null;
-  readonly mask: AnyNDArray | null;
-}
-
-/** Checked arrays that go into one run, batch first. */
-export interface FeedInput {
-  readonly x: ArrayInput;
-  /** @defaultValue `null` */
-  readonly target?: ArrayInput | null;
-  /** @defaultValue `null` */
-  readonly mask?: ArrayInput | null;
-}
-
 /** One thing that is wrong, where, since when, and what to do about it. */
 export interface Finding {
   /** The rule that found it. */
@@ -373,6 +357,10 @@ export interface LayerBlueprint {
   readonly num_params: number;
   /** The layer's own arrays by name. */
   readonly param_shapes: Readonly<Record<string, readonly number[]>>;
+  /** Inputs that each unit sums over; None where the layer has no such weights. */
+  readonly fan_in: number | null;
+  /** Axis of the batched output along which the units lie. */
+  readonly unit_axis: number;
   /** Floating point operations of one sample's forward pass, nested layers included. */
   readonly flops: number;
   /** Bytes of the trained values. */
@@ -842,10 +830,10 @@ export interface AvgPool2DConfig {
  * y = w · (x - mean) / √(var + ε) + b per channel: of the batch in training, else the running ones.
  *
  * Training also moves the buffers: running ← running + momentum · (batch - running), the variance as the unbiased
- * estimate n/(n-1)·var; they stay where the batch's is not finite. Shapes: input and output (N, C, …), weight (C),
- * bias (C), running_mean (C), running_var (C).
+ * estimate n/(n-1)·var; they stay where the batch's is not finite. A batch of one value per channel has no variance:
+ * it is normalised by the running ones in training too, and leaves them alone.
  *
- * Raises ShapeError for training on a single value per channel, which has no variance.
+ * Shapes: input and output (N, C, …), weight (C), bias (C), running_mean (C), running_var (C).
  *
  * Source: Ioffe & Szegedy 2015.
  */
@@ -1752,9 +1740,9 @@ export interface Network extends Handle {
    */
   evaluate(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkEvaluateOptions): Promise<Score>;
   /**
-   * Choose where to run; returns the network.
+   * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
    *
-   * @param device - "auto" takes the fastest there is.
+   * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy".
    * @throws {@link ConfigError} unknown device.
    * @throws {@link UnavailableError} it is not there; the text says why.
    */
@@ -1826,10 +1814,6 @@ export interface Network extends Handle {
    * @throws {@link ConfigError} unknown name.
    */
   setOptimizer(optimizer: OptimizerName): Promise<void>;
-  /** An input as a batch, and whether it was a single sample; raises ShapeError, DataError. */
-  readInput(x: ArrayInput): Promise<readonly [AnyNDArray, boolean]>;
-  /** An input and its mask, and whether it was a single sample; raises ShapeError, DataError. */
-  readFeed(x: ArrayInput, mask: ArrayInput | null): Promise<readonly [Feed, boolean]>;
   /**
    * Put a layer into a slot of the grid. Trained values of the other layers stay.
    *
@@ -2775,9 +2759,9 @@ export namespace direct {
      */
     evaluate(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkEvaluateOptions): Score;
     /**
-     * Choose where to run; returns the network.
+     * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
      *
-     * @param device - "auto" takes the fastest there is.
+     * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy".
      * @throws {@link ConfigError} unknown device.
      * @throws {@link UnavailableError} it is not there; the text says why.
      */
@@ -2849,10 +2833,6 @@ export namespace direct {
      * @throws {@link ConfigError} unknown name.
      */
     setOptimizer(optimizer: OptimizerName): void;
-    /** An input as a batch, and whether it was a single sample; raises ShapeError, DataError. */
-    readInput(x: ArrayInput): readonly [AnyNDArray, boolean];
-    /** An input and its mask, and whether it was a single sample; raises ShapeError, DataError. */
-    readFeed(x: ArrayInput, mask: ArrayInput | null): readonly [Feed, boolean];
     /**
      * Put a layer into a slot of the grid. Trained values of the other layers stay.
      *

@@ -19,7 +19,7 @@ from loom_py.layers import REGISTRY
 if sys.platform != "emscripten":
     from loom_py.__main__ import ROOT, main
 
-HOLES = {"Engine"}
+HOLES: set[str] = set()
 """Names that nothing is known of. Each is a member of the package's own that ought not to be public."""
 
 

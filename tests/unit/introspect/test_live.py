@@ -123,7 +123,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "describe": [],
     "diagnose": ["recording"],
 }
-PACKAGES_OWN = {"readInput", "readFeed"}
+PACKAGES_OWN: set[str] = set()
 """Members that the trainer uses, and that ought not to be public."""
 NEEDS_THREADS = {"HTTPObserver", "OTLPObserver"}
 MAY_BE_UNAVAILABLE = {"forwardGPU"}
