@@ -6,7 +6,6 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
-from loom_py.errors import ShapeError
 from loom_py.layers.channels import affine, affine_backward, channelwise, check_channels, other_axes
 from loom_py.layers.fields import Positive, Share, Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
@@ -19,6 +18,7 @@ class BatchNormCache(NamedTuple):
 
     normal: Any  # (N, C, …)
     rstd: Any  # (1, C, 1, …) or (C, 1, …)
+    of_batch: bool  # whether mean and variance depend on the input
 
 
 @layer
@@ -26,10 +26,10 @@ class BatchNorm(Layer):
     """y = w · (x - mean) / √(var + ε) + b per channel: of the batch in training, else the running ones.
 
     Training also moves the buffers: running ← running + momentum · (batch - running), the variance as the unbiased
-    estimate n/(n-1)·var; they stay where the batch's is not finite. Shapes: input and output (N, C, …), weight (C),
-    bias (C), running_mean (C), running_var (C).
+    estimate n/(n-1)·var; they stay where the batch's is not finite. A batch of one value per channel has no variance:
+    it is normalised by the running ones in training too, and leaves them alone.
 
-    Raises ShapeError for training on a single value per channel, which has no variance.
+    Shapes: input and output (N, C, …), weight (C), bias (C), running_mean (C), running_var (C).
 
     Source: Ioffe & Szegedy 2015.
     """
@@ -53,29 +53,24 @@ class BatchNorm(Layer):
         )
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, BatchNormCache]:
-        if run.training:
+        count = size_of(x.shape) // self.dim
+        of_batch = run.training and count > 1
+        if of_batch:
             mean, variance = ops.moments(x, axes=other_axes(x))
-            self._remember(p, mean, variance, size_of(x.shape) // self.dim)
+            self._remember(p, mean, variance, count)
         else:
             mean, variance = channelwise(p.running_mean, x), channelwise(p.running_var, x)
         rstd = ops.inverse_root(variance, eps=self.eps)
         normal = ops.multiply(ops.subtract(x, mean), rstd)
-        return affine(p, normal), BatchNormCache(normal, rstd)
+        return affine(p, normal), BatchNormCache(normal, rstd, of_batch)
 
     def backward(self, p: Params, cache: BatchNormCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         dnormal, gradients = affine_backward(p, cache.normal, dy)
-        if not run.training:
+        if not cache.of_batch:
             return ops.multiply(dnormal, cache.rstd), gradients
         return ops.normalise_gradient(dnormal, cache.normal, cache.rstd, axes=other_axes(dy)), gradients
 
     def _remember(self, p: Params, mean: Any, variance: Any, count: int) -> None:
-        if count < 2:
-            raise ShapeError.expected(
-                "BatchNorm in training",
-                expected="at least 2 values per channel",
-                got=count,
-                do="use larger batches (a last batch of one sample is too small), or GroupNorm",
-            )
         unbiased = ops.multiply(ops.reshape(variance, shape=(self.dim,)), count / (count - 1))
         ops.blend(p.running_mean, ops.reshape(mean, shape=(self.dim,)), self.momentum)
         ops.blend(p.running_var, unbiased, self.momentum)
