@@ -6,6 +6,7 @@ from typing import Literal
 
 from loom_py.errors import ConfigError, UnavailableError
 from loom_py.events import LayerStats, Observer
+from loom_py.executors.choose import executor_for
 from loom_py.network.inputs import Feed
 from loom_py.network.running import Running
 from loom_py.network.telemetry import Telemetry, layer_telemetry, measure_memory, total_bytes
@@ -19,10 +20,10 @@ class NetworkCore(Running):
     """Structure, running, telemetry and observers; `Network` adds training and files to it."""
 
     def to(self, device: Device) -> NetworkCore:
-        """Choose where to run; returns the network.
+        """Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
 
         Args:
-            device: "auto" takes the fastest there is.
+            device: "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy".
 
         Raises:
             ConfigError: unknown device. UnavailableError: it is not there; the text says why.
@@ -31,8 +32,12 @@ class NetworkCore(Running):
             raise ConfigError.expected("device", expected="auto or numpy or wasm or webgpu", got=repr(device))
         if device == "webgpu":
             raise UnavailableError(f"device webgpu: {self.gpu_unavailable_reason}")
-        if device == "wasm":
-            raise UnavailableError("device wasm: this version has no WebAssembly executor; use numpy")
+        executor = executor_for(device)
+        if executor is not self._executor:
+            if self._engine is not None:
+                self._engine.move_to(executor)
+            self._executor = executor
+            self._pending = None
         return self
 
     @property

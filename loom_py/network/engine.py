@@ -195,11 +195,21 @@ class Engine:
         if kept != set(before.sizes):
             sizes = {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS]}
             sizes |= dict.fromkeys(kept - set(sizes), self.layout.sizes[WEIGHTS])
-            self.memory = self.executor.allocate(sizes)
-            for name in set(sizes) & set(before.sizes):
-                self.memory.write(name, 0, before.read(name, 0, (sizes[name],), np.uint8))
-            self._ready.clear()
+            self._move(self.executor, sizes)
         self.optimizer = optimizer
+
+    def move_to(self, executor: Executor) -> None:
+        """Go on with another executor: parameters, gradients and optimizer state are copied, Programs made anew."""
+        self._move(executor, dict(self.memory.sizes))
+
+    def _move(self, executor: Executor, sizes: dict[str, int]) -> None:
+        """Areas of these sizes on an executor, filled from those there were."""
+        before = self.memory
+        memory = executor.allocate(sizes)
+        for name in set(sizes) & set(before.sizes):
+            memory.write(name, 0, before.read(name, 0, (sizes[name],), np.uint8))
+        self.executor, self.memory = executor, memory
+        self._ready.clear()
 
     def _areas(self, optimizer: Optimizer) -> set[str]:
         return {WEIGHTS, GRADIENTS, BUFFERS, *(optimizer_area(optimizer.name, name) for name in optimizer.state())}
