@@ -10,8 +10,6 @@ from typing import Any
 from loom_py.events import LayerStats
 from loom_py.shapes import Shape, size_of
 
-_CHANNELS_FIRST = ("Conv1D", "Conv2D", "MaxPool1D", "MaxPool2D", "AvgPool1D", "AvgPool2D")
-
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
@@ -27,13 +25,17 @@ class LayerInfo:
     """Whether it has no layers inside."""
     weight_shape: Shape | None
     """Shape of its array "weight"; None if it has none."""
+    fan_in: int | None
+    """Inputs that each unit sums over; None where that is no sum."""
+    unit_axis: int
+    """Axis of the output, batch included, along which units lie."""
 
     @property
-    def fan_in(self) -> int | None:
-        """Inputs that each unit sums over: of `weight (I,O)` or of a kernel `(O,C,…)`; None where that is no sum."""
-        if self.weight_shape is None or len(self.weight_shape) < 2 or self.type == "Embedding":
-            return None
-        return self.weight_shape[0] if len(self.weight_shape) == 2 else size_of(self.weight_shape[1:])
+    def unit_gain_norm(self) -> float:
+        """‖w‖ of weights that keep the scale of their inputs, RMS(w) · √fan_in = 1; 0 where that says nothing."""
+        if not self.fan_in or self.weight_shape is None:
+            return 0.0
+        return math.sqrt(size_of(self.weight_shape) / self.fan_in)
 
 
 class Structure:
@@ -55,20 +57,18 @@ class Structure:
         """What is known of the record's layer; None without a blueprint."""
         return self._known.get(stats.path)
 
+    def units(self, stats: LayerStats) -> int:
+        """Units of a layer's output, along the axis that the blueprint names, else the last; 0 where there is none."""
+        shape = stats.output_shape
+        info = self.info(stats)
+        return shape[info.unit_axis if info else -1] if len(shape) > 1 else 0
+
     def is_output(self, path: str, seen: Iterable[str]) -> bool:
         """Whether the layer is the network's last: by the blueprint, else the last of those that were seen."""
         if self._last is not None:
             return path == self._last
         order = list(seen)
         return bool(order) and path == order[-1]
-
-
-def units_of(stats: LayerStats) -> int:
-    """Units of a layer's output: positions of the last axis, or channels."""
-    shape = stats.output_shape
-    if len(shape) < 2:
-        return 0
-    return shape[1] if len(shape) == 4 or stats.layer_type in _CHANNELS_FIRST else shape[-1]
 
 
 def output_rms(stats: LayerStats) -> float:
@@ -92,6 +92,8 @@ def _walk(layers: Iterable[Any]) -> Iterator[LayerInfo]:
             _field(layer, "activation"),
             not children,
             tuple(weight) if weight is not None else None,
+            _field(layer, "fan_in"),
+            -1 if (axis := _field(layer, "unit_axis")) is None else int(axis),
         )
         yield from _walk(children)
 

@@ -8,7 +8,6 @@ from loom_py.diagnose.alarm import Alarm
 from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.passes import Pass
 from loom_py.diagnose.rules.base import Rule
-from loom_py.diagnose.structure import units_of
 from loom_py.events import LayerStats
 
 ENTER = 0.5
@@ -36,7 +35,7 @@ class DeadRelu(Rule):
         if run.phase != "forward":
             return
         for stats in run.leaves():
-            units = units_of(stats)
+            units = self.structure.units(stats)
             if not self._is_relu(stats) or stats.dead_units is None or not units:
                 continue
             share = stats.dead_units / units

@@ -11,13 +11,14 @@ from loom_py.diagnose.alarm import Alarm
 from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.passes import Pass
 from loom_py.diagnose.rules.base import Rule
-from loom_py.diagnose.rules.relative import RelativeGradients
+from loom_py.diagnose.rules.relative import RelativeGradients, beside_last
 from loom_py.diagnose.structure import output_rms
 from loom_py.events import TrainingEvent
 
 GRADIENT = 1e3
 GRADIENT_GROWTH = 30.0
-GRADIENT_ALONE = 1e5
+BESIDE_LAST = 1e3
+BESIDE_LAST_ONCE = 1e4
 OUTPUT_GROWTH = 1e3
 LOSS_GROWTH = 10.0
 _BASELINE = 5
@@ -33,13 +34,15 @@ _SUGGESTIONS = (
 class Exploding(Rule):
     """A gradient a thousand times its weights, outputs a thousand times their beginning, or a loss ten times its own.
 
-    Gradient: ‖g‖ / ‖w‖ > 1e3 and 30 times the lowest of the layer's first 5 passes, or > 1e5 whatever it was, 2
-    passes in a row. Outputs: RMS > 1e3 times the largest that any layer had in its first 5 passes, 2 in a row, and
-    nothing while the loss is below its beginning (outputs may have to grow to reach large targets). Loss: the median of
-    5 batches > 10 times the second lowest of the first 5, 3 in a row. All are ratios, so neither layer size nor batch
-    size matters; each ends at a tenth (the loss at a half) of its threshold. Healthy classifiers measured ‖g‖ / ‖w‖ up
-    to 8, a regression on targets of 300 up to 900 from the start. It is wrong for a regression whose targets are a
-    million times its first outputs: scale them.
+    Gradient: ‖g‖ / ‖w‖ is > 1e3 times that of the last layer (it grows on its way back), or > 1e3 and 30 times the
+    lowest of the layer's first 5 passes, 2 passes in a row; > 1e4 times the last layer's is enough once. Outputs: RMS >
+    1e3 times the largest that any layer had in its first 5 passes, 2 in a row. Both growths over time count only while
+    the loss is above its beginning: outputs may have to grow to reach large targets. Loss: the median of 5 batches > 10
+    times the second lowest of the first 5, 3 in a row.
+
+    All are ratios, so neither layer size nor batch size matters; an alarm ends at a tenth (the loss at a half) of its
+    threshold. Healthy networks measured at most 34 beside the last layer. It is wrong without training events, which
+    tell the loss, for a regression whose targets are thousands of times larger than its first outputs: scale them.
     """
 
     name = "exploding"
@@ -47,8 +50,10 @@ class Exploding(Rule):
 
     def start(self) -> None:
         """Everything is as it was in the beginning."""
-        self._relative = RelativeGradients()
+        self._relative = RelativeGradients(self.structure)
         self._gradients = Alarm(GRADIENT, GRADIENT / 10, self.patience)
+        self._beside_last = Alarm(BESIDE_LAST, BESIDE_LAST / 10, self.patience)
+        self._beside_last_once = Alarm(BESIDE_LAST_ONCE, BESIDE_LAST / 10, 1)
         self._outputs = Alarm(OUTPUT_GROWTH, OUTPUT_GROWTH / 10, self.patience)
         self._losses = Alarm(LOSS_GROWTH, LOSS_GROWTH / 2, 3)
         self._first_gradients: dict[str, list[float]] = {}
@@ -60,25 +65,34 @@ class Exploding(Rule):
     def on_pass(self, run: Pass) -> Iterator[Finding]:
         """Look at the gradients of a backward pass, or the outputs of a forward pass."""
         relative = self._relative.of(run)
-        if run.phase == "backward":
-            values, alarm = relative, self._gradients
-            rang = [path for path, value in values.items() if alarm.update(path, self._grown(path, value))]
-        else:
-            values, alarm = self._output_growth(run), self._outputs
-            rang = [path for path, value in values.items() if alarm.update(path, value)]
-        if not rang:
+        if run.phase == "forward":
+            growth = self._output_growth(run)
+            rang = [path for path, value in growth.items() if self._outputs.update(path, value)]
+            text = "Its outputs are {:.1e} times as large as those of the beginning."
+            yield from self._first(run, rang, growth, "output_growth", OUTPUT_GROWTH, text)
             return
-        # Gradients explode from the output to the input, outputs the other way: the first to ring in order of
-        # execution is where it begins.
-        path = rang[0]
-        what = "gradient_over_weight" if run.phase == "backward" else "output_growth"
-        text = (
-            f"Its gradient is {values[path]:.1e} times its weights."
-            if run.phase == "backward"
-            else f"Its outputs are {values[path]:.1e} times as large as in the beginning."
-        )
-        layers = ", ".join(sorted(rang))
-        yield self._finding(path, run.step, {what: values[path], "threshold": alarm.enter, "layers": layers}, text)
+        beside = beside_last(relative)
+        rang = [path for path, value in beside.items() if self._is_beside(path, value)]
+        text = "Its gradient is {:.1e} times the last layer's, in proportion to the weights: it grows on its way back."
+        yield from self._first(run, rang[-1:], beside, "relative_to_last", BESIDE_LAST, text)
+        if not rang:
+            rang = [path for path, value in relative.items() if self._gradients.update(path, self._grown(path, value))]
+            text = "Its gradient is {:.1e} times its weights."
+            yield from self._first(run, rang, relative, "gradient_over_weight", GRADIENT, text)
+
+    def _first(
+        self, run: Pass, rang: list[str], values: dict[str, float], what: str, threshold: float, text: str
+    ) -> Iterator[Finding]:
+        """One finding for all layers whose alarm went off: the first in order of execution is where it begins."""
+        if rang:
+            value = values[rang[0]]
+            evidence: dict[str, float | int | str] = {what: value, "threshold": threshold, "layers": ", ".join(rang)}
+            yield self._finding(rang[0], run.step, evidence, text.format(value))
+
+    def _is_beside(self, path: str, value: float) -> bool:
+        rang = self._beside_last.ringing(path) or self._beside_last_once.ringing(path)
+        now = (self._beside_last.update(path, value), self._beside_last_once.update(path, value))
+        return any(now) and not rang
 
     def on_event(self, event: TrainingEvent) -> Iterator[Finding]:
         """Look at the loss of each batch."""
@@ -101,7 +115,7 @@ class Exploding(Rule):
     def _grown(self, path: str, relative: float) -> float:
         """The relative gradient where it has grown, else what is no alarm: 0."""
         first = _note(self._first_gradients.setdefault(path, []), relative)
-        return relative if relative > GRADIENT_ALONE or relative >= GRADIENT_GROWTH * first else 0.0
+        return relative if relative >= GRADIENT_GROWTH * first and self._loss_growth >= 1 else 0.0
 
     def _output_growth(self, run: Pass) -> dict[str, float]:
         """Output RMS of the innermost layers over the largest of the beginning."""

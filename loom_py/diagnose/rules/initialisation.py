@@ -58,9 +58,9 @@ class PoorInitialisation(Rule):
     def _gain(self, stats: LayerStats) -> float:
         """RMS(w) · √fan_in; 0 where there is no such thing."""
         info = self.structure.info(stats)
-        if info is None or info.fan_in is None or info.weight_shape is None or not math.isfinite(stats.weight_norm):
+        if info is None or not info.unit_gain_norm or not math.isfinite(stats.weight_norm):
             return 0.0
-        return stats.weight_norm / math.sqrt(math.prod(info.weight_shape)) * math.sqrt(info.fan_in)
+        return stats.weight_norm / info.unit_gain_norm
 
     def _zero(self, run: Pass, paths: list[str]) -> Finding:
         text = "Its weights are all 0: its units can only ever learn the same thing, and nothing passes back."

@@ -52,7 +52,7 @@ class UpdateRatio(Rule):
         high = [path for path, ratio in ratios.items() if self._is_high(path, ratio)]
         if high:
             ratio = ratios[max(high, key=ratios.__getitem__)]
-            text = f"An update changes the weights by {ratio:.0%}: what was learnt is thrown over."
+            text = f"An update is {ratio:.2g} times the weights that it changes: what was learnt is thrown over."
             yield self._finding(run, max(high, key=ratios.__getitem__), high, ratios, HIGH, text, _TOO_FAST)
         if ratios[largest] == 0:
             return

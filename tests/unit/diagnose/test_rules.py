@@ -11,12 +11,14 @@ from loom_py.errors import ConfigError
 from loom_py.events import LayerStats, TrainingEvent
 
 
-def layer(path, type="Dense", activation="relu", shape=(64, 64), children=()):
+def layer(path, type="Dense", activation="relu", shape=(64, 64), children=(), unit_axis=-1):
     return {
         "path": path,
         "type": type,
         "activation": activation,
         "param_shapes": {"weight": shape} if shape else {},
+        "fan_in": shape[0] if shape else None,
+        "unit_axis": unit_axis,
         "children": list(children),
     }
 
@@ -85,6 +87,11 @@ def on(path, phase="forward", **values):
     return change
 
 
+def on_all(**values):
+    """A change of the backward records of all layers with weights."""
+    return lambda made: on(made.path, "backward", **values)(made) if made.path in LEAVES else None
+
+
 def rules(found):
     return [(finding.rule, finding.layer, finding.step) for finding in found]
 
@@ -115,7 +122,7 @@ def test_vanishing_is_a_share_of_the_strongest_layer_whatever_the_scale():
     assert run(20, on("0", "backward", gradient_norm=0.8e-3)) == []
     assert run(2, on("0", "backward", gradient_norm=1e-9)) == []  # two passes are not enough
     assert run(20, on("0", "backward", gradient_norm=0.0)) == []  # cut off, not vanishing
-    converged = lambda r: on(r.path, "backward", gradient_norm=0.8e-12)(r) if r.path in LEAVES else None  # noqa: E731
+    converged = on_all(gradient_norm=0.8e-12)
     assert run(20, converged) == []
     several = run(5, lambda r: on(r.path, "backward", gradient_norm=FAINT[r.path])(r) if r.path in FAINT else None)
     assert rules(several) == [("vanishing", "0", 2)]
@@ -124,10 +131,12 @@ def test_vanishing_is_a_share_of_the_strongest_layer_whatever_the_scale():
 
 def test_exploding_gradients_outputs_and_losses():
     grows = on("2", "backward", gradient_norm=lambda step: 0.8 * 10.0**step)
-    assert rules(run(10, grows))[0] == ("exploding", "2", 5)
-    large_from_the_start = on("2", "backward", gradient_norm=8.0 * 5e3)
-    assert "exploding" not in [f.rule for f in run(30, large_from_the_start)]
-    assert rules(run(30, on("2", "backward", gradient_norm=8.0 * 5e5)))[0] == ("exploding", "2", 1)
+    assert rules(run(10, grows))[0] == ("exploding", "2", 4)
+    large = on_all(gradient_norm=8.0 * 5e3)
+    assert run(30, large) == []
+    assert rules(run(30, on("2", "backward", gradient_norm=8.0 * 3e2)))[0] == ("exploding", "2", 1)
+    once = on("0", "backward", gradient_norm=lambda step: 0.8 if step else 0.8e5)
+    assert ("exploding", "0", 0) in rules(run(3, once))
     assert rules(run(10, on("1.1", output_std=lambda step: 0.5 * 10.0**step)))[-1] == ("exploding", "1.1", 5)
     losses = [TrainingEvent(type="batch_end", step=s, loss=2.0 * 1.5**s) for s in range(30)]
     assert rules(run(1, events=losses)) == [("exploding", None, 11)]
@@ -154,7 +163,8 @@ def test_dead_units_not_zeros():
     assert rules(whole) == [("dead_relu", "2", 6)]
     assert whole[0].severity == "error"
     image = on("0", layer_type="Conv2D", output_shape=(32, 8, 28, 28), dead_units=4)
-    assert rules(run(10, image)) == [("dead_relu", "0", 2)]
+    channels_first = {"layers": [layer("0", "Conv2D", shape=(8, 1, 3, 3), unit_axis=1), *BLUEPRINT["layers"][1:]]}
+    assert ("dead_relu", "0", 2) in rules(run(10, image, blueprint=channels_first))
     flapping = on("0", dead_units=lambda step: 40 if step % 3 else 20)
     assert run(30, flapping) == []
 
