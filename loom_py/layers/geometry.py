@@ -44,7 +44,7 @@ class Geometry:
         """Raise ShapeError unless a sample has a channel axis, the spatial axes, and room for a window."""
         kind = type(layer).__name__
         if len(shape) != 1 + len(self.size):
-            axes = "a channel axis and " + ("one of length" if len(self.size) == 1 else "height and width")
+            axes = "2 axes: channels, length" if len(self.size) == 1 else "3 axes: channels, height, width"
             raise ShapeError.expected(f"{kind} input", expected=f"samples of {axes}", got=shape_text(shape))
         try:
             self.counts(shape[1:])

@@ -42,14 +42,14 @@ def test_bad_configs(config: dict[str, Any], words: str) -> None:
 
 
 BAD_INPUTS = [
-    (CONV1, (2, 5, 5), r"Conv1D input: expected samples of a channel axis and one of length, got 2×5×5"),
+    (CONV1, (2, 5, 5), r"Conv1D input: expected samples of 2 axes: channels, length, got 2×5×5"),
     (CONV1, (3, 5), r"Conv1D input: expected 2 channels first \(in_channels\), got 3×5; give in_channels=3"),
     (CONV1, (2, 2), r"Conv1D input: expected at least 3 values with padding 0 on each side, got 2; make the window"),
     (CONV1 | {"dilation": 4}, (2, 8), r"expected at least 9 values"),
-    (CONV2, (2, 5), r"Conv2D input: expected samples of a channel axis and height and width, got 2×5"),
+    (CONV2, (2, 5), r"Conv2D input: expected samples of 3 axes: channels, height, width, got 2×5"),
     (CONV2 | {"padding": [1, 0]}, (2, 1, 2), r"expected at least 3×3 values with padding 1×0 on each side, got 1×2"),
     ({"type": "MaxPool2D", "size": 4}, (1, 3, 9), r"MaxPool2D input: expected at least 4×4 values"),
-    ({"type": "AvgPool1D", "size": 2}, (4,), r"AvgPool1D input: expected samples of a channel axis and one of length"),
+    ({"type": "AvgPool1D", "size": 2}, (4,), r"AvgPool1D input: expected samples of 2 axes: channels, length"),
     (
         {"type": "BatchNorm", "dim": 3},
         (4, 3),
