@@ -57,6 +57,10 @@ OPCODES = (
     "fold",
     "max_pool",
     "max_pool_gradient",
+    "clamp",
+    "magnitude",
+    "count_bad",
+    "move",
 )
 """Names in the order of their numbers; all but "span" are functions `op_…` of the kernels."""
 

@@ -41,6 +41,7 @@ INLINE f4 silu_slope(f4 v) {
 }
 
 MAP(map_exp, exp4(v))
+MAP(map_magnitude, abs4(v))
 MAP(map_relu, max4(v, splat(0)))
 MAP(map_leaky, max4(v, v * splat(0.01f)))
 MAP(map_sigmoid, sigmoid4(v))
@@ -74,6 +75,21 @@ void op_activate(const W *a) {
     case 6: map_gelu(OUT(0), IN(1), a[2]); break;
     case 7: map_silu(OUT(0), IN(1), a[2]); break;
     case 8: map_elu(OUT(0), IN(1), a[2]); break;
+  }
+}
+
+// out x n
+void op_magnitude(const W *a) { map_magnitude(OUT(0), IN(1), a[2]); }
+
+// out x n low high: held between them, what is not finite becomes 0
+void op_clamp(const W *a) {
+  f4 low = splat(word_float(a[3])), high = splat(word_float(a[4])), largest = splat(3.40282347e38f);
+  for (W i = 0; i < a[2]; i += 4) {
+    W left = a[2] - i;
+    f4 v = left >= 4 ? load(IN(1) + i) : load_some(IN(1) + i, left, 0);
+    f4 held = choose(abs4(v) <= largest, max4(min4(v, high), low), splat(0));
+    if (left >= 4) store(OUT(0) + i, held);
+    else store_some(OUT(0) + i, left, held);
   }
 }
 

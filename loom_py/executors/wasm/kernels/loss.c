@@ -50,32 +50,37 @@ HEAD(binary_cross_entropy_probabilities, 0, 0, bce(v, u), bce_slope(v, u))
 typedef struct {
   const int32_t *labels;
   const float *shares, *weights;
-  W classes;
+  W classes, ignores, ignored;
   float keep, spread;
 } Target;
 
+// Whether a row counts: its label is not the one that is left out.
+INLINE int counts(const Target *t, W row) { return !t->labels || !t->ignores || t->labels[row] != t->ignored; }
+
 INLINE float target_at(const Target *t, W row, W c) {
+  if (!counts(t, row)) return 0;
   float hard = t->labels ? (t->labels[row] == c ? 1.0f : 0.0f) : t->shares[row * t->classes + c];
   float soft = hard * t->keep + t->spread;
   return t->weights ? soft * t->weights[c] : soft;
 }
 
-// loss dx x target weights labelled rows classes smoothing
+// loss dx x target weights labelled rows classes smoothing ignores ignored
 INLINE Target target_of(const W *a) {
   float smoothing = word_float(a[8]);
-  return (Target){a[5] ? (const int32_t *)a[3] : 0, a[5] ? 0 : IN(3), IN(4), a[7], 1 - smoothing,
+  return (Target){a[5] ? (const int32_t *)a[3] : 0, a[5] ? 0 : IN(3), IN(4), a[7], a[9], a[10], 1 - smoothing,
                   smoothing / (float)a[7]};
 }
 
-// What the losses are divided by: the samples, or with labels and weights the weights of the samples' classes.
+// What the losses are divided by: the rows that count, or with labels and weights the weights of their classes.
 // NaN when a label is no class: no number is better than a wrong one.
 static double divisor(const Target *t, W rows) {
   double sum = 0;
   for (W r = 0; r < rows; r++) {
+    if (!counts(t, r)) continue;
     if (t->labels && (t->labels[r] < 0 || t->labels[r] >= t->classes)) return __builtin_nan("");
     sum += t->labels && t->weights ? t->weights[t->labels[r]] : 1;
   }
-  return t->labels && t->weights ? sum : rows ? (double)rows : 1;
+  return t->labels && t->weights ? sum : sum > 1 ? sum : 1;
 }
 
 void op_cross_entropy_logits(const W *a) {
@@ -105,7 +110,7 @@ void op_cross_entropy_logits(const W *a) {
       store_some(dx + i, left, e);
     }
     float z = total(sum4), log_z = log1(z), top = top4[0];
-    if (plain) {
+    if (plain && counts(&t, r)) {
       W label = t.labels[r];
       sum -= (x[label] - top) - log_z;
       f4 scale = splat(1 / z) * share;

@@ -121,3 +121,11 @@ void op_stats(const W *a) {
     row[10] = s.zeros * (double)a[5] < (double)n ? 0 : (double)dead_units(x, a[4], a[5], a[6]);
   }
 }
+
+// out x n: how many values are not finite
+void op_count_bad(const W *a) {
+  const float *x = IN(1);
+  W bad = 0;
+  for (W i = 0; i < a[2]; i++) bad += !(x[i] - x[i] == 0);
+  *OUT(0) = (float)bad;
+}

@@ -92,6 +92,22 @@ void op_sgd(const W *a) {
   }
 }
 
+// w velocity step ok n momentum: velocity ← μ·velocity + (1 - μ)·step, w ← w + velocity; without velocity w ← w + step
+void op_move(const W *a) {
+  if (*IN(3) == 0) return;
+  double momentum = word_double(a + 5);
+  f4 keep = splat((float)momentum), fresh = splat((float)(1 - momentum));
+  float *v = OUT(1);
+  EACH(a[4])
+    f4 step = TAKE(IN(2));
+    if (v) {
+      step = fma4(TAKE(v), keep, step * fresh);
+      PUT(v, step)
+    }
+    PUT(OUT(0), TAKE(OUT(0)) + step)
+  }
+}
+
 static double power(double base, W n) {
   double result = 1;
   for (; n > 0; n >>= 1, base *= base) if (n & 1) result *= base;

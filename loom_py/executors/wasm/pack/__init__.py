@@ -10,6 +10,7 @@ from loom_py.executors.wasm.pack import (
     reduce,
     softmax,
     statistics,
+    target,
     update,
     windows,
 )
@@ -20,7 +21,7 @@ from loom_py.executors.wasm.pack.call import operation as operation
 
 # Importing them fills PACKERS.
 assert all(
-    (elementwise, loss, lookup, matmul, move, recurrent, reduce, softmax, statistics, update, windows)
+    (elementwise, loss, lookup, matmul, move, recurrent, reduce, softmax, statistics, target, update, windows)
 )  # fmt: skip
 
 

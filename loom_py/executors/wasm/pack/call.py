@@ -85,14 +85,22 @@ PACKERS: dict[str, Packer] = {}
 """How to pack each verb."""
 
 
-def packs(*verbs: str, floats: bool = True) -> Callable[[Packer], Packer]:
-    """Declare a packer; unless `floats` is off it is asked only when every operand is float32."""
+def packs(*verbs: str, knows: tuple[str, ...] = (), floats: bool = True) -> Callable[[Packer], Packer]:
+    """Declare a packer.
+
+    Args:
+        verbs: what it packs.
+        knows: the attributes it heeds. An instruction with any other is left to NumPy: no number is better than one
+            of another meaning.
+        floats: whether it is asked only when every operand is float32.
+    """
 
     def declare(packer: Packer) -> Packer:
         def checked(call: Call) -> list[int] | None:
-            return packer(call) if call.floats else None
+            known = call.attrs.keys() <= set(knows)
+            return packer(call) if known and (call.floats or not floats) else None
 
-        PACKERS.update(dict.fromkeys(verbs, checked if floats else packer))
+        PACKERS.update(dict.fromkeys(verbs, checked))
         return packer
 
     return declare

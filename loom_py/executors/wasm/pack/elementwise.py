@@ -29,13 +29,13 @@ def exp(call: Call) -> list[int]:
     return operation("exp", call.outputs[0].address, call.address(0), call.outputs[0].size)
 
 
-@packs("inverse_root")
+@packs("inverse_root", knows=("eps",))
 def inverse_root(call: Call) -> list[int]:
     (out,) = call.outputs
     return operation("inverse_root", out.address, call.address(0), float_word(call.attrs["eps"]), out.size)
 
 
-@packs("activate")
+@packs("activate", knows=("function",))
 def activate(call: Call) -> list[int] | None:
     (out,), function = call.outputs, call.attrs["function"]
     if function not in ACTIVATIONS:
@@ -43,7 +43,7 @@ def activate(call: Call) -> list[int] | None:
     return operation("activate", out.address, call.address(0), out.size, ACTIVATIONS.index(function))
 
 
-@packs("activate_gradient")
+@packs("activate_gradient", knows=("function",))
 def activate_gradient(call: Call) -> list[int] | None:
     (out,), function = call.outputs, call.attrs["function"]
     if function not in ACTIVATIONS:

@@ -17,7 +17,7 @@ def gather(call: Call) -> list[int] | None:
     return operation("gather", out.address, table.address, ids.address, ids.size, rows, table.size // rows)
 
 
-@packs("scatter_add", floats=False)
+@packs("scatter_add", knows=("count",), floats=False)
 def scatter_add(call: Call) -> list[int] | None:
     (out,), dy, ids = call.outputs, call.input(0), call.input(1)
     if ids.dtype != np.int32 or not dy.is_float:
@@ -26,7 +26,7 @@ def scatter_add(call: Call) -> list[int] | None:
     return operation("scatter_add", out.address, dy.address, ids.address, ids.size, rows, out.size // rows)
 
 
-@packs("rotary")
+@packs("rotary", knows=("inverse", "base"))
 def rotary(call: Call) -> list[int]:
     (out,) = call.outputs
     time, half = out.shape[-2], out.shape[-1] // 2

@@ -8,7 +8,7 @@ from loom_py.executors.wasm.pack.call import Call, Operand, float_word, operatio
 
 
 def _elementwise(name: str) -> None:
-    @packs(name)
+    @packs(name, knows=("delta",))
     def pack(call: Call) -> list[int]:
         (loss, dx), delta = call.outputs, float_word(call.attrs.get("delta", 1.0))
         return operation(name, loss.address, dx.address, call.address(0), call.address(1), dx.size, delta)
@@ -30,17 +30,18 @@ def _labelled(target: Operand) -> bool | None:
 
 
 def _cross_entropy(name: str) -> None:
-    @packs(name, floats=False)
+    @packs(name, knows=("smoothing", "ignore"), floats=False)
     def pack(call: Call) -> list[int] | None:
         (loss, dx), x, target = call.outputs, call.input(0), call.input(1)
         labelled = _labelled(target)
         weights = call.inputs[2] if len(call.inputs) > 2 else None
         if labelled is None or not (loss.is_float and x.is_float and (weights is None or weights.is_float)):
             return None
-        classes = x.shape[-1]
+        classes, ignore = x.shape[-1], call.attrs.get("ignore")
         return operation(
             name, loss.address, dx.address, x.address, target.address, 0 if weights is None else weights.address,
             int(labelled), x.size // classes, classes, float_word(call.attrs.get("smoothing", 0.0)),
+            int(ignore is not None), ignore or 0,
         )  # fmt: skip
 
 
@@ -48,7 +49,7 @@ _cross_entropy("cross_entropy_logits")
 _cross_entropy("cross_entropy_probabilities")
 
 
-@packs("correct_count", floats=False)
+@packs("correct_count", knows=("ignore",), floats=False)
 def correct_count(call: Call) -> list[int] | None:
     (out,), x, target = call.outputs, call.input(0), call.input(1)
     labelled = _labelled(target)

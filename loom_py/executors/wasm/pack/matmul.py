@@ -9,7 +9,7 @@ SCRATCH = 4 * (256 * 512 + 128 * 256)
 """Bytes that packing a block of each factor takes: KC·NC and MC·KC floats, as in kernels/matmul.c."""
 
 
-@packs("matmul")
+@packs("matmul", knows=("transpose_a", "transpose_b"))
 def matmul(call: Call) -> list[int] | None:
     """Factors by their strides, so that reading them transposed costs nothing; batches as two outer loops."""
     (out,), a, b = call.outputs, call.input(0), call.input(1)

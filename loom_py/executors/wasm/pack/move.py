@@ -48,12 +48,12 @@ def _whole(out: Operand, x: Operand) -> list[int] | None:
     return operation("copy", out.address, x.address, x.nbytes) if out.dtype == x.dtype else None
 
 
-@packs("copy", "reshape", floats=False)
+@packs("copy", "reshape", knows=("shape",), floats=False)
 def copy(call: Call) -> list[int] | None:
     return _whole(call.outputs[0], call.input(0))
 
 
-@packs("rows", floats=False)
+@packs("rows", knows=("start", "stop"), floats=False)
 def rows(call: Call) -> list[int]:
     (out,), x = call.outputs, call.input(0)
     return operation("copy", out.address, x.address + call.attrs["start"] * (x.nbytes // x.shape[0]), out.nbytes)
@@ -64,34 +64,34 @@ def store(call: Call) -> list[int] | None:
     return _whole(call.input(0), call.input(1))
 
 
-@packs("fill")
+@packs("fill", knows=("shape", "value"))
 def fill(call: Call) -> list[int]:
     (out,) = call.outputs
     return operation("fill", out.address, out.size, float_word(call.attrs.get("value", 0.0)))
 
 
-@packs("transpose", floats=False)
+@packs("transpose", knows=("axes",), floats=False)
 def transpose(call: Call) -> list[int] | None:
     (out,), x = call.outputs, call.input(0)
     steps = [x.strides[a] for a in call.attrs["axes"]]
     return _moved(out.address, out.strides, x.address, steps, out.shape, x.dtype.itemsize)
 
 
-@packs("broadcast_to", floats=False)
+@packs("broadcast_to", knows=("shape",), floats=False)
 def broadcast_to(call: Call) -> list[int] | None:
     (out,), x = call.outputs, call.input(0)
     steps = stretched(x.shape, x.strides, out.shape)
     return _moved(out.address, out.strides, x.address, steps, out.shape, x.dtype.itemsize)
 
 
-@packs("slice_axis", floats=False)
+@packs("slice_axis", knows=("axis", "start", "stop"), floats=False)
 def slice_axis(call: Call) -> list[int] | None:
     (out,), x = call.outputs, call.input(0)
     skipped = call.attrs["start"] * x.strides[call.attrs["axis"]] * x.dtype.itemsize
     return _moved(out.address, out.strides, x.address + skipped, x.strides, out.shape, x.dtype.itemsize)
 
 
-@packs("pad")
+@packs("pad", knows=("axis", "before", "after"))
 def pad(call: Call) -> list[int] | None:
     (out,), x = call.outputs, call.input(0)
     skipped = call.attrs["before"] * out.strides[call.attrs["axis"]] * 4
@@ -99,7 +99,7 @@ def pad(call: Call) -> list[int] | None:
     return None if moved is None else operation("fill", out.address, out.size, 0) + moved
 
 
-@packs("concat", floats=False)
+@packs("concat", knows=("axis",), floats=False)
 def concat(call: Call) -> list[int] | None:
     (out,), axis, words, skipped = call.outputs, call.attrs["axis"], list[int](), 0
     for part in call.inputs:

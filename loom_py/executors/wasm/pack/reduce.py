@@ -7,7 +7,7 @@ from loom_py.executors.wasm.pack.call import Call, float_word, operation, packs
 
 
 def _sum(name: str) -> None:
-    @packs(name)
+    @packs(name, knows=("axes", "keepdims"))
     def pack(call: Call) -> list[int] | None:
         (out,), x = call.outputs, call.input(0)
         parts = split(x.shape, call.attrs["axes"])
@@ -19,14 +19,14 @@ _sum("sum")
 _sum("mean")
 
 
-@packs("moments")
+@packs("moments", knows=("axes",))
 def moments(call: Call) -> list[int] | None:
     (mean, variance), x = call.outputs, call.input(0)
     parts = split(x.shape, call.attrs["axes"])
     return parts and operation("moments", mean.address, variance.address, x.address, *parts.words)
 
 
-@packs("normalise")
+@packs("normalise", knows=("axes", "eps", "centre"))
 def normalise(call: Call) -> list[int] | None:
     (normal, rstd), x = call.outputs, call.input(0)
     parts = split(x.shape, call.attrs["axes"])
@@ -34,7 +34,7 @@ def normalise(call: Call) -> list[int] | None:
     return parts and operation("normalise", normal.address, rstd.address, x.address, eps, centre, *parts.words)
 
 
-@packs("normalise_gradient")
+@packs("normalise_gradient", knows=("axes", "centre"))
 def normalise_gradient(call: Call) -> list[int] | None:
     (out,), centre = call.outputs, int(call.attrs.get("centre", True))
     parts = split(out.shape, call.attrs["axes"])

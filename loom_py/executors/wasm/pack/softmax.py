@@ -7,7 +7,7 @@ from loom_py.executors.wasm.pack.call import Call, Operand, float_word, operatio
 from loom_py.executors.wasm.pack.matmul import SCRATCH
 
 
-@packs("softmax", floats=False)
+@packs("softmax", knows=("temperature", "causal"), floats=False)
 def softmax(call: Call) -> list[int] | None:
     (out,), x = call.outputs, call.input(0)
     mask = call.inputs[1] if len(call.inputs) > 1 else None
@@ -35,14 +35,14 @@ def _rows(out: Operand) -> tuple[int, int]:
     return out.size // width, width
 
 
-@packs("softmax_gradient")
+@packs("softmax_gradient", knows=("temperature",))
 def softmax_gradient(call: Call) -> list[int]:
     (out,) = call.outputs
     inverse = float_word(1 / call.attrs.get("temperature", 1.0))
     return operation("softmax_gradient", out.address, call.address(0), call.address(1), *_rows(out), inverse)
 
 
-@packs("entmax")
+@packs("entmax", knows=("alpha", "temperature"))
 def entmax(call: Call) -> list[int] | None:
     (out,), alpha = call.outputs, call.attrs["alpha"]
     rows, width = _rows(out)
@@ -52,7 +52,7 @@ def entmax(call: Call) -> list[int] | None:
     return operation("entmax", out.address, call.address(0), rows, width, scale, int(alpha == 1.5), call.scratch)
 
 
-@packs("entmax_gradient")
+@packs("entmax_gradient", knows=("alpha", "temperature"))
 def entmax_gradient(call: Call) -> list[int] | None:
     (out,), alpha = call.outputs, call.attrs["alpha"]
     inverse = float_word(1 / call.attrs.get("temperature", 1.0))

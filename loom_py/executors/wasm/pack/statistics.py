@@ -6,7 +6,7 @@ from loom_py.executors.wasm.pack.call import Call, operation, packs
 from loom_py.shapes import size_of
 
 
-@packs("stats", floats=False)
+@packs("stats", knows=("unit_axis",), floats=False)
 def stats(call: Call) -> list[int] | None:
     (row,), x, axis = call.outputs, call.input(0), call.attrs.get("unit_axis")
     if not x.is_float:

@@ -15,12 +15,12 @@ def finite_guard(call: Call) -> list[int]:
     return operation("finite_guard", call.outputs[0].address, call.address(0), call.address(1))
 
 
-@packs("clip_scale")
+@packs("clip_scale", knows=("max_norm",))
 def clip_scale(call: Call) -> list[int]:
     return operation("clip_scale", call.outputs[0].address, call.address(0), float_word(call.attrs["max_norm"]))
 
 
-@packs("clip_values")
+@packs("clip_values", knows=("limit",))
 def clip_values(call: Call) -> list[int]:
     return operation("clip_values", call.address(0), call.input(0).size, float_word(call.attrs["limit"]))
 
@@ -45,14 +45,14 @@ def _addresses(call: Call) -> list[int]:
     return [call.address(place) for place in range(len(call.inputs))]
 
 
-@packs("sgd")
+@packs("sgd", knows=("momentum", "nesterov", "weight_decay"))
 def sgd(call: Call) -> list[int]:
     get = call.attrs.get
     options = float_word(get("momentum", 0.0)), int(get("nesterov", False)), float_word(get("weight_decay", 0.0))
     return operation("sgd", *_addresses(call), call.input(0).size, *options)
 
 
-@packs("adam")
+@packs("adam", knows=("beta1", "beta2", "eps", "weight_decay", "decoupled"))
 def adam(call: Call) -> list[int]:
     get = call.attrs.get
     numbers = get("beta1", 0.9), get("beta2", 0.999), get("eps", 1e-8), get("weight_decay", 0.0)
@@ -60,14 +60,14 @@ def adam(call: Call) -> list[int]:
     return operation("adam", *_addresses(call), call.input(0).size, int(get("decoupled", False)), *doubles)
 
 
-@packs("rmsprop")
+@packs("rmsprop", knows=("alpha", "eps", "momentum", "weight_decay"))
 def rmsprop(call: Call) -> list[int]:
     get, alpha = call.attrs.get, call.attrs.get("alpha", 0.99)
     numbers = alpha, 1 - alpha, get("eps", 1e-8), get("momentum", 0.0), get("weight_decay", 0.0)
     return operation("rmsprop", *_addresses(call), call.input(0).size, *map(float_word, numbers))
 
 
-@packs("lion")
+@packs("lion", knows=("beta1", "beta2", "weight_decay"))
 def lion(call: Call) -> list[int]:
     get = call.attrs.get
     beta1, beta2 = get("beta1", 0.9), get("beta2", 0.99)
@@ -75,7 +75,7 @@ def lion(call: Call) -> list[int]:
     return operation("lion", *_addresses(call), call.input(0).size, *map(float_word, numbers))
 
 
-@packs("dropout_mask", floats=False)
+@packs("dropout_mask", knows=("shape", "rate", "seed", "stream", "dtype"), floats=False)
 def dropout_mask(call: Call) -> list[int] | None:
     (out,), draw, rate = call.outputs, call.input(0), call.attrs["rate"]
     if not out.is_float or draw.dtype.kind not in "iu" or draw.dtype.itemsize != 4:

@@ -26,7 +26,7 @@ def _words(call: Call, images: Shape, size: Shape, counts: Shape) -> list[int] |
     ]  # fmt: skip
 
 
-@packs("windows")
+@packs("windows", knows=("size", "stride", "padding", "dilation"))
 def windows(call: Call) -> list[int] | None:
     (out,), x = call.outputs, call.input(0)
     axes = len(x.shape) - 2
@@ -34,7 +34,7 @@ def windows(call: Call) -> list[int] | None:
     return words and operation("windows", out.address, x.address, *words)
 
 
-@packs("fold")
+@packs("fold", knows=("shape", "stride", "padding", "dilation"))
 def fold(call: Call) -> list[int] | None:
     (out,), columns = call.outputs, call.input(0)
     axes = len(out.shape) - 2
@@ -42,7 +42,7 @@ def fold(call: Call) -> list[int] | None:
     return words and operation("fold", out.address, columns.address, *words)
 
 
-@packs("max_pool", floats=False)
+@packs("max_pool", knows=("size", "stride", "padding"), floats=False)
 def max_pool(call: Call) -> list[int] | None:
     (y, index), x = call.outputs, call.input(0)
     words = _words(call, x.shape, call.attrs["size"], y.shape[2:])
@@ -51,7 +51,7 @@ def max_pool(call: Call) -> list[int] | None:
     return operation("max_pool", y.address, index.address, x.address, *words)
 
 
-@packs("max_pool_gradient", floats=False)
+@packs("max_pool_gradient", knows=("shape", "size", "stride", "padding"), floats=False)
 def max_pool_gradient(call: Call) -> list[int] | None:
     (dx,), dy, index = call.outputs, call.input(0), call.input(1)
     words = _words(call, dx.shape, call.attrs["size"], dy.shape[2:])

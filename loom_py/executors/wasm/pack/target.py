@@ -1,0 +1,27 @@
+"""Verbs of target-driven training."""
+
+from __future__ import annotations
+
+from loom_py.executors.wasm.pack.call import Call, double_words, float_word, operation, packs
+
+
+@packs("clamp", knows=("low", "high"))
+def clamp(call: Call) -> list[int]:
+    low, high = float_word(call.attrs["low"]), float_word(call.attrs["high"])
+    return operation("clamp", call.outputs[0].address, call.address(0), call.input(0).size, low, high)
+
+
+@packs("magnitude")
+def magnitude(call: Call) -> list[int]:
+    return operation("magnitude", call.outputs[0].address, call.address(0), call.input(0).size)
+
+
+@packs("count_bad")
+def count_bad(call: Call) -> list[int]:
+    return operation("count_bad", call.outputs[0].address, call.address(0), call.input(0).size)
+
+
+@packs("move", knows=("momentum",))
+def move(call: Call) -> list[int]:
+    addresses = (call.address(place) for place in range(4))
+    return operation("move", *addresses, call.input(0).size, *double_words(call.attrs["momentum"]))
