@@ -49,11 +49,11 @@ from loom_py.ops.shape import slice_axis as slice_axis
 from loom_py.ops.shape import transpose as transpose
 from loom_py.ops.stats import STAT_FIELDS as STAT_FIELDS
 from loom_py.ops.stats import stats as stats
-from loom_py.ops.update import accumulate as accumulate
 from loom_py.ops.target import clamp as clamp
 from loom_py.ops.target import count_bad as count_bad
 from loom_py.ops.target import magnitude as magnitude
 from loom_py.ops.target import move as move
+from loom_py.ops.update import accumulate as accumulate
 from loom_py.ops.update import adam as adam
 from loom_py.ops.update import clip_scale as clip_scale
 from loom_py.ops.update import clip_values as clip_values

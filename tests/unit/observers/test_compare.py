@@ -54,7 +54,7 @@ def test_runs_of_different_length(deliver):
 
 def test_absent_against_measured_differs(deliver):
     a, b = record(deliver, steps=1), record(deliver, steps=1)
-    [r for r in b.get_records() if getattr(r, "phase", "") == "forward"][0].dead_units = None
+    next(r for r in b.get_records() if getattr(r, "phase", "") == "forward").dead_units = None
     assert compare(a, b).first_difference.field == "dead_units"
 
 

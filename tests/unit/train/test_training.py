@@ -55,7 +55,7 @@ def test_it_learns() -> None:
 
 def test_a_seed_repeats_a_run_to_the_bit() -> None:
     config = TrainingConfig(epochs=3, learning_rate=0.1, batch_size=7, optimizer="adam")
-    runs = [(net := small(5)).fit(X, Y, config).loss_history + [net.parameters()["0.weight"].sum()] for _ in range(2)]
+    runs = [[*(net := small(5)).fit(X, Y, config).loss_history, net.parameters()["0.weight"].sum()] for _ in range(2)]
     assert runs[0] == runs[1]
     other = small(5).fit(X, Y, TrainingConfig(epochs=3, learning_rate=0.1, batch_size=7, optimizer="adam", seed=1))
     assert other.loss_history != runs[0][:3]
