@@ -12,6 +12,7 @@ import { PredictionView } from "./prediction";
 import { scoreDigits } from "./scoring";
 import { needsNewNetwork, type Settings } from "./settings";
 import { type RunState, Training } from "./training";
+import { ENDINGS, STATES } from "./words";
 
 /** Least milliseconds between two looks at all held-out digits, and between two of the drawn one, while training. */
 const SCORE_EVERY_MS = 1000;
@@ -19,21 +20,6 @@ const PREDICT_EVERY_MS = 250;
 const CLASSES = 10;
 /** Characters of an error that the form shows; arrays quoted in full would push everything else off the page. */
 const LONGEST_ERROR = 240;
-
-const STATES: Readonly<Record<RunState, string>> = {
-  ready: "Ready",
-  running: "Training",
-  paused: "Paused",
-  ended: "Finished",
-  failed: "Stopped by an error",
-};
-
-const ENDINGS: Readonly<Record<StopReason, string>> = {
-  finished: "All epochs are done. Continue trains on.",
-  early_stopping: "Stopped: the loss no longer falls.",
-  anomaly: "Stopped by an anomaly: the weights are those of the step before. Lower the learning rate, then reset.",
-  cancelled: "Cancelled.",
-};
 
 /** What the prediction is of: pixels, and the true digit where it is known. */
 interface Subject {

@@ -1,4 +1,4 @@
-import type { Columns } from "./ring";
+import type { ColumnArrays, Columns } from "./ring";
 
 /**
  * One column of a table reduced to `width` pixel columns: extremes, mean, and non-finite counts of what falls on each.
@@ -44,39 +44,50 @@ export function decimate(columns: Columns, column: number, from: number, to: num
     count: new Uint32Array(width),
     bad: new Uint32Array(width),
   };
+  const arrays = columns.arrays(column);
+  if (!arrays) return out;
   const perUnit = to > from ? (width - 1) / (to - from) : 0;
-  for (let row = lowerBound(columns, from); row < columns.length && columns.x(row) <= to; row++) {
-    addRow(out, columns, column, row, Math.round((columns.x(row) - from) * perUnit));
+  for (let row = lowerBound(columns, from); row < columns.length; row++) {
+    const slot = (arrays.first + row) % arrays.capacity;
+    const x = arrays.xs[slot] ?? Number.NaN;
+    if (x > to) break;
+    addRow(out, arrays, slot, Math.round((x - from) * perUnit));
   }
   return out;
 }
 
-function addRow(out: Decimated, columns: Columns, column: number, row: number, pixel: number): void {
-  out.count[pixel] = (out.count[pixel] ?? 0) + 1;
-  out.bad[pixel] = (out.bad[pixel] ?? 0) + columns.bad(row, column);
-  const mid = columns.mid(row, column);
+function addRow(out: Decimated, arrays: ColumnArrays, slot: number, pixel: number): void {
+  const count = (out.count[pixel] ?? 0) + 1;
+  out.count[pixel] = count;
+  const mid = arrays.mid[slot] ?? Number.NaN;
+  const bad = arrays.bad ? (arrays.bad[slot] ?? 0) : Number(Number.isNaN(mid));
+  if (bad > 0) out.bad[pixel] = (out.bad[pixel] ?? 0) + bad;
   if (Number.isNaN(mid)) return;
-  const low = columns.low(row, column);
-  const high = columns.high(row, column);
+  const low = arrays.low[slot] ?? mid;
+  const high = arrays.high[slot] ?? mid;
   const before = out.mid[pixel] ?? Number.NaN;
-  const first = Number.isNaN(before);
-  out.low[pixel] = first ? low : Math.min(out.low[pixel] ?? low, low);
-  out.high[pixel] = first ? high : Math.max(out.high[pixel] ?? high, high);
+  if (Number.isNaN(before)) {
+    out.low[pixel] = low;
+    out.high[pixel] = high;
+    out.mid[pixel] = mid;
+    return;
+  }
+  if (low < (out.low[pixel] ?? low)) out.low[pixel] = low;
+  if (high > (out.high[pixel] ?? high)) out.high[pixel] = high;
   // A running mean over the pixel's rows, NaN rows counted too: under a pixel nobody sees the difference.
-  out.mid[pixel] = first ? mid : before + (mid - before) / (out.count[pixel] ?? 1);
+  out.mid[pixel] = before + (mid - before) / count;
 }
 
-/** Smallest and largest finite value of a column over rows with x in [from, to]; undefined if there is none. */
-export function extent(columns: Columns, column: number, from: number, to: number): [number, number] | undefined {
+/** Smallest and largest finite value of what was reduced; undefined if there is none. */
+export function extent(...parts: readonly Decimated[]): [number, number] | undefined {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
-  for (let row = lowerBound(columns, from); row < columns.length && columns.x(row) <= to; row++) {
-    low = Math.min(low, nanTo(columns.low(row, column), low));
-    high = Math.max(high, nanTo(columns.high(row, column), high));
+  for (const part of parts) {
+    for (let pixel = 0; pixel < part.width; pixel++) {
+      // Comparisons with NaN are false, so pixels without a value drop out.
+      if ((part.low[pixel] ?? low) < low) low = part.low[pixel] ?? low;
+      if ((part.high[pixel] ?? high) > high) high = part.high[pixel] ?? high;
+    }
   }
   return low <= high ? [low, high] : undefined;
-}
-
-function nanTo(value: number, other: number): number {
-  return Number.isNaN(value) ? other : value;
 }

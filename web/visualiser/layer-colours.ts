@@ -48,7 +48,9 @@ export class ColourScale {
   }
 
   get highText(): string {
-    if (!this.#domain || !this.#statistic) return "no data yet";
+    if (!this.#domain || !this.#statistic) {
+      return this.#layers.some(({ broken }) => broken) ? "no finite value" : "no data yet";
+    }
     return `${this.#statistic.format(this.#domain[1])}${this.#statistic.scale === "log" ? " (log)" : ""}`;
   }
 

@@ -63,7 +63,7 @@ function drawBox(
   context.setLineDash([]);
   const ink = fill ? inkOn(fill) : theme.ink;
   if (box.leaf) drawLeafText(context, theme, box, state, colours.text(box.index), ink);
-  else drawHeader(context, theme, box, state, colours.text(box.index));
+  else drawHeader(context, theme, box, state, state.broken ? "" : colours.text(box.index)); // the badge says it
 }
 
 function drawLeafText(

@@ -1,3 +1,15 @@
+/** The arrays behind one column, for loops over thousands of rows: row r lies at `(first + r) % capacity`. */
+export interface ColumnArrays {
+  readonly first: number;
+  readonly capacity: number;
+  readonly xs: Float64Array;
+  readonly low: Float32Array;
+  readonly high: Float32Array;
+  readonly mid: Float32Array;
+  /** Non-finite measurements of each row; absent where a row is one measurement, NaN or not. */
+  readonly bad: Uint32Array | undefined;
+}
+
 /** A read-only table of numbers over an ascending x; what charts draw from. */
 export interface Columns {
   readonly length: number;
@@ -8,6 +20,7 @@ export interface Columns {
   high(row: number, column: number): number;
   /** How many of the row's measurements were NaN or infinite in this column. */
   bad(row: number, column: number): number;
+  arrays(column: number): ColumnArrays | undefined;
 }
 
 /** The newest `capacity` rows, column by column in typed arrays; a new row overwrites the oldest. */
@@ -33,7 +46,7 @@ export class ColumnRing implements Columns {
   push(x: number, ...values: readonly number[]): void {
     this.#xs[this.#next] = x;
     this.#columns.forEach((column, index) => {
-      column[this.#next] = values[index] ?? Number.NaN;
+      column[this.#next] = finiteOr(values[index]);
     });
     this.#next = (this.#next + 1) % this.capacity;
     this.#length = Math.min(this.#length + 1, this.capacity);
@@ -43,7 +56,7 @@ export class ColumnRing implements Columns {
   amend(...values: readonly number[]): void {
     const slot = this.#slot(this.#length - 1);
     this.#columns.forEach((column, index) => {
-      column[slot] = values[index] ?? Number.NaN;
+      column[slot] = finiteOr(values[index]);
     });
   }
 
@@ -57,8 +70,7 @@ export class ColumnRing implements Columns {
   }
 
   mid(row: number, column: number): number {
-    const value = this.#columns[column]?.[this.#slot(row)] ?? Number.NaN;
-    return Number.isFinite(value) ? value : Number.NaN;
+    return this.#columns[column]?.[this.#slot(row)] ?? Number.NaN;
   }
 
   low(row: number, column: number): number {
@@ -73,7 +85,19 @@ export class ColumnRing implements Columns {
     return Number.isNaN(this.mid(row, column)) ? 1 : 0;
   }
 
+  arrays(column: number): ColumnArrays | undefined {
+    const values = this.#columns[column];
+    if (!values) return undefined;
+    const { capacity } = this;
+    return { first: this.#slot(0), capacity, xs: this.#xs, low: values, high: values, mid: values, bad: undefined };
+  }
+
   #slot(row: number): number {
     return (this.#next - this.#length + row + this.capacity) % this.capacity;
   }
+}
+
+/** What is not finite is kept as NaN: a chart shows both alike. */
+function finiteOr(value: number | undefined): number {
+  return value !== undefined && Number.isFinite(value) ? value : Number.NaN;
 }

@@ -1,4 +1,4 @@
-import type { Columns } from "./ring";
+import type { ColumnArrays, Columns } from "./ring";
 
 /** Measurements of one column, folded row by row: extremes, mean of the finite ones, count of the others. */
 interface Fold {
@@ -88,6 +88,11 @@ export class Timeline implements Columns {
 
   bad(row: number, column: number): number {
     return this.#folds[column]?.bad[row] ?? 0;
+  }
+
+  arrays(column: number): ColumnArrays | undefined {
+    const fold = this.#folds[column];
+    return fold && { first: 0, capacity: this.capacity, xs: this.#xs, ...fold };
   }
 
   #halve(): void {

@@ -106,8 +106,21 @@ describe("decimate", () => {
   });
 
   it("extent is over finite values, and absent without any", () => {
-    expect(extent(rowsOf([2, Number.NaN, -1]), 0, 0, 2)).toEqual([-1, 2]);
-    expect(extent(rowsOf([Number.NaN]), 0, 0, 0)).toBeUndefined();
+    const part = decimate(rowsOf([2, Number.NaN, -1]), 0, 0, 2, 3);
+    expect(extent(part)).toEqual([-1, 2]);
+    expect(extent(part, decimate(rowsOf([7]), 0, 0, 0, 3))).toEqual([-1, 7]);
+    expect(extent(decimate(rowsOf([Number.NaN]), 0, 0, 0, 3))).toBeUndefined();
+  });
+
+  it("reads a ring that has gone round, and a folded timeline", () => {
+    const ring = new ColumnRing(1, 4);
+    const timeline = new Timeline(1, 4);
+    for (let step = 0; step < 6; step++) {
+      ring.push(step, step);
+      timeline.push(step, step);
+    }
+    expect([...decimate(ring, 0, 2, 5, 4).mid]).toEqual([2, 3, 4, 5]);
+    expect(extent(decimate(timeline, 0, 0, 5, 6))).toEqual([0, 5]);
   });
 
   it("finds rows by x", () => {

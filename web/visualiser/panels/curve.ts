@@ -1,17 +1,9 @@
-import { decimate, extent, nearestRow } from "../decimate";
+import { drawAxes } from "../axes";
+import { type Decimated, decimate, extent, nearestRow } from "../decimate";
 import { el, setText, toggleButton } from "../dom";
 import { ABSENT, formatCount, formatTick } from "../format";
 import type { History } from "../history";
-import {
-  drawAxes,
-  drawCursor,
-  drawDots,
-  drawExtremes,
-  drawMeans,
-  drawNonFinite,
-  type Plot,
-  pixelsAcross,
-} from "../plot";
+import { drawCursor, drawDots, drawExtremes, drawMeans, drawNonFinite, type Plot, pixelsAcross } from "../plot";
 import { RAW, type RunModel, SMOOTH } from "../run-model";
 import { type Domain, makeScale, paddedDomain, type Scale, type ScaleKind } from "../scale";
 import { type Panel, type Stage, stepDomain, type View } from "../stage";
@@ -28,6 +20,15 @@ export interface CurveOptions {
   /** Bounds that the quantity can't leave; an axis never shows what can't be. */
   readonly bounds: Domain;
   readonly logToggle: boolean;
+}
+
+/** What is drawn, reduced to pixels. */
+interface Lines {
+  readonly raw: Decimated;
+  readonly smooth: Decimated;
+  readonly validation: Decimated;
+  /** Whether validation has so few points that each gets a dot. */
+  readonly sparse: boolean;
 }
 
 const MARGIN = { left: 46, right: 12, top: 8, bottom: 24 };
@@ -73,9 +74,9 @@ export class CurvePanel implements Panel {
       height: surface.height - MARGIN.top - MARGIN.bottom,
     };
     if (rect.width < 20 || rect.height < 20) return;
-    const steps = stepDomain(view);
-    this.#x = makeScale("linear", steps, [rect.x, rect.x + rect.width]);
-    const y = makeScale(this.#kind, this.#domain(view, steps), [rect.y + rect.height, rect.y]);
+    this.#x = makeScale("linear", stepDomain(view), [rect.x, rect.x + rect.width]);
+    const lines = this.#reduce(view, this.#x.domain, pixelsAcross({ rect, ratio: surface.ratio }));
+    const y = makeScale(this.#kind, this.#domain(lines), [rect.y + rect.height, rect.y]);
     const plot = { context: surface.context, theme: view.theme, ratio: surface.ratio, rect, x: this.#x, y };
     drawAxes(plot, {
       format: this.options.formatTick,
@@ -84,47 +85,48 @@ export class CurvePanel implements Panel {
       xTicks: Math.max(2, Math.floor(rect.width / 90)),
       xFormat: formatTick,
     });
-    this.#drawLines(plot, view, steps);
+    this.#drawLines(plot, view, lines);
   }
 
   dispose(): void {
     this.#surface.dispose();
   }
 
-  #drawLines(plot: Plot, view: View, [from, to]: Domain): void {
-    const across = pixelsAcross(plot);
-    const train = this.options.train(view.model).view(view.span);
-    const validation = this.options.validation(view.model).view(view.span);
+  #reduce({ model, span }: View, [from, to]: Domain, across: number): Lines {
+    const train = this.options.train(model).view(span);
+    const validation = this.options.validation(model).view(span);
+    return {
+      raw: decimate(train, RAW, from, to, across),
+      smooth: decimate(train, SMOOTH, from, to, across),
+      validation: decimate(validation, RAW, from, to, across),
+      sparse: validation.length * 14 < across,
+    };
+  }
+
+  #drawLines(plot: Plot, view: View, { raw, smooth, validation, sparse }: Lines): void {
     const { context, rect, theme } = plot;
-    const raw = decimate(train, RAW, from, to, across);
-    const points = decimate(validation, RAW, from, to, across);
     context.save();
     context.beginPath();
     context.rect(rect.x - 4, rect.y - 4, rect.width + 8, rect.height + 8);
     context.clip();
     drawNonFinite(plot, raw);
     drawExtremes(plot, raw, theme.train, 0.28);
-    drawMeans(plot, decimate(train, SMOOTH, from, to, across), theme.train, 2);
-    drawMeans(plot, points, theme.validation, 2);
-    if (validation.length * 14 < rect.width) drawDots(plot, points, theme.validation, 3.5);
+    drawMeans(plot, smooth, theme.train, 2);
+    drawMeans(plot, validation, theme.validation, 2);
+    if (sparse) drawDots(plot, validation, theme.validation, 3.5);
     drawCursor(plot, view.cursor);
     context.restore();
   }
 
-  /** Holds the smoothed lines wholly and the raw one as far as single spikes don't flatten the rest. */
-  #domain({ model, span }: View, [from, to]: Domain): Domain {
-    const train = this.options.train(model).view(span);
-    const found = [
-      extent(train, SMOOTH, from, to),
-      extent(train, RAW, from, to),
-      extent(this.options.validation(model).view(span), RAW, from, to),
-    ].filter((domain) => domain !== undefined);
+  /** Holds all that is drawn, from 0 where the quantity begins there, within what can be. */
+  #domain({ raw, smooth, validation }: Lines): Domain {
+    const found = extent(raw, smooth, validation);
+    if (!found) return this.#kind === "log" ? [0.1, 1] : [0, 1];
+    const [least, most] = found;
+    if (this.#kind === "log") return paddedDomain("log", [Math.max(least, most * 1e-6), most]);
     const [low, high] = this.options.bounds;
-    if (found.length === 0) return this.#kind === "log" ? [0.1, 1] : [0, 1];
-    const inner: Domain = [Math.min(...found.map(([least]) => least)), Math.max(...found.map(([, most]) => most))];
-    if (this.#kind === "log") return paddedDomain("log", [Math.max(inner[0], inner[1] * 1e-6), inner[1]]);
-    const [least, most] = paddedDomain("linear", [Math.min(inner[0], low === 0 ? 0 : inner[0]), inner[1]]);
-    return [Math.max(low, least), Math.min(high, most)];
+    const [from, to] = paddedDomain("linear", [low === 0 ? Math.min(least, 0) : least, most]);
+    return [Math.max(low, from), Math.min(high, to)];
   }
 
   #drawLegend({ model, span, cursor }: View): void {

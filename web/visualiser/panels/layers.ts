@@ -1,12 +1,12 @@
+import { drawAxes } from "../axes";
 import { activationOf } from "../blueprint";
-import { decimate, extent, nearestRow } from "../decimate";
+import { nearestRow } from "../decimate";
 import { el, toggleButton } from "../dom";
 import { formatNumber, formatTick } from "../format";
 import type { History } from "../history";
 import { type LayerState, OUTPUT } from "../layer-state";
 import type { Rect } from "../layout";
 import {
-  drawAxes,
   drawBand,
   drawCursor,
   drawExtremes,
@@ -16,14 +16,13 @@ import {
   type Plot,
   pixelsAcross,
 } from "../plot";
-import { type Domain, makeScale, paddedDomain, type Scale, type ScaleKind } from "../scale";
+import { type Domain, makeScale, type Scale, type ScaleKind } from "../scale";
 import { type Panel, type Stage, stepDomain, type View } from "../stage";
 import { Surface } from "../surface";
 import { font } from "../theme";
 import { followCursor } from "./chart-input";
+import { gradientDomain, type LayerLines, NORM, outputDomain, reduceLayer } from "./layer-lines";
 import { arrangeMultiples, type Multiple } from "./multiples";
-
-const NORM = 0;
 
 /** Small multiples: each layer's output mean ± std, and the norm of its gradient, over the same steps. */
 export class LayersPanel implements Panel {
@@ -62,16 +61,18 @@ export class LayersPanel implements Panel {
     const height = `${arranged.height}px`;
     if (canvas.style.height !== height) canvas.style.height = height;
     this.#plots = [];
-    if (!this.#surface.begin()) return;
+    const first = arranged.multiples[0];
+    if (!this.#surface.begin() || !first) return;
     const steps = stepDomain(view);
-    const outputs = this.#shared ? outputDomain(view.model.layers, view, steps) : undefined;
-    const gradients = this.#shared ? gradientDomain(view.model.layers, view, steps) : undefined;
-    view.model.layers.forEach((state, index) => {
+    const across = pixelsAcross({ rect: first.outputs, ratio: this.#surface.ratio });
+    const lines = view.model.layers.map((state) => reduceLayer(state, view, steps, across));
+    const shared = this.#shared ? { outputs: outputDomain(lines), gradients: gradientDomain(lines) } : undefined;
+    lines.forEach((line, index) => {
       const place = arranged.multiples[index];
       if (!place) return;
-      this.#drawTitle(view, state, place);
-      this.#drawOutputs(view, state, place, steps, outputs ?? outputDomain([state], view, steps));
-      this.#drawGradients(view, state, place, steps, gradients ?? gradientDomain([state], view, steps));
+      this.#drawTitle(view, line.state, place);
+      this.#drawOutputs(view, line, place, steps, shared?.outputs ?? outputDomain([line]));
+      this.#drawGradients(view, line, place, steps, shared?.gradients ?? gradientDomain([line]));
     });
   }
 
@@ -94,41 +95,37 @@ export class LayersPanel implements Panel {
     if (activation) context.fillText(fitText(context, activation, title.width - used), title.x + used, title.y + 12);
   }
 
-  #drawOutputs(view: View, state: LayerState, place: Multiple, steps: Domain, domain: Domain): void {
+  #drawOutputs(view: View, line: LayerLines, place: Multiple, steps: Domain, domain: Domain): void {
     const plot = this.#plot(view, place.outputs, steps, domain, "linear");
     this.#axes(plot, place, false);
-    const rows = state.outputs.view(view.span);
-    const column = (index: number) => decimate(rows, index, ...steps, pixelsAcross(plot));
-    const mean = column(OUTPUT.mean);
     clip(plot, () => {
-      drawNonFinite(plot, mean);
-      drawBand(plot, column(OUTPUT.low), column(OUTPUT.high), view.theme.train, 0.22);
-      drawMeans(plot, mean, view.theme.train, 1.5);
+      drawNonFinite(plot, line.mean);
+      drawBand(plot, line.low, line.high, view.theme.train, 0.22);
+      drawMeans(plot, line.mean, view.theme.train, 1.5);
       drawCursor(plot, view.cursor);
     });
-    const row = rowAt(state.outputs, view);
+    const row = rowAt(line.state.outputs, view);
     if (row < 0) return;
+    const rows = line.state.outputs.view(view.span);
     const [mid, high] = [rows.mid(row, OUTPUT.mean), rows.mid(row, OUTPUT.high)];
     this.#drawValue(plot, Number.isNaN(mid) ? "NaN" : `${formatNumber(mid)} ± ${formatNumber(high - mid)}`);
   }
 
-  #drawGradients(view: View, state: LayerState, place: Multiple, steps: Domain, domain: Domain): void {
+  #drawGradients(view: View, line: LayerLines, place: Multiple, steps: Domain, domain: Domain): void {
     const plot = this.#plot(view, place.gradients, steps, domain, "log");
     this.#axes(plot, place, true);
-    if (state.node.info.num_params === 0) {
+    if (line.state.node.info.num_params === 0) {
       this.#drawEmpty(plot, "no parameters");
       return;
     }
-    const rows = state.gradients.view(view.span);
-    const norm = decimate(rows, NORM, ...steps, pixelsAcross(plot));
     clip(plot, () => {
-      drawNonFinite(plot, norm);
-      drawExtremes(plot, norm, view.theme.accent, 0.3);
-      drawMeans(plot, norm, view.theme.accent, 1.25);
+      drawNonFinite(plot, line.norm);
+      drawExtremes(plot, line.norm, view.theme.accent, 0.3);
+      drawMeans(plot, line.norm, view.theme.accent, 1.25);
       drawCursor(plot, view.cursor);
     });
-    const row = rowAt(state.gradients, view);
-    if (row >= 0) this.#drawValue(plot, formatNumber(rows.mid(row, NORM)));
+    const row = rowAt(line.state.gradients, view);
+    if (row >= 0) this.#drawValue(plot, formatNumber(line.state.gradients.view(view.span).mid(row, NORM)));
   }
 
   #plot(view: View, rect: Rect, steps: Domain, domain: Domain, kind: ScaleKind): Plot {
@@ -183,25 +180,4 @@ function clip({ context, rect }: Plot, draw: () => void): void {
 function rowAt(history: History, { span, cursor }: View): number {
   const rows = history.view(span);
   return cursor === undefined ? rows.length - 1 : nearestRow(rows, cursor);
-}
-
-function outputDomain(layers: readonly LayerState[], { span }: View, [from, to]: Domain): Domain {
-  const found = layers.flatMap(({ outputs }) => [
-    extent(outputs.view(span), OUTPUT.low, from, to),
-    extent(outputs.view(span), OUTPUT.high, from, to),
-  ]);
-  return paddedDomain("linear", union(found) ?? [-1, 1]);
-}
-
-function gradientDomain(layers: readonly LayerState[], { span }: View, [from, to]: Domain): Domain {
-  const found = union(layers.map(({ gradients }) => extent(gradients.view(span), NORM, from, to)));
-  if (!found || found[1] <= 0) return [0.1, 1];
-  // A gradient of exactly 0 has no place on a log axis; six decades below the largest is "nothing" to the eye.
-  return paddedDomain("log", [Math.max(found[0], found[1] * 1e-6), found[1]]);
-}
-
-function union(domains: readonly (Domain | undefined)[]): Domain | undefined {
-  const known = domains.filter((domain) => domain !== undefined);
-  if (known.length === 0) return undefined;
-  return [Math.min(...known.map(([low]) => low)), Math.max(...known.map(([, high]) => high))];
 }
