@@ -1,4 +1,4 @@
-"""What observers are told: statistics of one layer in one pass, and events of a training run.
+"""What observers are told: statistics of one layer in one pass, events of a training run, views of neural tweening.
 
 Absent is never 0. A statistic (float) of a layer that was not measured is `NOT_MEASURED`, a NaN: comparisons with
 it are false, so `record.gradient_norm > 100` is safe on a forward record too. Counts and the figures of training
@@ -142,6 +142,48 @@ class TrainingEvent:
     """Wall clock, nanoseconds since 1970."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TweenView:
+    """How one layer stands to its target in one step of neural tweening."""
+
+    path: str
+    """Where the layer stands; tweening aims at top-level layers."""
+    link_budget: float
+    """(1 + cos(activation, target)) / 2, between 0 and 1; 0.5 where one of the two is almost 0."""
+    gap: float
+    """Mean (activation - target)²; NaN or infinite when the activation is not finite."""
+    depth_barrier: float
+    """Product of the link budgets from the first layer to this one."""
+    bad_values: int
+    """Values on their way back that were not finite and became 0."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TweenStep:
+    """What one step of neural tweening gave."""
+
+    step: int
+    """Training steps completed in the network's life, this one included."""
+    epoch: int = 0
+    """Epoch of the training run, from 0."""
+    batch: int = 0
+    """Batch inside the epoch, from 0."""
+    loss: float
+    """Mean loss of the batch before the step, for comparison: it does not drive the training."""
+    accuracy: float | None
+    """Share of right classes between 0 and 1; None where there are no classes."""
+    rate_factor: float
+    """What explosion detection left of the learning rate, between 0.01 and 1."""
+    exploding: bool
+    """Whether the gaps were judged to explode."""
+    updated: bool
+    """Whether parameters were moved: not when an activation is not finite."""
+    views: tuple[TweenView, ...]
+    """The layers that have a target, first to last."""
+    time_ns: int = 0
+    """Wall clock, nanoseconds since 1970."""
+
+
 class Observer:
     """Base of everything that watches a network; override what you need.
 
@@ -190,6 +232,9 @@ class Observer:
 
     def on_training_event(self, event: TrainingEvent) -> None:
         """Called when something happens in a training run."""
+
+    def on_tween_step(self, step: TweenStep) -> None:
+        """Called after each step of neural tweening, or every N-th by `every`, with the views of `layers`."""
 
     def on_attach(self, blueprint: object) -> None:
         """Called with the network's blueprint when the observer is attached, and again when the network changes."""

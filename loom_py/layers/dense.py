@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ from loom_py.layers.activations import activate, activate_backward
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.run import Params, Run
-from loom_py.ops import ActivationName, Value
+from loom_py.ops import ActivationName
 from loom_py.shapes import Shape
 
 
@@ -54,13 +53,11 @@ class Dense(Layer):
     def tween_gain(self) -> float:
         return 1 / math.sqrt(self.outputs)
 
-    def tween_target(self, p: Mapping[str, Value], target: Any) -> Any:
-        """Each input aims at the mean of the outputs' targets, weighted by its weights (0 where they are all small)."""
-        size = ops.sum(ops.magnitude(p["weight"]), axes=1)
-        pulled = ops.matmul(ops.reshape(target, shape=(-1, self.outputs)), p["weight"], transpose_b=True)
-        return ops.reshape(
-            ops.clamp(ops.divide(pulled, size), low=-10, high=10), shape=(*target.shape[:-1], self.inputs)
-        )
+    def tween_target(self, p: Params, target: Any, x: Any) -> Any:
+        """Each input aims at the mean of the outputs' targets, weighted by its weights; at 0 as these get small."""
+        size = ops.clamp(ops.sum(ops.magnitude(p.weight), axes=1), low=0.01, high=math.inf)
+        pulled = ops.matmul(ops.reshape(target, shape=(-1, self.outputs)), p.weight, transpose_b=True)
+        return ops.reshape(ops.divide(pulled, size), shape=x.shape)
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DenseCache]:
         rows = ops.reshape(x, shape=(-1, self.inputs))

@@ -85,9 +85,9 @@ class Layer:
         """Factor on what tweening passes back through the layer."""
         return 1.0
 
-    def tween_target(self, p: Mapping[str, Value], target: Any) -> Any:
-        """Target-mode tweening: the input that would give this target; None where the layer can't say."""
-        return target
+    def tween_target(self, p: Params, target: Any, x: Any) -> Any:
+        """Target-mode tweening: an input (like `x`) that would give this target; None where the layer can't say."""
+        return target if tuple(target.shape) == tuple(x.shape) else None
 
     @property
     def reach(self) -> tuple[float, float]:

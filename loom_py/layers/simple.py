@@ -39,6 +39,9 @@ class Flatten(Layer):
     def backward(self, p: Params, cache: FlattenCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         return ops.reshape(dy, shape=cache.shape), {}
 
+    def tween_target(self, p: Params, target: Any, x: Any) -> Any:
+        return ops.reshape(target, shape=x.shape)
+
 
 class DropoutCache(NamedTuple):
     """What backward needs."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from copy import copy
+from dataclasses import replace
 from functools import partial
 
-from loom_py.events import LayerStats, Observer, TrainingEvent
+from loom_py.events import LayerStats, Observer, TrainingEvent, TweenStep
 from loom_py.network.watching import Watch
 
 log = logging.getLogger("loom_py")
@@ -45,6 +46,13 @@ class Dispatcher:
         """Deliver a training event."""
         for observer in list(self.observers):
             self._safely(observer, partial(observer.on_training_event, copy(event)))
+
+    def tween_step(self, step: TweenStep) -> None:
+        """Deliver a step of neural tweening."""
+        for observer in list(self.observers):
+            if (step.step - 1) % max(observer.every, 1) == 0:
+                wanted = tuple(v for v in step.views if observer.layers is None or v.path in observer.layers)
+                self._safely(observer, partial(observer.on_tween_step, replace(step, views=wanted)))
 
     def attached(self, observer: Observer, blueprint: object) -> None:
         """Show an observer the network's blueprint."""

@@ -36,8 +36,10 @@ def _nothing(*_ins: Spec | None, **_attrs: Any) -> tuple[Spec, ...]:
 
 
 @verb(_nothing, writes=(0, 1), flops=lambda i, o, a: 4 * i[0].size)
-def move(w: AnyArray, velocity: AnyArray | None, step: AnyArray, *, momentum: float) -> None:
-    """v ← μv + (1-μ)·step; w ← w + v; without velocity w ← w + step."""
+def move(w: AnyArray, velocity: AnyArray | None, step: AnyArray, ok: AnyArray, *, momentum: float) -> None:
+    """v ← μv + (1-μ)·step; w ← w + v; without velocity w ← w + step. Nothing is written when `ok` is 0."""
+    if not ok:
+        return
     if velocity is None:
         w += step
         return

@@ -9,6 +9,7 @@ from time import perf_counter, time_ns
 from typing import Any
 
 from loom_py.events import TrainingEvent
+from loom_py.introspect import internal
 from loom_py.network.anomaly import explain
 from loom_py.network.core import NetworkCore
 from loom_py.network.engine import StepResult
@@ -132,7 +133,7 @@ class Trainer:
         yield self._tell("batch_start", epoch=epoch, batch=position, learning_rate=rate)
         if self.cancelled:
             return "cancelled"
-        result: StepResult = self.net.train_step(feed, rate, self.options, epoch, position)
+        result = self.advance(feed, rate, epoch, position)
         where: dict[str, Any] = {"epoch": epoch, "batch": position, "loss": result.loss, "learning_rate": rate}
         if not result.ok:
             self.result.final_loss = result.loss
@@ -147,6 +148,12 @@ class Trainer:
         accuracy = None if result.correct is None or not answers else result.correct / answers
         yield self._tell("batch_end", **where, accuracy=accuracy, gradient_norm=result.gradient_norm)
         return None
+
+    @internal
+    def advance(self, feed: Feed, rate: float, epoch: int, position: int) -> StepResult:
+        """Do one step; another way of training overrides this alone."""
+        result: StepResult = self.net.train_step(feed, rate, self.options, epoch, position)
+        return result
 
     def _validate(self) -> Score:
         assert self.validation is not None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from loom_py.layers.fields import Positive, Share, check_fields
+from loom_py.optimizers import Optimizer
 
 TweenMode = Literal["chain", "target"]
 CHAIN_LIMIT = 10.0
@@ -48,3 +50,16 @@ class TweenConfig:
             return 1.0
         exponent = depth if depth <= 10 else 10 + math.log(depth - 9)
         return min(math.pow(self.depth_scale, exponent), DEEPEST_SCALE)
+
+
+@dataclass(frozen=True)
+class Following(Optimizer):
+    """Reserves the memory that tweening keeps per parameter; the step itself moves the parameters."""
+
+    name: ClassVar[str] = "tween"
+
+    def state(self) -> tuple[str, ...]:
+        return ("velocity",)
+
+    def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
+        """Nothing to do."""

@@ -5,45 +5,57 @@ from __future__ import annotations
 import math
 
 WARM_UP = 10
+"""Finite gaps that the baseline is the mean of."""
 GROWTH = 1.5
+"""Smoothed gap over the one before it, from which on it explodes."""
 FAR = 10.0
+"""Smoothed gap over the baseline, from which on it explodes."""
 SMOOTHING = 0.7
+"""How much of the smoothed gap is kept at each step."""
+NEGLIGIBLE = 1e-4
+"""Gaps of no more are no base to judge from."""
 LEAST = 0.01
+RECOVERY = 1.05
 
 
 class ExplosionGuard:
-    """Watches the mean gap of each step.
+    """Watches the mean gap of each step and says by which factor the rate is to be multiplied.
 
-    The mean is smoothed, so that one odd batch is no explosion; a gap that is not finite always is one.
+    The mean is smoothed, and growth counts only above the baseline: where a net has learned, one batch with an error in
+    it has many times the gap of the batch before. A gap that is not finite always is an explosion.
 
     Attributes:
         factor: what the learning rate is multiplied by, between 0.01 and 1.
         in_a_row: exploding steps without a calm one between.
+        baseline: mean of the first ten gaps.
     """
 
     def __init__(self) -> None:
+        """Know nothing yet."""
         self.factor = 1.0
         self.in_a_row = 0
-        self._steps = 0
-        self._baseline = 0.0
+        self.baseline = 0.0
+        self._seen = 0
         self._smooth = math.nan
 
     def update(self, gap: float) -> bool:
         """Take the mean gap of a step; True when it explodes."""
-        self._steps += 1
         if not math.isfinite(gap):
             return self._slow_down()
+        self._seen += 1
         before = self._smooth
         self._smooth = gap if math.isnan(before) else SMOOTHING * before + (1 - SMOOTHING) * gap
-        if self._steps <= WARM_UP:
-            self._baseline += (gap - self._baseline) / self._steps
-            return False
-        growth = self._smooth / before if before > 1e-4 else 1.0
-        if growth > GROWTH or self._smooth > FAR * max(self._baseline, 1e-4):
+        if self._seen <= WARM_UP:
+            self.baseline += (gap - self.baseline) / self._seen
+        elif self._explodes(before):
             return self._slow_down()
         self.in_a_row = 0
-        self.factor = min(self.factor * 1.05, 1.0)
+        self.factor = min(self.factor * RECOVERY, 1.0)
         return False
+
+    def _explodes(self, before: float) -> bool:
+        usual = max(self.baseline, NEGLIGIBLE)
+        return self._smooth > FAR * usual or (self._smooth > usual and self._smooth > GROWTH * before)
 
     def _slow_down(self) -> bool:
         self.in_a_row += 1

@@ -1,148 +1,168 @@
-"""The tweening step as a Program: segments forward, targets (with the views) and update."""
+"""The tweening step as a Program: segments forward (with the loss), targets (with the views) and update."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from loom_py import ops
 from loom_py.layers import Layer, Run
-from loom_py.network.arrays import Layout, optimizer_area
+from loom_py.layers.run import Params
+from loom_py.losses import Loss
+from loom_py.network.arrays import WEIGHTS, optimizer_area
+from loom_py.network.compile import Compiled
+from loom_py.network.engine import Engine
+from loom_py.network.inputs import Form
+from loom_py.network.updating import whole_area
+from loom_py.network.watching import RecordingWatcher, Watch
 from loom_py.ops import Tensor
-from loom_py.program import Program, Recorder
-from loom_py.shapes import Shape
+from loom_py.program import Recorder
 from loom_py.tween.config import CHAIN_LIMIT, STEP_LIMIT, TweenConfig
 
 VELOCITY = optimizer_area("tween", "velocity")
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """A Program, and for each layer the numbers of its observations: dot, activation norm, target norm, gap, bad."""
-
-    program: Program
-    views: Mapping[str, tuple[int, int, int, int, int]]
+VIEW = "view"
+"""Phase of the observations that the views are made of; their names: dot, activation, target, gap, bad."""
 
 
 @dataclass(slots=True)
 class _Walk:
-    recorder: Recorder
-    layers: Sequence[tuple[str, Layer]]
+    """One recording under way."""
+
+    engine: Engine
     config: TweenConfig
+    recorder: Recorder
     run: Run
-    activations: list[Tensor]
-    caches: list[Any]
-    views: dict[str, tuple[int, int, int, int, int]]
-    steps: dict[str, Tensor]
+    watcher: RecordingWatcher
+    activations: list[Any]
+    caches: list[Any] = field(default_factory=list)
+
+    @property
+    def layers(self) -> list[tuple[str, Layer]]:
+        return list(self.engine.compiler.layers)
 
 
-def record(
-    layers: Sequence[tuple[str, Layer]], layout: Layout, seed: int, shape: Shape, ids: int | None, config: TweenConfig
-) -> Recorded:
-    """Record the step for one batch shape."""
-    recorder = Recorder()
-    x = recorder.input("x", shape, np.float32 if ids is None else np.int32)
+def record(engine: Engine, form: Form, loss: Loss, config: TweenConfig, watch: Watch | None = None) -> Compiled:
+    """Record the step for batches of one form.
+
+    Inputs of the Program: those of a training step, `goal` (what the output should be), which is to be written after
+    the segment "forward", and `rate.PATH` for each top-level layer with parameters, after "targets"; 0 lets it rest.
+    """
+    walk = _forward(engine, form, loss, config, watch)
+    goal = walk.recorder.input("goal", walk.activations[-1].shape)
+    with walk.recorder.segment("targets"):
+        (_chain if config.mode == "chain" else _targets)(walk, goal)
+        walk.watcher.close_backward(None, kept=False)
+    with walk.recorder.segment("update"):
+        _update(walk)
+    return Compiled(walk.recorder.finish(), tuple(walk.watcher.passes))
+
+
+def _forward(engine: Engine, form: Form, loss: Loss, config: TweenConfig, watch: Watch | None) -> _Walk:
+    recorder, compiler = Recorder(), engine.compiler
+    x = recorder.input("x", form.shape, np.float32 if compiler.ids is None else np.int32)
     draw = recorder.input("draw", (), np.uint32)
+    wanted = recorder.input("target", form.target, form.target_dtype)
+    mask = recorder.input("mask", form.shape[:2]) if form.masked else None
     parameters = {
         name: recorder.persistent(place.area, place.offset, place.parameter.shape, name)
-        for name, place in layout.places.items()
+        for name, place in engine.layout.places.items()
     }
-    run = Run(parameters, True, draw, seed)
-    walk = _Walk(recorder, layers, config, run, [x], [], {}, {})
+    watcher = RecordingWatcher(recorder, watch, parameters, compiler.layers[0][0])
+    run = Run(parameters, True, draw, engine.seed, watcher, mask=mask)
+    walk = _Walk(engine, config, recorder, run, watcher, [x])
     with recorder.segment("forward"):
-        for path, layer in layers:
+        for path, layer in compiler.layers:
             y, cache = run.forward(path, layer, walk.activations[-1])
             walk.activations.append(y)
             walk.caches.append(cache)
-    output = walk.activations[-1]
-    recorder.output("output", output)
-    target = recorder.input("target", output.shape)
-    with recorder.segment("targets"):
-        (_chain if config.mode == "chain" else _targets)(walk, target)
-    with recorder.segment("update"):
-        _update(walk, layout, parameters)
-    return Recorded(recorder.finish(), walk.views)
+        with recorder.span("", "loss"):
+            value, _ = loss.head(compiler.gives)(y, wanted, *loss.extra(), **loss.attrs())
+            recorder.output("loss", value)
+            if loss.classes:
+                ignore = {k: v for k, v in loss.attrs().items() if k == "ignore"}
+                recorder.output("correct", ops.correct_count(y, wanted, **ignore))
+    recorder.output("output", walk.activations[-1])
+    return walk
 
 
-def _chain(walk: _Walk, target: Tensor) -> None:
+def _chain(walk: _Walk, goal: Tensor) -> None:
     """What is missing at the output goes back through each layer's own derivative, scaled against fading."""
-    missing = ops.subtract(target, walk.activations[-1])
-    _view(walk, len(walk.layers) - 1, target, missing)
-    for i in range(len(walk.layers) - 1, -1, -1):
-        path, layer = walk.layers[i]
-        scale = walk.config.scale(len(walk.layers) - 1 - i)
+    layers = walk.layers
+    missing = ops.subtract(goal, walk.activations[-1])
+    _view(walk, len(layers) - 1, goal, missing)
+    for i in range(len(layers) - 1, -1, -1):
+        path, layer = layers[i]
+        scale = walk.config.scale(len(layers) - 1 - i)
         signal = _held(ops.multiply(missing, scale) if scale != 1 else missing)
-        before = set(walk.run.gradients)
         passed = walk.run.backward(path, layer, walk.caches[i], signal)
-        _note_steps(walk, layer, before)
         if i == 0 or passed is None:
             break
-        missing = _held(ops.multiply(passed, layer.tween_gain))
-        low, high = walk.layers[i - 1][1].reach
-        nudged = ops.add(walk.activations[i], ops.multiply(missing, walk.config.nudge))
-        _view(walk, i - 1, ops.clamp(nudged, low=low, high=high), missing)
+        raw = ops.multiply(passed, layer.tween_gain) if layer.tween_gain != 1 else passed
+        missing = _held(raw)
+        _view(walk, i - 1, _nudged(walk, i, missing), raw)
 
 
-def _targets(walk: _Walk, target: Tensor) -> None:
-    """The target itself goes back through the weights; each layer moves its own output towards its own target."""
-    for i in range(len(walk.layers) - 1, -1, -1):
-        path, layer = walk.layers[i]
+def _targets(walk: _Walk, goal: Tensor) -> None:
+    """The target itself goes back through the weights; each layer moves its own output towards its own target.
+
+    A layer that can't say which input would give its target nudges that input along its own derivative.
+    """
+    layers, target = walk.layers, goal
+    for i in range(len(layers) - 1, -1, -1):
+        path, layer = layers[i]
         missing = ops.subtract(target, walk.activations[i + 1])
         _view(walk, i, target, missing)
-        before = set(walk.run.gradients)
-        walk.run.backward(path, layer, walk.caches[i], _held(missing))
-        _note_steps(walk, layer, before)
-        if i == 0:
+        passed = walk.run.backward(path, layer, walk.caches[i], _held(missing))
+        if i == 0 or passed is None:
             break
-        own = {p.name: walk.run.parameters[f"{path}.{p.name}"] for p in layer.parameters()}
-        passed = layer.tween_target(own, target)
-        if passed is None or tuple(passed.shape) != tuple(walk.activations[i].shape):
-            passed = walk.activations[i]
-        low, high = walk.layers[i - 1][1].reach
-        target = ops.clamp(passed, low=low, high=high)
+        own = Params({p.name: walk.run.parameters[f"{path}.{p.name}"] for p in layer.parameters()})
+        aim = layer.tween_target(own, target, walk.activations[i])
+        low, high = layers[i - 1][1].reach
+        target = _nudged(walk, i, _held(passed)) if aim is None else ops.clamp(aim, low=low, high=high)
 
 
-def _held(value: Any) -> Any:
+def _nudged(walk: _Walk, i: int, missing: Tensor) -> Any:
+    """The activation that goes into layer i, moved a little by what is missing, within the reach of what makes it."""
+    low, high = walk.layers[i - 1][1].reach
+    moved = ops.add(walk.activations[i], ops.multiply(missing, walk.config.nudge))
+    return ops.clamp(moved, low=low, high=high)
+
+
+def _held(value: Tensor) -> Any:
     return ops.clamp(value, low=-CHAIN_LIMIT, high=CHAIN_LIMIT)
 
 
-def _view(walk: _Walk, i: int, target: Tensor, missing: Tensor) -> None:
-    """Record what the link budget and the gap of layer i are made of."""
+def _view(walk: _Walk, i: int, target: Tensor, raw: Tensor) -> None:
+    """Record what the views of layer i are made of; `raw` is what came back for it, before it was held."""
     path, activation = walk.layers[i][0], walk.activations[i + 1]
-    axes = tuple(range(len(activation.shape)))
     with walk.recorder.span(path, "observe"):
-        values = (
-            ops.sum(ops.multiply(activation, target), axes=axes),
-            ops.global_norm(activation),
-            ops.global_norm(target),
-            ops.squared_error(activation, target)[0],
-            ops.count_bad(missing),
-        )
-        first = len(walk.recorder.observations)
-        for value in values:
-            walk.recorder.observe("values", path, "targets", value)
-    a, b, c, d, e = range(first, first + 5)
-    walk.views[path] = (a, b, c, d, e)
+        values = {
+            "dot": ops.sum(ops.multiply(activation, target), axes=tuple(range(len(activation.shape)))),
+            "activation": ops.global_norm(activation),
+            "target": ops.global_norm(target),
+            "gap": ops.squared_error(activation, target)[0],
+            "bad": ops.count_bad(raw),
+        }
+        for name, value in values.items():
+            walk.recorder.observe("values", path, VIEW, value, name)
 
 
-def _note_steps(walk: _Walk, layer: Layer, before: set[str]) -> None:
-    """The gradients that a layer (nested ones too) just left, as raw steps at the layer's own pace."""
-    for name in set(walk.run.gradients) - before:
-        walk.steps[name] = ops.multiply(walk.run.gradients[name], layer.tween_rate)
-
-
-def _update(walk: _Walk, layout: Layout, parameters: Mapping[str, Tensor]) -> None:
-    """Move every parameter by its step, held between ±1; `rate.PATH` is each top-level layer's rate of this step."""
-    rates = {path: walk.recorder.input(f"rate.{path}", ()) for path, _ in walk.layers}
-    for name in sorted(walk.steps):
+def _update(walk: _Walk) -> None:
+    """Move every parameter by its step, held between ±1, at the pace of the layer that owns it."""
+    recorder, layout, rates = walk.recorder, walk.engine.layout, dict[str, Tensor]()
+    weights = whole_area(recorder, layout, WEIGHTS)
+    before = walk.watcher.before_update(weights)
+    for name, raw in walk.run.gradients.items():
         place = layout.places[name]
-        with walk.recorder.span(place.path, "update"):
-            step = ops.multiply(walk.steps[name], rates[name.partition(".")[0]])
-            step = ops.clamp(step, low=-STEP_LIMIT, high=STEP_LIMIT)
+        top = place.path.partition(".")[0]
+        rate = rates[top] if top in rates else rates.setdefault(top, recorder.input(f"rate.{top}", ()))
+        pace = walk.engine.layers[place.path].tween_rate
+        with recorder.span(place.path, "update"):
+            step = ops.clamp(ops.multiply(ops.multiply(raw, pace), rate), low=-STEP_LIMIT, high=STEP_LIMIT)
             velocity = None
             if not place.parameter.is_bias:
-                velocity = walk.recorder.persistent(VELOCITY, place.offset, place.parameter.shape, f"v{name}")
-            ops.move(parameters[name], velocity, step, momentum=walk.config.momentum)
+                velocity = recorder.persistent(VELOCITY, place.offset, place.parameter.shape, f"v{name}")
+            ops.move(walk.run.parameters[name], velocity, step, rate, momentum=walk.config.momentum)
+    walk.watcher.after_update(weights, before, {p.name: p.elements for p in layout.trained})

@@ -1,0 +1,128 @@
+"""One step of tweening on checked arrays: runs the Program, reads the views, lets the guard judge, sets the rates."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from functools import partial
+from time import time_ns
+
+import numpy as np
+
+from loom_py.events import TweenStep, TweenView
+from loom_py.executors.base import Loaded
+from loom_py.losses import Loss
+from loom_py.network.compile import StepOptions
+from loom_py.network.core import NetworkCore
+from loom_py.network.engine import Ready, StepResult
+from loom_py.network.inputs import Feed
+from loom_py.network.watching import Reading, Watch
+from loom_py.shapes import AnyArray
+from loom_py.tween.config import Following, TweenConfig
+from loom_py.tween.explosion import ExplosionGuard
+from loom_py.tween.record import VIEW, record
+
+HISTORY = 10_000
+ALMOST_0 = 1e-3
+"""Square norms up to which a direction means nothing."""
+
+
+class Stepper:
+    """Takes a network through steps, and remembers what they gave.
+
+    Attributes:
+        history: the newest steps, oldest first.
+    """
+
+    def __init__(self, net: NetworkCore, config: TweenConfig, loss: Loss, guard: ExplosionGuard) -> None:
+        self.net, self.config, self.loss, self.guard = net, config, loss, guard
+        self.options = StepOptions(loss, Following())
+        self.history: deque[TweenStep] = deque(maxlen=HISTORY)
+
+    def advance(self, feed: Feed, rate: float, epoch: int = 0, batch: int = 0) -> StepResult:
+        """Do a step and tell observers: of the layers, then of the step."""
+        result = self.net.watched_step(feed, partial(self._advance, feed, rate, epoch, batch), epoch, batch)
+        self.net.dispatcher.tween_step(self.history[-1])
+        return result
+
+    def _advance(
+        self, feed: Feed, rate: float, epoch: int, batch: int, watch: Watch | None
+    ) -> tuple[StepResult, Ready]:
+        engine, config = self.net.engine, self.config
+        engine.use(self.options)
+        ready = engine.ready(
+            ("tween", feed.form, self.loss, config, watch), lambda: record(engine, feed.form, self.loss, config, watch)
+        )
+        loaded, timed = ready.loaded, watch is not None
+        assert feed.target is not None
+        answers = self.loss.answers(feed.target)
+        with engine.buffers_kept() as give_up:
+            engine.write_feed(loaded, feed)
+            loaded.run("forward", timed=timed)
+            loaded.write("goal", self._goal(feed.target, loaded))
+            loaded.run("targets", timed=timed)
+            views = read_views(loaded)
+            ok = all(math.isfinite(view.gap) for view in views)
+            exploding = self.guard.update(sum(view.gap for view in views) / len(views))
+            factor = self.guard.factor if config.explosion_detection else 1.0
+            self._set_rates(loaded, views, rate * factor / max(answers, 1) if ok else 0.0)
+            loaded.run("update", timed=timed)
+            if ok:
+                give_up()
+        engine.steps += 1
+        correct = int(loaded.read("correct")) if self.loss.classes else None
+        result = StepResult(float(loaded.read("loss")), correct, math.nan, ok)
+        accuracy = None if correct is None or not answers else correct / answers
+        self.history.append(
+            TweenStep(
+                step=engine.steps, epoch=epoch, batch=batch, loss=result.loss, accuracy=accuracy, rate_factor=factor,
+                exploding=exploding, updated=ok, views=views, time_ns=time_ns(),
+            )
+        )  # fmt: skip
+        return result, ready
+
+    def _goal(self, target: AnyArray, loaded: Loaded) -> AnyArray:
+        """What the output should be: one-hot for labels, the output itself where the label is to be ignored."""
+        if target.dtype.kind == "f":
+            return target
+        output = loaded.read("output")
+        ignored = target == getattr(self.loss, "ignore_label", None)
+        goal = np.eye(output.shape[-1], dtype=np.float32)[np.where(ignored, 0, target)]
+        goal[ignored] = output[ignored]
+        return goal
+
+    def _set_rates(self, loaded: Loaded, views: tuple[TweenView, ...], rate: float) -> None:
+        """Every layer's rate; in target mode by its link budget, and 0 for a layer that has almost lost its target."""
+        budgets = {view.path: view.link_budget for view in views}
+        for name in loaded.program.inputs:
+            kind, _, path = name.partition(".")
+            if kind == "rate":
+                share = 1.0 if self.config.mode == "chain" else 0.5 + 0.5 * budgets[path]
+                lost = self.config.mode == "target" and budgets[path] < self.config.least_budget
+                loaded.write(name, np.float32(0 if lost else rate * share))
+
+
+def read_views(loaded: Loaded) -> tuple[TweenView, ...]:
+    """The views of the layers that have a target, first to last."""
+    reading = Reading(loaded)
+    parts: dict[str, dict[str, float]] = {}
+    for index, observation in enumerate(loaded.program.observations):
+        if observation.phase == VIEW:
+            parts.setdefault(observation.path, {})[observation.name] = float(reading.array(index))
+    views: list[TweenView] = []
+    barrier = 1.0
+    for path in sorted(parts, key=int):
+        part = parts[path]
+        budget = link_budget(part["dot"], part["activation"], part["target"])
+        barrier *= budget
+        bad = int(part["bad"])
+        views.append(TweenView(path=path, link_budget=budget, gap=part["gap"], depth_barrier=barrier, bad_values=bad))
+    return tuple(views)
+
+
+def link_budget(dot: float, activation: float, target: float) -> float:
+    """(1 + cos) / 2 from a dot product and two norms; 0.5 where a direction means nothing."""
+    if not activation * activation > ALMOST_0 or not target * target > ALMOST_0:
+        return 0.5
+    cosine = dot / (activation * target)
+    return (1 + max(-1.0, min(1.0, cosine))) / 2 if math.isfinite(cosine) else 0.5
