@@ -71,7 +71,14 @@ export function countTests(runner, text, code) {
 /** No colours: pytest takes any FORCE_COLOR for a yes, Playwright sets one itself and warns of a NO_COLOR beside it. */
 function environment(runner, port) {
   const { FORCE_COLOR: _, NO_COLOR: __, ...rest } = process.env;
-  return { ...rest, ...(runner === "playwright" ? { FORCE_COLOR: "0" } : { NO_COLOR: "1" }), LOOM_TEST_PORT: port };
+  // One thread of BLAS: the tests' matrices are small, and on a busy machine more threads wait for each other.
+  const threads = { OPENBLAS_NUM_THREADS: "1", OMP_NUM_THREADS: "1" };
+  return {
+    ...rest,
+    ...threads,
+    ...(runner === "playwright" ? { FORCE_COLOR: "0" } : { NO_COLOR: "1" }),
+    LOOM_TEST_PORT: port,
+  };
 }
 
 /** A port that nobody listens on, so that two checkouts can run their tests at once. */
