@@ -60,7 +60,7 @@ from loom_py.losses import (
     mae_loss_grad,
     mse_loss_grad,
 )
-from loom_py.model import Network
+from loom_py.model import Network, load_model
 from loom_py.network.blueprint import Blueprint, LayerBlueprint
 from loom_py.network.running import BackwardResult, ForwardResult
 from loom_py.network.telemetry import LayerTelemetry, Telemetry
@@ -171,6 +171,7 @@ __all__ = [
     "cross_entropy_loss_grad",
     "diagnose",
     "huber_loss_grad",
+    "load_model",
     "mae_loss_grad",
     "mse_loss_grad",
 ]

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
-from loom_py.errors import ConfigError
+from loom_py.errors import ConfigError, FileFormatError, LoomError, StateError
 from loom_py.introspect import internal
 from loom_py.layers import Layer
+from loom_py.network.arrays import checked
 from loom_py.network.core import NetworkCore
 from loom_py.network.grid import NetworkConfig
-from loom_py.shapes import ArrayLike
+from loom_py.observers.files import write_whole
+from loom_py.shapes import Array, ArrayLike
+from loom_py.store import ModelFile, StoredModel, check_model_id, pack_models, read_source
 from loom_py.train.config import Batch, TrainingConfig, TrainingResult
 from loom_py.train.data import array_batches, check_batches, check_samples
 from loom_py.train.evaluation import Score, evaluate_samples
+from loom_py.train.progress import Snapshot
 from loom_py.train.trainer import Trainer
 
 
@@ -86,14 +92,21 @@ class Network(NetworkCore):
         Raises:
             ShapeError, DataError: the data does not fit; nothing was changed.
         """
-        config = config or TrainingConfig()
-        return drive(Trainer(self, config, array_batches(self, config, x, y, mask)))
+        return drive(self.fit_trainer(x, y, config, mask=mask))
 
     @internal
     def trainer(self, batches: Iterable[Batch], config: TrainingConfig | None = None) -> Trainer:
         """A training run to be driven step by step; see `Trainer.run`."""
         config = config or TrainingConfig()
         return Trainer(self, config, check_batches(self, config.options().loss, batches))
+
+    @internal
+    def fit_trainer(
+        self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None, *, mask: ArrayLike | None = None
+    ) -> Trainer:
+        """What `fit` does, to be driven step by step; see `Trainer.run`."""
+        config = config or TrainingConfig()
+        return Trainer(self, config, array_batches(self, config, x, y, mask))
 
     def evaluate(
         self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None, *, mask: ArrayLike | None = None
@@ -112,6 +125,118 @@ class Network(NetworkCore):
         config = config or TrainingConfig()
         options = config.options()
         return evaluate_samples(self, check_samples(self, options.loss, x, y, mask), options, config.batch_size)
+
+    def save_model(self, path: str | os.PathLike[str], model_id: str = "model") -> None:
+        """Write the network, its config and all its arrays, into a file; models of other ids in it stay.
+
+        The file is safetensors, the configs in its metadata: anything that reads that format reads the weights.
+
+        Args:
+            path: file to write; what is there must be a file of models, and is replaced as a whole.
+            model_id: name of the model in the file.
+
+        Raises:
+            ConfigError: an id that can't be. FileFormatError: there is another kind of file. OSError: can't be written.
+        """
+        others: dict[str, StoredModel] = {}
+        if os.path.exists(path):
+            file = ModelFile(read_source(path))
+            others = {known: file.model(known) for known in file.models if known != model_id}
+        write_whole(path, [pack_models(others | {check_model_id(model_id): self._stored()})])
+
+    def model_bytes(self, model_id: str = "model") -> bytes:
+        """What `save_model` writes into a new file.
+
+        Raises:
+            ConfigError: an id that can't be.
+        """
+        return pack_models({model_id: self._stored()})
+
+    @classmethod
+    def load_model(cls, source: str | os.PathLike[str] | bytes, model_id: str | None = None) -> Network:
+        """A network from what `save_model` or `model_bytes` wrote: outputs are equal bit for bit.
+
+        Args:
+            source: path of a file, or its bytes. Checkpoints are taken too.
+            model_id: which model; None takes the only one.
+
+        Raises:
+            FileFormatError: the file is damaged or hostile; it is refused before anything is made of it.
+            StateError: there is no such model. OSError: there is no such file.
+        """
+        file = ModelFile(read_source(source))
+        stored = file.model(model_id)
+        net = cls.__new__(cls)
+        try:
+            net._assemble(NetworkConfig.read(stored.config))
+            net.set_parameters(_parameters(stored))
+        except (LoomError, ValueError, OverflowError, RecursionError) as error:
+            raise FileFormatError(f"model {model_id or ''}: {error}") from None
+        net.model_id = model_id or next(iter(file.models))
+        return net
+
+    @internal
+    def save_checkpoint(self, path: str | os.PathLike[str], trainer: Trainer) -> None:
+        """Write a training run of this network, as it stands, so that it can go on as if it had never stopped.
+
+        Take it between two events of `Trainer.run`.
+
+        Raises:
+            StateError: the run is another network's. OSError: the file can't be written.
+        """
+        self._check_own(trainer)
+        snapshot = trainer.snapshot()
+        stored = replace(self._stored(), run=snapshot.facts)
+        stored.arrays.update(snapshot.arrays)
+        write_whole(path, [pack_models({check_model_id(self.model_id): stored})])
+
+    @internal
+    def load_checkpoint(self, source: str | os.PathLike[str] | bytes, trainer: Trainer) -> None:
+        """Put this network and a new run of it where a checkpoint was taken; `Trainer.run` then goes on from there.
+
+        The run must be made with the data and options of the one that was saved.
+
+        Raises:
+            FileFormatError: the file is damaged or hostile. StateError: it is no checkpoint, or of another network or
+                run. Nothing is changed then.
+        """
+        self._check_own(trainer)
+        stored = ModelFile(read_source(source)).model()
+        if stored.run is None:
+            raise StateError("checkpoint: expected a file of save_checkpoint, got a model without a training run")
+        if stored.config != self.to_config():
+            raise StateError.expected(
+                "checkpoint", expected="one of this network", got="another config",
+                do="make the network with Network.load_model(path)",
+            )  # fmt: skip
+        parameters = checked(self.engine.layout, _parameters(stored))
+        beside = {name: value for name, value in stored.arrays.items() if "/" in name}
+        trainer.restore(Snapshot(stored.run, beside))
+        self.set_parameters(parameters)
+
+    def _stored(self) -> StoredModel:
+        return StoredModel(self.to_config(), dict(self.parameters()))
+
+    def _check_own(self, trainer: Trainer) -> None:
+        if trainer.net is not self:
+            raise StateError("checkpoint: expected a run of this network, got another's; use net.trainer(...)")
+
+
+def _parameters(stored: StoredModel) -> dict[str, Array]:
+    return {name: value for name, value in stored.arrays.items() if "/" not in name}
+
+
+def load_model(source: str | os.PathLike[str] | bytes, model_id: str | None = None) -> Network:
+    """A network from a file of models, or from its bytes; see `Network.load_model`.
+
+    Args:
+        source: path of a file, or its bytes.
+        model_id: which model; None takes the only one.
+
+    Raises:
+        FileFormatError: the file is damaged or hostile. StateError: there is no such model.
+    """
+    return Network.load_model(source, model_id)
 
 
 def drive(trainer: Trainer) -> TrainingResult:

@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import cast
 
 import numpy as np
 
+from loom_py.errors import StateError
 from loom_py.events import LayerStats
 from loom_py.executors.base import Executor, Loaded, Memory
 from loom_py.layers import Layer
-from loom_py.network.arrays import BUFFERS, GRADIENTS, SUMMED, WEIGHTS, Layout, checked, fill_new, optimizer_area, walk
+from loom_py.network.arrays import (
+    BUFFERS,
+    GRADIENTS,
+    SUMMED,
+    WEIGHTS,
+    Layout,
+    checked,
+    fill_new,
+    optimizer_area,
+    read_all,
+    walk,
+)
 from loom_py.network.compile import Compiled, Compiler, Role, StepOptions
 from loom_py.network.grid import Slot
 from loom_py.network.inputs import Feed, Form
@@ -213,6 +225,37 @@ class Engine:
 
     def _areas(self, optimizer: Optimizer) -> set[str]:
         return {WEIGHTS, GRADIENTS, BUFFERS, *(optimizer_area(optimizer.name, name) for name in optimizer.state())}
+
+    def optimizer_state(self) -> dict[str, Array]:
+        """Copies of the optimizer's state by its name and the parameter's, such as "m/0.weight"."""
+        if self.optimizer is None:
+            return {}
+        found: dict[str, Array] = {}
+        for name in self.optimizer.state():
+            area = optimizer_area(self.optimizer.name, name)
+            found |= {f"{name}/{key}": v for key, v in read_all(self.memory, self.layout.trained, area).items()}
+        return found
+
+    def set_optimizer_state(self, options: StepOptions, values: Mapping[str, Array]) -> None:
+        """Take an optimizer's state as `optimizer_state` gives it, or none at all: then it is zero.
+
+        Raises:
+            StateError: names or shapes are not those of this optimizer's state.
+        """
+        names = options.optimizer.state() if values else ()
+        wanted = {f"{name}/{place.name}": (name, place) for name in names for place in self.layout.trained}
+        shapes = {key: place.parameter.shape for key, (_, place) in wanted.items()}
+        if values and {key: value.shape for key, value in values.items()} != shapes:
+            raise StateError.expected(
+                "optimizer state", expected=f"that of {options.optimizer.name}, {len(shapes)} arrays", got="another"
+            )
+        self.optimizer = None
+        self.use(options)
+        for name in options.optimizer.state():
+            area = optimizer_area(options.optimizer.name, name)
+            self.memory.write(area, 0, np.zeros(self.memory.sizes[area], np.uint8))
+        for key, (name, place) in wanted.items():
+            self.memory.write(optimizer_area(options.optimizer.name, name), place.offset, values[key])
 
     @contextmanager
     def buffers_kept(self, *, fresh_states: bool = False) -> Iterator[Callable[[], None]]:

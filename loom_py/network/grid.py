@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -112,7 +113,7 @@ def _read_grid(config: Any, count: int) -> Grid:
     keys = ("rows", "cols", "layers_per_cell")
     if not isinstance(config, Mapping) or set(config) != set(keys):
         raise ConfigError.expected("grid", expected=f"a dict of {', '.join(keys)}", got=repr(config))
-    grid = Grid(*(config[k] for k in keys))
-    if len(grid.layers) != count:
-        raise ConfigError.expected("layers", expected=f"{len(grid.layers)}, one for each slot of the grid", got=count)
-    return grid
+    extents = [config[k] for k in keys]
+    if all(type(n) is int and n > 0 for n in extents) and math.prod(extents) != count:  # before a slot is made
+        raise ConfigError.expected("layers", expected=f"{math.prod(extents)}, one for each slot of the grid", got=count)
+    return Grid(*extents)

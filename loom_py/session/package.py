@@ -11,8 +11,6 @@ from loom_py.session.jobs import LongRun
 from loom_py.session.session import LongCalls, Session
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import Batch, TrainingConfig
-from loom_py.train.data import array_batches
-from loom_py.train.trainer import Trainer
 
 
 def _train(net: Network, batches: Iterable[Batch], config: TrainingConfig | None = None) -> LongRun:
@@ -27,8 +25,7 @@ def _fit(
     *,
     mask: ArrayLike | None = None,
 ) -> LongRun:
-    config = config or TrainingConfig()
-    return Trainer(net, config, array_batches(net, config, x, y, mask))
+    return net.fit_trainer(x, y, config, mask=mask)
 
 
 LONG_CALLS: LongCalls = {("Network", "train"): _train, ("Network", "fit"): _fit}

@@ -2,56 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Generator
-from dataclasses import dataclass, field
+from itertools import islice
 from time import perf_counter, time_ns
 from typing import Any
 
+from loom_py.errors import FileFormatError, StateError
 from loom_py.events import TrainingEvent
 from loom_py.introspect import internal
 from loom_py.network.anomaly import explain
 from loom_py.network.core import NetworkCore
 from loom_py.network.engine import StepResult
 from loom_py.network.inputs import Feed
-from loom_py.shapes import Array
 from loom_py.train.config import StopReason, TrainingConfig, TrainingResult
 from loom_py.train.data import Batches, check_samples
 from loom_py.train.evaluation import Score, evaluate_samples
-
-
-@dataclass(slots=True)
-class _Epoch:
-    """Sums over an epoch so far."""
-
-    weight: float = 0.0
-    loss: float = 0.0
-    correct: int = 0
-    answers: int = 0
-
-    def add(self, weight: float, answers: int, result: StepResult) -> None:
-        self.weight += weight
-        self.loss += result.loss * weight
-        if result.correct is not None:
-            self.answers += answers
-            self.correct += result.correct
-
-    @property
-    def mean(self) -> float:
-        return self.loss / self.weight if self.weight else math.nan
-
-    @property
-    def accuracy(self) -> float | None:
-        return self.correct / self.answers if self.answers else None
-
-
-@dataclass(slots=True)
-class _Best:
-    """The best epoch so far, and how long ago it was."""
-
-    loss: float = math.inf
-    waited: int = 0
-    parameters: dict[str, Array] = field(default_factory=dict)
+from loom_py.train.progress import EpochSums, Progress, Snapshot, plain_progress, read_progress
 
 
 class Trainer:
@@ -74,21 +40,21 @@ class Trainer:
         if held_out is not None:
             self.validation = check_samples(net, self.options.loss, held_out.input, held_out.target, held_out.mask)
         self.result = TrainingResult()
+        self.progress = Progress()
         self.cancelled = False
-        self._samples = 0
         self._began = 0.0
-        self._best = _Best()
 
     def cancel(self) -> None:
         """Stop after the step under way; `result.stopped_because` becomes "cancelled"."""
         self.cancelled = True
 
     def run(self) -> Generator[TrainingEvent, None, TrainingResult]:
-        """Train; yields every event, returns the result."""
-        self._began = perf_counter()
+        """Train from where the run stands to its end; yields every event, returns the result."""
+        progress = self.progress
+        self._began = perf_counter() - progress.elapsed_s
         yield self._tell("train_start")
-        for number in range(self.config.epochs):
-            stopped = yield from self._epoch(number)
+        while progress.stopped is None and progress.epoch < self.config.epochs:
+            stopped = yield from self._epoch(progress.epoch)
             if stopped is not None:
                 self.result.stopped_because = stopped
                 break
@@ -99,33 +65,38 @@ class Trainer:
         return self.result
 
     def _epoch(self, number: int) -> Generator[TrainingEvent, None, StopReason | None]:
-        yield self._tell("epoch_start", epoch=number)
-        sums = _Epoch()
-        self.net.reset_states()
-        for position, feed in enumerate(self.batches.epoch(number)):
+        progress = self.progress
+        if progress.position == 0:
+            progress.sums = EpochSums()
+            self.net.reset_states()
+            yield self._tell("epoch_start", epoch=number)
+        start, sums = progress.position, progress.sums
+        for position, feed in enumerate(islice(self.batches.epoch(number), start, None), start):
             if self.cancelled:
                 return "cancelled"
             stopped = yield from self._step(number, position, feed, sums)
             if stopped is not None:
                 return stopped
+        score = None if self.validation is None else self._validate()
+        self._close_epoch(number, sums, score)
+        if score is not None:
+            yield self._tell("validation", epoch=number, loss=score.loss, accuracy=score.accuracy)
+        yield self._tell("epoch_end", epoch=number, loss=sums.mean, accuracy=sums.accuracy)
+        return "cancelled" if self.cancelled else progress.stopped
+
+    def _close_epoch(self, number: int, sums: EpochSums, score: Score | None) -> None:
+        """Note all that an epoch gave before anything of it is told: a checkpoint taken then begins with the next."""
         self.result.epochs_run += 1
         self.result.final_loss = sums.mean
         self.result.loss_history.append(sums.mean)
         self.result.accuracy_history.append(sums.accuracy)
-        watched = sums.mean
-        if self.validation is not None:
-            score = self._validate()
-            watched = score.loss
-            yield self._tell("validation", epoch=number, loss=score.loss, accuracy=score.accuracy)
-        enough = self._judge(watched)
+        if self._judge(sums.mean if score is None else score.loss):
+            self.progress.stopped = self.result.stopped_because = "early_stopping"
+        self.progress.epoch, self.progress.position = number + 1, 0
         self._clock()
-        yield self._tell("epoch_end", epoch=number, loss=sums.mean, accuracy=sums.accuracy)
-        if self.cancelled:
-            return "cancelled"
-        return "early_stopping" if enough else None
 
     def _step(
-        self, epoch: int, position: int, feed: Feed, sums: _Epoch
+        self, epoch: int, position: int, feed: Feed, sums: EpochSums
     ) -> Generator[TrainingEvent, None, StopReason | None]:
         rate = self.config.learning_rate
         if self.config.schedule is not None:
@@ -143,7 +114,8 @@ class Trainer:
         assert feed.target is not None
         loss, answers = self.options.loss, self.options.loss.answers(feed.target)
         sums.add(loss.weight(feed.target), answers, result)
-        self._samples += feed.samples
+        self.progress.samples += feed.samples
+        self.progress.position = position + 1
         self.result.steps += 1
         accuracy = None if result.correct is None or not answers else result.correct / answers
         yield self._tell("batch_end", **where, accuracy=accuracy, gradient_norm=result.gradient_norm)
@@ -164,28 +136,70 @@ class Trainer:
 
     def _judge(self, loss: float) -> bool:
         """Note the epoch's loss; True when early stopping has waited long enough."""
-        stopping = self.config.early_stopping
+        stopping, best = self.config.early_stopping, self.progress.best
         margin = stopping.min_delta if stopping else 0.0
-        if loss < self._best.loss - margin:
-            self._best.loss, self._best.waited = loss, 0
+        if loss < best.loss - margin:
+            best.loss, best.waited = loss, 0
             self.result.best_loss = loss
             if stopping and stopping.restore_best:
-                self._best.parameters = self.net.parameters()
+                best.parameters = self.net.parameters()
             return False
-        self._best.waited += 1
-        return stopping is not None and self._best.waited >= stopping.patience
+        best.waited += 1
+        return stopping is not None and best.waited >= stopping.patience
 
     def _restore_best(self) -> None:
-        if self._best.parameters and self._best.waited:
-            self.net.set_parameters(self._best.parameters)
+        best = self.progress.best
+        if best.parameters and best.waited:
+            self.net.set_parameters(best.parameters)
+
+    @internal
+    def snapshot(self) -> Snapshot:
+        """All that, with the network's parameters, makes another run go on from here."""
+        self._clock()
+        engine = self.net.engine
+        facts = plain_progress(self.progress, self.result)
+        facts |= {"steps": engine.steps, "updates": engine.updates, "batches": self.batches.per_epoch}
+        facts["optimizer"] = self.options.optimizer.name
+        arrays = {f"best/{name}": value for name, value in self.progress.best.parameters.items()}
+        if engine.optimizer == self.options.optimizer:
+            arrays |= {f"optimizer/{name}": value for name, value in engine.optimizer_state().items()}
+        return Snapshot(facts, arrays)
+
+    @internal
+    def restore(self, snapshot: Snapshot) -> None:
+        """Stand where a snapshot was taken; the network's parameters are its user's affair.
+
+        Raises:
+            FileFormatError: it is damaged. StateError: it is of another run.
+        """
+        facts = snapshot.facts
+        progress, result = read_progress(facts)
+        mine = {"batches": self.batches.per_epoch, "optimizer": self.options.optimizer.name}
+        theirs = {key: facts.get(key) for key in mine}
+        if mine != theirs:
+            raise StateError.expected("checkpoint", expected=f"one of a run with {mine}", got=theirs)
+        counts = [facts.get(key) for key in ("steps", "updates")]
+        if not all(type(n) is int and n >= 0 for n in counts):
+            raise FileFormatError.expected("checkpoint steps, updates", expected="whole numbers from 0", got=counts)
+        parts = {
+            kind: {n.removeprefix(f"{kind}/"): v for n, v in snapshot.arrays.items() if n.startswith(f"{kind}/")}
+            for kind in ("best", "optimizer")
+        }
+        engine = self.net.engine
+        engine.set_optimizer_state(self.options, parts["optimizer"])
+        engine.steps, engine.updates = (int(n) for n in counts if n is not None)
+        progress.best.parameters = parts["best"]
+        self.progress, self.result = progress, result
 
     def _clock(self) -> None:
-        self.result.total_time_s = perf_counter() - self._began
-        self.result.samples_per_second = self._samples / max(self.result.total_time_s, 1e-9)
+        if self._began:
+            self.progress.elapsed_s = perf_counter() - self._began
+        self.result.total_time_s = self.progress.elapsed_s
+        self.result.samples_per_second = self.progress.samples / max(self.result.total_time_s, 1e-9)
 
     def _tell(self, kind: Any, **facts: Any) -> TrainingEvent:
         elapsed = max(perf_counter() - self._began, 1e-9)
-        speed = self._samples / elapsed if self._samples else None
+        speed = self.progress.samples / elapsed if self.progress.samples else None
         total = self.config.epochs * self.batches.per_epoch
         done = self.result.steps
         left = elapsed / done * (total - done) if done else None

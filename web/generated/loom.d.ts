@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: cc35b821862527d681c05108f381febb4f4cfd1ddbaaa37453ad6e206773d823
+ * Content hash of the description: e577d65d4889c7620e4f19783d6460ab3f3e0fd86340bfea519596a50909bb7f
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -1740,6 +1740,24 @@ export interface Network extends Handle {
    */
   evaluate(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkEvaluateOptions): Promise<Score>;
   /**
+   * Write the network, its config and all its arrays, into a file; models of other ids in it stay.
+   *
+   * The file is safetensors, the configs in its metadata: anything that reads that format reads the weights.
+   *
+   * @param path - file to write; what is there must be a file of models, and is replaced as a whole.
+   * @param modelId - name of the model in the file.
+   * @throws {@link ConfigError} an id that can't be.
+   * @throws {@link FileFormatError} there is another kind of file.
+   * @throws {@link OSError} can't be written.
+   */
+  saveModel(path: string, modelId?: string): Promise<void>;
+  /**
+   * What `save_model` writes into a new file.
+   *
+   * @throws {@link ConfigError} an id that can't be.
+   */
+  modelBytes(modelId?: string): Promise<Uint8Array>;
+  /**
    * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
    *
    * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy".
@@ -2341,6 +2359,15 @@ export interface Loom extends Handle {
    * @param options - arguments by name
    */
   huberLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomHuberLossGradOptions): Promise<LossGradient>;
+  /**
+   * A network from a file of models, or from its bytes; see `Network.load_model`.
+   *
+   * @param source - path of a file, or its bytes.
+   * @param modelId - which model; None takes the only one.
+   * @throws {@link FileFormatError} the file is damaged or hostile.
+   * @throws {@link StateError} there is no such model.
+   */
+  loadModel(source: string | Uint8Array, modelId?: string | null): Promise<Network>;
   /** Mean absolute error over all elements and its gradient; shapes equal. Raises ShapeError, DataError. */
   maeLossGrad(output: ArrayInput, target: ArrayInput): Promise<LossGradient>;
   /** Mean squared error over all elements and its gradient; shapes equal. Raises ShapeError, DataError. */
@@ -2758,6 +2785,24 @@ export namespace direct {
      * @throws {@link DataError} the data does not fit.
      */
     evaluate(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkEvaluateOptions): Score;
+    /**
+     * Write the network, its config and all its arrays, into a file; models of other ids in it stay.
+     *
+     * The file is safetensors, the configs in its metadata: anything that reads that format reads the weights.
+     *
+     * @param path - file to write; what is there must be a file of models, and is replaced as a whole.
+     * @param modelId - name of the model in the file.
+     * @throws {@link ConfigError} an id that can't be.
+     * @throws {@link FileFormatError} there is another kind of file.
+     * @throws {@link OSError} can't be written.
+     */
+    saveModel(path: string, modelId?: string): void;
+    /**
+     * What `save_model` writes into a new file.
+     *
+     * @throws {@link ConfigError} an id that can't be.
+     */
+    modelBytes(modelId?: string): Uint8Array;
     /**
      * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
      *
@@ -3411,6 +3456,15 @@ export namespace direct {
      * @param options - arguments by name
      */
     huberLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomHuberLossGradOptions): LossGradient;
+    /**
+     * A network from a file of models, or from its bytes; see `Network.load_model`.
+     *
+     * @param source - path of a file, or its bytes.
+     * @param modelId - which model; None takes the only one.
+     * @throws {@link FileFormatError} the file is damaged or hostile.
+     * @throws {@link StateError} there is no such model.
+     */
+    loadModel(source: string | Uint8Array, modelId?: string | null): Network;
     /** Mean absolute error over all elements and its gradient; shapes equal. Raises ShapeError, DataError. */
     maeLossGrad(output: ArrayInput, target: ArrayInput): LossGradient;
     /** Mean squared error over all elements and its gradient; shapes equal. Raises ShapeError, DataError. */

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from loom_py import Network
 from loom_py.errors import UnavailableError
 from loom_py.introspect import snake
 from loom_py.introspect.description import describe
@@ -58,6 +59,8 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "getBlueprint": [],
         "getTelemetry": [],
         "resetStates": [],
+        "saveModel": ["{folder}/a.safetensors", "first"],
+        "modelBytes": ["second"],
         "forwardGPU": [X],
     },
     "RecordingObserver": {
@@ -122,6 +125,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "compare": ["recording", "recording"],
     "describe": [],
     "diagnose": ["recording"],
+    "loadModel": [Network.from_config(CONFIG).model_bytes("one"), "one"],
 }
 PACKAGES_OWN: set[str] = set()
 """Members that the trainer uses, and that ought not to be public."""
@@ -160,7 +164,9 @@ def conforms(value: Any, text: str) -> bool:
     return _fits(value, ast.parse(text, mode="eval").body)
 
 
-SIMPLE: dict[str, Any] = {"int": int, "float": (int, float), "str": str, "bool": bool, "None": type(None), "Path": str}
+SIMPLE: dict[str, Any] = {
+    "int": int, "float": (int, float), "str": str, "bool": bool, "None": type(None), "Path": str, "bytes": bytes,
+}  # fmt: skip
 
 
 def _fits(value: Any, node: ast.expr) -> bool:

@@ -1,0 +1,150 @@
+"""Several models in one safetensors file: their configs in its metadata, their arrays named `<id>/<array>`."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from loom_py.errors import ConfigError, FileFormatError, StateError
+from loom_py.layers import Layer
+from loom_py.network.arrays import walk
+from loom_py.network.grid import NetworkConfig
+from loom_py.shapes import AnyArray, Shape
+from loom_py.store.safetensors import TensorFile, pack_tensors
+from loom_py.store.source import Source
+
+FORMAT, VERSION = "loom_py", 1
+_ID = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
+
+
+@dataclass(frozen=True)
+class StoredModel:
+    """A model as a file has it.
+
+    Attributes:
+        config: of the network, as `to_config` gives it.
+        arrays: by full name; what is no parameter of the network has a "/" in its name.
+        run: how far a training run has come, None when it is not a checkpoint.
+    """
+
+    config: dict[str, Any]
+    arrays: dict[str, AnyArray]
+    run: dict[str, Any] | None = None
+
+
+def check_model_id(model_id: str) -> str:
+    """The id if it can stand in a file; raises ConfigError."""
+    if not isinstance(model_id, str) or not _ID.fullmatch(model_id):
+        raise ConfigError.expected(
+            "model_id", expected="1 to 100 letters, digits, dots, dashes and underscores", got=repr(model_id)[:120]
+        )
+    return model_id
+
+
+def pack_models(models: Mapping[str, StoredModel]) -> bytes:
+    """Models by id as the bytes of one file."""
+    told = {
+        check_model_id(model_id): {"config": model.config} | ({} if model.run is None else {"run": model.run})
+        for model_id, model in models.items()
+    }
+    index = {"version": VERSION, "models": told}
+    tensors = {f"{key}/{name}": array for key, model in models.items() for name, array in model.arrays.items()}
+    return pack_tensors(tensors, {"format": FORMAT, FORMAT: json.dumps(index, allow_nan=False)})
+
+
+@dataclass
+class ModelFile:
+    """A file of models: who is in it is known at once, each is read when it is asked for.
+
+    Raises:
+        FileFormatError: it is damaged, hostile, or not of this package.
+    """
+
+    source: Source
+    models: dict[str, dict[str, Any]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._file = TensorFile(self.source)
+        if self._file.metadata.get("format") != FORMAT:
+            raise FileFormatError.expected(
+                "model file", expected=f'"format": "{FORMAT}" in its metadata', got=self._file.metadata.get("format"),
+                do="read weights of other makers with read_safetensors",
+            )  # fmt: skip
+        self.models = _read_index(self._file.metadata.get(FORMAT, ""))
+        homeless = [name for name in self._file.entries if name.partition("/")[0] not in self.models]
+        if homeless:
+            raise FileFormatError.expected("model file", expected="tensors of its models", got=repr(homeless[0])[:80])
+
+    def model(self, model_id: str | None = None) -> StoredModel:
+        """One model, its arrays copied out; None takes the only one.
+
+        The config is checked and held against the arrays' names, shapes and dtypes first, so that what is made of it is
+        no larger than the file.
+
+        Raises:
+            StateError: there is none of this id, or several and none was named.
+            FileFormatError: config and arrays don't fit each other.
+        """
+        if model_id is None and len(self.models) == 1:
+            model_id = next(iter(self.models))
+        if model_id not in self.models:
+            raise StateError.expected("model_id", expected=f"one of {', '.join(self.models)}", got=repr(model_id)[:120])
+        told = self.models[model_id]
+        shapes = _shapes_of(told["config"])
+        names = [name.removeprefix(f"{model_id}/") for name in self._file.entries if name.startswith(f"{model_id}/")]
+        found = {n: self._file.entries[f"{model_id}/{n}"] for n in names}
+        _check_arrays({n: (e.shape, e.dtype) for n, e in found.items()}, shapes, "run" in told)
+        arrays = {name: self._file.array(f"{model_id}/{name}") for name in names}
+        return StoredModel(told["config"], arrays, told.get("run"))
+
+
+def _read_index(text: str) -> dict[str, dict[str, Any]]:
+    try:
+        index = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise FileFormatError(f"model file index: expected JSON, got something else: {error}") from None
+    version = index.get("version") if isinstance(index, dict) else None
+    if version != VERSION or isinstance(version, bool):
+        raise FileFormatError.expected(
+            "model file version", expected=VERSION, got=repr(version)[:40], do="it takes a newer loom_py"
+        )
+    models = index.get("models")
+    if not isinstance(models, dict) or not models or not all(_ID.fullmatch(model_id) for model_id in models):
+        raise FileFormatError.expected("model file index", expected="models by id", got=repr(models)[:80])
+    for model_id, told in models.items():
+        keys = set(told) if isinstance(told, dict) else set()
+        if "config" not in keys or keys - {"config", "run"} or not isinstance(told.get("run", {}), dict):
+            raise FileFormatError.expected(
+                f"model {model_id}", expected='an object of "config" and maybe "run"', got=repr(told)[:80]
+            )
+    return models
+
+
+def _refuse_constant(text: str) -> Any:
+    raise FileFormatError.expected("number in a model file", expected="a finite one", got=text)
+
+
+def _shapes_of(config: Any) -> dict[str, Shape]:
+    """Shapes of all arrays that a network of this config has, by full name; nothing is allocated."""
+    try:
+        layers: list[Layer] = NetworkConfig.read(config).grid.layers
+        top = [(str(index), layer) for index, layer in enumerate(layers)]
+        return {f"{path}.{p.name}": p.shape for path, layer in walk(top) for p in layer.parameters()}
+    except (ConfigError, RecursionError) as error:
+        raise FileFormatError(f"model config: {error}") from None
+
+
+def _check_arrays(found: Mapping[str, tuple[Shape, str]], shapes: Mapping[str, Shape], has_run: bool) -> None:
+    """The parameters are those of the config, and what lies beside them are images of parameters, of a run."""
+    own = {name: told for name, told in found.items() if "/" not in name}
+    if set(own) != set(shapes):
+        odd = sorted(set(own) ^ set(shapes))[0]
+        side = "no array for" if odd in shapes else "no place for array"
+        raise FileFormatError.expected("model arrays", expected="those of the config", got=f"{side} {odd!r}")
+    for name, (shape, dtype) in found.items():
+        wanted = shapes.get(name.rpartition("/")[2])
+        if dtype != "F32" or shape != wanted or ("/" in name and not has_run):
+            raise FileFormatError.expected(f"array {name!r}", expected=f"F32 {wanted}", got=f"{dtype} {shape}")
