@@ -196,6 +196,10 @@ class DeviationMetrics(Introspectable):
         """Coefficient of determination of the samples with values; NaN with fewer than two."""
         return self.regression.r2
 
+    def get_bucket_counts(self) -> dict[str, int]:
+        """Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one."""
+        return dict(zip((entry.name for entry in self.buckets.entries), self.bucket_counts, strict=True))
+
     def get_worst_samples(self, n: int = 10) -> list[WorstSample]:
         """The n worst samples, invalid ones first, then by deviation."""
         return self.worst_heap.worst(n)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import asdict, is_dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -14,8 +14,12 @@ from loom_py.events import LayerStats, TrainingEvent
 from loom_py.observers.base import LoomObserver
 from loom_py.observers.exports import EXPORTS
 from loom_py.observers.files import write_whole
+from loom_py.observers.plain import plain
 from loom_py.observers.recording_file import Header, Reader, write_lines
 from loom_py.observers.rows import Record
+
+# Measured with tracemalloc on CPython 3.13: a record with its numbers, and its place in the queue.
+_RECORD_BYTES = 700
 
 ExportFormat = Literal["tensorboard", "trace", "otlp", "csv"]
 
@@ -66,12 +70,16 @@ class RecordingObserver(LoomObserver):
         """Records that had to make room for newer ones."""
         return self.header.dropped
 
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that the records take, about: a fixed size each, and their output values."""
+        return _RECORD_BYTES * (len(self._numbered_stats) + len(self._numbered_events)) + self._values_bytes
+
     def on_attach(self, blueprint: object) -> None:
         """Keep the blueprint for the file's header."""
-        if is_dataclass(blueprint) and not isinstance(blueprint, type):
-            self.header.blueprint = asdict(blueprint)
-        elif isinstance(blueprint, dict):
-            self.header.blueprint = blueprint
+        found = plain(blueprint)
+        if isinstance(found, dict):
+            self.header.blueprint = found
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Keep the record."""

@@ -75,6 +75,7 @@ def test_invalid_samples_fail_are_counted_and_come_first():
     metrics.update([1.0], [1.0], "good")
     assert math.isnan(metrics.update_class([math.nan, 0.5], 1, "class"))
     assert (metrics.count, metrics.invalid, metrics.bucket_counts[6]) == (5, 3, 4)
+    assert metrics.get_bucket_counts() == dict(zip(NAMES, [1, 0, 0, 0, 0, 0, 4], strict=True))
     worst = metrics.get_worst_samples(10)
     assert [sample.sample_id for sample in worst] == ["class", "inf", "nan", "bad", "good"]
     assert math.isnan(worst[0].deviation)

@@ -53,6 +53,9 @@ def test_output_values_are_bounded_in_bytes(make_stats):
         recording.on_layer_forward(0, make_stats(output_values=np.zeros(100, np.float32)))
     assert len(recording.get_history()) == 2
     assert recording.dropped == 8
+    assert recording.memory_bytes >= 800
+    recording.clear()
+    assert recording.memory_bytes == 0
 
 
 def test_file_round_trip_keeps_every_value(tmp_path, deliver, make_stats, blueprint):
