@@ -63,12 +63,33 @@ const fill = (page: Page, label: string, value: string): Promise<void> =>
 const press = (page: Page, name: string): Promise<void> =>
   page.locator("#controls").getByRole("button", { name, exact: true }).click();
 
-/** Different colours among the canvas's pixels; a blank one has 1. */
-function coloursIn(canvas: Locator): Promise<number> {
+/** Pixels that have exactly a colour of the dashboard's: only lines have these, axes and text do not. */
+function pixelsOf(canvas: Locator, token: string): Promise<number> {
+  return canvas.evaluate((element, token) => {
+    if (!(element instanceof HTMLCanvasElement)) throw new Error("expected a canvas");
+    const colour = getComputedStyle(element).getPropertyValue(token).trim();
+    const wanted = [1, 3, 5].map((start) => Number.parseInt(colour.slice(start, start + 2), 16));
+    const data = element.getContext("2d")?.getImageData(0, 0, element.width, element.height).data ?? [];
+    let found = 0;
+    for (let at = 0; at < data.length; at += 4) {
+      if (data[at] === wanted[0] && data[at + 1] === wanted[1] && data[at + 2] === wanted[2]) found++;
+    }
+    return found;
+  }, token);
+}
+
+/** Saturated colours that cover at least a hundred pixels: the fills of layers' boxes. */
+function fillsOf(canvas: Locator): Promise<number> {
   return canvas.evaluate((element) => {
     if (!(element instanceof HTMLCanvasElement)) throw new Error("expected a canvas");
-    const { data } = element.getContext("2d")?.getImageData(0, 0, element.width, element.height) ?? { data: [] };
-    return new Set(new Uint32Array(Uint8ClampedArray.from(data).buffer)).size;
+    const data = element.getContext("2d")?.getImageData(0, 0, element.width, element.height).data ?? [];
+    const counts = new Map<string, number>();
+    for (let at = 0; at < data.length; at += 4) {
+      const rgb = [data[at] ?? 0, data[at + 1] ?? 0, data[at + 2] ?? 0];
+      if (data[at + 3] !== 255 || Math.max(...rgb) - Math.min(...rgb) < 12) continue;
+      counts.set(rgb.join(), (counts.get(rgb.join()) ?? 0) + 1);
+    }
+    return [...counts.values()].filter((count) => count >= 100).length;
   });
 }
 
@@ -90,6 +111,7 @@ test("digits are learned to 95 % and more in under a minute, watched live, and d
 }, info) => {
   await open(page);
   expect(await heldOut(page)).toBeLessThan(35); // untrained
+  expect(await pixelsOf(page.locator(".lv-curve").first(), "--lv-train")).toBe(0);
   await fill(page, "Epochs", "25");
   await press(page, "Step");
   await expect.poll(() => stepsOf(page)).toBe(1);
@@ -99,12 +121,19 @@ test("digits are learned to 95 % and more in under a minute, watched live, and d
   expect(await trainLoss(page)).toBeLessThan(before / 2);
   await expect(page.locator("#state")).toHaveText("Finished", { timeout: 60_000 });
 
-  const canvases = page.locator(".lv canvas");
-  await expect(canvases).toHaveCount(4);
-  for (const canvas of await canvases.all()) {
+  const drawn = async (name: string, token: string) => {
+    const canvas = page.locator(name);
     await canvas.scrollIntoViewIfNeeded();
-    await expect.poll(() => coloursIn(canvas)).toBeGreaterThan(12);
+    await expect.poll(() => pixelsOf(canvas, token), name).toBeGreaterThan(100);
+  };
+  for (const token of ["--lv-train", "--lv-validation"]) {
+    await drawn(".lv-curve >> nth=0", token);
+    await drawn(".lv-curve >> nth=1", token);
   }
+  await drawn(".lv-multiples", "--lv-train");
+  await drawn(".lv-multiples", "--lv-accent");
+  expect(await fillsOf(page.locator(".lv-network"))).toBeGreaterThanOrEqual(3);
+  await page.evaluate(() => scrollTo(0, 0));
   for (const [line, digit] of [
     [ZERO, 0],
     [TWO, 2],
