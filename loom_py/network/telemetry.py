@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from loom_py.events import LayerStats
-from loom_py.network.arrays import BUFFERS, GRADIENTS, WEIGHTS, read_all
+from loom_py.network.arrays import BUFFERS, GRADIENTS, SUMMED, WEIGHTS, read_all
 from loom_py.network.engine import Engine
 from loom_py.ops import STAT_FIELDS, stats
 
@@ -66,7 +66,7 @@ def measure_memory(engine: Engine, recorder_bytes: int, wasm_heap: int) -> dict[
     device = sum(sizes.values()) + engine.activation_bytes
     return {
         "weights": sizes[WEIGHTS],
-        "gradients": sizes[GRADIENTS],
+        "gradients": sizes[GRADIENTS] + sizes.get(SUMMED, 0),
         "optimizer": optimizer,
         "buffers": sizes[BUFFERS],
         "activations": engine.activation_bytes,

@@ -71,6 +71,8 @@ def test_micro_batches_take_the_memory_of_a_part() -> None:
     whole, _ = trained(mlp, batch_size=22)
     parts, _ = trained(mlp, batch_size=22, micro_batch_size=2)
     assert parts.engine.activation_bytes < 0.6 * whole.engine.activation_bytes
+    once, twice = (net.get_telemetry().memory["gradients"] for net in (whole, parts))
+    assert twice == 2 * once, "expected room for the sum of the parts' gradients to be counted"
 
 
 def test_a_watched_step_of_micro_batches_is_told_once() -> None:
