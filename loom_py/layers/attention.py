@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.errors import ConfigError, ShapeError
@@ -36,6 +36,8 @@ class MultiHeadAttention(Layer):
     Shapes: input and output (B, T, C); D = C/heads; query_weight (C, H·D), key_weight, value_weight (C, K·D),
     output_weight (H·D, C), and a bias for each.
     """
+
+    tween_rate: ClassVar[float] = 0.2
 
     dim: Size
     heads: Size

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.initializers import InitializerName, choose
@@ -30,6 +30,8 @@ class Dense(Layer):
     Shapes: input (B, …, I), output (B, …, O), weight (I, O), bias (O).
     """
 
+    tween_rate: ClassVar[float] = 1.0
+
     inputs: Size
     outputs: Size
     activation: ActivationName = "linear"
@@ -44,10 +46,6 @@ class Dense(Layer):
         init = choose(self.init, self.activation)
         weight = Parameter("weight", (self.inputs, self.outputs), init, self.inputs, self.outputs)
         return (weight, Parameter("bias", (self.outputs,))) if self.bias else (weight,)
-
-    @property
-    def tween_rate(self) -> float:
-        return 1.0
 
     @property
     def tween_gain(self) -> float:

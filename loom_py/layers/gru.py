@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.layers.layer import Gradients, Parameter, layer
 from loom_py.layers.recurrent import Recurrent, by_batch, by_time, stacked, step
 from loom_py.layers.run import Params, Run
+from loom_py.ops import FUNCTIONS
 
 
 class GRUCache(NamedTuple):
@@ -27,6 +28,8 @@ class GRU(Recurrent):
     Shapes: input (B, T, C), output (B, T, H), or (B, H) of the last step; weight_ih (C, 3H), weight_hh (H, 3H), bias_ih
     and bias_hh (3H), gates in the order r, z, n.
     """
+
+    reach: ClassVar[tuple[float, float]] = FUNCTIONS["tanh"].reach
 
     def parameters(self) -> tuple[Parameter, ...]:
         return self.weights(3, ("bias_ih", "bias_hh")) + self.states("state")

@@ -77,7 +77,7 @@ class Layer:
 
     @property
     def tween_rate(self) -> float:
-        """Pace at which tweening moves the parameters."""
+        """Pace at which tweening moves the layer's own parameters (its children's go at theirs)."""
         return 0.1
 
     @property
@@ -91,7 +91,7 @@ class Layer:
 
     @property
     def reach(self) -> tuple[float, float]:
-        """Lowest and highest output worth aiming at."""
+        """Lowest and highest output that tweening may aim at."""
         return FUNCTIONS[self.activation_name or "linear"].reach
 
     def __post_init__(self) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.layers.layer import Gradients, Parameter, layer
 from loom_py.layers.recurrent import Recurrent, by_batch, by_time, stacked, step
 from loom_py.layers.run import Params, Run
+from loom_py.ops import FUNCTIONS
 
 
 class LSTMCache(NamedTuple):
@@ -28,6 +29,8 @@ class LSTM(Recurrent):
     Shapes: input (B, T, C), output (B, T, H), or (B, H) of the last step; weight_ih (C, 4H), weight_hh (H, 4H), bias
     (4H), gates in the order i, f, g, o.
     """
+
+    reach: ClassVar[tuple[float, float]] = FUNCTIONS["tanh"].reach
 
     def parameters(self) -> tuple[Parameter, ...]:
         return self.weights(4, ("bias",)) + self.states("state", "cell")

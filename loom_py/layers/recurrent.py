@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.errors import ShapeError
@@ -31,6 +31,8 @@ class Recurrent(Layer):
     (gradients do not flow back into it); 0 keeps none, every run begins with zeros. Kept states are arrays of the layer
     like a running mean: `parameters()` has them, `reset_states()` of the network makes them 0.
     """
+
+    tween_rate: ClassVar[float] = 0.5
 
     inputs: Size
     hidden: Size

@@ -36,6 +36,10 @@ class Sequential(Layer):
         return self.layers[-1].unit_axis
 
     @property
+    def reach(self) -> tuple[float, float]:
+        return self.layers[-1].reach
+
+    @property
     def ids(self) -> int | None:
         return chain_ids(self.layers)
 

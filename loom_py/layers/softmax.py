@@ -33,6 +33,7 @@ class Softmax(Layer):
     """
 
     gives: ClassVar[Gives] = "probabilities"
+    reach: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     _: KW_ONLY
     variant: SoftmaxVariant = "standard"

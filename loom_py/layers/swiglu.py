@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.layers.fields import Size
@@ -28,6 +28,8 @@ class SwiGLU(Layer):
 
     Shapes: input and output (B, …, C); gate_weight, up_weight (C, M), down_weight (M, C).
     """
+
+    tween_rate: ClassVar[float] = 0.2
 
     dim: Size
     hidden: Size
