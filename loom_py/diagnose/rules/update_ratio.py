@@ -26,7 +26,7 @@ class UpdateRatio(Rule):
     """A layer's update is more than half of its weights, or less than a millionth of the most active layer's.
 
     ‖update‖ / ‖weights‖ is about 1e-3 in healthy training (A. Karpathy, CS231n notes, "Ratio of weights:updates");
-    healthy runs measured between 2e-5 and 0.25. High: > 0.5, 5 passes in a row, or > 2 once; a layer that begins at
+    healthy runs measured between 2e-5 and 0.26. High: > 0.5, 5 passes in a row, or > 2 once; a layer that begins at
     zero has a ratio of 1 in its second step. It ends below 0.2. Frozen: < 1e-6 of the largest ratio among the layers
     (relative, since a schedule may make all of them small), 5 in a row; it ends above 1e-5. Passes in which nothing
     moves at all are passed over. It needs a training step that was observed. It is wrong when a layer is frozen on

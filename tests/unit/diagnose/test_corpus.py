@@ -38,6 +38,18 @@ def digits(shape=(64,), scale=1 / 16, dtype=np.float32):
     return (images * scale).astype(dtype).reshape(-1, *shape), labels.astype(np.int64)
 
 
+def diabetes(scaled):
+    x, y = datasets.load_diabetes(return_X_y=True)
+    targets = (y - y.mean()) / y.std() if scaled else y
+    return (x * 21).astype(np.float32), targets.astype(np.float32)[:, None]
+
+
+def iris():
+    x, y = datasets.load_iris(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(x))
+    return x[order].astype(np.float32), y[order].astype(np.int64)
+
+
 def mlp(activation, *widths, norm=False):
     layers, inputs = [], 64
     for width in widths:
@@ -110,6 +122,25 @@ HEALTHY = {
     "residual without norm": (
         [Dense(64, 32), *(Residual([Dense(32, 32, "relu"), Dense(32, 32)]) for _ in range(3)), Dense(32, 10)],
         {"learning_rate": 0.02},
+    ),
+    "regression": (
+        [Dense(10, 32, "relu"), Dense(32, 1)],
+        {
+            "data": diabetes(scaled=True),
+            "shape": (10,),
+            "split": 350,
+            "loss": "mse",
+            "learning_rate": 0.02,
+            "epochs": 20,
+        },
+    ),
+    "regression on raw targets": (
+        [Dense(10, 32, "relu"), Dense(32, 1)],
+        {"data": diabetes(scaled=False), "shape": (10,), "split": 350, "loss": "mse", "epochs": 40, **ADAM},
+    ),
+    "few samples, jumpy validation": (
+        [Dense(4, 16, "tanh"), Dense(16, 16, "tanh"), Dense(16, 3)],
+        {"data": iris(), "shape": (4,), "split": 110, "batch_size": 16, "learning_rate": 0.05, "epochs": 200},
     ),
     "embedding": ([Embedding(17, 8), Flatten(), Dense(512, 10)], {"data": digits(scale=1, dtype=np.int64), **ADAM}),
 }
