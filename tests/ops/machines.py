@@ -14,11 +14,16 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @cache
+def native_library() -> str:
+    """Path of the kernels compiled for this machine."""
+    build = [sys.executable, str(ROOT / "build" / "kernels.py"), "native"]
+    return subprocess.run(build, check=True, capture_output=True, text=True).stdout.strip()
+
+
+@cache
 def wasm() -> tuple[str, WasmExecutor]:
     """The WASM executor: its modules inside Pyodide, on CPython the same C sources compiled for this machine."""
     if sys.platform == "emscripten":
         executor = WasmExecutor()
         return f"wasm ({executor.library.name})", executor
-    build = [sys.executable, str(ROOT / "build" / "kernels.py"), "native"]
-    made = subprocess.run(build, check=True, capture_output=True, text=True).stdout.strip()
-    return "wasm (native)", WasmExecutor(Library(made, "native"))
+    return "wasm (native)", WasmExecutor(Library(native_library(), "native"))
