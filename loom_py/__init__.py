@@ -16,7 +16,7 @@ from loom_py.errors import (
     UnavailableError,
 )
 from loom_py.evaluate import DeviationMetrics, WorstSample
-from loom_py.events import LayerStats, Observer, TrainingEvent
+from loom_py.events import LayerStats, Observer, TrainingEvent, TweenStep, TweenView
 from loom_py.introspect import Introspectable, MethodInfo, ParameterInfo
 from loom_py.layers import (
     GRU,
@@ -79,6 +79,7 @@ from loom_py.schedules import Constant, Cosine, Exponential, Linear, Polynomial,
 from loom_py.train.config import Batch, EarlyStopping, TrainingConfig, TrainingResult
 from loom_py.train.evaluation import Score
 from loom_py.train.trainer import Trainer
+from loom_py.tween import ExplosionGuard, TweenConfig, TweenTrainer
 
 __all__ = [
     "GRU",
@@ -114,6 +115,7 @@ __all__ = [
     "Dropout",
     "EarlyStopping",
     "Embedding",
+    "ExplosionGuard",
     "Exponential",
     "FileFormatError",
     "Finding",
@@ -163,6 +165,10 @@ __all__ = [
     "TrainingConfig",
     "TrainingEvent",
     "TrainingResult",
+    "TweenConfig",
+    "TweenStep",
+    "TweenTrainer",
+    "TweenView",
     "UnavailableError",
     "WarmUp",
     "WorstSample",

@@ -11,6 +11,7 @@ from loom_py.session.jobs import LongRun
 from loom_py.session.session import LongCalls, Session
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import Batch, TrainingConfig
+from loom_py.tween import TweenTrainer
 
 
 def _train(net: Network, batches: Iterable[Batch], config: TrainingConfig | None = None) -> LongRun:
@@ -28,7 +29,11 @@ def _fit(
     return net.fit_trainer(x, y, config, mask=mask)
 
 
-LONG_CALLS: LongCalls = {("Network", "train"): _train, ("Network", "fit"): _fit}
+LONG_CALLS: LongCalls = {
+    ("Network", "train"): _train,
+    ("Network", "fit"): _fit,
+    ("TweenTrainer", "fit"): TweenTrainer.run,
+}
 
 
 def open_session(*, in_steps: bool = True) -> Session:

@@ -10,6 +10,7 @@ from loom_py.network.core import NetworkCore
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import Batch, EarlyStopping, TrainingConfig, TrainingResult
 from loom_py.train.data import array_batches, check_samples
+from loom_py.train.trainer import Trainer
 from loom_py.tween.config import Following, TweenConfig
 from loom_py.tween.explosion import ExplosionGuard
 from loom_py.tween.run import TweenRun
@@ -112,7 +113,7 @@ class TweenTrainer(Introspectable):
         validation: tuple[ArrayLike, ArrayLike] | Batch | None = None,
         early_stopping: EarlyStopping | None = None,
         mask: ArrayLike | None = None,
-    ) -> TweenRun:
+    ) -> Trainer:
         """What `fit` does, to be driven step by step; see `Trainer.run`."""
         config = TrainingConfig(
             epochs=epochs, batch_size=batch_size, learning_rate=self.config.learning_rate, loss=self._stepper.loss,

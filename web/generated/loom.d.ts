@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: e577d65d4889c7620e4f19783d6460ab3f3e0fd86340bfea519596a50909bb7f
+ * Content hash of the description: ae25707b153cd232b83312a38defbfe1292189c49e6622e6dad3b29e110b8113
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -166,6 +166,8 @@ export type Severity = "info" | "warning" | "error";
 export type SoftmaxVariant = "standard" | "masked" | "sparsemax" | "entmax15";
 
 export type StopReason = "finished" | "early_stopping" | "anomaly" | "cancelled";
+
+export type TweenMode = "chain" | "target";
 
 /** Waits of `first_s · factor^(n-1)`, at most `longest_s`, each times a random factor of 1 ± `jitter`. */
 export interface Backoff {
@@ -762,6 +764,95 @@ export interface TrainingResult {
   readonly steps: number;
   /** "finished", "early_stopping", "anomaly" or "cancelled". */
   readonly stopped_because: StopReason;
+}
+
+/** How targets are made and how fast the weights follow. */
+export interface TweenConfig {
+  /**
+   * step size before the explosion guard's factor.
+   *
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `0.05`
+   */
+  readonly learning_rate?: number;
+  /**
+   * "chain" passes what is missing at the output back through the layers' own derivatives; "target" passes the target itself back through the weights, layer by layer, and uses no derivative chain.
+   *
+   * @defaultValue `"chain"`
+   */
+  readonly mode?: TweenMode;
+  /**
+   * how much of the last step is kept (weights; biases move directly).
+   *
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.9`
+   */
+  readonly momentum?: number;
+  /**
+   * growth of the signal per layer on its way back, against its fading.
+   *
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `1.2`
+   */
+  readonly depth_scale?: number;
+  /**
+   * how far a hidden target lies from the activation, as a share of what was passed back.
+   *
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `0.1`
+   */
+  readonly nudge?: number;
+  /**
+   * lower the rate when the gaps grow.
+   *
+   * @defaultValue `true`
+   */
+  readonly explosion_detection?: boolean;
+  /**
+   * target mode leaves alone a layer whose link budget is below this.
+   *
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.2`
+   */
+  readonly least_budget?: number;
+}
+
+/** What one step of neural tweening gave. */
+export interface TweenStep {
+  /** Training steps completed in the network's life, this one included. */
+  readonly step: number;
+  /** Epoch of the training run, from 0. */
+  readonly epoch: number;
+  /** Batch inside the epoch, from 0. */
+  readonly batch: number;
+  /** Mean loss of the batch before the step, for comparison: it does not drive the training. */
+  readonly loss: number;
+  /** Share of right classes between 0 and 1; None where there are no classes. */
+  readonly accuracy: number | null;
+  /** What explosion detection left of the learning rate, between 0.01 and 1. */
+  readonly rate_factor: number;
+  /** Whether the gaps were judged to explode. */
+  readonly exploding: boolean;
+  /** Whether parameters were moved: not when an activation is not finite. */
+  readonly updated: boolean;
+  /** The layers that have a target, first to last. */
+  readonly views: readonly TweenView[];
+  /** Wall clock, nanoseconds since 1970. */
+  readonly time_ns: number;
+}
+
+/** How one layer stands to its target in one step of neural tweening. */
+export interface TweenView {
+  /** Where the layer stands; tweening aims at top-level layers. */
+  readonly path: string;
+  /** (1 + cos(activation, target)) / 2, between 0 and 1; 0.5 where one of the two is almost 0. */
+  readonly link_budget: number;
+  /** Mean (activation - target)²; NaN or infinite when the activation is not finite. */
+  readonly gap: number;
+  /** Product of the link budgets from the first layer to this one. */
+  readonly depth_barrier: number;
+  /** Values on their way back that were not finite and became 0. */
+  readonly bad_values: number;
 }
 
 /** A prediction that went wrong. */
@@ -1547,6 +1638,8 @@ export interface DeviationMetrics extends Handle {
   updateBatch(outputs: ArrayInput, targets: ArrayInput): Promise<void>;
   /** Add a batch of classified samples (B,C) with their labels (B); raises as `update_class`. */
   updateClassBatch(probabilities: ArrayInput, labels: ArrayInput): Promise<void>;
+  /** Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one. */
+  getBucketCounts(): Promise<Readonly<Record<string, number>>>;
   /** The n worst samples, invalid ones first, then by deviation. */
   getWorstSamples(n?: number): Promise<readonly WorstSample[]>;
   /**
@@ -1922,6 +2015,8 @@ export interface OTLPObserver extends Handle {
 export interface RecordingObserver extends Handle {
   /** Records that had to make room for newer ones. */
   dropped(): Promise<number>;
+  /** Bytes that the records take, about: a fixed size each, and their output values. */
+  memoryBytes(): Promise<number>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
   /** Forward records in the order of execution, completed with the gradient norms of their run's backward pass. */
@@ -1982,6 +2077,103 @@ export interface TensorBoardObserver extends Handle {
   flush(): Promise<void>;
   /** Deliver what is held back and release what the observer holds; further calls do nothing. */
   close(): Promise<void>;
+  /** All public methods in the order of their definition, with their availability now. */
+  getMethods(): Promise<readonly MethodInfo[]>;
+  /**
+   * Whether a public method of that name exists and is available now.
+   *
+   * @param name - the method's name in any of the three spellings.
+   */
+  hasMethod(name: string): Promise<boolean>;
+  /**
+   * The signature of a method as text, such as `train(batches: Iterable[Batch]) -> TrainingResult`.
+   *
+   * @param name - the method's name in any of the three spellings.
+   * @throws {@link NotPublicError} there is no public method of that name.
+   */
+  getMethodSignature(name: string): Promise<string>;
+  /** All public methods as a JSON array; strict JSON, lists are never null. */
+  getMethodsJSON(): Promise<string>;
+}
+
+/** Arguments by name of `TweenTrainer.step`. */
+export interface TweenTrainerStepOptions {
+  /**
+   * 1 where there is something, 0 where there is padding, as for `Network.forward`.
+   *
+   * @defaultValue `null`
+   */
+  readonly mask?: ArrayInput | null;
+}
+
+/** Arguments by name of `TweenTrainer.fit`. */
+export interface TweenTrainerFitOptions extends LongCallOptions {
+  /**
+   * passes over the data.
+   *
+   * @defaultValue `1`
+   */
+  readonly epochs?: number;
+  /**
+   * samples per step.
+   *
+   * @defaultValue `32`
+   */
+  readonly batch_size?: number;
+  /**
+   * held-out `(x, y)`, or a Batch, measured after every epoch.
+   *
+   * @defaultValue `null`
+   */
+  readonly validation?: readonly [ArrayInput, ArrayInput] | Batch | null;
+  /**
+   * stop when the validation loss (without validation data: the training loss) no longer falls.
+   *
+   * @defaultValue `null`
+   */
+  readonly early_stopping?: EarlyStopping | null;
+  /**
+   * 1 where there is something, 0 where there is padding, as for `Network.forward`.
+   *
+   * @defaultValue `null`
+   */
+  readonly mask?: ArrayInput | null;
+}
+
+/**
+ * Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
+ *
+ * Backpropagation learns faster and further on every network and data set that was measured (`docs/tweening.md`).
+ * What tweening is for is looking: each layer's link budget, gap and depth barrier, step by step.
+ */
+export interface TweenTrainer extends Handle {
+  /**
+   * One step on a batch; observers hear of it.
+   *
+   * @param x - inputs (B, …).
+   * @param target - labels (B, …), class shares (B, …, C), or values in the output's shape.
+   * @param options - arguments by name
+   * @returns What the step gave. Where an activation is not finite, no parameter was moved.
+   * @throws {@link ShapeError} the data does not fit; nothing is changed.
+   * @throws {@link DataError} the data does not fit; nothing is changed.
+   */
+  step(x: ArrayInput, target: ArrayInput, options?: TweenTrainerStepOptions): Promise<TweenStep>;
+  /**
+   * Train on arrays, cut into shuffled batches.
+   *
+   * Observers hear the events of any training run, and an anomaly where the gaps begin to explode. At a step whose
+   * activations are not finite the run stops with an anomaly and the parameters of before.
+   *
+   * @param x - inputs (N, …).
+   * @param y - targets as for `step`.
+   * @param options - arguments by name
+   * @throws {@link ShapeError} the data does not fit; nothing is changed.
+   * @throws {@link DataError} the data does not fit; nothing is changed.
+   * @throws {@link ConfigError} an option is out of range.
+   */
+  fit(x: ArrayInput, y: ArrayInput, options?: TweenTrainerFitOptions): Promise<TrainingResult>;
+  /** The newest 10 000 steps, oldest first. */
+  getHistory(): Promise<readonly TweenStep[]>;
   /** All public methods in the order of their definition, with their availability now. */
   getMethods(): Promise<readonly MethodInfo[]>;
   /**
@@ -2310,6 +2502,16 @@ export interface LoomTensorBoardObserverOptions {
   readonly layers?: readonly (string | number)[] | null;
 }
 
+/** Arguments by name of `Loom.tweenTrainer`. */
+export interface LoomTweenTrainerOptions {
+  /**
+   * what is reported beside the views, and what kind of target there is; it does not drive the training.
+   *
+   * @defaultValue `"cross_entropy"`
+   */
+  readonly loss?: LossName;
+}
+
 /** The library: its functions, and the makers of its objects. */
 export interface Loom extends Handle {
   /**
@@ -2424,6 +2626,14 @@ export interface Loom extends Handle {
    * @param options - arguments by name
    */
   tensorBoardObserver(logDir: string, options?: LoomTensorBoardObserverOptions): Promise<TensorBoardObserver>;
+  /**
+   * Make: Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
+   *
+   * @param net - the network to train.
+   * @param config - options; None takes the defaults.
+   * @param options - arguments by name
+   */
+  tweenTrainer(net: Network, config?: TweenConfig | null, options?: LoomTweenTrainerOptions): Promise<TweenTrainer>;
 }
 
 /** The direct face: Python in the same thread, every call answers at once. */
@@ -2594,6 +2804,8 @@ export namespace direct {
     updateBatch(outputs: ArrayInput, targets: ArrayInput): void;
     /** Add a batch of classified samples (B,C) with their labels (B); raises as `update_class`. */
     updateClassBatch(probabilities: ArrayInput, labels: ArrayInput): void;
+    /** Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one. */
+    getBucketCounts(): Readonly<Record<string, number>>;
     /** The n worst samples, invalid ones first, then by deviation. */
     getWorstSamples(n?: number): readonly WorstSample[];
     /**
@@ -2968,6 +3180,8 @@ export namespace direct {
   export interface RecordingObserver extends Handle {
     /** Records that had to make room for newer ones. */
     readonly dropped: number;
+    /** Bytes that the records take, about: a fixed size each, and their output values. */
+    readonly memoryBytes: number;
     /** Whether `close` was called. */
     readonly closed: boolean;
     /** Forward records in the order of execution, completed with the gradient norms of their run's backward pass. */
@@ -3028,6 +3242,103 @@ export namespace direct {
     flush(): void;
     /** Deliver what is held back and release what the observer holds; further calls do nothing. */
     close(): void;
+    /** All public methods in the order of their definition, with their availability now. */
+    getMethods(): readonly MethodInfo[];
+    /**
+     * Whether a public method of that name exists and is available now.
+     *
+     * @param name - the method's name in any of the three spellings.
+     */
+    hasMethod(name: string): boolean;
+    /**
+     * The signature of a method as text, such as `train(batches: Iterable[Batch]) -> TrainingResult`.
+     *
+     * @param name - the method's name in any of the three spellings.
+     * @throws {@link NotPublicError} there is no public method of that name.
+     */
+    getMethodSignature(name: string): string;
+    /** All public methods as a JSON array; strict JSON, lists are never null. */
+    getMethodsJSON(): string;
+  }
+
+  /** Arguments by name of `TweenTrainer.step`. */
+  export interface TweenTrainerStepOptions {
+    /**
+     * 1 where there is something, 0 where there is padding, as for `Network.forward`.
+     *
+     * @defaultValue `null`
+     */
+    readonly mask?: ArrayInput | null;
+  }
+
+  /** Arguments by name of `TweenTrainer.fit`. */
+  export interface TweenTrainerFitOptions {
+    /**
+     * passes over the data.
+     *
+     * @defaultValue `1`
+     */
+    readonly epochs?: number;
+    /**
+     * samples per step.
+     *
+     * @defaultValue `32`
+     */
+    readonly batch_size?: number;
+    /**
+     * held-out `(x, y)`, or a Batch, measured after every epoch.
+     *
+     * @defaultValue `null`
+     */
+    readonly validation?: readonly [ArrayInput, ArrayInput] | Batch | null;
+    /**
+     * stop when the validation loss (without validation data: the training loss) no longer falls.
+     *
+     * @defaultValue `null`
+     */
+    readonly early_stopping?: EarlyStopping | null;
+    /**
+     * 1 where there is something, 0 where there is padding, as for `Network.forward`.
+     *
+     * @defaultValue `null`
+     */
+    readonly mask?: ArrayInput | null;
+  }
+
+  /**
+   * Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
+   *
+   * Backpropagation learns faster and further on every network and data set that was measured (`docs/tweening.md`).
+   * What tweening is for is looking: each layer's link budget, gap and depth barrier, step by step.
+   */
+  export interface TweenTrainer extends Handle {
+    /**
+     * One step on a batch; observers hear of it.
+     *
+     * @param x - inputs (B, …).
+     * @param target - labels (B, …), class shares (B, …, C), or values in the output's shape.
+     * @param options - arguments by name
+     * @returns What the step gave. Where an activation is not finite, no parameter was moved.
+     * @throws {@link ShapeError} the data does not fit; nothing is changed.
+     * @throws {@link DataError} the data does not fit; nothing is changed.
+     */
+    step(x: ArrayInput, target: ArrayInput, options?: TweenTrainerStepOptions): TweenStep;
+    /**
+     * Train on arrays, cut into shuffled batches.
+     *
+     * Observers hear the events of any training run, and an anomaly where the gaps begin to explode. At a step whose
+     * activations are not finite the run stops with an anomaly and the parameters of before.
+     *
+     * @param x - inputs (N, …).
+     * @param y - targets as for `step`.
+     * @param options - arguments by name
+     * @throws {@link ShapeError} the data does not fit; nothing is changed.
+     * @throws {@link DataError} the data does not fit; nothing is changed.
+     * @throws {@link ConfigError} an option is out of range.
+     */
+    fit(x: ArrayInput, y: ArrayInput, options?: TweenTrainerFitOptions): TrainingResult;
+    /** The newest 10 000 steps, oldest first. */
+    getHistory(): readonly TweenStep[];
     /** All public methods in the order of their definition, with their availability now. */
     getMethods(): readonly MethodInfo[];
     /**
@@ -3407,6 +3718,16 @@ export namespace direct {
     readonly layers?: readonly (string | number)[] | null;
   }
 
+  /** Arguments by name of `Loom.tweenTrainer`. */
+  export interface LoomTweenTrainerOptions {
+    /**
+     * what is reported beside the views, and what kind of target there is; it does not drive the training.
+     *
+     * @defaultValue `"cross_entropy"`
+     */
+    readonly loss?: LossName;
+  }
+
   /** The library: its functions, and the makers of its objects. */
   export interface Loom extends Handle {
     /**
@@ -3533,5 +3854,13 @@ export namespace direct {
      * @param options - arguments by name
      */
     tensorBoardObserver(logDir: string, options?: LoomTensorBoardObserverOptions): TensorBoardObserver;
+    /**
+     * Make: Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
+     *
+     * @param net - the network to train.
+     * @param config - options; None takes the defaults.
+     * @param options - arguments by name
+     */
+    tweenTrainer(net: Network, config?: TweenConfig | null, options?: LoomTweenTrainerOptions): TweenTrainer;
   }
 }

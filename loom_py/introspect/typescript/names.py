@@ -13,7 +13,7 @@ Record = Mapping[str, Any]
 CALLBACKS_OF = "Observer"
 SPECIALS = {"Layer": "LayerConfig", "MethodInfo": "MethodInfo"}
 """Names whose TypeScript type is written by hand or not of the same name: layers cross as their configs."""
-LONG_METHODS = frozenset({("Network", "train"), ("Network", "fit")})
+LONG_METHODS = frozenset({("Network", "train"), ("Network", "fit"), ("TweenTrainer", "fit")})
 """Methods that the async face can abort, and whose events it tells."""
 
 

@@ -72,6 +72,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "saveToFile": ["{folder}/a.jsonl"],
         "export": ["{folder}/a.csv", "csv"],
         "dropped": [],
+        "memoryBytes": [],
         "clear": [],
         **OBSERVER,
     },
@@ -81,6 +82,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
     "DeviationMetrics": {
         "update": [[1.0], [1.1], "one"],
         "updateBatch": [[[1.0], [2.0]], [[1.0], [3.0]]],
+        "getBucketCounts": [],
         "getWorstSamples": [2],
         "getSamplesInBucket": ["failed"],
         "score": [],
@@ -101,6 +103,12 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         **SHARED,
     },
     "TensorBoardObserver": OBSERVER,
+    "TweenTrainer": {
+        "step": [X, Y],
+        "fit": [X, Y],
+        "getHistory": [],
+        **SHARED,
+    },
     "HTTPObserver": {"counters": [], **OBSERVER},
     "OTLPObserver": {"counters": [], **OBSERVER},
 }
@@ -113,6 +121,7 @@ MAKERS: dict[str, list[Any]] = {
     "otlpObserver": ["http://127.0.0.1:9/"],
     "deviationMetrics": ["guide", "max"],
     "diagnosticObserver": [],
+    "tweenTrainer": ["network", {"mode": "target"}],
     "network": [CONFIG],
 }
 OUTPUT = {"data": np.array([0.25, 0.75], np.float32), "shape": [1, 2]}
@@ -235,6 +244,7 @@ class Page:
 
     def arguments(self, given: list[Any]) -> list[Any]:
         made = {"recording": lambda: self.recording, "metrics": lambda: self.make("deviationMetrics")}
+        made["network"] = lambda: self.make("network")
         return [made[item]() if isinstance(item, str) and item in made else self.placed(item) for item in given]
 
     def placed(self, item: Any) -> Any:
