@@ -1,7 +1,7 @@
 // Vite: gives the page the folder .cache/pyodide at pyodide/, served while developing, copied into a build.
 
 import { cpSync, createReadStream, existsSync, statSync } from "node:fs";
-import { extname, join, normalize, sep } from "node:path";
+import { extname, join, normalize, resolve, sep } from "node:path";
 import { PYODIDE_DIR } from "./lib.mjs";
 
 const TYPES = {
@@ -43,10 +43,12 @@ export function serve(folder) {
 /** @returns {import("vite").Plugin} */
 export function pyodideFolder() {
   let outDir = "";
+  let building = false;
   return {
     name: "loom:pyodide-folder",
     configResolved(config) {
-      outDir = join(config.root, config.build.outDir);
+      outDir = resolve(config.root, config.build.outDir);
+      building = config.command === "build";
     },
     configureServer(server) {
       server.middlewares.use(serve(PYODIDE_DIR));
@@ -55,6 +57,7 @@ export function pyodideFolder() {
       server.middlewares.use(serve(join(outDir, "pyodide")));
     },
     closeBundle() {
+      if (!building) return; // a development server closes its bundles too, and has built nothing
       if (!existsSync(PYODIDE_DIR)) throw new Error("expected .cache/pyodide, got nothing; do: npm run setup");
       const wanted = (path) => !path.endsWith("base-lock.json") && !path.endsWith("package.json");
       cpSync(PYODIDE_DIR, join(outDir, "pyodide"), { recursive: true, filter: wanted });

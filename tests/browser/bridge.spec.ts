@@ -17,14 +17,13 @@ let server: ViteDevServer;
 let address: string;
 
 test.beforeAll(async () => {
-  const { closeBundle: _, ...folder } = pyodideFolder(); // serves the folder, but writes no build of it
   server = await createServer({
     configFile: false,
     root: join(ROOT, "tests/browser/bridge"),
     cacheDir: join(ROOT, ".cache/vite-bridge"),
     logLevel: "error",
     resolve: { alias: { "/bridge": join(ROOT, "web/bridge") } },
-    plugins: [folder],
+    plugins: [pyodideFolder()],
     server: { host: "127.0.0.1", port: 0, fs: { allow: [ROOT] }, hmr: false, watch: null },
   });
   await server.listen();

@@ -1,11 +1,13 @@
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer, request, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { build, createServer as createViteServer, type InlineConfig } from "vite";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { PYODIDE_DIR } from "../../../build/lib.mjs";
-import { serve } from "../../../build/pyodide-plugin.mjs";
+import { pyodideFolder, serve } from "../../../build/pyodide-plugin.mjs";
 
 interface Lock {
   packages: Record<string, { file_name: string; sha256: string; depends: string[] }>;
@@ -23,6 +25,41 @@ describe("the folder that the page loads Python from", () => {
       expect(createHash("sha256").update(bytes).digest("hex")).toBe(sha256);
     }
     expect(lock.packages["loom-py"]?.depends).toEqual(["numpy"]);
+  });
+});
+
+describe("a build with it", () => {
+  let folder: string;
+  let config: InlineConfig;
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), "loom-"));
+    writeFileSync(join(folder, "index.html"), "<title>a page</title>");
+    const outDir = join(folder, "out");
+    const server = { host: "127.0.0.1", port: 0, hmr: false, watch: null } as const;
+    config = {
+      configFile: false,
+      root: folder,
+      logLevel: "error",
+      plugins: [pyodideFolder()],
+      build: { outDir },
+      server,
+    };
+  });
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  it("is written by builds alone, not by a development server that closes", async () => {
+    const server = await createViteServer(config);
+    await server.listen();
+    await server.close();
+    expect(existsSync(join(folder, "out"))).toBe(false);
+  });
+
+  it("is copied into the very folder that an absolute address names", async () => {
+    await build(config);
+    expect(readdirSync(join(folder, "out/pyodide"))).toEqual(
+      expect.arrayContaining(["pyodide.mjs", "pyodide-lock.json"]),
+    );
+    expect(existsSync(join(folder, join(folder, "out")))).toBe(false);
   });
 });
 
