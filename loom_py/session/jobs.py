@@ -33,20 +33,32 @@ class Job:
     """One long call under way: can be paused, resumed, stepped and stopped between steps."""
 
     def __init__(
-        self, run: LongRun, on_events: Callable[[list[Any]], None] | None = None, *, steps: int | None = None
+        self,
+        run: LongRun,
+        on_events: Callable[[list[Any]], None] | None = None,
+        *,
+        on_rest: Callable[[], None] | None = None,
+        steps: int | None = None,
     ) -> None:
         """Prepare to drive a run.
 
         Args:
             run: the work.
             on_events: is given the events of each slice, in order; None drops them.
+            on_rest: is called when the run begins to rest: nothing comes until it is told to go on.
             steps: pause after so many training steps; None is no limit.
         """
         self._run = run
         self._events = run.run()
         self._on_events = on_events
+        self._on_rest = on_rest
         self._steps_left = steps  # None: no limit
         self._wake = asyncio.Event()
+
+    @property
+    def resting(self) -> bool:
+        """Whether it waits to be told to go on."""
+        return self._steps_left == 0
 
     def pause(self) -> None:
         """Rest after the step at hand."""
@@ -70,7 +82,9 @@ class Job:
     async def drive(self) -> object:
         """Run to the end and give the result."""
         while True:
-            while self._steps_left == 0:
+            if self.resting and self._on_rest:
+                self._on_rest()
+            while self.resting:
                 self._wake.clear()
                 await self._wake.wait()
             ended = self._slice()

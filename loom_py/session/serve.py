@@ -57,6 +57,7 @@ class Server:
                 return
             else:
                 value = self._session.call(target, method, args, options)
+                self._flush_at_rest(target)
             self._send({"kind": "response", "id": message["id"], "ok": True, "value": value})
         except Exception as error:
             self._fail(message.get("id"), error)
@@ -77,7 +78,7 @@ class Server:
         number = message["id"]
         run = self._session.start(target, method, args, options)
         on_events = partial(self._push_events, number, target) if message.get("events") else None
-        job = Job(run, on_events, steps=message.get("steps"))
+        job = Job(run, on_events, on_rest=partial(self._streams.flush, target), steps=message.get("steps"))
         self._jobs[number] = target, job
         runtime.spawn(self._finish(number, job))
 
@@ -108,11 +109,15 @@ class Server:
         job = self._jobs[message["id"]][1]
         if message["action"] == "pause":
             job.pause()
-            self._streams.flush()
         elif message["action"] == "resume":
             job.resume()
         elif message["action"] == "step":
             job.step(message.get("steps") or 1)
+
+    def _flush_at_rest(self, target: int) -> None:
+        """Push what a single call has measured; while a run goes on, its next message brings it."""
+        if all(job.resting for busy, job in self._jobs.values() if busy == target):
+            self._streams.flush(target)
 
     def _observe(self, message: Message, **options: Any) -> None:
         """Begin to push observation messages of a network under the id of this call."""

@@ -63,7 +63,8 @@ class Streams:
             if watched == target:
                 self.close(number)
 
-    def flush(self) -> None:
-        """Push what is held back, such as when training pauses."""
-        for _, observer, _ in self._open.values():
-            observer.flush()
+    def flush(self, target: int | None = None) -> None:
+        """Push what is held back of an object, such as when its training pauses; None is of all objects."""
+        for watched, observer, _ in tuple(self._open.values()):
+            if target in (None, watched):
+                observer.flush()

@@ -148,6 +148,51 @@ def test_a_stream_begins_with_the_blueprint_and_ends_with_last(client):
     assert len(client.of(2, "push")) == 3
 
 
+def rows_of(client: Client, number: int, kind: str) -> int:
+    messages = [message for push in client.of(number, "push") for message in push["messages"]]
+    return sum(message["rows"] for message in messages if message["kind"] == kind)
+
+
+@pytest.mark.parametrize("method", ["forward", "forwardCPU"])
+def test_what_a_single_call_measures_is_pushed_at_once(client, method):
+    client.call(client.net, "observe", number=2, options={"interval_s": 3600})
+    other = client.call(0, "network", CONFIG, number=3)["value"]["$handle"]
+    client.call(other, "observe", number=4, options={"interval_s": 3600})
+    client.call(client.net, method, X, number=5)
+    assert rows_of(client, 2, "stats") == 1
+    assert rows_of(client, 4, "stats") == 0
+
+
+@needs_a_loop
+def test_what_a_run_has_measured_is_pushed_when_it_rests(client):
+    client.call(client.net, "observe", number=2, options={"interval_s": 3600})
+
+    async def rest():
+        for _ in range(10):
+            await asyncio.sleep(0)
+        return rows_of(client, 2, "stats"), rows_of(client, 2, "training")
+
+    async def run():
+        client.call(client.net, "fit", X, Y, {"epochs": 1_000_000, "batch_size": 2}, number=3, steps=1)
+        seen = [await rest()]
+        client.post("steer", 3, action="step", steps=1)
+        seen.append(await rest())
+        client.post("steer", 3, action="resume")
+        await rest()
+        assert rows_of(client, 2, "stats") == seen[1][0]  # held back while the run goes on …
+        client.call(client.net, "forward", X, number=4)
+        assert rows_of(client, 2, "stats") == seen[1][0]
+        client.post("steer", 3, action="pause")
+        seen.append(await rest())
+        client.post("abort", 3)
+        await client.response(3)
+        return seen
+
+    (first_stats, first_events), (second_stats, second_events), (last_stats, _) = asyncio.run(run())
+    assert 0 < first_stats < second_stats < last_stats
+    assert 0 < first_events < second_events
+
+
 def test_a_refused_stream_leaves_no_observer(client):
     assert client.call(client.net, "observe", number=2, options={"every": 0})["error"]["code"] == "config"
     assert client.call(client.net, "observe", number=3, options={"loud": 1})["error"]["code"] == "config"

@@ -1,13 +1,5 @@
 import { RunControl } from "../bridge/index.ts";
-import type {
-  EventType,
-  Loom,
-  NDArray,
-  Network,
-  Observation,
-  ObservationMessage,
-  StopReason,
-} from "../generated/loom.d.ts";
+import type { Loom, NDArray, Network, Observation, ObservationMessage, StopReason } from "../generated/loom.d.ts";
 import type { DigitSets, Digits } from "./digits";
 import { networkConfig, type Settings, trainingConfig } from "./settings";
 
@@ -37,8 +29,6 @@ export class Training {
   #network: Network | undefined;
   #observation: Observation | undefined;
   #run: Run | undefined;
-  /** Steps asked for one by one that have not been told yet. */
-  #stepsToRest = 0;
 
   constructor(
     readonly loom: Loom,
@@ -73,7 +63,6 @@ export class Training {
 
   /** Begins a run, or goes on with the one that rests. */
   async start(settings: Settings): Promise<void> {
-    this.#stepsToRest = 0;
     if (this.#run) this.#run.control.resume();
     else if (!(await this.#begin(settings, new RunControl()))) return;
     this.#enter("running");
@@ -87,7 +76,6 @@ export class Training {
   /** One training step, then rest. */
   async step(settings: Settings): Promise<void> {
     const control = this.#run?.control ?? new RunControl();
-    this.#stepsToRest += 1;
     control.step();
     if (!this.#run && !(await this.#begin(settings, control))) return;
     this.#enter("paused");
@@ -117,24 +105,13 @@ export class Training {
     const { training, heldOut } = this.digits;
     const config = { ...trainingConfig(settings), validation: [matrix(heldOut), heldOut.labels] as const };
     try {
-      const result = await network.fit(matrix(training), training.labels, config, {
-        signal,
-        control,
-        onEvent: ({ type }) => this.#onEvent(type, control),
-      });
+      const result = await network.fit(matrix(training), training.labels, config, { signal, control });
       if (result.stopped_because !== "cancelled") this.#enter("ended", result.stopped_because);
     } catch (error) {
       if (signal.aborted) return; // the network is being thrown away, and the call with it
       this.#enter("failed");
       this.listener.onError(error);
     }
-  }
-
-  /** What the last step told is held back for the next message; telling the resting run to pause brings it now. */
-  #onEvent(type: EventType, control: RunControl): void {
-    if (type !== "batch_end" || this.#stepsToRest === 0) return;
-    this.#stepsToRest -= 1;
-    if (this.#stepsToRest === 0) control.pause();
   }
 
   async #listen(observation: Observation): Promise<void> {
@@ -150,7 +127,6 @@ export class Training {
   async #discard(): Promise<void> {
     const [network, observation, run] = [this.#network, this.#observation, this.#run];
     this.#network = this.#observation = this.#run = undefined;
-    this.#stepsToRest = 0;
     run?.abort.abort();
     await run?.ended;
     await observation?.close();

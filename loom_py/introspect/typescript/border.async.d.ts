@@ -40,7 +40,7 @@ export interface ObserveOptions {
   readonly every?: number;
   /** Statistics of these layers alone, by path. */
   readonly layers?: readonly string[];
-  /** Seconds between messages of statistics, at least. */
+  /** Seconds between messages of statistics while a run goes on, at least; when it rests, all that is held is sent. */
   readonly interval_s?: number;
   /** Rows held at most; a full buffer is sent before the interval is over. */
   readonly capacity?: number;
