@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from loom_py.errors import DataError, ShapeError
-from loom_py.introspect import Introspectable
+from loom_py.introspect import Introspectable, MethodInfo, ParameterInfo
 from loom_py.session.handles import KEY, Handles
 from loom_py.shapes import shape_text, size_of
 
@@ -53,11 +53,12 @@ def encode_message(value: Any, handles: Handles) -> Any:
 
 
 def _record(value: Any) -> Mapping[str, Any] | None:
-    """The fields of a record by name; None if the value is none."""
-    to_dict = getattr(value, "to_dict", None)
-    if callable(to_dict):
-        fields: Mapping[str, Any] = to_dict()
-        return fields
+    """The fields of a record by name; None if the value is none.
+
+    Not what a record's own `to_dict` gives, which is for JSON: there NaN is a text, here it crosses as a number.
+    """
+    if isinstance(value, MethodInfo | ParameterInfo):
+        return value.to_dict()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.name[0] != "_"}
     if isinstance(value, tuple) and hasattr(value, "_fields"):

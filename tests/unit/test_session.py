@@ -164,6 +164,15 @@ def test_records_become_dicts_and_nan_stays(session):
     assert np.isnan(result["grad"][0, 0])
 
 
+def test_a_record_crosses_by_its_fields_with_nan_as_a_number(session):
+    metrics = session.call(0, "deviationMetrics")
+    session.call(metrics["$handle"], "update", [[float("nan")], [1.0], "broken"])
+    (worst,) = session.call(metrics["$handle"], "getWorstSamples", [1])
+    assert worst.keys() == {"sample_id", "deviation", "expected", "predicted"}
+    assert np.isnan(worst["deviation"]) and np.isnan(worst["predicted"][0])
+    session.dispose(metrics["$handle"])
+
+
 def test_observers_are_given_by_handle(session, net):
     recording = session.call(0, "recordingObserver", [], {"every": 1})
     session.call(net, "addObserver", [recording])

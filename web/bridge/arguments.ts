@@ -1,5 +1,4 @@
 import type { LongCallOptions } from "../generated/loom.d.ts";
-import type { RunControl } from "./control.ts";
 import { Encoder } from "./encoding.ts";
 import { bridgeError, LoomError } from "./errors.ts";
 import { RemoteObject } from "./objects.ts";
@@ -9,7 +8,7 @@ import type { MethodEntry, WireObject, WireValue } from "./protocol.ts";
 export interface CallArguments {
   readonly args: WireValue[];
   readonly options: WireObject;
-  readonly own: LongCallOptions & { readonly control?: RunControl };
+  readonly own: LongCallOptions;
   readonly transfer: ArrayBuffer[];
 }
 

@@ -1,3 +1,4 @@
+import type { RunControl as Control } from "../generated/loom.d.ts";
 import type { SteerMessage } from "./protocol.ts";
 
 type Steer = (action: SteerMessage["action"], steps?: number) => void;
@@ -7,7 +8,7 @@ type Steer = (action: SteerMessage["action"], steps?: number) => void;
  *
  * Give it with the call's options. What is said before the call begins holds from its first step.
  */
-export class RunControl {
+export class RunControl implements Control {
   #steer: Steer | undefined;
   #steps: number | undefined;
 
@@ -43,12 +44,5 @@ export class RunControl {
   /** The call has ended; what is said from now on is for the next one. */
   disconnect(): void {
     this.#steer = undefined;
-  }
-}
-
-declare module "../generated/loom.d.ts" {
-  interface LongCallOptions {
-    /** Pauses, resumes and steps the call. */
-    readonly control?: RunControl;
   }
 }

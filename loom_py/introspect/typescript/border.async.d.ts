@@ -26,12 +26,34 @@ export interface LoomOptions {
 /** Starts Python in a module worker and gives the library. */
 export type CreateLoom = (options?: LoomOptions) => Promise<Loom>;
 
+/**
+ * Pauses, resumes and steps one long call, as an AbortController aborts one; `new RunControl()` of the bridge makes one.
+ *
+ * What is said before the call begins holds from its first step.
+ */
+export interface RunControl {
+  /** Whether the call was told to rest. A call that does a number of steps counts as paused. */
+  readonly paused: boolean;
+  /** Rest after the step at hand. */
+  pause(): void;
+  /** Go on. */
+  resume(): void;
+  /** Do so many steps, then rest. */
+  step(steps?: number): void;
+  /** For the bridge: connect with a call that begins; gives the number of steps it may do at first. */
+  connect(steer: (action: "pause" | "resume" | "step", steps?: number) => void): number | undefined;
+  /** For the bridge: the call has ended; what is said from now on is for the next one. */
+  disconnect(): void;
+}
+
 /** Steers a call that takes long. */
 export interface LongCallOptions {
   /** Ends the call after the step at hand; it still gives what was completed, with `stopped_because: "cancelled"`. */
   readonly signal?: AbortSignal;
   /** Is told every event of the run, in order. */
   readonly onEvent?: (event: TrainingEvent) => void;
+  /** Pauses, resumes and steps the call. */
+  readonly control?: RunControl;
 }
 
 /** What to observe, and how often. */

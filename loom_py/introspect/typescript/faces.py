@@ -107,19 +107,23 @@ class Scribe:
         return f"{head}  {camel(method['method_name'])}({text}): {returned};\n"
 
     def _crossing(self, parameters: Iterable[Record]) -> list[Record]:
-        """Parameters that can cross; raises when a required one can't."""
+        """Parameters that can cross; raises when a required one can't.
+
+        Positions after one that can't would shift: what follows it is reached by name or not at all.
+        """
         kept: list[Record] = []
+        shifted = False
         for parameter in parameters:
+            by_name = parameter["kind"] == "keyword_only"
             try:
                 self.taken.type_of(parameter["type"])
             except CannotCross:
                 if parameter["required"]:
                     raise
-                # Positions after it would shift: what follows is then reached by name or not at all.
-                if parameter["kind"] != "keyword_only":
-                    return kept
-                continue
-            kept.append(parameter)
+                shifted = shifted or not by_name
+            else:
+                if by_name or not shifted:
+                    kept.append(parameter)
         return kept
 
     def _parameter(self, parameter: Record, *, before_required: bool) -> str:

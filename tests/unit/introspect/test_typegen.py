@@ -88,7 +88,7 @@ class Network(Introspectable):
 class Watcher(Observer, Introspectable):
     """Watches."""
 
-    def __init__(self, *, every: int = 1) -> None: ...
+    def __init__(self, on_seen: Callable[[int], None] | None = None, depth: int = 0, *, every: int = 1) -> None: ...
 
     def get_history(self) -> list[TrainingEvent]:
         """What was seen."""
@@ -140,6 +140,13 @@ def test_the_direct_face_answers_at_once(text: str) -> None:
 def test_what_cannot_cross_is_left_out_of_the_async_face_alone(text: str) -> None:
     assert "hook" not in face(text, "async")
     assert "setLayer" not in face(text, "async")
+    assert "onSeen" not in face(text, "async")
+    assert "watcher(onSeen?: ((arg0: number) => void) | null, depth?: number, options?: " in face(text, "direct")
+
+
+def test_what_follows_a_callback_is_given_by_name(text: str) -> None:
+    assert "  watcher(options?: LoomWatcherOptions): Promise<Watcher>;" in face(text, "async")
+    assert re.search(r"interface LoomWatcherOptions \{[^}]*readonly every\?: number;", face(text, "async"))
 
 
 def test_no_optional_parameter_stands_before_a_required_one(text: str) -> None:

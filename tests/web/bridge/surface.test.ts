@@ -53,6 +53,7 @@ function compare(members: Members, table: MethodTable): void {
     const entry = table[name];
     expect(entry, `${name} is in the types, and can be called`).toBeDefined();
     expect(entry?.positional.map(camel), name).toEqual(positional);
+    if ((entry?.named.length ?? 0) > 0) expect(hasOptions, `${name} has its options in the types`).toBe(true);
     if (hasOptions)
       expect((entry?.named.length ?? 0) > 0 || entry?.kind === "long", `${name} takes options`).toBe(true);
   }

@@ -1,5 +1,6 @@
 // The async face as its users write it: this file need only compile, with TypeScript 5.9 and 7, strict.
 
+import { RunControl } from "../../../web/bridge/control.ts";
 import type {
   BackwardResult,
   Blueprint,
@@ -39,7 +40,8 @@ export async function firstLight(createLoom: CreateLoom, signal: AbortSignal): P
   const back = await net.backwardCPU(grad);
   if (back.input_gradient) log(back.input_gradient.data[0] ?? Number.NaN, loss);
   await net.applyGradients(0.01);
-  return net.fit([[0], [1]], new Uint8Array([0, 1]), { epochs: 2, optimizer: "adam" }, { signal, onEvent });
+  const control = new RunControl();
+  return net.fit([[0], [1]], new Uint8Array([0, 1]), { epochs: 2, optimizer: "adam" }, { signal, onEvent, control });
 }
 
 function onEvent(event: TrainingEvent): void {
@@ -74,6 +76,7 @@ export async function watch(net: Network): Promise<void> {
 
 export async function record(loom: Loom, net: Network): Promise<void> {
   const recording = await loom.recordingObserver({ capacity: 100 });
+  await net.addObserver(await loom.diagnosticObserver({ every: 2, capacity: 10 }));
   await net.setObserver(recording);
   await net.setObserver(null);
   for (const stats of await recording.getHistory()) {
