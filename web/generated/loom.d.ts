@@ -1471,12 +1471,34 @@ export interface LoomOptions {
 /** Starts Python in a module worker and gives the library. */
 export type CreateLoom = (options?: LoomOptions) => Promise<Loom>;
 
+/**
+ * Pauses, resumes and steps one long call, as an AbortController aborts one; `new RunControl()` of the bridge makes one.
+ *
+ * What is said before the call begins holds from its first step.
+ */
+export interface RunControl {
+  /** Whether the call was told to rest. A call that does a number of steps counts as paused. */
+  readonly paused: boolean;
+  /** Rest after the step at hand. */
+  pause(): void;
+  /** Go on. */
+  resume(): void;
+  /** Do so many steps, then rest. */
+  step(steps?: number): void;
+  /** For the bridge: connect with a call that begins; gives the number of steps it may do at first. */
+  connect(steer: (action: "pause" | "resume" | "step", steps?: number) => void): number | undefined;
+  /** For the bridge: the call has ended; what is said from now on is for the next one. */
+  disconnect(): void;
+}
+
 /** Steers a call that takes long. */
 export interface LongCallOptions {
   /** Ends the call after the step at hand; it still gives what was completed, with `stopped_because: "cancelled"`. */
   readonly signal?: AbortSignal;
   /** Is told every event of the run, in order. */
   readonly onEvent?: (event: TrainingEvent) => void;
+  /** Pauses, resumes and steps the call. */
+  readonly control?: RunControl;
 }
 
 /** What to observe, and how often. */
@@ -1485,7 +1507,7 @@ export interface ObserveOptions {
   readonly every?: number;
   /** Statistics of these layers alone, by path. */
   readonly layers?: readonly string[];
-  /** Seconds between messages of statistics, at least. */
+  /** Seconds between messages of statistics while a run goes on, at least; when it rests, all that is held is sent. */
   readonly interval_s?: number;
   /** Rows held at most; a full buffer is sent before the interval is over. */
   readonly capacity?: number;
@@ -2312,6 +2334,28 @@ export interface LoomDeviationMetricsOptions {
   readonly samples_per_bucket?: number;
 }
 
+/** Arguments by name of `Loom.diagnosticObserver`. */
+export interface LoomDiagnosticObserverOptions {
+  /**
+   * look at every N-th run of the network; the origin of a NaN is then the first among those.
+   *
+   * @defaultValue `1`
+   */
+  readonly every?: number;
+  /**
+   * look at these layer paths only; None is all.
+   *
+   * @defaultValue `null`
+   */
+  readonly layers?: readonly (string | number)[] | null;
+  /**
+   * findings kept at most; the oldest make room.
+   *
+   * @defaultValue `1000`
+   */
+  readonly capacity?: number;
+}
+
 /** Arguments by name of `Loom.httpObserver`. */
 export interface LoomHTTPObserverOptions {
   /**
@@ -2597,8 +2641,12 @@ export interface Loom extends Handle {
    * @param options - arguments by name
    */
   deviationMetrics(preset?: Preset, aggregate?: Aggregate, eps?: number, options?: LoomDeviationMetricsOptions): Promise<DeviationMetrics>;
-  /** Make: Looks at every pass with all rules and says what it finds at once. */
-  diagnosticObserver(): Promise<DiagnosticObserver>;
+  /**
+   * Make: Looks at every pass with all rules and says what it finds at once.
+   *
+   * @param options - arguments by name
+   */
+  diagnosticObserver(options?: LoomDiagnosticObserverOptions): Promise<DiagnosticObserver>;
   /**
    * Make: POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
    *
