@@ -112,7 +112,7 @@ class Function(NamedTuple):
     needs: Literal["input", "output"]
     flops: int
     saturates: bool = False
-    reach: tuple[float, float] = (-10.0, 10.0)
+    reach: tuple[float, float] = (-math.inf, math.inf)
 
 
 def _relu(out: AnyArray, x: AnyArray) -> None:

@@ -33,7 +33,7 @@ class TweenConfig:
         least_budget: target mode leaves alone a layer whose link budget is below this.
     """
 
-    learning_rate: Positive = 0.05
+    learning_rate: Positive = 0.5
     mode: TweenMode = "chain"
     momentum: Share = 0.9
     depth_scale: Positive = 1.2

@@ -120,7 +120,10 @@ def _targets(walk: _Walk, goal: Tensor) -> None:
         own = Params({p.name: walk.run.parameters[f"{path}.{p.name}"] for p in layer.parameters()})
         aim = layer.tween_target(own, target, walk.activations[i])
         low, high = layers[i - 1][1].reach
-        target = _nudged(walk, i, _held(passed)) if aim is None else ops.clamp(aim, low=low, high=high)
+        if aim is None:
+            target = _nudged(walk, i, _held(passed))
+        else:
+            target = ops.clamp(aim, low=max(low, -CHAIN_LIMIT), high=min(high, CHAIN_LIMIT))
 
 
 def _nudged(walk: _Walk, i: int, missing: Tensor) -> Any:

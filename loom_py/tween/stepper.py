@@ -65,7 +65,7 @@ class Stepper:
             ok = all(math.isfinite(view.gap) for view in views)
             exploding = self.guard.update(sum(view.gap for view in views) / len(views))
             factor = self.guard.factor if config.explosion_detection else 1.0
-            self._set_rates(loaded, views, rate * factor / max(answers, 1) if ok else 0.0)
+            self._set_rates(loaded, views, rate * factor / self._answers(feed.target) if ok else 0.0)
             loaded.run("update", timed=timed)
             if ok:
                 give_up()
@@ -90,6 +90,13 @@ class Stepper:
         goal = np.eye(output.shape[-1], dtype=np.float32)[np.where(ignored, 0, target)]
         goal[ignored] = output[ignored]
         return goal
+
+    def _answers(self, target: AnyArray) -> int:
+        """What the steps of a batch are a mean over: samples, and positions where the output has such."""
+        if self.loss.classes:
+            return max(self.loss.answers(target), 1)
+        _, last = self.net.engine.compiler.layers[-1]
+        return target.size // target.shape[last.unit_axis]
 
     def _set_rates(self, loaded: Loaded, views: tuple[TweenView, ...], rate: float) -> None:
         """Every layer's rate; in target mode by its link budget, and 0 for a layer that has almost lost its target."""

@@ -19,7 +19,7 @@ def _with_bad(d: Draw, scale: float = 1.0) -> AnyArray:
 
 @case("clamp")
 def clamp(d: Draw, verb: str) -> Call:
-    x, low, high = _with_bad(d, 3.0), d.choice(-1.5, 0.05), d.choice(0.95, 2.0)
+    x, low, high = _with_bad(d, 3.0), d.choice(-1.5, 0.05, -math.inf), d.choice(0.95, 2.0, math.inf)
     held = [max(low, min(high, v)) if math.isfinite(v) else 0.0 for v in x.ravel()]
     return Call((x,), {"low": low, "high": high}, (np.array(held).reshape(x.shape),))
 

@@ -19,7 +19,7 @@ DERIVATIVES = {
     "relu": lambda y: (y > 0).astype(float),
     "sigmoid": lambda y: y * (1 - y),
 }
-REACH = {"tanh": (-0.95, 0.95), "relu": (-10, 10), "sigmoid": (0.05, 0.95)}
+REACH = {"tanh": (-0.95, 0.95), "relu": (-np.inf, np.inf), "sigmoid": (0.05, 0.95)}
 
 
 class ByHand:
