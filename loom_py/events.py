@@ -8,10 +8,10 @@ memory.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -192,12 +192,17 @@ class Observer:
 
     Attributes:
         every: deliver layer statistics at every N-th run of the network (1 = all).
+        budget: deliver them as often as takes at most this share of the time (0.05 = 5 %), measured all the while, and
+            at most every N-th run; None for no limit.
+        measured_share: the share of the time that they take now; None until it was measured (with a budget alone).
         layers: deliver only these layer paths (None = all).
         output_values: ask for a copy of each layer's outputs in `LayerStats.output_values`.
         histograms: ask for `LayerStats.histogram`.
     """
 
     every: int = 1
+    budget: float | None = None
+    measured_share: float | None = None
     layers: frozenset[str] | None = None
     output_values: bool = False
     histograms: bool = False
@@ -206,6 +211,7 @@ class Observer:
         self,
         *,
         every: int = 1,
+        budget: float | None = None,
         layers: Iterable[str | int] | None = None,
         output_values: bool = False,
         histograms: bool = False,
@@ -213,13 +219,16 @@ class Observer:
         """Choose what to be told; a subclass without a constructor of its own has these options too.
 
         Raises:
-            ConfigError: `every` is less than 1, or `layers` is a text instead of a list of paths.
+            ConfigError: `every` is less than 1, `budget` is no share, or `layers` is a text instead of a list of paths.
         """
+        if budget is not None and not 0 < budget < 1:
+            raise ConfigError.expected("budget", expected="a share above 0 and below 1, or None", got=budget)
         if every < 1:
             raise ConfigError.expected("every", expected="a number of runs of at least 1", got=every)
         if isinstance(layers, str):
             raise ConfigError.expected("layers", expected="a list of paths", got=repr(layers), do=f"pass [{layers!r}]")
         self.every = every
+        self.budget = budget
         self.layers = None if layers is None else frozenset(str(path) for path in layers)
         self.output_values = output_values
         self.histograms = histograms
@@ -236,8 +245,8 @@ class Observer:
     def on_tween_step(self, step: TweenStep) -> None:
         """Called after each step of neural tweening, or every N-th by `every`, with the views of `layers`."""
 
-    def on_attach(self, blueprint: object) -> None:
-        """Called with the network's blueprint when the observer is attached, and again when the network changes."""
+    def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
+        """Called with the network's blueprint and config when the observer is attached and when they change."""
 
     def flush(self) -> None:
         """Deliver what is still held back."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.monitor import Monitor
@@ -19,6 +20,7 @@ class DiagnosticObserver(Observer, Introspectable):
         on_finding: Callable[[Finding], None] | None = None,
         *,
         every: int = 1,
+        budget: float | None = None,
         layers: Iterable[str | int] | None = None,
         capacity: int = 1000,
     ) -> None:
@@ -27,10 +29,11 @@ class DiagnosticObserver(Observer, Introspectable):
         Args:
             on_finding: called with each finding when it is found.
             every: look at every N-th run of the network; the origin of a NaN is then the first among those.
+            budget: share of the time that watching may take, such as 0.05; None is no limit.
             layers: look at these layer paths only; None is all.
             capacity: findings kept at most; the oldest make room.
         """
-        super().__init__(every=every, layers=layers)
+        super().__init__(every=every, budget=budget, layers=layers)
         self._on_finding = on_finding
         self._findings: deque[Finding] = deque(maxlen=capacity)
         self._monitor = Monitor()
@@ -44,7 +47,7 @@ class DiagnosticObserver(Observer, Introspectable):
         """Forget the findings; the rules go on."""
         self._findings.clear()
 
-    def on_attach(self, blueprint: object) -> None:
+    def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
         """Begin anew with the network's layers."""
         self.flush()
         self._monitor = Monitor(blueprint)

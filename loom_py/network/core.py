@@ -83,7 +83,7 @@ class NetworkCore(Running):
             raise ConfigError.expected("observer", expected="a loom_py.Observer", got=repr(observer))
         if not any(o is observer for o in self.dispatcher.observers):
             self.dispatcher.observers = [*self.dispatcher.observers, observer]
-            self.dispatcher.attached(observer, self.get_blueprint())
+            self.dispatcher.attached(observer, self.get_blueprint(), self.to_config())
 
     def remove_observer(self, observer: Observer) -> None:
         """Stop watching with this observer; no effect when it does not watch."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from copy import copy
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from loom_py.events import LayerStats, Observer, TrainingEvent, TweenStep
+from loom_py.network.pace import Pace
 from loom_py.network.watching import Watch
 
 log = logging.getLogger("loom_py")
@@ -19,10 +21,28 @@ class Dispatcher:
 
     def __init__(self) -> None:
         self.observers: list[Observer] = []
+        self._paces: dict[int, Pace] = {}
+
+    def pace(self, observer: Observer) -> Pace:
+        """How often an observer is told; begun anew when its options change."""
+        known = self._paces.get(id(observer))
+        if known is None or (known.every, known.budget) != (max(observer.every, 1), observer.budget):
+            attached = {id(o) for o in self.observers}  # an object that is gone must not lend its pace to another
+            self._paces = {key: pace for key, pace in self._paces.items() if key in attached}
+            known = self._paces[id(observer)] = Pace(observer.every, observer.budget)
+        return known
+
+    def note(self, listeners: list[Observer], ns: int) -> None:
+        """Take the time of a run and tell observers with a budget what they cost."""
+        for observer in self.observers:
+            if observer.budget is not None:
+                pace = self.pace(observer)
+                pace.note(bool(listeners), ns)
+                observer.measured_share = pace.share
 
     def due(self, tick: int) -> tuple[Watch | None, list[Observer]]:
         """Who listens to run number `tick`, and what they want of it together; None when nobody does."""
-        listening = [o for o in self.observers if tick % max(o.every, 1) == 0 and wants_layers(o)]
+        listening = [o for o in self.observers if wants_layers(o) and self.pace(o).due(tick)]
         watch: Watch | None = None
         for o in listening:
             wanted = Watch(o.layers, o.output_values, o.histograms)
@@ -54,9 +74,9 @@ class Dispatcher:
                 wanted = tuple(v for v in step.views if observer.layers is None or v.path in observer.layers)
                 self._safely(observer, partial(observer.on_tween_step, replace(step, views=wanted)))
 
-    def attached(self, observer: Observer, blueprint: object) -> None:
-        """Show an observer the network's blueprint."""
-        self._safely(observer, partial(observer.on_attach, blueprint))
+    def attached(self, observer: Observer, blueprint: object, config: Mapping[str, Any]) -> None:
+        """Show an observer what it watches."""
+        self._safely(observer, partial(observer.on_attach, blueprint, config))
 
     def _safely(self, observer: Observer, call: Callable[[], None]) -> bool:
         try:

@@ -11,6 +11,7 @@ import numpy as np
 from loom_py.errors import ConfigError, DataError, ShapeError, StateError
 from loom_py.events import Observer, measured
 from loom_py.introspect import available_when, internal
+from loom_py.layers.options import OptionsConfig
 from loom_py.losses import CrossEntropy
 from loom_py.network.compile import StepOptions
 from loom_py.network.engine import Ready
@@ -162,11 +163,11 @@ class Running(Structure):
                 do="lower the learning rate or clip; the parameters are unchanged",
             )  # fmt: skip
 
-    def set_optimizer(self, optimizer: Optimizer | OptimizerName) -> None:
+    def set_optimizer(self, optimizer: Optimizer | OptimizerName | OptionsConfig) -> None:
         """Choose what `apply_gradients` updates by: "sgd" (as it begins), "adam", … or an optimizer with options.
 
         Raises:
-            ConfigError: unknown name.
+            ConfigError: unknown name or option, a value out of range.
         """
         self._optimizer = resolve_optimizer(optimizer)
 
@@ -191,20 +192,24 @@ class Running(Structure):
         self, feed: Feed, step: Callable[[Watch | None], tuple[Outcome, Ready]], epoch: int, batch: int
     ) -> Outcome:
         """Do a training step of any kind, watched as the observers that are due want it, and deliver to them."""
+        began = perf_counter_ns()
         watch, listeners = self.dispatcher.due(self._runs)
         moment = Moment(self.engine.steps, epoch, batch)
         outcome, ready = step(watch)
         self._runs += 1
         self._last_input = feed
         self._deliver(ready, moment, listeners, ("forward", "backward"))
+        self.dispatcher.note(listeners, perf_counter_ns() - began)
         return outcome
 
     def _run_forward(self, ready: Ready, feed: Feed, segment: str | None, listeners: list[Observer]) -> None:
+        began = perf_counter_ns()
         self.engine.write_feed(ready.loaded, feed)
         ready.loaded.run(segment, timed=bool(listeners))
         self._runs += 1
         self._last_input = feed
         self._deliver(ready, Moment(self.engine.steps), listeners, ("forward",))
+        self.dispatcher.note(listeners, perf_counter_ns() - began)
 
     def _deliver(self, ready: Ready, moment: Moment, listeners: list[Observer], phases: Sequence[str]) -> None:
         if listeners:

@@ -117,7 +117,7 @@ class Structure(Introspectable):
                 engine.take_over(self._engine)
             self._engine, self._stale = engine, False
             for observer in list(self.dispatcher.observers):
-                self.dispatcher.attached(observer, self.get_blueprint())
+                self.dispatcher.attached(observer, self.get_blueprint(), self.to_config())
         return self._engine
 
     def parameters(self) -> dict[str, Array]:

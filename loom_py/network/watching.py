@@ -81,8 +81,7 @@ class RecordingWatcher:
                 if p.trained:
                     weight = self.weights[f"{path}.{p.name}"]
                     parts[f"weight.{p.name}"] = self._norm("parameter", path, "forward", weight, p.name)
-            if self.watch.values:
-                parts["values"] = self._keep(path, "forward", y)
+            self._extras(parts, path, "forward", y)
         self.passes.append(Passed(path, "forward", x.shape, y.shape, parts))
 
     def backward(self, path: str, layer: Layer, dy: Tensor, dx: Tensor | None, gradients: Mapping[str, Tensor]) -> None:
@@ -95,8 +94,7 @@ class RecordingWatcher:
                 parts[f"gradient.{name}"] = self._norm("gradient", path, "backward", gradient, name)
             if dx is not None and path.partition(".")[0] != self.first:
                 parts["input_gradient"] = self._stats("input_gradient", path, "backward", dx, layer.unit_axis)
-            if self.watch.values:
-                parts["values"] = self._keep(path, "backward", dy)
+            self._extras(parts, path, "backward", dy)
         self.passes.append(Passed(path, "backward", *self.shapes[path], parts))
         if dx is not None and path.partition(".")[0] == self.first:
             self._unmeasured.append((self.passes[-1], dx, layer))
@@ -154,8 +152,13 @@ class RecordingWatcher:
             self._known[key] = self._note(kind, path, phase, ops.global_norm(tensor), name)
         return self._known[key]
 
-    def _keep(self, path: str, phase: str, tensor: Tensor) -> int:
-        return self._note("values", path, phase, ops.copy(tensor))
+    def _extras(self, parts: dict[str, int], path: str, phase: str, tensor: Tensor) -> None:
+        """What is recorded only when asked for."""
+        assert self.watch is not None
+        if self.watch.values:
+            parts["values"] = self._note("values", path, phase, ops.copy(tensor))
+        if self.watch.histograms:
+            parts["histogram"] = self._note("histogram", path, phase, ops.histogram(tensor))
 
     def _note(self, kind: Any, path: str, phase: str, tensor: Tensor, name: str = "") -> int:
         self.recorder.observe(kind, path, phase, tensor, name)
@@ -219,6 +222,7 @@ def fill(stats: LayerStats, passed: Passed, reading: Reading, layer: Layer) -> L
         nan_count=int(row["nan"]),
         inf_count=int(row["positive_inf"] + row["negative_inf"]),
         compute_time_ns=reading.times.get((passed.path, passed.phase)),
+        histogram=_counts(reading, passed),
         output_values=reading.array(passed.parts["values"]) if "values" in passed.parts else None,
     )
 
@@ -228,6 +232,12 @@ def _honest_norm(row: Mapping[str, float]) -> float:
     if row["nan"]:
         return float("nan")
     return float("inf") if row["positive_inf"] + row["negative_inf"] else row["norm"]
+
+
+def _counts(reading: Reading, passed: Passed) -> tuple[int, ...] | None:
+    if "histogram" not in passed.parts:
+        return None
+    return tuple(int(n) for n in reading.array(passed.parts["histogram"]))
 
 
 def _update_ratio(reading: Reading, passed: Passed) -> float:

@@ -61,6 +61,7 @@ class CanvasObserver(LoomObserver):
         sink: Callable[[Message], None],
         *,
         every: int = 1,
+        budget: float | None = None,
         layers: Iterable[str | int] | None = None,
         interval_s: float = 0.05,
         capacity: int = 4096,
@@ -70,11 +71,12 @@ class CanvasObserver(LoomObserver):
         Args:
             sink: called with each message; owns the arrays that it gets.
             every: gather layers at every N-th run of the network.
+            budget: share of the time that watching may take, such as 0.05; None is no limit.
             layers: gather these layer paths only; None is all.
             interval_s: seconds between messages of statistics, at least.
             capacity: rows that are held at most; a full buffer is handed over before the interval is over.
         """
-        super().__init__(every=every, layers=layers)
+        super().__init__(every=every, budget=budget, layers=layers)
         if capacity < 1:
             raise ConfigError.expected("capacity", expected="at least 1 row", got=capacity)
         self._sink = sink
@@ -85,7 +87,7 @@ class CanvasObserver(LoomObserver):
         self._types: list[str] = []
         self._sent_at = time.monotonic()
 
-    def on_attach(self, blueprint: object) -> None:
+    def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
         """Send the blueprint; the rows that follow name layers by their position in it."""
         self.flush()
         tree = _as_dict(blueprint)

@@ -31,6 +31,7 @@ class ChannelObserver(LoomObserver):
         policy: Policy = "drop_oldest",
         *,
         every: int = 1,
+        budget: float | None = None,
         layers: Iterable[str | int] | None = None,
         output_values: bool = False,
         histograms: bool = False,
@@ -44,6 +45,7 @@ class ChannelObserver(LoomObserver):
             policy: what a full channel does with a new record: "drop_oldest" makes room for it, "drop_newest" refuses
                 it, "block" makes the network wait for the consumer, which must be another thread.
             every: carry layers of every N-th run of the network.
+            budget: share of the time that watching may take, such as 0.05; None is no limit.
             layers: carry these layer paths only; None is all.
             output_values: carry a copy of each layer's outputs too.
             histograms: carry histograms too.
@@ -53,7 +55,7 @@ class ChannelObserver(LoomObserver):
         Raises:
             ConfigError: the capacity is less than 1, the policy is unknown, or "block" in a browser.
         """
-        super().__init__(every=every, layers=layers, output_values=output_values, histograms=histograms)
+        super().__init__(every=every, budget=budget, layers=layers, output_values=output_values, histograms=histograms)
         if capacity < 1:
             raise ConfigError.expected("capacity", expected="at least 1 record", got=capacity)
         if policy not in ("drop_oldest", "drop_newest", "block"):

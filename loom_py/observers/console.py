@@ -17,16 +17,22 @@ class ConsoleObserver(LoomObserver):
     """Prints every layer's output statistics and time, and the training events."""
 
     def __init__(
-        self, *, stream: TextIO | None = None, every: int = 1, layers: Iterable[str | int] | None = None
+        self,
+        *,
+        stream: TextIO | None = None,
+        every: int = 1,
+        budget: float | None = None,
+        layers: Iterable[str | int] | None = None,
     ) -> None:
         """Create the observer.
 
         Args:
             stream: where to print; None is whatever `sys.stdout` is at that moment.
             every: print layers at every N-th run of the network.
+            budget: share of the time that watching may take, such as 0.05; None is no limit.
             layers: print these layer paths only; None is all.
         """
-        super().__init__(every=every, layers=layers)
+        super().__init__(every=every, budget=budget, layers=layers)
         self._stream = stream
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:

@@ -42,6 +42,7 @@ class HTTPObserver(LoomObserver):
         url: str,
         *,
         every: int = 1,
+        budget: float | None = None,
         layers: Iterable[str | int] | None = None,
         output_values: bool = False,
         histograms: bool = False,
@@ -58,6 +59,7 @@ class HTTPObserver(LoomObserver):
         Args:
             url: address that takes the POST requests, http or https.
             every: send layers of every N-th run of the network.
+            budget: share of the time that watching may take, such as 0.05; None is no limit.
             layers: send these layer paths only; None is all.
             output_values: send each layer's outputs too.
             histograms: send histograms too.
@@ -72,7 +74,7 @@ class HTTPObserver(LoomObserver):
         Raises:
             ConfigError: the address is not http or https, or a header would break out of its line.
         """
-        super().__init__(every=every, layers=layers, output_values=output_values, histograms=histograms)
+        super().__init__(every=every, budget=budget, layers=layers, output_values=output_values, histograms=histograms)
         self.url = checked_url(url)
         self._run_id = secrets.token_hex(8)
         self._close_s = close_s

@@ -24,6 +24,7 @@ class OTLPObserver(HTTPObserver):
         url: str = "http://localhost:4318/v1/metrics",
         *,
         every: int = 1,
+        budget: float | None = None,
         layers: Iterable[str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         resource: Mapping[str, str] | None = None,
@@ -39,6 +40,7 @@ class OTLPObserver(HTTPObserver):
         Args:
             url: the Collector's address for metrics.
             every: send layers of every N-th run of the network.
+            budget: share of the time that watching may take, such as 0.05; None is no limit.
             layers: send these layer paths only; None is all.
             headers: headers of each request, such as one that authorises it; never shown.
             resource: resource attributes, such as `{"service.name": "digits"}`.
@@ -56,6 +58,7 @@ class OTLPObserver(HTTPObserver):
         super().__init__(
             url,
             every=every,
+            budget=budget,
             layers=layers,
             headers=headers,
             capacity=capacity,

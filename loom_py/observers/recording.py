@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from loom_py.errors import ConfigError
 from loom_py.events import LayerStats, TrainingEvent
@@ -37,6 +37,7 @@ class RecordingObserver(LoomObserver):
         self,
         *,
         every: int = 1,
+        budget: float | None = None,
         layers: Iterable[str | int] | None = None,
         output_values: bool = False,
         histograms: bool = False,
@@ -47,13 +48,14 @@ class RecordingObserver(LoomObserver):
 
         Args:
             every: record layers at every N-th run of the network.
+            budget: share of the time that watching may take, such as 0.05; None is no limit.
             layers: record these layer paths only; None is all.
             output_values: keep a copy of each layer's outputs too.
             histograms: keep histograms too.
             capacity: statistics, and events, kept at most; older ones make room. None is no limit.
             values_bytes: bytes of output values kept at most; the oldest records make room.
         """
-        super().__init__(every=every, layers=layers, output_values=output_values, histograms=histograms)
+        super().__init__(every=every, budget=budget, layers=layers, output_values=output_values, histograms=histograms)
         if capacity is not None and capacity < 1:
             raise ConfigError.expected("capacity", expected="at least 1 record or None", got=capacity)
         self._capacity = capacity
@@ -75,11 +77,13 @@ class RecordingObserver(LoomObserver):
         """Bytes that the records take, about: a fixed size each, and their output values."""
         return _RECORD_BYTES * (len(self._numbered_stats) + len(self._numbered_events)) + self._values_bytes
 
-    def on_attach(self, blueprint: object) -> None:
+    def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
         """Keep the blueprint for the file's header."""
         found = plain(blueprint)
         if isinstance(found, dict):
             self.header.blueprint = found
+        self.header.config = dict(config)
+        self.header.seed = config.get("seed")
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Keep the record."""

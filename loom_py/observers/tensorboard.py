@@ -30,19 +30,25 @@ class TensorBoardObserver(LoomObserver):
     """
 
     def __init__(
-        self, log_dir: str | os.PathLike[str], *, every: int = 1, layers: Iterable[str | int] | None = None
+        self,
+        log_dir: str | os.PathLike[str],
+        *,
+        every: int = 1,
+        budget: float | None = None,
+        layers: Iterable[str | int] | None = None,
     ) -> None:
         """Create the folder if it is missing, and the event file.
 
         Args:
             log_dir: folder of this run's event files.
             every: write layers at every N-th run of the network.
+            budget: share of the time that watching may take, such as 0.05; None is no limit.
             layers: write these layer paths only; None is all.
 
         Raises:
             OSError: the folder can't be made or written.
         """
-        super().__init__(every=every, layers=layers)
+        super().__init__(every=every, budget=budget, layers=layers)
         self.path, self._file = _create(Path(log_dir))
         self._writer = EventFileWriter(self._file, time.time())
 

@@ -17,6 +17,7 @@ from loom_py.ops.arithmetic import subtract as subtract
 from loom_py.ops.arithmetic import sum as sum
 from loom_py.ops.entmax import entmax as entmax
 from loom_py.ops.entmax import entmax_gradient as entmax_gradient
+from loom_py.ops.histogram import histogram as histogram
 from loom_py.ops.linear import matmul as matmul
 from loom_py.ops.lookup import gather as gather
 from loom_py.ops.lookup import rotary as rotary

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from loom_py.ops.histogram import histogram_edges
 from loom_py.shapes import AnyArray
 from tests.ops.case import Call, Draw, case
 
@@ -24,6 +25,21 @@ def stats(d: Draw, verb: str) -> Call:
     zeros = np.count_nonzero(x == 0)
     row = [x.size, 0, 0, 0, zeros, x.min(), x.max(), mean, std, math.hypot(*x.ravel()), dead]
     return Call((x,), {"unit_axis": axis}, (np.array(row),))
+
+
+@case("histogram")
+def histogram(d: Draw, verb: str) -> Call:
+    x = d.values(d.shape(), d.choice(1e-12, 1.0, 1e12))
+    x[x > d.choice(1.0, 1e9)] = d.choice(0.0, np.nan, np.inf, -np.inf)
+    edges = histogram_edges()
+    counts = np.zeros(len(edges))
+    for v in x.ravel():
+        if math.isfinite(v):
+            holds = [v == low == 0 or 0 < low <= v < high or low < v <= high < 0 for low, high in edges]
+            outermost = 0 if v < 0 else len(edges) - 1
+            smallest = len(edges) // 2 + (1 if v > 0 else -1)
+            counts[holds.index(True) if any(holds) else outermost if abs(v) >= 1 else smallest] += 1
+    return Call((x,), {}, (counts,))
 
 
 def narrow(value: float) -> AnyArray:

@@ -324,7 +324,7 @@ def test_it_does_not_claim_first_where_it_did_not_look():
 def test_live_and_afterwards_are_the_same_and_findings_are_readable():
     heard = []
     observer = DiagnosticObserver(heard.append)
-    observer.on_attach(BLUEPRINT)
+    observer.on_attach(BLUEPRINT, {})
     records = []
     for step in range(8):
         for path in ORDER:

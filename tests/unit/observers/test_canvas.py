@@ -26,7 +26,7 @@ def messages():
 
 def test_columns_layer_positions_and_absent_values(messages, make_stats, blueprint):
     observer = CanvasObserver(messages.append, interval_s=1e9)
-    observer.on_attach(blueprint)
+    observer.on_attach(blueprint, {})
     for path in ("0", "1.0", "1", "2", "unknown"):
         observer.on_layer_forward(0, make_stats(path=path, step=5, dead_units=None, nan_count=2))
     observer.on_layer_backward(0, make_stats(phase="backward", gradient_norm=0.5))

@@ -60,8 +60,7 @@ def test_output_values_are_bounded_in_bytes(make_stats):
 
 def test_file_round_trip_keeps_every_value(tmp_path, deliver, make_stats, blueprint):
     recording = RecordingObserver()
-    recording.on_attach(blueprint)
-    recording.header.seed, recording.header.config = 7, {"seed": 7}
+    recording.on_attach(blueprint, {"seed": 7})
     deliver(recording, 5, nan_at=3)
     values = np.array([[1.5, np.nan], [-np.inf, 1e-45]], np.float32)
     recording.on_layer_forward(0, make_stats(step=9, output_values=values, histogram=(1, 2, 3), dead_units=None))
