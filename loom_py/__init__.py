@@ -3,83 +3,127 @@
 `Network` is where to start; observers watch it, `describe()` says what everything can do.
 """
 
-from loom_py.diagnose import DiagnosticObserver, Finding, diagnose
-from loom_py.errors import (
-    CancelledError,
-    ConfigError,
-    DataError,
-    FileFormatError,
-    LoomError,
-    NotPublicError,
-    ShapeError,
-    StateError,
-    UnavailableError,
-)
-from loom_py.evaluate import DeviationMetrics, WorstSample
-from loom_py.events import LayerStats, Observer, TrainingEvent, TweenStep, TweenView
-from loom_py.introspect import Introspectable, MethodInfo, ParameterInfo
-from loom_py.layers import (
-    GRU,
-    LSTM,
-    RNN,
-    Activation,
-    AvgPool1D,
-    AvgPool2D,
-    BatchNorm,
-    Conv1D,
-    Conv2D,
-    Dense,
-    Dropout,
-    Embedding,
-    Flatten,
-    GroupNorm,
-    Identity,
-    Layer,
-    LayerNorm,
-    MaxPool1D,
-    MaxPool2D,
-    MultiHeadAttention,
-    Parallel,
-    PositionalEmbedding,
-    Residual,
-    RMSNorm,
-    Sequential,
-    Softmax,
-    SwiGLU,
-)
-from loom_py.losses import (
-    MAE,
-    MSE,
-    BinaryCrossEntropy,
-    CrossEntropy,
-    Huber,
-    LossGradient,
-    binary_cross_entropy_loss_grad,
-    cross_entropy_loss_grad,
-    huber_loss_grad,
-    mae_loss_grad,
-    mse_loss_grad,
-)
-from loom_py.model import Network, load_model
-from loom_py.network.blueprint import Blueprint, LayerBlueprint
-from loom_py.network.running import BackwardResult, ForwardResult
-from loom_py.network.telemetry import LayerTelemetry, Telemetry
-from loom_py.observers import (
-    CanvasObserver,
-    ChannelObserver,
-    ConsoleObserver,
-    HTTPObserver,
-    OTLPObserver,
-    RecordingObserver,
-    TensorBoardObserver,
-    compare,
-)
-from loom_py.optimizers import SGD, Adam, AdamW, Lion, ParameterGroup, RMSProp
-from loom_py.schedules import Constant, Cosine, Exponential, Linear, Polynomial, Step, WarmUp
-from loom_py.train.config import Batch, EarlyStopping, TrainingConfig, TrainingResult
-from loom_py.train.evaluation import Score
-from loom_py.train.trainer import Trainer
-from loom_py.tween import ExplosionGuard, TweenConfig, TweenTrainer
+from typing import TYPE_CHECKING
+
+# Imported at once: it has the name of the package that it lives in, which would take its place if it came later.
+from loom_py.diagnose.diagnosis import diagnose
+from loom_py.lazy import lazily
+
+if TYPE_CHECKING:
+    from loom_py.diagnose import DiagnosticObserver, Finding
+    from loom_py.errors import (
+        CancelledError,
+        ConfigError,
+        DataError,
+        FileFormatError,
+        LoomError,
+        NotPublicError,
+        ShapeError,
+        StateError,
+        UnavailableError,
+    )
+    from loom_py.evaluate import DeviationMetrics, WorstSample
+    from loom_py.events import LayerStats, Observer, TrainingEvent, TweenStep, TweenView
+    from loom_py.introspect import Introspectable, MethodInfo, ParameterInfo
+    from loom_py.layers import (
+        GRU,
+        LSTM,
+        RNN,
+        Activation,
+        AvgPool1D,
+        AvgPool2D,
+        BatchNorm,
+        Conv1D,
+        Conv2D,
+        Dense,
+        Dropout,
+        Embedding,
+        Flatten,
+        GroupNorm,
+        Identity,
+        Layer,
+        LayerNorm,
+        MaxPool1D,
+        MaxPool2D,
+        MultiHeadAttention,
+        Parallel,
+        PositionalEmbedding,
+        Residual,
+        RMSNorm,
+        Sequential,
+        Softmax,
+        SwiGLU,
+    )
+    from loom_py.losses import (
+        MAE,
+        MSE,
+        BinaryCrossEntropy,
+        CrossEntropy,
+        Huber,
+        LossGradient,
+        binary_cross_entropy_loss_grad,
+        cross_entropy_loss_grad,
+        huber_loss_grad,
+        mae_loss_grad,
+        mse_loss_grad,
+    )
+    from loom_py.model import Network, load_model
+    from loom_py.network.blueprint import Blueprint, LayerBlueprint
+    from loom_py.network.running import BackwardResult, ForwardResult
+    from loom_py.network.telemetry import LayerTelemetry, Telemetry
+    from loom_py.observers import (
+        CanvasObserver,
+        ChannelObserver,
+        ConsoleObserver,
+        HTTPObserver,
+        OTLPObserver,
+        RecordingObserver,
+        TensorBoardObserver,
+        compare,
+    )
+    from loom_py.optimizers import SGD, Adam, AdamW, Lion, ParameterGroup, RMSProp
+    from loom_py.schedules import Constant, Cosine, Exponential, Linear, Polynomial, Step, WarmUp
+    from loom_py.train.config import Batch, EarlyStopping, TrainingConfig, TrainingResult
+    from loom_py.train.evaluation import Score
+    from loom_py.train.trainer import Trainer
+    from loom_py.tween import ExplosionGuard, TweenConfig, TweenTrainer
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "diagnose": "DiagnosticObserver Finding",
+            "errors": (
+                "CancelledError ConfigError DataError FileFormatError LoomError NotPublicError ShapeError "
+                "StateError UnavailableError"
+            ),
+            "evaluate": "DeviationMetrics WorstSample",
+            "events": "LayerStats Observer TrainingEvent TweenStep TweenView",
+            "introspect": "Introspectable MethodInfo ParameterInfo",
+            "layers": (
+                "GRU LSTM RNN Activation AvgPool1D AvgPool2D BatchNorm Conv1D Conv2D Dense Dropout Embedding "
+                "Flatten GroupNorm Identity Layer LayerNorm MaxPool1D MaxPool2D MultiHeadAttention Parallel "
+                "PositionalEmbedding Residual RMSNorm Sequential Softmax SwiGLU"
+            ),
+            "losses": (
+                "MAE MSE BinaryCrossEntropy CrossEntropy Huber LossGradient binary_cross_entropy_loss_grad "
+                "cross_entropy_loss_grad huber_loss_grad mae_loss_grad mse_loss_grad"
+            ),
+            "model": "Network load_model",
+            "network.blueprint": "Blueprint LayerBlueprint",
+            "network.running": "BackwardResult ForwardResult",
+            "network.telemetry": "LayerTelemetry Telemetry",
+            "observers": (
+                "CanvasObserver ChannelObserver ConsoleObserver HTTPObserver OTLPObserver RecordingObserver "
+                "TensorBoardObserver compare"
+            ),
+            "optimizers": "SGD Adam AdamW Lion ParameterGroup RMSProp",
+            "schedules": "Constant Cosine Exponential Linear Polynomial Step WarmUp",
+            "train.config": "Batch EarlyStopping TrainingConfig TrainingResult",
+            "train.evaluation": "Score",
+            "train.trainer": "Trainer",
+            "tween": "ExplosionGuard TweenConfig TweenTrainer",
+        },
+    )
 
 __all__ = [
     "GRU",

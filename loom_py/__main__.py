@@ -9,6 +9,8 @@ from pathlib import Path
 import loom_py
 from loom_py.introspect.description import describe_now
 from loom_py.introspect.generated import DECLARATIONS, REFERENCE, as_text, difference, generated_files, write
+from loom_py.session.package import all_tables
+from loom_py.session.stored import FILE as TABLES
 
 ROOT = Path(loom_py.__file__).parent.parent
 
@@ -27,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
         wanted = {ROOT / chosen: files[chosen]}
     else:
         # The types' sources and what else follows from them go together: one command makes all of it fresh.
-        wanted = {ROOT / name: text for name, text in files.items()}
+        wanted = {ROOT / name: text for name, text in files.items()} | {TABLES: as_text(all_tables(description))}
     return _check(wanted) if options.check else _put(wanted)
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from loom_py.diagnose.finding import Finding
-from loom_py.diagnose.monitor import Monitor
 from loom_py.errors import ConfigError
 from loom_py.events import NOT_MEASURED, LayerStats, TrainingEvent
+
+if TYPE_CHECKING:
+    from loom_py.diagnose.finding import Finding
+    from loom_py.diagnose.monitor import Monitor
 
 
 @runtime_checkable
@@ -45,15 +47,22 @@ def diagnose(subject: Recording | Measurable) -> list[Finding]:
     if isinstance(subject, Recording):
         return _diagnose_recording(subject)
     if isinstance(subject, Measurable):
-        monitor = Monitor(subject.get_blueprint(), snapshot=True)
+        monitor = _monitor(subject.get_blueprint(), snapshot=True)
         found = [finding for stats in _state_of(subject) for finding in monitor.on_stats(stats)]
         return found + monitor.end()
     raise ConfigError.expected("diagnose", expected="a recording or a network", got=type(subject).__name__)
 
 
+def _monitor(blueprint: Any, *, snapshot: bool = False) -> Monitor:
+    # Imported when it is needed: whoever imports the package gets this module with it, see loom_py/__init__.py.
+    from loom_py.diagnose.monitor import Monitor
+
+    return Monitor(blueprint, snapshot=snapshot)
+
+
 def _diagnose_recording(recording: Recording) -> list[Finding]:
     header = getattr(recording, "header", None)
-    monitor = Monitor(getattr(header, "blueprint", None))
+    monitor = _monitor(getattr(header, "blueprint", None))
     found: list[Finding] = []
     for record in recording.get_records():
         found += monitor.on_stats(record) if isinstance(record, LayerStats) else monitor.on_event(record)

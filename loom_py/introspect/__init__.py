@@ -1,10 +1,26 @@
 """Introspection: objects say what they can do, and the package describes itself for every language."""
 
-from loom_py.introspect.description import describe
-from loom_py.introspect.introspectable import Introspectable, available_when, internal
-from loom_py.introspect.methods import MethodInfo, ParameterInfo
-from loom_py.introspect.names import camel, pascal, snake
-from loom_py.introspect.typescript import typegen
+from typing import TYPE_CHECKING
+
+from loom_py.lazy import lazily
+
+if TYPE_CHECKING:
+    from loom_py.introspect.description import describe
+    from loom_py.introspect.introspectable import Introspectable, available_when, internal
+    from loom_py.introspect.methods import MethodInfo, ParameterInfo
+    from loom_py.introspect.names import camel, pascal, snake
+    from loom_py.introspect.typescript import typegen
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "description": "describe",
+            "introspectable": "Introspectable available_when internal",
+            "methods": "MethodInfo ParameterInfo",
+            "names": "camel pascal snake",
+            "typescript": "typegen",
+        },
+    )
 
 __all__ = [
     "Introspectable",

@@ -97,7 +97,7 @@ def _name(annotation: object) -> str:
     return str(getattr(annotation, "__name__", annotation)).rpartition(".")[2]
 
 
-def namespace_of(owner: Any) -> Mapping[str, object]:
+def namespace_of(owner: Any) -> dict[str, object]:
     """The names that the annotations of a class or function were written with."""
     module = sys.modules.get(getattr(owner, "__module__", ""), None)
     return vars(module) if module else {}
@@ -109,7 +109,7 @@ def evaluate(annotation: object, namespace: Mapping[str, object]) -> object:
         return annotation
     try:
         # The same as typing.get_type_hints: the text is the package's own source.
-        return eval(annotation, dict(namespace))
+        return eval(annotation, {}, namespace)
     except Exception:
         return None
 

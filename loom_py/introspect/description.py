@@ -11,7 +11,7 @@ from typing import Any
 from loom_py.events import LayerStats, TrainingEvent
 from loom_py.introspect.annotations import is_alias
 from loom_py.introspect.docstrings import module_attribute_docs
-from loom_py.introspect.reach import Reached, follow, home_of, protocol_record
+from loom_py.introspect.reach import Reached, follow, home_of, import_modules, protocol_record
 from loom_py.introspect.reach import package_names as package_names
 from loom_py.introspect.records import (
     Record,
@@ -52,6 +52,7 @@ def describe(api: ModuleType | None = None) -> dict[str, Any]:
 
 def describe_now(module: ModuleType) -> dict[str, Any]:
     """Describe a package from its live objects, whatever is stored."""
+    import_modules(module)
     public = {name: getattr(module, name) for name in sorted(module.__all__)}
     layers = layer_types(public, module.__name__)
     values: list[Any] = [value for value in public.values() if value not in layers.values()]

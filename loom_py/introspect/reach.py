@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
+from pkgutil import walk_packages
 from types import ModuleType
 
 from loom_py.introspect.annotations import VOCABULARY, is_alias, names_in, render
@@ -79,6 +81,13 @@ def package_names(module: ModuleType) -> dict[str, object]:
             if is_alias(value) or (isinstance(value, type) and value.__module__ == part.__name__):
                 found.setdefault(name, value)
     return found
+
+
+def import_modules(package: ModuleType) -> None:
+    """Import every module of a package, for those who look through all of its types; `__main__` is left alone."""
+    for found in walk_packages(getattr(package, "__path__", ()), f"{package.__name__}."):
+        if not found.name.endswith(".__main__"):
+            import_module(found.name)
 
 
 def modules_of(module: ModuleType) -> list[ModuleType]:

@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, cast, dataclass_transform
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.initializers import InitializerName
 from loom_py.layers.fields import check_fields
+from loom_py.layers.registry import Registry
 from loom_py.layers.run import Params, Run
 from loom_py.ops import FUNCTIONS, Value
 from loom_py.shapes import Shape, shape_text
@@ -163,7 +164,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-REGISTRY: dict[str, type[Layer]] = {}
+REGISTRY = Registry()
 """Every layer class by name."""
 
 L = TypeVar("L", bound=type[Layer])

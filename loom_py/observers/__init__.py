@@ -1,16 +1,38 @@
 """Observers: what watches a network while it runs."""
 
-from loom_py.observers.base import LoomObserver
-from loom_py.observers.canvas import CanvasObserver
-from loom_py.observers.channel import ChannelObserver
-from loom_py.observers.compare import RecordingComparison, compare
-from loom_py.observers.console import ConsoleObserver
-from loom_py.observers.http import HTTPObserver
-from loom_py.observers.otlp import OTLPObserver
-from loom_py.observers.queue import Counters
-from loom_py.observers.recording import RecordingObserver
-from loom_py.observers.retry import Backoff
-from loom_py.observers.tensorboard import TensorBoardObserver
+from typing import TYPE_CHECKING
+
+from loom_py.lazy import lazily
+
+if TYPE_CHECKING:
+    from loom_py.observers.base import LoomObserver
+    from loom_py.observers.canvas import CanvasObserver
+    from loom_py.observers.channel import ChannelObserver
+    from loom_py.observers.comparison import RecordingComparison, compare
+    from loom_py.observers.console import ConsoleObserver
+    from loom_py.observers.http import HTTPObserver
+    from loom_py.observers.otlp import OTLPObserver
+    from loom_py.observers.queue import Counters
+    from loom_py.observers.recording import RecordingObserver
+    from loom_py.observers.retry import Backoff
+    from loom_py.observers.tensorboard import TensorBoardObserver
+else:
+    __getattr__, __dir__ = lazily(
+        __name__,
+        {
+            "base": "LoomObserver",
+            "canvas": "CanvasObserver",
+            "channel": "ChannelObserver",
+            "comparison": "RecordingComparison compare",
+            "console": "ConsoleObserver",
+            "http": "HTTPObserver",
+            "otlp": "OTLPObserver",
+            "queue": "Counters",
+            "recording": "RecordingObserver",
+            "retry": "Backoff",
+            "tensorboard": "TensorBoardObserver",
+        },
+    )
 
 __all__ = [
     "Backoff",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import builtins
 import dataclasses
 import inspect
 import types
 import typing
+from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from loom_py.errors import ConfigError
 from loom_py.introspect.annotations import evaluate, namespace_of
 
-Names = Mapping[str, object]
+Names = dict[str, object]
 Maker = Callable[[dict[str, Any]], Any]
 
 
@@ -32,7 +34,7 @@ class Coercion:
 
     def annotation(self, annotation: object, owner: object) -> object:
         """An annotation of a function or class, evaluated; None where a name in it can't be found."""
-        return evaluate(annotation, {**self._names, **namespace_of(owner)})
+        return evaluate(annotation, ChainMap(namespace_of(owner), vars(builtins), self._names))
 
     def coerce(self, value: Any, annotation: object) -> Any:
         """One value as its annotation wants it; left alone where the annotation has nothing to say of it.

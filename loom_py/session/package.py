@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 import loom_py
 from loom_py.layers import Layer, from_config
 from loom_py.model import Network
 from loom_py.session.jobs import LongRun
 from loom_py.session.session import LongCalls, Session
+from loom_py.session.stored import face_of, load_table
+from loom_py.session.surface import Table
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import Batch, TrainingConfig
-from loom_py.tween import TweenTrainer
 
 
 def _train(net: Network, batches: Iterable[Batch], config: TrainingConfig | None = None) -> LongRun:
@@ -32,8 +34,22 @@ def _fit(
 LONG_CALLS: LongCalls = {
     ("Network", "train"): _train,
     ("Network", "fit"): _fit,
-    ("TweenTrainer", "fit"): TweenTrainer.run,
+    ("TweenTrainer", "fit"): "run",
 }
+CONSTRUCTORS = {"Network": Network.from_config}
+
+
+def table_of(description: Mapping[str, Any], *, in_steps: bool) -> Table:
+    """What may be called in a session of this package, derived from its description."""
+    # Imported when it is needed: a page finds the table made.
+    from loom_py.session.derive import derive_table
+
+    return derive_table(description, LONG_CALLS if in_steps else (), CONSTRUCTORS, functions=not in_steps)
+
+
+def all_tables(description: Mapping[str, Any]) -> dict[str, Table]:
+    """The tables of both faces, as they are stored when the package is built."""
+    return {face_of(in_steps=in_steps): table_of(description, in_steps=in_steps) for in_steps in (True, False)}
 
 
 def open_session(*, in_steps: bool = True) -> Session:
@@ -43,10 +59,15 @@ def open_session(*, in_steps: bool = True) -> Session:
         in_steps: long calls run in slices, so that others are answered in between. Without, both sides share a
             thread: every call answers when it is done, and functions can be given as arguments.
     """
+    table = load_table(in_steps=in_steps)
+    if table is None:
+        from loom_py.introspect.description import describe
+
+        table = table_of(describe(), in_steps=in_steps)
     return Session(
         loom_py,
+        table,
         long_calls=LONG_CALLS if in_steps else None,
-        constructors={"Network": Network.from_config},
+        constructors=CONSTRUCTORS,
         makers={Layer: from_config},
-        functions=not in_steps,
     )

@@ -8,15 +8,16 @@ from typing import Any
 
 from loom_py.errors import StateError
 from loom_py.introspect import snake
-from loom_py.introspect.description import describe, package_names
 from loom_py.session.coerce import Binder, Coercion, Maker
 from loom_py.session.handles import Handles
 from loom_py.session.jobs import LongRun
-from loom_py.session.surface import LIBRARY, Surface
+from loom_py.session.surface import LIBRARY, Entry, Surface, Table
+from loom_py.session.types import PackageTypes
 from loom_py.session.values import decode, encode
 
-LongCalls = Mapping[tuple[str, str], Callable[..., LongRun]]
-"""(class, method) → what starts the method as a run in steps; it takes the method's own arguments, the object first."""
+LongCalls = Mapping[tuple[str, str], Callable[..., LongRun] | str]
+"""(class, method) → what starts the method as a run in steps: a function that takes the method's own arguments, the
+object first, or the name of a method of the same object."""
 
 
 class Session:
@@ -25,7 +26,7 @@ class Session:
     Only names that `describe()` lists can be called. A refused call changes nothing.
 
     Example:
-        session = Session(loom_py)
+        session = open_session()
         network = session.call(0, "network", [{"input_shape": [4], "layers": [{"type": "Softmax"}]}])
         session.call(network["$handle"], "forward", [[1.0, 2.0, 3.0, 4.0]])
     """
@@ -33,26 +34,27 @@ class Session:
     def __init__(
         self,
         package: ModuleType,
+        table: Table,
         *,
         long_calls: LongCalls | None = None,
         constructors: Mapping[str, Callable[..., object]] | None = None,
         makers: Mapping[type, Maker] | None = None,
-        functions: bool = False,
     ) -> None:
         """Open a session with no objects.
 
         Args:
             package: the package to serve, by its `__all__`.
+            table: what may be called, as `derive_table` makes it of the package's description.
             long_calls: methods that run in slices when they are called through `start`.
             constructors: functions that make an object of a class in place of its own constructor.
             makers: what makes an argument of a class from a dict.
-            functions: whether functions can be given as arguments.
         """
+        self._package = package
         self._long_calls = long_calls or {}
-        made = {snake(cls): constructor for cls, constructor in (constructors or {}).items()}
-        self._callables = {snake(name): getattr(package, name) for name in package.__all__} | made
-        self._binder = Binder(Coercion(package_names(package), makers))
-        self.surface = Surface(describe(package), self._long_calls, constructors or {}, functions=functions)
+        self._constructors = {snake(cls): constructor for cls, constructor in (constructors or {}).items()}
+        self._names = {snake(name): name for name in package.__all__}
+        self._binder = Binder(Coercion(PackageTypes(package), makers))
+        self.surface = Surface(table)
         self.handles = Handles(self.surface.owner_of)
 
     def call(self, target: int, method: str, args: Sequence[Any] = (), options: Mapping[str, Any] | None = None) -> Any:
@@ -72,7 +74,7 @@ class Session:
         owner, value, entry = self._find(target, method)
         if entry["kind"] == "property":
             return encode(getattr(value, entry["method"]), self.handles)
-        function = self._callables[entry["method"]] if value is None else getattr(value, entry["method"])
+        function = self._callable(entry["method"]) if value is None else getattr(value, entry["method"])
         return encode(self._invoke(f"{owner}.{entry['method']}", function, args, options), self.handles)
 
     def is_long(self, target: int, method: str) -> bool:
@@ -86,7 +88,8 @@ class Session:
             raise StateError.expected(
                 f"{owner}.{entry['method']}", expected="a method that runs in steps", got="another"
             )
-        starter = self._long_calls[owner, entry["method"]]
+        given = self._long_calls[owner, entry["method"]]
+        starter = getattr(type(value), given) if isinstance(given, str) else given
         run: LongRun = self._invoke(f"{owner}.{entry['method']}", starter, [value, *args], options)
         return run
 
@@ -111,7 +114,12 @@ class Session:
         """How many objects are held by handle."""
         return self.handles.alive
 
-    def _find(self, target: int, method: str) -> tuple[str, Any, dict[str, Any]]:
+    def _callable(self, name: str) -> Callable[..., Any]:
+        """What a name of the library stands for; the package imports it now, if it has not yet."""
+        found: Callable[..., Any] = self._constructors.get(name) or getattr(self._package, self._names[name])
+        return found
+
+    def _find(self, target: int, method: str) -> tuple[str, Any, Entry]:
         if target == 0:
             return LIBRARY, None, self.surface.find(LIBRARY, method)
         value = self.handles.get(target)

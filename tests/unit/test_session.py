@@ -191,6 +191,7 @@ def test_what_is_no_plain_data_does_not_cross(session):
 @pytest.mark.parametrize(("owner", "method"), LONG_CALLS)
 def test_a_long_call_in_steps_takes_what_its_method_takes(owner, method):
     """The run behind a long call is started by a function of its own: its parameters must not drift away."""
-    in_steps = inspect.signature(LONG_CALLS[owner, method]).parameters.values()
-    at_once = inspect.signature(getattr(getattr(loom_py, owner), method)).parameters.values()
+    cls, starter = getattr(loom_py, owner), LONG_CALLS[owner, method]
+    in_steps = inspect.signature(getattr(cls, starter) if isinstance(starter, str) else starter).parameters.values()
+    at_once = inspect.signature(getattr(cls, method)).parameters.values()
     assert [(p.name, p.kind, p.default) for p in in_steps][1:] == [(p.name, p.kind, p.default) for p in at_once][1:]

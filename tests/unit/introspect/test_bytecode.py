@@ -14,6 +14,8 @@ import pytest
 
 import loom_py
 from loom_py.introspect.description import describe_now
+from loom_py.session.package import all_tables
+from loom_py.session.stored import load_table
 
 pytestmark = pytest.mark.cpython
 
@@ -22,6 +24,7 @@ import json, pathlib, sys
 import loom_py
 from loom_py.introspect.description import describe
 from loom_py.introspect.typescript import typegen
+from loom_py.session.stored import FILE, load_table
 
 here = pathlib.Path(loom_py.__file__).parent
 described = here / "introspect" / "described.json"
@@ -31,6 +34,9 @@ def field_doc():
     return next(f["doc"] for r in describe()["dataclasses"] if r["name"] == "LayerStats" for f in r["fields"])
 
 told = {"file": loom_py.__file__, "hash": describe()["content_hash"], "whole": field_doc(), "typed": len(typegen())}
+told["tables"] = [load_table(in_steps=True), load_table(in_steps=False)]
+FILE.write_text("{", encoding="utf-8")
+told["no table"] = load_table(in_steps=True)
 told["method"] = loom_py.RecordingObserver().get_methods()[0].doc
 described.write_text(whole[:1000], encoding="utf-8")
 told["cut"] = field_doc()
@@ -74,3 +80,9 @@ def test_field_docs_come_from_the_stored_description(told: dict[str, Any]) -> No
 def test_a_stored_description_that_does_not_fit_is_not_believed(told: dict[str, Any], harm: str) -> None:
     assert told[harm] == ""
     assert told["whole again"] == told["whole"]
+
+
+def test_what_may_be_called_comes_from_the_stored_tables(told: dict[str, Any]) -> None:
+    assert told["tables"] == list(all_tables(describe_now(loom_py)).values())
+    assert told["no table"] is None
+    assert load_table(in_steps=True) is None, "with source at hand they are derived"

@@ -1,0 +1,108 @@
+"""From a description to the table of what may be called."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from loom_py.introspect.annotations import names_in
+from loom_py.introspect.names import camel, snake
+from loom_py.introspect.reading import read_parameters
+from loom_py.introspect.typescript.names import face_methods, handle_classes
+from loom_py.session.surface import OBSERVE, Table
+
+Record = Mapping[str, Any]
+LongNames = Iterable[tuple[str, str]]
+Constructors = Mapping[str, Callable[..., object]]
+
+
+def derive_table(
+    description: Record, long_names: LongNames, constructors: Constructors, *, functions: bool = False
+) -> Table:
+    """Everything that may be called, as plain data under JavaScript's spelling.
+
+    Args:
+        description: what `describe()` gives.
+        long_names: (class, method) pairs that run in slices.
+        constructors: functions that make an object of a class in place of its own constructor.
+        functions: whether functions can be given as arguments, which takes that both sides share a thread.
+    """
+    return _Derivation(description, frozenset(long_names), constructors, functions).table()
+
+
+class _Derivation:
+    def __init__(
+        self, description: Record, long_names: frozenset[tuple[str, str]], constructors: Constructors, functions: bool
+    ) -> None:
+        self._description = description
+        self._long = long_names
+        self._functions = functions
+        self._made = {name: _parameters(function) for name, function in constructors.items()}
+        self._aliases = {alias["name"]: alias["type"] for alias in description["aliases"]}
+
+    def table(self) -> Table:
+        held = handle_classes(self._description)
+        return {
+            "version": self._description["version"],
+            "library": self._library(held),
+            "classes": {record["name"]: self._members(record) for record in held},
+        }
+
+    def _library(self, held: list[Record]) -> Record:
+        functions = [(item["method_name"], item["parameters"], "method") for item in self._description["functions"]]
+        constructors = {record["name"]: record["constructor"] for record in held} | self._made
+        makers = [(snake(name), parameters, "method") for name, parameters in constructors.items()]
+        return self._entries([*functions, *makers])
+
+    def _members(self, record: Record) -> Record:
+        found = self._entries(
+            (
+                method["method_name"],
+                method["parameters"],
+                "long" if (record["name"], method["method_name"]) in self._long else "method",
+            )
+            for method in face_methods(self._description, record)
+        )
+        found |= self._entries((item["name"], [], "property") for item in record["properties"])
+        if camel("add_observer") in found and not self._functions:  # who can give a function needs no stream
+            found[OBSERVE] = {"method": OBSERVE, "kind": "stream", "positional": [], "named": []}
+        return found
+
+    def _entries(self, named: Iterable[tuple[str, list[Record], str]]) -> dict[str, Record]:
+        """How each (name, parameters, kind) is called; without those that need a function, which can't cross."""
+        found: dict[str, Record] = {}
+        for name, parameters, kind in named:
+            if all(self._crosses(parameter) or not parameter["required"] for parameter in parameters):
+                crossing = filter(self._crosses, parameters)
+                keywords = [parameter["name"] for parameter in crossing if parameter["kind"] == "keyword_only"]
+                positions = self._positions(parameters)
+                found[camel(name)] = {"method": name, "kind": kind, "positional": positions, "named": keywords}
+        return found
+
+    def _positions(self, parameters: list[Record]) -> list[str]:
+        """Names of the parameters that can be given by position.
+
+        The first that can't cross ends them: those after it would shift, and are reached by name.
+        """
+        kinds = ("positional_only", "positional_or_keyword")
+        crossing = itertools.takewhile(self._crosses, parameters)
+        return [parameter["name"] for parameter in crossing if parameter["kind"] in kinds]
+
+    def _crosses(self, parameter: Record) -> bool:
+        return self._functions or "Callable" not in self._names(parameter["type"])
+
+    def _names(self, text: str) -> set[str]:
+        """The names in an annotation and in the aliases that it leads to."""
+        found: set[str] = set()
+        waiting = names_in(text)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += names_in(self._aliases.get(name, ""))
+        return found
+
+
+def _parameters(function: Callable[..., object]) -> list[Record]:
+    return [parameter.to_dict() for parameter in read_parameters(function, {})]
