@@ -11,11 +11,10 @@ from loom_py.errors import ConfigError, FileFormatError, LoomError, StateError
 from loom_py.introspect import internal
 from loom_py.layers import Layer
 from loom_py.network.arrays import checked
-from loom_py.network.core import NetworkCore
 from loom_py.network.grid import NetworkConfig
 from loom_py.observers.files import write_whole
 from loom_py.shapes import Array, ArrayLike
-from loom_py.store import ModelFile, StoredModel, check_model_id, pack_models, read_source
+from loom_py.store import Exchange, ModelFile, StoredModel, check_model_id, pack_models, read_source
 from loom_py.train.config import Batch, TrainingConfig, TrainingResult
 from loom_py.train.data import array_batches, check_batches, check_samples
 from loom_py.train.evaluation import Score, evaluate_samples
@@ -23,7 +22,7 @@ from loom_py.train.progress import Snapshot
 from loom_py.train.trainer import Trainer
 
 
-class Network(NetworkCore):
+class Network(Exchange):
     """A neural network laid out on a grid of cells that run in reading order; an empty slot passes its input on."""
 
     @classmethod

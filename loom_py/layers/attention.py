@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
 
 from loom_py import ops
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.run import Params, Run
-from loom_py.shapes import Shape, shape_text
+from loom_py.shapes import AnyArray, Shape, shape_text
+
+_PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "o_proj"}
 
 
 class AttentionCache(NamedTuple):
@@ -79,6 +84,29 @@ class MultiHeadAttention(Layer):
         weights = tuple(Parameter(f"{name}_weight", (c, n), "xavier_uniform", c, n) for name, n in widths)
         return weights + tuple(Parameter(f"{name}_bias", (n,)) for name, n in widths) if self.bias else weights
 
+    def torch_state(self) -> dict[str, Shape]:
+        """Of `nn.MultiheadAttention`, or where that has no counterpart (`kv_heads`, `rotary`) of four `nn.Linear` named
+        as in Llama: `q_proj`, `k_proj`, `v_proj`, `o_proj`."""
+        if self._has_module:
+            c, kinds = self.dim, ("weight", "bias") if self.bias else ("weight",)
+            shapes = {"weight": (c, c), "bias": (c,)}
+            joined = {f"in_proj_{kind}": (3 * c, *shapes[kind][1:]) for kind in kinds}
+            return joined | {f"out_proj.{kind}": shapes[kind] for kind in kinds}
+        return {_torch_name(p.name): p.shape[::-1] for p in self.parameters()}
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        if not self._has_module:
+            return {p.name: state[_torch_name(p.name)].T for p in self.parameters()}
+        own: dict[str, AnyArray] = {}
+        for kind in ("weight", "bias") if self.bias else ("weight",):
+            parts = (*np.split(state[f"in_proj_{kind}"], 3), state[f"out_proj.{kind}"])
+            own |= {f"{name}_{kind}": part.T for name, part in zip(_PROJECTIONS, parts, strict=True)}
+        return own
+
+    @property
+    def _has_module(self) -> bool:
+        return self._kv == self.heads and not self.rotary
+
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, AttentionCache]:
         b, t, c = x.shape
         k, g, d = self._kv, self.heads // self._kv, self._width
@@ -142,3 +170,9 @@ class MultiHeadAttention(Layer):
         if tuple(run.mask.shape) != (b, t):
             raise ShapeError.expected("mask of MultiHeadAttention", expected=(b, t), got=tuple(run.mask.shape))
         return ops.reshape(run.mask, shape=(b, 1, 1, 1, t))
+
+
+def _torch_name(name: str) -> str:
+    """`query_weight` → `q_proj.weight`."""
+    part, kind = name.split("_")
+    return f"{_PROJECTIONS[part]}.{kind}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar, NamedTuple
 
@@ -13,7 +14,7 @@ from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.run import Params, Run
 from loom_py.ops import ActivationName
-from loom_py.shapes import Shape
+from loom_py.shapes import AnyArray, Shape
 
 
 class DenseCache(NamedTuple):
@@ -46,6 +47,13 @@ class Dense(Layer):
         init = choose(self.init, self.activation)
         weight = Parameter("weight", (self.inputs, self.outputs), init, self.inputs, self.outputs)
         return (weight, Parameter("bias", (self.outputs,))) if self.bias else (weight,)
+
+    def torch_state(self) -> dict[str, Shape]:
+        """Of `nn.Linear`."""
+        return super().torch_state() | {"weight": (self.outputs, self.inputs)}
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        return {**state, "weight": state["weight"].T}
 
     @property
     def tween_gain(self) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
@@ -9,6 +10,7 @@ from loom_py.layers.layer import Gradients, Parameter, layer
 from loom_py.layers.recurrent import Recurrent, by_batch, by_time, stacked, step
 from loom_py.layers.run import Params, Run
 from loom_py.ops import FUNCTIONS
+from loom_py.shapes import AnyArray
 
 
 class GRUCache(NamedTuple):
@@ -33,6 +35,10 @@ class GRU(Recurrent):
 
     def parameters(self) -> tuple[Parameter, ...]:
         return self.weights(3, ("bias_ih", "bias_hh")) + self.states("state")
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """The biases stay two: the reset gate acts on one of them alone."""
+        return {p.name: state[f"{p.name}_l0"].T for p in self.parameters() if not p.state}
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, GRUCache]:
         b, t, _ = x.shape

@@ -18,7 +18,7 @@ from loom_py.layers.fields import check_fields
 from loom_py.layers.registry import Registry
 from loom_py.layers.run import Params, Run
 from loom_py.ops import FUNCTIONS, Value
-from loom_py.shapes import Shape, shape_text
+from loom_py.shapes import AnyArray, Shape, shape_text
 
 Gradients = Mapping[str, Value]
 Gives = Literal["values", "probabilities", "same"]
@@ -137,6 +137,14 @@ class Layer:
                 got=shape_text(shape),
                 do=f"give {name}={shape[-1] if shape else 1}, or change what comes before",
             )
+
+    def torch_state(self) -> dict[str, Shape]:
+        """Names and shapes of the arrays that the layer's counterpart in PyTorch has, behind the module's own name."""
+        return {p.name: p.shape for p in self.parameters() if not p.state}
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """The layer's own arrays by name, from PyTorch's as `torch_state` names them."""
+        return dict(state)
 
     @property
     def activation_name(self) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
@@ -12,7 +12,7 @@ from loom_py.errors import ConfigError, ShapeError
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.run import Params, Run
-from loom_py.shapes import Shape
+from loom_py.shapes import AnyArray, Shape
 
 Combine = Literal["concat", "add", "mean", "gated"]
 
@@ -70,6 +70,13 @@ class Parallel(Layer):
             return ()
         g, k = self.gate_inputs, len(self.branches)
         return Parameter("gate_weight", (g, k), "xavier_uniform", g, k), Parameter("gate_bias", (k,))
+
+    def torch_state(self) -> dict[str, Shape]:
+        """Of an `nn.Linear` named `gate`."""
+        return {p.name.replace("_", "."): p.shape[::-1] for p in self.parameters()}
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        return {p.name: state[p.name.replace("_", ".")].T for p in self.parameters()}
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ParallelCache]:
         outputs, caches = [], []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, ClassVar, NamedTuple
 
@@ -10,7 +11,7 @@ from loom_py.errors import ShapeError
 from loom_py.layers.fields import Count, Size
 from loom_py.layers.layer import Layer, Parameter
 from loom_py.layers.run import Params, Run
-from loom_py.shapes import Shape, shape_text
+from loom_py.shapes import AnyArray, Shape, shape_text
 
 LONGEST = 1024
 """Most time steps: each is some instructions of the Program, so that longer inputs had better be cut and carried."""
@@ -61,6 +62,20 @@ class Recurrent(Layer):
         """Buffers of the states that are carried."""
         shape = (self.carry, self.hidden)
         return tuple(Parameter(name, shape, trained=False, state=True) for name in names) if self.carry else ()
+
+    def torch_state(self) -> dict[str, Shape]:
+        """Of `nn.RNN`, `nn.GRU` or `nn.LSTM` with one layer and one direction."""
+        shapes = {p.name: p.shape for p in self.parameters() if not p.state}
+        ih, hh = shapes["weight_ih"][::-1], shapes["weight_hh"][::-1]
+        return {"weight_ih_l0": ih, "weight_hh_l0": hh, "bias_ih_l0": ih[:1], "bias_hh_l0": ih[:1]}
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """Weights transposed; PyTorch's two biases are one where their sum is all that counts."""
+        return {
+            "weight_ih": state["weight_ih_l0"].T,
+            "weight_hh": state["weight_hh_l0"].T,
+            "bias": state["bias_ih_l0"] + state["bias_hh_l0"],
+        }
 
     # steps ---------------------------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar, NamedTuple
 
@@ -9,7 +10,7 @@ from loom_py import ops
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.run import Params, Run
-from loom_py.shapes import Shape
+from loom_py.shapes import AnyArray, Shape
 
 
 class SwiGLUCache(NamedTuple):
@@ -49,6 +50,13 @@ class SwiGLU(Layer):
         biases = (Parameter("gate_bias", (m,)), Parameter("up_bias", (m,)), Parameter("down_bias", (c,)))
         return weights + biases if self.bias else weights
 
+    def torch_state(self) -> dict[str, Shape]:
+        """Of three `nn.Linear` named as in Llama: `gate_proj`, `up_proj`, `down_proj`."""
+        return {_torch_name(p.name): p.shape[::-1] for p in self.parameters()}
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        return {p.name: state[_torch_name(p.name)].T for p in self.parameters()}
+
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, SwiGLUCache]:
         rows = ops.reshape(x, shape=(-1, self.dim))
         gate = ops.matmul(rows, p.gate_weight, p.get("gate_bias"))
@@ -75,3 +83,7 @@ class SwiGLU(Layer):
         through_gate = ops.matmul(dgate, p.gate_weight, transpose_b=True)
         dx = ops.add(through_gate, ops.matmul(dup, p.up_weight, transpose_b=True))
         return ops.reshape(dx, shape=dy.shape), gradients
+
+
+def _torch_name(name: str) -> str:
+    return name.replace("_", "_proj.")

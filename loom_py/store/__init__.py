@@ -1,5 +1,6 @@
 """Files: models and checkpoints in one safetensors file, read strictly."""
 
+from loom_py.store.exchange import Exchange as Exchange
 from loom_py.store.models import ModelFile as ModelFile
 from loom_py.store.models import StoredModel as StoredModel
 from loom_py.store.models import check_model_id as check_model_id

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 DATA = Path(__file__).resolve().parent / "data"
-NOT_LAYERS = ("losses", "optimizers", "schedules", "text")
+NOT_LAYERS = ("losses", "optimizers", "schedules", "text", "torch_files")
 Arrays = dict[str, NDArray[Any]]
 
 

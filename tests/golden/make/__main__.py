@@ -22,6 +22,7 @@ from . import (  # noqa: F401  (they register references)
     schedules,
     softmaxes,
     text,
+    torch_files,
 )
 from .case import record
 from .files import DATA, Entry, differences, write
@@ -40,6 +41,7 @@ def subjects() -> Iterator[tuple[str, list[Entry]]]:
     yield "optimizers", optimizers.entries()
     yield "schedules", schedules.entries()
     yield "text", text.entries()
+    yield "torch_files", torch_files.entries()
 
 
 def main(arguments: list[str]) -> int:

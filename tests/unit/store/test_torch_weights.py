@@ -1,0 +1,145 @@
+"""PyTorch's safetensors files answer here as they do there, and what does not fit is told before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+
+from loom_py import (
+    LSTM,
+    Activation,
+    ConfigError,
+    DataError,
+    Dense,
+    FileFormatError,
+    LayerNorm,
+    Network,
+    ShapeError,
+    StateError,
+)
+from loom_py.shapes import AnyArray
+from loom_py.store import pack_tensors
+from tests.golden.loader import Golden, load
+
+RNG = np.random.default_rng(0)
+
+
+def network(case: Golden) -> Network:
+    shape = list(case.arrays["input"].shape[1:])
+    return Network.from_config({"input_shape": shape, "seed": 1, "layers": case.line["layers"]})
+
+
+@pytest.mark.parametrize("case", load("torch_files"), ids=lambda case: case.line["name"])
+def test_the_network_answers_as_pytorch_did(case: Golden) -> None:
+    net, wanted = network(case), case.arrays["output"]
+    before = net.forward(case.arrays["input"])
+    net.load_torch_weights(case.arrays["file"].tobytes(), case.line["names"])
+    got = net.forward(case.arrays["input"])
+    assert np.abs(before - wanted).max() > 0.05
+    np.testing.assert_allclose(got, wanted, rtol=1e-5, atol=1e-5 * np.abs(wanted).max())
+
+
+def normal(*shape: int) -> AnyArray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def linear(name: str, inputs: int, outputs: int) -> dict[str, AnyArray]:
+    return {f"{name}.weight": normal(outputs, inputs), f"{name}.bias": normal(outputs)}
+
+
+def two() -> Network:
+    return Network.of(4, [Dense(4, 3, "tanh"), Dense(3, 2)], seed=1)
+
+
+def refused(net: Network, error: type[Exception], match: str, tensors: Mapping[str, Any], names: Any = None) -> None:
+    before = net.parameters()
+    with pytest.raises(error, match=match):
+        net.load_torch_weights(pack_tensors(tensors), names)
+    assert all((net.parameters()[name] == value).all() for name, value in before.items())
+
+
+def test_a_file_is_taken_by_path(tmp_path: Any) -> None:
+    tensors = linear("a", 4, 3) | linear("b", 3, 2)
+    path = tmp_path / "weights.safetensors"
+    path.write_bytes(pack_tensors(tensors))
+    net = two()
+    net.load_torch_weights(path)
+    np.testing.assert_array_equal(net.parameters()["1.weight"], tensors["b.weight"].T)
+    np.testing.assert_array_equal(net.parameters()["0.bias"], tensors["a.bias"])
+
+
+def test_a_bare_layer_has_no_module_name() -> None:
+    tensors = {"weight": normal(3, 4), "bias": normal(3)}
+    net = Network.of(4, [Dense(4, 3)])
+    net.load_torch_weights(pack_tensors(tensors))
+    np.testing.assert_array_equal(net.parameters()["0.weight"], tensors["weight"].T)
+
+
+def test_layers_that_the_map_leaves_out_stay() -> None:
+    net, tensors = two(), linear("encoder", 4, 3) | linear("other", 9, 9)
+    kept = net.parameters()["1.weight"]
+    net.load_torch_weights(pack_tensors(tensors), {"encoder": "0"})
+    np.testing.assert_array_equal(net.parameters()["0.weight"], tensors["encoder.weight"].T)
+    np.testing.assert_array_equal(net.parameters()["1.weight"], kept)
+
+
+def test_names_that_tell_no_order_are_refused_and_both_sides_listed() -> None:
+    net = Network.of(3, [Dense(3, 3), Dense(3, 3)])
+    tensors = linear("first", 3, 3) | linear("second", 3, 3)
+    refused(net, ConfigError, r"give names=.*first\.weight 3×3.*takes: 0\.weight 3×3 \(Dense\)", tensors)
+    net.load_torch_weights(pack_tensors(tensors), {"first": "1", "second": "0"})
+    np.testing.assert_array_equal(net.parameters()["1.weight"], tensors["first.weight"].T)
+
+
+def test_without_a_map_nothing_may_be_left_over_on_either_side() -> None:
+    whole = linear("fc1", 4, 3) | linear("fc2", 3, 2)
+    refused(two(), ConfigError, "unclear", whole | {"fc3.weight": normal(2, 2)})
+    refused(two(), ConfigError, "unclear", {k: v for k, v in whole.items() if k != "fc2.bias"})
+    refused(two(), ConfigError, "unclear", linear("fc1", 4, 3) | linear("fc2", 3, 5))
+    refused(two(), ConfigError, "unclear", {"fc.lora_weight" if k == "fc2.bias" else k: v for k, v in whole.items()})
+
+
+def test_two_layers_and_both_directions_of_an_lstm_are_no_single_layer() -> None:
+    one = {"weight_ih_l0": (16, 3), "weight_hh_l0": (16, 4), "bias_ih_l0": (16,), "bias_hh_l0": (16,)}
+    tensors = {f"rnn.{name}{end}": normal(*shape) for name, shape in one.items() for end in ("", "_reverse")}
+    refused(Network.of((5, 3), [LSTM(3, 4)]), ConfigError, "weight_ih_l0_reverse", tensors)
+
+
+def test_mistakes_in_a_map_are_named() -> None:
+    net, tensors = two(), linear("fc1", 4, 3) | linear("fc2", 3, 2)
+    refused(net, ConfigError, r"names\['fc1\.weight'\].*0\.weight.*'5\.weight'", tensors, {"fc1.weight": "5.weight"})
+    refused(net, StateError, r"one of fc1\.\w+.*'fc9\.weight'", tensors, {"fc9.weight": "0.weight"})
+    refused(net, StateError, r"'fc9\.", tensors, {"fc9": "0"})
+    refused(net, ConfigError, r"layer 0 \(Dense\).*no bias", tensors, {"fc1.weight": "0.weight"})
+    refused(net, ConfigError, "one tensor for each array", tensors, {"fc1": "0", "fc2.weight": "0.weight"})
+    refused(
+        net, ShapeError, r"'fc1\.weight' for layer 1 \(Dense\): expected 2×3 as PyTorch.*got 3×4", tensors, {"fc1": "1"}
+    )
+
+
+def test_a_norm_is_not_taken_for_another_layer_with_a_weight_and_a_bias() -> None:
+    net = Network.of(3, [Dense(3, 3), LayerNorm(3), Activation("relu")])
+    tensors = linear("fc", 3, 3) | {"norm.weight": normal(3), "norm.bias": normal(3)}
+    net.load_torch_weights(pack_tensors(tensors))
+    np.testing.assert_array_equal(net.parameters()["1.bias"], tensors["norm.bias"])
+
+
+def test_values_that_are_no_finite_floats_are_refused() -> None:
+    weight, bias = normal(3, 4), normal(3)
+    net = Network.of(4, [Dense(4, 3)], seed=2)
+    refused(net, DataError, r"'weight': expected F16.*got I32", {"weight": weight.astype(np.int32), "bias": bias})
+    weight[1, 2] = np.nan
+    refused(net, DataError, r"0\.weight: expected finite", {"weight": weight, "bias": bias})
+    too_large = np.full((3, 4), 1e300)
+    refused(net, DataError, r"0\.weight: expected finite", {"weight": too_large, "bias": bias})
+
+
+def test_hostile_files_are_refused() -> None:
+    data = pack_tensors({"weight": normal(3, 4), "bias": normal(3)})
+    net = Network.of(4, [Dense(4, 3)])
+    for broken in (data[:-1], data + b"\0", b"\xff" * 8, b""):
+        with pytest.raises(FileFormatError):
+            net.load_torch_weights(broken)
