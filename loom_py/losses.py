@@ -6,14 +6,16 @@ cross-entropy are integer labels (B, …) or rows of class shares (B, …, C), o
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from collections.abc import Mapping
+from dataclasses import KW_ONLY
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from loom_py import ops
 from loom_py.errors import ConfigError, DataError, ShapeError
-from loom_py.layers.fields import Positive, Share, check_fields
+from loom_py.layers.fields import Positive, Share
+from loom_py.layers.options import Options, OptionsConfig, kind
 from loom_py.ops import Verb
 from loom_py.shapes import AnyArray, Array, ArrayLike
 
@@ -28,14 +30,11 @@ class LossGradient(NamedTuple):
     grad: Array
 
 
-class Loss:
+class Loss(Options):
     """Base of losses: a frozen choice of head verb and its options."""
 
     name: ClassVar[str]
     classes: ClassVar[bool] = False
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     def head(self, gives: Gives) -> Verb:
         """The verb for outputs of this kind."""
@@ -58,7 +57,7 @@ class Loss:
         return float(len(target))
 
 
-@dataclass(frozen=True)
+@kind
 class CrossEntropy(Loss):
     """-mean Σ t·log p, fused with softmax on logits; on probabilities after a Softmax layer.
 
@@ -97,7 +96,7 @@ class CrossEntropy(Loss):
         return float(np.asarray(self.class_weights)[labels].sum())
 
 
-@dataclass(frozen=True)
+@kind
 class BinaryCrossEntropy(Loss):
     """Mean cross-entropy of independent yes/no outputs, on logits or (after Softmax) probabilities."""
 
@@ -108,7 +107,7 @@ class BinaryCrossEntropy(Loss):
         return ops.binary_cross_entropy_logits if values else ops.binary_cross_entropy_probabilities
 
 
-@dataclass(frozen=True)
+@kind
 class MSE(Loss):
     """Mean squared error."""
 
@@ -118,7 +117,7 @@ class MSE(Loss):
         return ops.squared_error
 
 
-@dataclass(frozen=True)
+@kind
 class MAE(Loss):
     """Mean absolute error."""
 
@@ -128,7 +127,7 @@ class MAE(Loss):
         return ops.absolute_error
 
 
-@dataclass(frozen=True)
+@kind
 class Huber(Loss):
     """Quadratic up to `delta`, linear beyond (Huber 1964)."""
 
@@ -148,10 +147,12 @@ LOSSES: dict[str, type[Loss]] = {c.name: c for c in (CrossEntropy, BinaryCrossEn
 assert set(LOSSES) == set(get_args(LossName))
 
 
-def resolve_loss(loss: Loss | LossName) -> Loss:
-    """A loss from itself or its name; raises ConfigError for an unknown one."""
+def resolve_loss(loss: Loss | LossName | OptionsConfig) -> Loss:
+    """A loss from itself, its name or plain data; raises ConfigError for an unknown one."""
     if isinstance(loss, Loss):
         return loss
+    if isinstance(loss, Mapping):
+        return Loss.from_config(loss)
     if loss not in LOSSES:
         raise ConfigError.expected("loss", expected=" or ".join(LOSSES), got=repr(loss))
     return LOSSES[loss]()

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass, replace
+from dataclasses import KW_ONLY, replace
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, get_args
 
 from loom_py import ops
 from loom_py.errors import ConfigError
-from loom_py.layers.fields import NonNegative, Positive, Share, check_fields
+from loom_py.layers.fields import NonNegative, Positive, Share
+from loom_py.layers.options import Options, OptionsConfig, kind
 from loom_py.shapes import Shape
 
 OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "lion"]
 
 
-class Optimizer:
+class Optimizer(Options):
     """Base of optimizers."""
 
     name: ClassVar[str]
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     def state(self) -> tuple[str, ...]:
         """Names of the arrays it keeps per parameter."""
@@ -37,7 +35,7 @@ class Optimizer:
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@kind
 class SGD(Optimizer):
     """Stochastic gradient descent: w ← w - ηv with v ← μv + g + λw."""
 
@@ -58,7 +56,7 @@ class SGD(Optimizer):
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@kind
 class Adam(Optimizer):
     """Adam (Kingma & Ba 2015); weight decay is added to the gradient."""
 
@@ -81,7 +79,7 @@ class Adam(Optimizer):
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@kind
 class AdamW(Adam):
     """Adam with decoupled weight decay (Loshchilov & Hutter 2019)."""
 
@@ -92,7 +90,7 @@ class AdamW(Adam):
     weight_decay: NonNegative = 0.01
 
 
-@dataclass(frozen=True)
+@kind
 class RMSProp(Optimizer):
     """RMSProp (Tieleman & Hinton 2012), not centred."""
 
@@ -114,7 +112,7 @@ class RMSProp(Optimizer):
         )  # fmt: skip
 
 
-@dataclass(frozen=True)
+@kind
 class Lion(Optimizer):
     """Lion: steps of equal size in the direction of the sign (Chen et al. 2023)."""
 
@@ -135,8 +133,8 @@ class Lion(Optimizer):
         )  # fmt: skip
 
 
-@dataclass(frozen=True, kw_only=True)
-class ParameterGroup:
+@kind
+class ParameterGroup(Options):
     """Options of some parameters in place of the optimizer's; a parameter goes by the first group that holds it.
 
     `ParameterGroup(axes="vectors", weight_decay=0)` leaves biases and the scales of norms undecayed.
@@ -148,14 +146,11 @@ class ParameterGroup:
         weight_decay: None keeps the optimizer's.
     """
 
+    _: KW_ONLY
     names: tuple[str, ...] = ("*",)
     axes: Literal["any", "vectors", "matrices"] = "any"
     rate: NonNegative = 1.0
     weight_decay: NonNegative | None = None
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        object.__setattr__(self, "names", tuple(self.names))
 
     def holds(self, name: str, shape: Shape) -> bool:
         """Whether a parameter belongs to it."""
@@ -173,10 +168,12 @@ OPTIMIZERS: dict[str, type[Optimizer]] = {c.name: c for c in (SGD, Adam, AdamW, 
 assert set(OPTIMIZERS) == set(get_args(OptimizerName))
 
 
-def resolve_optimizer(optimizer: Optimizer | OptimizerName) -> Optimizer:
-    """An optimizer from itself or its name; raises ConfigError for an unknown one."""
+def resolve_optimizer(optimizer: Optimizer | OptimizerName | OptionsConfig) -> Optimizer:
+    """An optimizer from itself, its name or plain data; raises ConfigError for an unknown one."""
     if isinstance(optimizer, Optimizer):
         return optimizer
+    if isinstance(optimizer, Mapping):
+        return Optimizer.from_config(optimizer)
     if optimizer not in OPTIMIZERS:
         raise ConfigError.expected("optimizer", expected=" or ".join(OPTIMIZERS), got=repr(optimizer))
     return OPTIMIZERS[optimizer]()

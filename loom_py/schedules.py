@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY
 
-from loom_py.errors import ConfigError
-from loom_py.layers.fields import Count, NonNegative, Positive, Size, check_fields
+from loom_py.layers.fields import Count, NonNegative, Positive, Size
+from loom_py.layers.options import Options, kind
 
 
-class Schedule:
+class Schedule(Options):
     """Base of schedules."""
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
     def factor(self, step: int) -> float:
         """What the learning rate is multiplied by at a step of the run, from 0."""
         raise NotImplementedError
 
 
-@dataclass(frozen=True)
+@kind
 class Constant(Schedule):
     """The same factor at every step."""
 
@@ -30,7 +27,7 @@ class Constant(Schedule):
         return self.value
 
 
-@dataclass(frozen=True)
+@kind
 class Linear(Schedule):
     """From `start` to `end` in a straight line over `steps`, then `end`."""
 
@@ -43,7 +40,7 @@ class Linear(Schedule):
         return self.start + (self.end - self.start) * min(step / self.steps, 1.0)
 
 
-@dataclass(frozen=True)
+@kind
 class Cosine(Schedule):
     """Half a cosine from 1 to `end` over `steps`; with `restarts` it begins anew, each period `growth` times longer.
 
@@ -65,7 +62,7 @@ class Cosine(Schedule):
         return self.end + (1 - self.end) * (1 + math.cos(math.pi * min(position / period, 1.0))) / 2
 
 
-@dataclass(frozen=True)
+@kind
 class Exponential(Schedule):
     """decay^step."""
 
@@ -75,7 +72,7 @@ class Exponential(Schedule):
         return math.pow(self.decay, step)
 
 
-@dataclass(frozen=True)
+@kind
 class Step(Schedule):
     """Times `decay` after every `every` steps."""
 
@@ -87,7 +84,7 @@ class Step(Schedule):
         return math.pow(self.decay, step // self.every)
 
 
-@dataclass(frozen=True)
+@kind
 class Polynomial(Schedule):
     """(1 - step/steps)^power down to `end`."""
 
@@ -100,7 +97,7 @@ class Polynomial(Schedule):
         return self.end + (1 - self.end) * math.pow(1 - min(step / self.steps, 1.0), self.power)
 
 
-@dataclass(frozen=True)
+@kind
 class WarmUp(Schedule):
     """From `start` to 1 in a straight line over `steps`, then the inner schedule from its beginning."""
 
@@ -108,11 +105,6 @@ class WarmUp(Schedule):
     inner: Schedule
     _: KW_ONLY
     start: NonNegative = 0.0
-
-    def __post_init__(self) -> None:
-        check_fields(self)
-        if not isinstance(self.inner, Schedule):
-            raise ConfigError.expected("WarmUp.inner", expected="a schedule", got=repr(self.inner))
 
     def factor(self, step: int) -> float:
         if step < self.steps:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-VOCABULARY = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray"})
+VOCABULARY = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray", "OptionsConfig"})
 """Names of aliases that are words of their own and are never spelled out."""
 
 JsonScalar = str | int | float | bool | None

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from loom_py.introspect.reference import reference
-from loom_py.introspect.schema import events_schema, network_schema
+from loom_py.introspect.schema import events_schema, network_schema, training_schema
 from loom_py.introspect.typescript import typegen
 
 DECLARATIONS = "web/generated/loom.d.ts"
@@ -23,6 +23,7 @@ def generated_files(description: Mapping[str, Any]) -> dict[str, str]:
         DECLARATIONS: typegen(description),
         DESCRIBED: as_text(description),
         "web/generated/network.schema.json": as_text(network_schema(description)),
+        "web/generated/training.schema.json": as_text(training_schema(description)),
         "web/generated/events.schema.json": as_text(events_schema(description)),
         REFERENCE: reference(description),
     }

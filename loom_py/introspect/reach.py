@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import abc
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -78,7 +79,8 @@ def package_names(module: ModuleType) -> dict[str, object]:
     found: dict[str, object] = {}
     for part in modules_of(module):
         for name, value in vars(part).items():
-            if is_alias(value) or (isinstance(value, type) and value.__module__ == part.__name__):
+            own = is_alias(value) or (isinstance(value, type) and value.__module__ == part.__name__)
+            if own and not hasattr(abc, name):  # in an annotation `Sequence` is Python's, whatever a module calls so
                 found.setdefault(name, value)
     return found
 

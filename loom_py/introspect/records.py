@@ -67,6 +67,7 @@ def data_record(cls: type) -> Record:
         "name": cls.__name__,
         "doc": own_doc,
         "bases": [base.__name__ for base in cls.__mro__[1:-1]],
+        "family": family_of(cls),
         "fields": [field.to_dict() for field in fields_of(cls)],
         "methods": [] if is_typed_dict else [_plain(info) for info in methods_of(cls).values()],
         "properties": [
@@ -74,6 +75,14 @@ def data_record(cls: type) -> Record:
             for name, (type_text, text) in ({} if is_typed_dict else properties_of(cls)).items()
         ],
     }
+
+
+def family_of(cls: type) -> str:
+    """The class whose `kinds` name this one, as "type" does in its config; empty if it is none of a family."""
+    kinds: Mapping[str, type] = getattr(cls, "kinds", {})
+    if kinds.get(cls.__name__) is not cls:
+        return ""
+    return str(next(base.__name__ for base in cls.__mro__ if "kinds" in vars(base)))
 
 
 def layer_record(type_name: str, cls: type) -> Record:

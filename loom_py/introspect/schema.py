@@ -1,10 +1,13 @@
-"""JSON Schema (draft 2020-12) of the network config and of the events, from a description."""
+"""JSON Schema (draft 2020-12) of the network config, the training config and the events, from a description."""
 
 from __future__ import annotations
 
 import ast
 from collections.abc import Mapping
 from typing import Any
+
+from loom_py.introspect.annotations import names_in
+from loom_py.introspect.typescript.names import kinds_of
 
 Record = Mapping[str, Any]
 Schema = dict[str, Any]
@@ -19,6 +22,7 @@ _SIMPLE: Mapping[str, Schema] = {
     "None": {"type": "null"},
     "Layer": {"$ref": "#/$defs/Layer"},
 }
+_PYTHONS_OWN = frozenset({"OptionsConfig"})
 _SEQUENCES = frozenset({"list", "Sequence", "Iterable", "tuple"})
 
 
@@ -44,6 +48,42 @@ def network_schema(description: Record) -> Schema:
         "additionalProperties": False,
         "$defs": {"Layer": {"oneOf": [{"$ref": f"#/$defs/{name}"} for name in layers]}, **layers},
     }
+
+
+TRAINING = "TrainingConfig"
+
+
+def training_schema(description: Record) -> Schema:
+    """The schema of a training run's options as plain data; empty where the package has no `TrainingConfig`."""
+    data = {record["name"]: record for record in description["dataclasses"]}
+    if TRAINING not in data:
+        return {}
+    families = kinds_of(description)
+    definitions: dict[str, Schema] = {}
+    waiting = [TRAINING]
+    while waiting:
+        name = waiting.pop()
+        if name in definitions:
+            continue
+        if name in families:
+            definitions[name] = {"oneOf": [{"$ref": f"#/$defs/{kind}"} for kind in families[name]]}
+            waiting += families[name]
+        else:
+            definitions[name] = _record(data[name], description)
+            named = [inner for field in data[name]["fields"] for inner in names_in(field["type"])]
+            waiting += [inner for inner in named if inner in data or inner in families]
+    whole = definitions.pop(TRAINING)
+    return {"$schema": DRAFT, "title": "Training config", **whole, "$defs": dict(sorted(definitions.items()))}
+
+
+def _record(record: Record, description: Record) -> Schema:
+    """Plain data; with a "type" where it is of a family, which may be left out where that has one kind."""
+    schema = _object(record["fields"], description, finite=True)
+    if record["family"]:
+        schema["properties"] = {"type": {"const": record["name"]}, **schema["properties"]}
+    if record["family"] not in ("", record["name"]):
+        schema["required"] = ["type", *schema["required"]]
+    return {"description": record["doc"], **schema}
 
 
 def events_schema(description: Record) -> Schema:
@@ -89,10 +129,12 @@ def _field(field: Record, description: Record, *, finite: bool) -> Schema:
 def type_schema(text: str, description: Record, *, finite: bool = True) -> Schema:
     """The schema of an annotation text; empty (anything) for what JSON has no word for."""
     aliases = {alias["name"]: alias["type"] for alias in description["aliases"]}
+    defined = {record["name"] for record in description["dataclasses"]} | kinds_of(description).keys()
 
     def schema_of(node: ast.expr) -> Schema:
         if isinstance(node, ast.BinOp):
-            return _any_of(schema_of(node.left), schema_of(node.right))
+            sides = [side for side in (node.left, node.right) if ast.unparse(side) not in _PYTHONS_OWN]
+            return _any_of(*map(schema_of, sides))
         if isinstance(node, ast.Subscript):
             args = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
             base = ast.unparse(node.value)
@@ -105,6 +147,8 @@ def type_schema(text: str, description: Record, *, finite: bool = True) -> Schem
         name = ast.unparse(node)
         if name == "float" and not finite:
             return _NUMBER
+        if name in defined:
+            return {"$ref": f"#/$defs/{name}"}
         return schema_of(ast.parse(aliases[name], mode="eval").body) if name in aliases else _SIMPLE.get(name, {})
 
     return schema_of(ast.parse(text, mode="eval").body) if text else {}
@@ -112,4 +156,4 @@ def type_schema(text: str, description: Record, *, finite: bool = True) -> Schem
 
 def _any_of(*schemas: Schema) -> Schema:
     parts = [part for schema in schemas for part in schema.get("anyOf", [schema])]
-    return {"anyOf": parts}
+    return {"anyOf": parts} if len(parts) > 1 else parts[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import reprlib
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
@@ -79,6 +79,8 @@ def mismatch(value: Any, hint: Any) -> str | None:
         return None if value in choices else " or ".join(map(repr, choices))
     if origin is tuple:
         return _tuple_mismatch(value, get_args(hint))
+    if origin is Mapping:
+        return None if isinstance(value, Mapping) else "a dict"
     if origin is Sequence:
         return _tuple_mismatch(value, (*get_args(hint), Ellipsis))
     if origin in (Union, types.UnionType):

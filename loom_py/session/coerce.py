@@ -9,6 +9,7 @@ import types
 import typing
 from collections import ChainMap
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from loom_py.errors import ConfigError
@@ -67,15 +68,10 @@ class Coercion:
             return None
         given = next((self._makers[base] for base in cls.__mro__ if base in self._makers), None)
         maker: Maker | None = given or getattr(cls, "from_config", None)
-        return maker or (self._from_fields_of(cls) if _variants(cls) else None)
-
-    def _from_fields_of(self, base: type) -> Maker:
-        return lambda given: self._from_fields(_variant(base, given), given)
+        return maker or (partial(self._from_fields, cls) if dataclasses.is_dataclass(cls) else None)
 
     def _from_fields(self, cls: Any, given: dict[str, Any]) -> Any:
         fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
-        if "type" in given and "type" not in fields:  # it chose the class
-            given = {key: value for key, value in given.items() if key != "type"}
         unknown = ", ".join(sorted(given.keys() - fields.keys()))
         if unknown:
             raise ConfigError.expected(cls.__name__, expected=f"keys {', '.join(fields) or '(none)'}", got=unknown)
@@ -144,30 +140,6 @@ def _alternatives(annotation: object) -> Iterator[object]:
             yield from _alternatives(part)
     else:
         yield annotation
-
-
-def _variant(base: type, given: dict[str, Any]) -> Any:
-    """The class that a dict's "type" names, such as "Adam" where an Optimizer is wanted; the base itself without."""
-    variants = _variants(base)
-    if "type" not in given and base.__name__ in variants:
-        return base
-    kind = given.get("type")
-    if kind not in variants and len(variants) > 1:
-        expected = f"one of {', '.join(variants)}"
-        raise ConfigError.expected(f'"type" of {base.__name__}', expected=expected, got=repr(kind))
-    return variants.get(str(kind), base)
-
-
-def _variants(base: type) -> dict[str, type]:
-    """A class and those derived from it that are data classes of their own, by name."""
-    return {cls.__name__: cls for cls in (base, *_derived(base)) if "__dataclass_params__" in vars(cls)}
-
-
-def _derived(cls: type) -> Iterator[type]:
-    children: list[type] = cls.__subclasses__()
-    for child in children:
-        yield child
-        yield from _derived(child)
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:

@@ -59,6 +59,10 @@ def _record(value: Any) -> Mapping[str, Any] | None:
     """
     if isinstance(value, MethodInfo | ParameterInfo):
         return value.to_dict()
+    to_config = getattr(value, "to_config", None)
+    if callable(to_config):  # layers and options
+        config: Mapping[str, Any] = to_config()
+        return config
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {field.name: getattr(value, field.name) for field in dataclasses.fields(value) if field.name[0] != "_"}
     if isinstance(value, tuple) and hasattr(value, "_fields"):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Annotated, Literal
 
-from loom_py.layers.fields import Count, Positive, Range, Size, check_fields
+from loom_py.layers.fields import Count, Positive, Range, Size, check_fields, hints
+from loom_py.layers.options import Options, OptionsConfig, kind, revive
 from loom_py.losses import Loss, LossName, resolve_loss
 from loom_py.network.compile import StepOptions
 from loom_py.optimizers import Optimizer, OptimizerName, ParameterGroup, resolve_optimizer
@@ -32,8 +33,8 @@ class Batch:
     mask: ArrayLike | None = None
 
 
-@dataclass(frozen=True, kw_only=True)
-class EarlyStopping:
+@kind
+class EarlyStopping(Options):
     """Stop when the watched loss has not fallen for a while.
 
     Attributes:
@@ -42,17 +43,18 @@ class EarlyStopping:
         restore_best: put the parameters of the best epoch back in the end.
     """
 
+    _: KW_ONLY
     patience: Size = 5
     min_delta: Rate = 0.0
     restore_best: bool = True
-
-    def __post_init__(self) -> None:
-        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingConfig:
     """Options of a training run.
+
+    Loss, optimizer, groups, schedule and early stopping may be given as plain data too, such as
+    `{"type": "SGD", "momentum": 0.9}`; they become what it says.
 
     Attributes:
         epochs: passes over the data.
@@ -74,23 +76,22 @@ class TrainingConfig:
 
     epochs: Count = 1
     learning_rate: Rate = 0.01
-    loss: Loss | LossName = "cross_entropy"
-    optimizer: Optimizer | OptimizerName = "sgd"
+    loss: Loss | LossName | OptionsConfig = "cross_entropy"
+    optimizer: Optimizer | OptimizerName | OptionsConfig = "sgd"
     batch_size: Size = 32
     gradient_clip: Positive | None = None
     gradient_clip_value: Positive | None = None
-    groups: tuple[ParameterGroup, ...] = ()
+    groups: Sequence[ParameterGroup | OptionsConfig] = ()
     micro_batch_size: Size | None = None
     shuffle: bool = True
     validation: tuple[ArrayLike, ArrayLike] | Batch | None = None
-    schedule: Schedule | None = None
-    early_stopping: EarlyStopping | None = None
+    schedule: Schedule | OptionsConfig | None = None
+    early_stopping: EarlyStopping | OptionsConfig | None = None
     seed: int | None = None
 
     def __post_init__(self) -> None:
-        given: Any = self.validation
-        if isinstance(given, list):  # as JavaScript sends it
-            object.__setattr__(self, "validation", tuple(given))
+        for name, hint in hints(type(self)).items():
+            object.__setattr__(self, name, revive(getattr(self, name), hint))
         check_fields(self)
         self.options()
 
@@ -101,7 +102,7 @@ class TrainingConfig:
             resolve_optimizer(self.optimizer),
             self.gradient_clip,
             self.gradient_clip_value,
-            tuple(self.groups),
+            tuple(ParameterGroup.from_config(g) if isinstance(g, Mapping) else g for g in self.groups),
             self.micro_batch_size,
         )
 

@@ -10,11 +10,13 @@ from typing import Any
 from loom_py.errors import FileFormatError, StateError
 from loom_py.events import TrainingEvent
 from loom_py.introspect import internal
+from loom_py.layers.options import resolve
 from loom_py.network.anomaly import explain
 from loom_py.network.core import NetworkCore
 from loom_py.network.engine import StepResult
 from loom_py.network.inputs import Feed
-from loom_py.train.config import StopReason, TrainingConfig, TrainingResult
+from loom_py.schedules import Schedule
+from loom_py.train.config import EarlyStopping, StopReason, TrainingConfig, TrainingResult
 from loom_py.train.data import Batches, check_samples
 from loom_py.train.evaluation import Score, evaluate_samples
 from loom_py.train.progress import EpochSums, Progress, Snapshot, plain_progress, read_progress
@@ -35,6 +37,8 @@ class Trainer:
         """
         self.net, self.config, self.batches = net, config, batches
         self.options = config.options()
+        self._schedule = resolve(config.schedule, Schedule)
+        self._stopping = resolve(config.early_stopping, EarlyStopping)
         held_out = config.held_out()
         self.validation: Feed | None = None
         if held_out is not None:
@@ -99,8 +103,8 @@ class Trainer:
         self, epoch: int, position: int, feed: Feed, sums: EpochSums
     ) -> Generator[TrainingEvent, None, StopReason | None]:
         rate = self.config.learning_rate
-        if self.config.schedule is not None:
-            rate *= self.config.schedule.factor(self.result.steps)
+        if self._schedule is not None:
+            rate *= self._schedule.factor(self.result.steps)
         yield self._tell("batch_start", epoch=epoch, batch=position, learning_rate=rate)
         if self.cancelled:
             return "cancelled"
@@ -136,7 +140,7 @@ class Trainer:
 
     def _judge(self, loss: float) -> bool:
         """Note the epoch's loss; True when early stopping has waited long enough."""
-        stopping, best = self.config.early_stopping, self.progress.best
+        stopping, best = self._stopping, self.progress.best
         margin = stopping.min_delta if stopping else 0.0
         if loss < best.loss - margin:
             best.loss, best.waited = loss, 0

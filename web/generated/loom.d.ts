@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: ae25707b153cd232b83312a38defbfe1292189c49e6622e6dad3b29e110b8113
+ * Content hash of the description: 98f5f606d46754ad7401be034d9ff050387cb7518627276e2ff3f82968b14a5b
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -169,6 +169,56 @@ export type StopReason = "finished" | "early_stopping" | "anomaly" | "cancelled"
 
 export type TweenMode = "chain" | "target";
 
+/** Adam (Kingma & Ba 2015); weight decay is added to the gradient. */
+export interface AdamConfig {
+  readonly type: "Adam";
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.9`
+   */
+  readonly beta1?: number;
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.999`
+   */
+  readonly beta2?: number;
+  /**
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `1e-08`
+   */
+  readonly eps?: number;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0.0`
+   */
+  readonly weight_decay?: number;
+}
+
+/** Adam with decoupled weight decay (Loshchilov & Hutter 2019). */
+export interface AdamWConfig {
+  readonly type: "AdamW";
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.9`
+   */
+  readonly beta1?: number;
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.999`
+   */
+  readonly beta2?: number;
+  /**
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `1e-08`
+   */
+  readonly eps?: number;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0.01`
+   */
+  readonly weight_decay?: number;
+}
+
 /** Waits of `first_s · factor^(n-1)`, at most `longest_s`, each times a random factor of 1 ± `jitter`. */
 export interface Backoff {
   /** @defaultValue `1.0` */
@@ -205,6 +255,11 @@ export interface Batch {
   readonly mask?: ArrayInput | null;
 }
 
+/** Mean cross-entropy of independent yes/no outputs, on logits or (after Softmax) probabilities. */
+export interface BinaryCrossEntropyConfig {
+  readonly type: "BinaryCrossEntropy";
+}
+
 /** A network's structure; `str()` draws it. */
 export interface Blueprint {
   /** Name of the model. */
@@ -229,6 +284,39 @@ export interface Blueprint {
   readonly layers: readonly LayerBlueprint[];
 }
 
+/** The same factor at every step. */
+export interface ConstantConfig {
+  readonly type: "Constant";
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `1.0`
+   */
+  readonly value?: number;
+}
+
+/**
+ * Half a cosine from 1 to `end` over `steps`; with `restarts` it begins anew, each period `growth` times longer.
+ *
+ * Loshchilov & Hutter 2017 (SGDR).
+ */
+export interface CosineConfig {
+  readonly type: "Cosine";
+  /** @remarks Allowed: ≥ 1. */
+  readonly steps: number;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0.0`
+   */
+  readonly end?: number;
+  /** @defaultValue `false` */
+  readonly restarts?: boolean;
+  /**
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `1.0`
+   */
+  readonly growth?: number;
+}
+
 /** What became of the records; `produced = delivered + dropped + queued`. */
 export interface Counters {
   /** Records that were handed to the observer. */
@@ -245,6 +333,26 @@ export interface Counters {
   readonly rejected_points: number;
   /** The last thing that went wrong. */
   readonly last_error: string | null;
+}
+
+/**
+ * -mean Σ t·log p, fused with softmax on logits; on probabilities after a Softmax layer.
+ *
+ * `label_smoothing` gives that share of each target evenly to all classes (Szegedy et al. 2016). `class_weights`, one
+ * a class, weigh samples by their class; with integer labels the mean is weighted too, as PyTorch does. Samples, or
+ * positions of a sequence, whose integer label is `ignore_label` count for nothing: padding.
+ */
+export interface CrossEntropyConfig {
+  readonly type: "CrossEntropy";
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.0`
+   */
+  readonly label_smoothing?: number;
+  /** @defaultValue `null` */
+  readonly class_weights?: readonly number[] | null;
+  /** @defaultValue `null` */
+  readonly ignore_label?: number | null;
 }
 
 /** Shares of the buckets and scores of two models. */
@@ -283,6 +391,7 @@ export interface Difference {
 
 /** Stop when the watched loss has not fallen for a while. */
 export interface EarlyStopping {
+  readonly type?: "EarlyStopping";
   /**
    * epochs without a better loss before stopping.
    *
@@ -303,6 +412,13 @@ export interface EarlyStopping {
    * @defaultValue `true`
    */
   readonly restore_best?: boolean;
+}
+
+/** decay^step. */
+export interface ExponentialConfig {
+  readonly type: "Exponential";
+  /** @remarks Allowed: ≥ 1e-30. */
+  readonly decay: number;
 }
 
 /** One thing that is wrong, where, since when, and what to do about it. */
@@ -329,6 +445,16 @@ export interface ForwardResult {
   readonly output: NDArray;
   /** Wall clock of the pass, nanoseconds. */
   readonly duration_ns: number;
+}
+
+/** Quadratic up to `delta`, linear beyond (Huber 1964). */
+export interface HuberConfig {
+  readonly type: "Huber";
+  /**
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `1.0`
+   */
+  readonly delta?: number;
 }
 
 /** One layer as it is built. Shapes are of one sample, without the batch axis. */
@@ -486,10 +612,57 @@ export interface LayerTelemetry {
   readonly inf_count: number;
 }
 
+/** From `start` to `end` in a straight line over `steps`, then `end`. */
+export interface LinearConfig {
+  readonly type: "Linear";
+  /** @remarks Allowed: ≥ 1. */
+  readonly steps: number;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `1.0`
+   */
+  readonly start?: number;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0.0`
+   */
+  readonly end?: number;
+}
+
+/** Lion: steps of equal size in the direction of the sign (Chen et al. 2023). */
+export interface LionConfig {
+  readonly type: "Lion";
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.9`
+   */
+  readonly beta1?: number;
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.99`
+   */
+  readonly beta2?: number;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0.0`
+   */
+  readonly weight_decay?: number;
+}
+
 /** A loss and its gradient with respect to the network's output. */
 export interface LossGradient {
   readonly loss: number;
   readonly grad: NDArray;
+}
+
+/** Mean absolute error. */
+export interface MAEConfig {
+  readonly type: "MAE";
+}
+
+/** Mean squared error. */
+export interface MSEConfig {
+  readonly type: "MSE";
 }
 
 /**
@@ -498,6 +671,7 @@ export interface LossGradient {
  * `ParameterGroup(axes="vectors", weight_decay=0)` leaves biases and the scales of norms undecayed.
  */
 export interface ParameterGroup {
+  readonly type?: "ParameterGroup";
   /**
    * patterns of full names, such as "*.bias" or "3.*"; `*` stands for anything.
    *
@@ -526,6 +700,48 @@ export interface ParameterGroup {
   readonly weight_decay?: number | null;
 }
 
+/** (1 - step/steps)^power down to `end`. */
+export interface PolynomialConfig {
+  readonly type: "Polynomial";
+  /** @remarks Allowed: ≥ 1. */
+  readonly steps: number;
+  /**
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `1.0`
+   */
+  readonly power?: number;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0.0`
+   */
+  readonly end?: number;
+}
+
+/** RMSProp (Tieleman & Hinton 2012), not centred. */
+export interface RMSPropConfig {
+  readonly type: "RMSProp";
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.99`
+   */
+  readonly alpha?: number;
+  /**
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `1e-08`
+   */
+  readonly eps?: number;
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.0`
+   */
+  readonly momentum?: number;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0.0`
+   */
+  readonly weight_decay?: number;
+}
+
 /** What two recordings have in common and where they part. */
 export interface RecordingComparison {
   /** Records that both have. */
@@ -546,6 +762,23 @@ export interface RecordingComparison {
   readonly final_loss_b: number | null;
 }
 
+/** Stochastic gradient descent: w ← w - ηv with v ← μv + g + λw. */
+export interface SGDConfig {
+  readonly type: "SGD";
+  /**
+   * @remarks Allowed: ≥ 0, < 1.
+   * @defaultValue `0.0`
+   */
+  readonly momentum?: number;
+  /** @defaultValue `false` */
+  readonly nesterov?: boolean;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0.0`
+   */
+  readonly weight_decay?: number;
+}
+
 /** How well a network does on some data. */
 export interface Score {
   /** Mean loss over the samples; NaN when an output is NaN. */
@@ -554,10 +787,16 @@ export interface Score {
   readonly accuracy: number | null;
 }
 
-/** Shape of an input. */
-export interface Sequence {
-  readonly batch: number;
-  readonly time: number;
+/** Times `decay` after every `every` steps. */
+export interface StepConfig {
+  readonly type: "Step";
+  /** @remarks Allowed: ≥ 1. */
+  readonly every: number;
+  /**
+   * @remarks Allowed: ≥ 1e-30.
+   * @defaultValue `0.1`
+   */
+  readonly decay?: number;
 }
 
 /** A network's memory and the state of its layers. */
@@ -573,7 +812,12 @@ export interface Telemetry {
   readonly layer_stats: readonly LayerTelemetry[];
 }
 
-/** Options of a training run. */
+/**
+ * Options of a training run.
+ *
+ * Loss, optimizer, groups, schedule and early stopping may be given as plain data too, such as
+ * `{"type": "SGD", "momentum": 0.9}`; they become what it says.
+ */
 export interface TrainingConfig {
   /**
    * passes over the data.
@@ -594,13 +838,13 @@ export interface TrainingConfig {
    *
    * @defaultValue `"cross_entropy"`
    */
-  readonly loss?: LossName;
+  readonly loss?: LossConfig | LossName;
   /**
    * name, or an optimizer with options.
    *
    * @defaultValue `"sgd"`
    */
-  readonly optimizer?: OptimizerName;
+  readonly optimizer?: OptimizerConfig | OptimizerName;
   /**
    * samples per step (`fit`; `train` is given its batches).
    *
@@ -647,6 +891,12 @@ export interface TrainingConfig {
    * @defaultValue `null`
    */
   readonly validation?: readonly [ArrayInput, ArrayInput] | Batch | null;
+  /**
+   * how the learning rate changes over the steps.
+   *
+   * @defaultValue `null`
+   */
+  readonly schedule?: ScheduleConfig | null;
   /**
    * stop when the validation loss (without validation data: the training loss) no longer falls.
    *
@@ -772,7 +1022,7 @@ export interface TweenConfig {
    * step size before the explosion guard's factor.
    *
    * @remarks Allowed: ≥ 1e-30.
-   * @defaultValue `0.05`
+   * @defaultValue `0.5`
    */
   readonly learning_rate?: number;
   /**
@@ -855,6 +1105,19 @@ export interface TweenView {
   readonly bad_values: number;
 }
 
+/** From `start` to 1 in a straight line over `steps`, then the inner schedule from its beginning. */
+export interface WarmUpConfig {
+  readonly type: "WarmUp";
+  /** @remarks Allowed: ≥ 0. */
+  readonly steps: number;
+  readonly inner: ScheduleConfig;
+  /**
+   * @remarks Allowed: ≥ 0.
+   * @defaultValue `0.0`
+   */
+  readonly start?: number;
+}
+
 /** A prediction that went wrong. */
 export interface WorstSample {
   /** The sample's id: as given, or its number in order of arrival. */
@@ -866,6 +1129,22 @@ export interface WorstSample {
   /** The prediction, or the probabilities; the first 256 values. */
   readonly predicted: readonly number[];
 }
+
+/** Options of a kind of `Optimizer`, told apart by `type`. */
+export type OptimizerConfig = AdamConfig | AdamWConfig | LionConfig | RMSPropConfig | SGDConfig;
+
+/** Options of a kind of `Loss`, told apart by `type`. */
+export type LossConfig = BinaryCrossEntropyConfig | CrossEntropyConfig | HuberConfig | MAEConfig | MSEConfig;
+
+/** Options of a kind of `Schedule`, told apart by `type`. */
+export type ScheduleConfig =
+  | ConstantConfig
+  | CosineConfig
+  | ExponentialConfig
+  | LinearConfig
+  | PolynomialConfig
+  | StepConfig
+  | WarmUpConfig;
 
 /** An activation function by itself: y = f(x), elementwise; input and output (B, …). */
 export interface ActivationConfig {
@@ -1873,6 +2152,18 @@ export interface Network extends Handle {
    */
   modelBytes(modelId?: string): Promise<Uint8Array>;
   /**
+   * Take over weights that PyTorch wrote as safetensors; layouts are turned as each layer needs it.
+   *
+   * @param source - path of a file, or its bytes.
+   * @param names - where each tensor goes, such as `{"fc1.weight": "0.weight"}`: on the left its name in the file, on the right a layer's path and PyTorch's name in that layer's module; or a whole module to a layer, `{"fc1": "0"}`. Layers that it does not name keep what they have. None finds out from shapes, and from numbers in names; all of the file and all of the network then have to meet.
+   * @throws {@link FileFormatError} the file is damaged or hostile.
+   * @throws {@link ConfigError} the map names what is not there, or it is unclear what goes where; the text lists both sides.
+   * @throws {@link StateError} no such tensor.
+   * @throws {@link ShapeError} another shape.
+   * @throws {@link DataError} not finite floating-point numbers. Nothing is changed then.
+   */
+  loadTorchWeights(source: string | Uint8Array, names?: Readonly<Record<string, string>> | null): Promise<void>;
+  /**
    * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
    *
    * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy".
@@ -1944,9 +2235,9 @@ export interface Network extends Handle {
   /**
    * Choose what `apply_gradients` updates by: "sgd" (as it begins), "adam", … or an optimizer with options.
    *
-   * @throws {@link ConfigError} unknown name.
+   * @throws {@link ConfigError} unknown name or option, a value out of range.
    */
-  setOptimizer(optimizer: OptimizerName): Promise<void>;
+  setOptimizer(optimizer: OptimizerConfig | OptimizerName): Promise<void>;
   /**
    * Put a layer into a slot of the grid. Trained values of the other layers stay.
    *
@@ -2271,6 +2562,12 @@ export interface LoomChannelObserverOptions {
    */
   readonly every?: number;
   /**
+   * share of the time that watching may take, such as 0.05; None is no limit.
+   *
+   * @defaultValue `null`
+   */
+  readonly budget?: number | null;
+  /**
    * carry these layer paths only; None is all.
    *
    * @defaultValue `null`
@@ -2311,6 +2608,12 @@ export interface LoomConsoleObserverOptions {
    */
   readonly every?: number;
   /**
+   * share of the time that watching may take, such as 0.05; None is no limit.
+   *
+   * @defaultValue `null`
+   */
+  readonly budget?: number | null;
+  /**
    * print these layer paths only; None is all.
    *
    * @defaultValue `null`
@@ -2343,6 +2646,12 @@ export interface LoomDiagnosticObserverOptions {
    */
   readonly every?: number;
   /**
+   * share of the time that watching may take, such as 0.05; None is no limit.
+   *
+   * @defaultValue `null`
+   */
+  readonly budget?: number | null;
+  /**
    * look at these layer paths only; None is all.
    *
    * @defaultValue `null`
@@ -2364,6 +2673,12 @@ export interface LoomHTTPObserverOptions {
    * @defaultValue `1`
    */
   readonly every?: number;
+  /**
+   * share of the time that watching may take, such as 0.05; None is no limit.
+   *
+   * @defaultValue `null`
+   */
+  readonly budget?: number | null;
   /**
    * send these layer paths only; None is all.
    *
@@ -2435,6 +2750,12 @@ export interface LoomOTLPObserverOptions {
    */
   readonly every?: number;
   /**
+   * share of the time that watching may take, such as 0.05; None is no limit.
+   *
+   * @defaultValue `null`
+   */
+  readonly budget?: number | null;
+  /**
    * send these layer paths only; None is all.
    *
    * @defaultValue `null`
@@ -2499,6 +2820,12 @@ export interface LoomRecordingObserverOptions {
    */
   readonly every?: number;
   /**
+   * share of the time that watching may take, such as 0.05; None is no limit.
+   *
+   * @defaultValue `null`
+   */
+  readonly budget?: number | null;
+  /**
    * record these layer paths only; None is all.
    *
    * @defaultValue `null`
@@ -2539,6 +2866,12 @@ export interface LoomTensorBoardObserverOptions {
    */
   readonly every?: number;
   /**
+   * share of the time that watching may take, such as 0.05; None is no limit.
+   *
+   * @defaultValue `null`
+   */
+  readonly budget?: number | null;
+  /**
    * write these layer paths only; None is all.
    *
    * @defaultValue `null`
@@ -2553,7 +2886,7 @@ export interface LoomTweenTrainerOptions {
    *
    * @defaultValue `"cross_entropy"`
    */
-  readonly loss?: LossName;
+  readonly loss?: LossConfig | LossName;
 }
 
 /** The library: its functions, and the makers of its objects. */
@@ -3064,6 +3397,18 @@ export namespace direct {
      */
     modelBytes(modelId?: string): Uint8Array;
     /**
+     * Take over weights that PyTorch wrote as safetensors; layouts are turned as each layer needs it.
+     *
+     * @param source - path of a file, or its bytes.
+     * @param names - where each tensor goes, such as `{"fc1.weight": "0.weight"}`: on the left its name in the file, on the right a layer's path and PyTorch's name in that layer's module; or a whole module to a layer, `{"fc1": "0"}`. Layers that it does not name keep what they have. None finds out from shapes, and from numbers in names; all of the file and all of the network then have to meet.
+     * @throws {@link FileFormatError} the file is damaged or hostile.
+     * @throws {@link ConfigError} the map names what is not there, or it is unclear what goes where; the text lists both sides.
+     * @throws {@link StateError} no such tensor.
+     * @throws {@link ShapeError} another shape.
+     * @throws {@link DataError} not finite floating-point numbers. Nothing is changed then.
+     */
+    loadTorchWeights(source: string | Uint8Array, names?: Readonly<Record<string, string>> | null): void;
+    /**
      * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
      *
      * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy".
@@ -3135,9 +3480,9 @@ export namespace direct {
     /**
      * Choose what `apply_gradients` updates by: "sgd" (as it begins), "adam", … or an optimizer with options.
      *
-     * @throws {@link ConfigError} unknown name.
+     * @throws {@link ConfigError} unknown name or option, a value out of range.
      */
-    setOptimizer(optimizer: OptimizerName): void;
+    setOptimizer(optimizer: OptimizerConfig | OptimizerName): void;
     /**
      * Put a layer into a slot of the grid. Trained values of the other layers stay.
      *
@@ -3463,6 +3808,12 @@ export namespace direct {
      */
     readonly every?: number;
     /**
+     * share of the time that watching may take, such as 0.05; None is no limit.
+     *
+     * @defaultValue `null`
+     */
+    readonly budget?: number | null;
+    /**
      * gather these layer paths only; None is all.
      *
      * @defaultValue `null`
@@ -3490,6 +3841,12 @@ export namespace direct {
      * @defaultValue `1`
      */
     readonly every?: number;
+    /**
+     * share of the time that watching may take, such as 0.05; None is no limit.
+     *
+     * @defaultValue `null`
+     */
+    readonly budget?: number | null;
     /**
      * carry these layer paths only; None is all.
      *
@@ -3531,6 +3888,12 @@ export namespace direct {
      */
     readonly every?: number;
     /**
+     * share of the time that watching may take, such as 0.05; None is no limit.
+     *
+     * @defaultValue `null`
+     */
+    readonly budget?: number | null;
+    /**
      * print these layer paths only; None is all.
      *
      * @defaultValue `null`
@@ -3563,6 +3926,12 @@ export namespace direct {
      */
     readonly every?: number;
     /**
+     * share of the time that watching may take, such as 0.05; None is no limit.
+     *
+     * @defaultValue `null`
+     */
+    readonly budget?: number | null;
+    /**
      * look at these layer paths only; None is all.
      *
      * @defaultValue `null`
@@ -3584,6 +3953,12 @@ export namespace direct {
      * @defaultValue `1`
      */
     readonly every?: number;
+    /**
+     * share of the time that watching may take, such as 0.05; None is no limit.
+     *
+     * @defaultValue `null`
+     */
+    readonly budget?: number | null;
     /**
      * send these layer paths only; None is all.
      *
@@ -3655,6 +4030,12 @@ export namespace direct {
      */
     readonly every?: number;
     /**
+     * share of the time that watching may take, such as 0.05; None is no limit.
+     *
+     * @defaultValue `null`
+     */
+    readonly budget?: number | null;
+    /**
      * send these layer paths only; None is all.
      *
      * @defaultValue `null`
@@ -3719,6 +4100,12 @@ export namespace direct {
      */
     readonly every?: number;
     /**
+     * share of the time that watching may take, such as 0.05; None is no limit.
+     *
+     * @defaultValue `null`
+     */
+    readonly budget?: number | null;
+    /**
      * record these layer paths only; None is all.
      *
      * @defaultValue `null`
@@ -3759,6 +4146,12 @@ export namespace direct {
      */
     readonly every?: number;
     /**
+     * share of the time that watching may take, such as 0.05; None is no limit.
+     *
+     * @defaultValue `null`
+     */
+    readonly budget?: number | null;
+    /**
      * write these layer paths only; None is all.
      *
      * @defaultValue `null`
@@ -3773,7 +4166,7 @@ export namespace direct {
      *
      * @defaultValue `"cross_entropy"`
      */
-    readonly loss?: LossName;
+    readonly loss?: LossConfig | LossName;
   }
 
   /** The library: its functions, and the makers of its objects. */

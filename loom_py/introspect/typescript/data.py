@@ -28,6 +28,11 @@ def data_declarations(description: Record, names: Names) -> Iterator[str]:
             yield _output(record["name"], record, record["fields"], given)
         if record["name"] in names.data_in:
             yield _input(names.data_in[record["name"]], record, taken)
+    for family, members in names.kinds.items():
+        union = one_a_line([names.data_in[name] for name in members if name in names.data_in])
+        yield comment(f"Options of a kind of `{family}`, told apart by `type`.") + (
+            f"export type {family}Config ={union};\n"
+        )
     yield from _layers(description["layers"], taken)
     yield from _errors(description["errors"])
 
@@ -48,7 +53,14 @@ def _output_field(field: Record, writer: Writer) -> str:
 
 def _input(name: str, record: Record, writer: Writer) -> str:
     """Data that goes in: what has a default may be left out, what can't cross is left out."""
-    return comment(record["doc"]) + f"export interface {name} {{\n{input_fields(record['fields'], writer)}}}\n"
+    kind = f"  readonly type{_may_be_left_out(record)}: {json.dumps(record['name'])};\n" if record["family"] else ""
+    fields = input_fields(record["fields"], writer)
+    return comment(record["doc"]) + f"export interface {name} {{\n{kind}{fields}}}\n"
+
+
+def _may_be_left_out(record: Record) -> str:
+    """ "?" where a family has one kind, so that its "type" goes without saying."""
+    return "?" if record["family"] == record["name"] else ""
 
 
 def input_fields(fields: Iterable[Record], writer: Writer, *, indent: str = "  ") -> str:

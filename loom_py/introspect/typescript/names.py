@@ -41,19 +41,36 @@ def names_of(description: Record, extra_in: Iterable[str] = (), extra_out: Itera
         (texts_out if "Callable" in names_in(parameter["type"]) else texts_in).append(parameter["type"])
     texts_out += [text for method in _callables(description) for text in method["returns"]]
     texts_out += [item["type"] for record in handle_classes(description) for item in record["properties"]]
-    taken = set(_closure(texts_in, data, aliases))
-    given = set(_closure([*texts_out, *(event["name"] for event in description["events"])], data, aliases))
+    kinds = kinds_of(description)
+    taken = set(_closure(texts_in, data, aliases, kinds))
+    given = set(_closure([*texts_out, *(event["name"] for event in description["events"])], data, aliases, kinds))
     names = Names(
         handles=frozenset(record["name"] for record in handle_classes(description)),
-        data_in={name: f"{name}Input" if name in given else name for name in taken},
+        data_in={name: _input_name(data[name], name in given) for name in taken},
         data_out={name: name for name in given},
         aliases=aliases,
         literal_aliases=frozenset(record["name"] for record in description["aliases"] if record["choices"]),
         specials=SPECIALS,
+        kinds=kinds,
         families=_families(description),
         opaque=frozenset(_opaque(description)),
     )
     return _without_impossible_input(names, data)
+
+
+def kinds_of(description: Record) -> dict[str, tuple[str, ...]]:
+    """Families of options of several kinds, with these; a family of one is plain data."""
+    found: dict[str, list[str]] = {}
+    for record in description["dataclasses"]:
+        if record["family"] not in ("", record["name"]):
+            found.setdefault(record["family"], []).append(record["name"])
+    return {family: tuple(names) for family, names in found.items()}
+
+
+def _input_name(record: Record, given: bool) -> str:
+    if record["family"] not in ("", record["name"]):
+        return f"{record['name']}Config"
+    return f"{record['name']}Input" if given else str(record["name"])
 
 
 def _opaque(description: Record) -> Iterator[str]:
@@ -110,7 +127,9 @@ def _callables(description: Record) -> Iterator[Record]:
         yield from face_methods(description, record)
 
 
-def _closure(texts: Iterable[str], data: Mapping[str, Record], aliases: Mapping[str, str]) -> Iterator[str]:
+def _closure(
+    texts: Iterable[str], data: Mapping[str, Record], aliases: Mapping[str, str], kinds: Mapping[str, tuple[str, ...]]
+) -> Iterator[str]:
     """The data classes that annotation texts lead to, through aliases and fields; not those written by hand."""
     waiting = [name for text in texts for name in names_in(text)]
     seen: set[str] = set(SPECIALS)
@@ -119,6 +138,7 @@ def _closure(texts: Iterable[str], data: Mapping[str, Record], aliases: Mapping[
         if name in seen:
             continue
         seen.add(name)
+        waiting += kinds.get(name, ())
         if name in data:
             yield name
             waiting += [inner for field in data[name]["fields"] for inner in names_in(field["type"])]

@@ -33,7 +33,8 @@ _PRIMITIVES = {
 }
 _ARRAYS = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray", "ndarray"})
 _SEQUENCES = frozenset({"list", "Sequence", "Collection", "Iterable", "Iterator", "set", "frozenset", "deque"})
-_PYTHONS_OWN = frozenset({"TextIO", "BinaryIO", "IO", "ModuleType"})
+# `OptionsConfig` stands for any family's plain data; the family's own type, beside it in every annotation, says which.
+_PYTHONS_OWN = frozenset({"OptionsConfig", "TextIO", "BinaryIO", "IO", "ModuleType"})
 _MAPPINGS = frozenset({"dict", "Mapping", "MutableMapping", "OrderedDict"})
 
 
@@ -57,6 +58,8 @@ class Names:
     """Aliases that exist in TypeScript too."""
     specials: Mapping[str, str]
     """Names with a type of their own, such as `Layer` → `LayerConfig`."""
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Families of options → the data classes that are of it; they cross as a union of configs, told apart by `type`."""
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Base classes → the handles derived from them: an object of the base is one of these; a type if it is public."""
     opaque: frozenset[str] = frozenset()
@@ -94,16 +97,11 @@ class Writer:
 
     def _name(self, name: str) -> str:
         names = self.names
-        data = names.data_in if self.direction == "in" else names.data_out
-        if name in names.specials:
-            return names.specials[name]
         if name in _ARRAYS:
             exact = "NDArray" if name == "Array" else "AnyNDArray"
             return "ArrayInput" if self.direction == "in" else exact
-        if name in names.handles or name in names.literal_aliases:
-            return name
-        if name in data:
-            return data[name]
+        if (own := self._own_type(name)) is not None:
+            return own
         if name in names.families:
             return name if name in names.opaque else " | ".join(names.families[name])
         if name in names.aliases:
@@ -115,6 +113,17 @@ class Writer:
                 names.unknown.add(name)
             raise CannotCross(f"{name} is nothing to JavaScript")
         return _PRIMITIVES[name]
+
+    def _own_type(self, name: str) -> str | None:
+        """The name in TypeScript of what has a type of its own there; None for other names."""
+        names = self.names
+        if name in names.specials:
+            return names.specials[name]
+        if name in names.kinds:
+            return f"{name}Config"
+        if name in names.handles or name in names.literal_aliases:
+            return name
+        return (names.data_in if self.direction == "in" else names.data_out).get(name)
 
     def _generic(self, base: str, args: list[ast.expr]) -> str:
         if base == "Literal":
