@@ -6,12 +6,14 @@
 // read b as it lies: packing would cost more than it saves.
 #include "loom.h"
 
-enum { KC = 256, MC = 128, NC = 512, FEW = 8 };
+// FEW rows read b as it lies; up to SLIM columns are reckoned without packing (but not 8, which fill a tile).
+enum { KC = 256, MC = 128, NC = 512, FEW = 8, SLIM = 12 };
 
 typedef struct {
   const float *a, *b, *bias;
   float *out;
   W M, N, K, rsa, csa, rsb, csb, ldc;
+  int turned;  // whether out lies transposed: its columns contiguous, ldc from one to the next
 } Product;
 
 // Result of a tile: into c, added to it, or added to the bias; nr columns of it are real.
@@ -35,9 +37,8 @@ INLINE void finish(int mr, int nv, f4 acc[8][8], float *c, W ldc, W nr, const fl
 }
 
 // acc[i][j] = Σ a[i·rsa + k·csa] · b[j/2·panel + j%2·4 + k·ldb]: nv vectors from panels of 8 columns, mr rows.
-INLINE void tile(int mr, int nv, W K, const float *a, W rsa, W csa, const float *b, W panel, W ldb, float *c, W ldc,
-                 W nr, const float *bias, int first) {
-  f4 acc[8][8];
+INLINE void accumulate(int mr, int nv, W K, const float *a, W rsa, W csa, const float *b, W panel, W ldb,
+                       f4 acc[8][8]) {
   UNROLL for (int i = 0; i < mr; i++) UNROLL for (int j = 0; j < nv; j++) acc[i][j] = splat(0);
   _Pragma("clang loop unroll(disable)") for (W k = 0; k < K; k++) {
     f4 row[8];
@@ -49,6 +50,12 @@ INLINE void tile(int mr, int nv, W K, const float *a, W rsa, W csa, const float 
     a += csa;
     b += ldb;
   }
+}
+
+INLINE void tile(int mr, int nv, W K, const float *a, W rsa, W csa, const float *b, W panel, W ldb, float *c, W ldc,
+                 W nr, const float *bias, int first) {
+  f4 acc[8][8];
+  accumulate(mr, nv, K, a, rsa, csa, b, panel, ldb, acc);
   finish(mr, nv, acc, c, ldc, nr, bias, first);
 }
 
@@ -91,10 +98,25 @@ NARROW_TILE(3)
 NARROW_TILE(2)
 NARROW_TILE(1)
 
+// Result of a tile whose rows are columns of out, c the first.
+INLINE void finish_turned(int mr, int nv, f4 acc[8][8], float *c, W ldc) {
+  UNROLL for (int j = 0; j < nv; j++) {
+    f4 v[4];
+    UNROLL for (int i = 0; i < 4; i++) v[i] = i < mr ? acc[i][j] : splat(0);
+    transpose4(v);
+    UNROLL for (int i = 0; i < 4; i++) {
+      if (mr == 4) store(c + (4 * j + i) * ldc, v[i]);
+      else store_some(c + (4 * j + i) * ldc, mr, v[i]);
+    }
+  }
+}
+
 #define DIRECT_TILE(MR, NV)                                                                                            \
   static __attribute__((noinline)) void direct_##MR##x##NV(const Product *p, W i, W j) {                               \
-    tile(MR, NV, p->K, p->a + i * p->rsa, p->rsa, p->csa, p->b + j, 8, p->rsb, p->out + i * p->ldc + j, p->ldc,        \
-         4 * NV, p->bias ? p->bias + j : 0, 1);                                                                        \
+    f4 acc[8][8];                                                                                                      \
+    accumulate(MR, NV, p->K, p->a + i * p->rsa, p->rsa, p->csa, p->b + j, 8, p->rsb, acc);                             \
+    if (p->turned) finish_turned(MR, NV, acc, p->out + j * p->ldc + i, p->ldc);                                        \
+    else finish(MR, NV, acc, p->out + i * p->ldc + j, p->ldc, 4 * NV, p->bias ? p->bias + j : 0, 1);                   \
   }
 DIRECT_TILE(4, 2)
 DIRECT_TILE(3, 2)
@@ -157,8 +179,16 @@ static __attribute__((noinline)) void dots_1x1(const Product *p, W i, W j) { dot
 static __attribute__((noinline)) void dots_2x4(const Product *p, W i, W j) { dots(2, 4, p, i, j); }
 static __attribute__((noinline)) void dots_2x1(const Product *p, W i, W j) { dots(2, 1, p, i, j); }
 
+static __attribute__((noinline)) void dots_4x2(const Product *p, W i, W j) { dots(4, 2, p, i, j); }
+static __attribute__((noinline)) void dots_4x1(const Product *p, W i, W j) { dots(4, 1, p, i, j); }
+
 static void dotted(const Product *p) {
   W i = 0;
+  for (; i + 4 <= p->M; i += 4) {
+    W j = 0;
+    for (; j + 2 <= p->N; j += 2) dots_4x2(p, i, j);
+    if (j < p->N) dots_4x1(p, i, j);
+  }
   for (; i + 2 <= p->M; i += 2) {
     W j = 0;
     for (; j + 4 <= p->N; j += 4) dots_2x4(p, i, j);
@@ -272,32 +302,53 @@ static void packed(const Product *p, float *scratch) {
   }
 }
 
-static void product(Product p, float *scratch) {
-  if (p.N == 1 && p.ldc == 1 && !p.bias) {  // a column is the row of the transposed product
-    Product t = {p.b, p.a, 0, p.out, 1, p.M, p.K, p.csb, p.rsb, p.csa, p.rsa, p.M};
-    p = t;
+// Few columns, a's rows contiguous: b is turned, so that every result is a sum along two contiguous rows.
+static void slim(Product *p, float *scratch) {
+  if (p->rsb != 1) {
+    for (W j = 0; j < p->N; j++) for (W k = 0; k < p->K; k++) scratch[j * p->K + k] = p->b[k * p->rsb + j * p->csb];
+    p->b = scratch;
+    p->rsb = 1;
+    p->csb = p->K;
   }
-  if (p.M <= 3 && p.csa == 1 && p.rsb == 1) {
-    dotted(&p);
-  } else if (p.M <= FEW && p.csb == 1 && p.N >= 4) {
-    direct(&p);
-  } else if (p.K == 0) {
-    for (W i = 0; i < p.M; i++) for (W j = 0; j < p.N; j++) p.out[i * p.ldc + j] = p.bias ? p.bias[j] : 0;
+  dotted(p);
+}
+
+static Product transposed(const Product *p) {
+  return (Product){p->b, p->a, 0, p->out, p->N, p->M, p->K, p->csb, p->rsb, p->csa, p->rsa, p->ldc, !p->turned};
+}
+
+static void product(Product *p, float *scratch) {
+  if (p->N == 1 && p->ldc == 1 && !p->bias) {  // a column is the row of the transposed product
+    *p = transposed(p);
+    p->turned = 0;
+    p->ldc = p->N;
+  }
+  if (p->M <= 3 && p->csa == 1 && p->rsb == 1) {
+    dotted(p);
+  } else if (p->M <= FEW && p->csb == 1 && p->N >= 4) {
+    direct(p);
+  } else if (p->N <= SLIM && p->N != 8 && p->csa == 1 && p->K >= SLIM && p->N * p->K <= KC * NC) {
+    slim(p, scratch);
+  } else if (p->N <= SLIM && p->N != 8 && p->rsa == 1 && p->M >= 4 && !p->bias) {
+    *p = transposed(p);
+    direct(p);
+  } else if (p->K == 0) {
+    for (W i = 0; i < p->M; i++) for (W j = 0; j < p->N; j++) p->out[i * p->ldc + j] = p->bias ? p->bias[j] : 0;
   } else {
-    packed(&p, scratch);
+    packed(p, scratch);
   }
 }
 
 // out a b bias M N K rsa csa rsb csb scratch · outer extents B0 B1 · a's strides · b's strides · out's strides
 void op_matmul(const W *a) {
-  Product p = {IN(1), IN(2), IN(3), OUT(0), a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[5]};
+  Product p = {IN(1), IN(2), IN(3), OUT(0), a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[5], 0};
   for (W i = 0; i < a[12]; i++) {
     for (W j = 0; j < a[13]; j++) {
       Product one = p;
       one.a += i * a[14] + j * a[15];
       one.b += i * a[16] + j * a[17];
       one.out += i * a[18] + j * a[19];
-      product(one, OUT(11));
+      product(&one, OUT(11));
     }
   }
 }
