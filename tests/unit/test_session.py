@@ -135,8 +135,12 @@ def test_dicts_become_what_the_annotations_name(session, net):
     assert session.call(net, "train", [batches, config])["steps"] == 1
     with pytest.raises(ConfigError, match=r"TrainingConfig: expected keys epochs.* got learn_rate"):
         session.call(net, "train", [batches, {"learn_rate": 1}])
-    with pytest.raises(ConfigError, match=r"of Optimizer: expected one of .*Adam.* got 'Adm'"):
+    with pytest.raises(ConfigError, match=r"of Optimizer: expected Adam or .*, got 'Adm'"):
         session.call(net, "train", [batches, {"optimizer": {"type": "Adm"}}])
+    with pytest.raises(ConfigError, match=r"SGD.momentum: expected a number 0 to below 1, got 2"):
+        session.call(net, "setOptimizer", [{"type": "SGD", "momentum": 2}])
+    with pytest.raises(ConfigError, match=r"SGD: expected keys momentum, .* got momentun"):
+        session.call(net, "setOptimizer", [{"type": "SGD", "momentun": 0.5}])
     with pytest.raises(ConfigError, match="Batch: expected the key target, got input"):
         session.call(net, "train", [[{"input": [[0, 1]]}]])
 

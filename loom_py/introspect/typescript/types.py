@@ -58,14 +58,14 @@ class Names:
     """Aliases that exist in TypeScript too."""
     specials: Mapping[str, str]
     """Names with a type of their own, such as `Layer` → `LayerConfig`."""
-    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Families of options → the data classes that are of it; they cross as a union of configs, told apart by `type`."""
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Base classes → the handles derived from them: an object of the base is one of these; a type if it is public."""
     opaque: frozenset[str] = frozenset()
     """Public classes whose own objects are neither data nor held by handle."""
     unknown: set[str] = field(default_factory=set)
     """Collects the names that nothing is known of; what needs one is left out, so each is a hole."""
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Families of options → the data classes that are of it; they cross as a union of configs, told apart by `type`."""
 
 
 @dataclass(frozen=True)

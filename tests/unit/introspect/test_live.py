@@ -25,6 +25,14 @@ TYPES = typegen(DESCRIBED)
 CONFIG = {"input_shape": [3], "seed": 1, "layers": [{"type": "Dense", "inputs": 3, "outputs": 2}, {"type": "Softmax"}]}
 X, Y = [[0.0, 1.0, 2.0], [1.0, 0.0, 1.0]], [0, 1]
 
+OPTIONS = {
+    "loss": {"type": "CrossEntropy", "class_weights": [1, 2]},
+    "optimizer": {"type": "AdamW", "weight_decay": 0},
+    "schedule": {"type": "WarmUp", "steps": 1, "inner": {"type": "Exponential", "decay": 0.9}},
+    "early_stopping": {"patience": 1},
+    "groups": [{"names": ["*.bias"], "rate": 2}],
+}
+
 # Calls of each handle in an order in which they can be answered; {folder} is a folder of the test's own.
 SHARED: dict[str, list[Any]] = {
     "getMethods": [],
@@ -41,7 +49,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "to": ["numpy"],
         "device": [],
         "gpuUnavailableReason": [],
-        "setOptimizer": ["adam"],
+        "setOptimizer": [{"type": "SGD", "momentum": 0.9}],
         "toConfig": [],
         "addObserver": ["recording"],
         "removeObserver": ["recording"],
@@ -51,7 +59,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "backwardCPU": [[[1.0, 0.0], [0.0, 1.0]]],
         "applyGradients": [0.1],
         "train": [[{"input": X, "target": Y}], {"epochs": 2}],
-        "fit": [X, Y, {"epochs": 2}],
+        "fit": [X, Y, {"epochs": 2, **OPTIONS}],
         "evaluate": [X, Y],
         "parameters": [],
         "gradients": [],

@@ -12,7 +12,10 @@ import type {
   Network,
   NetworkConfig,
   ObservationMessage,
+  OptimizerConfig,
   RecordingObserver,
+  ScheduleConfig,
+  TrainingConfig,
   TrainingEvent,
   TrainingResult,
 } from "../../../web/generated/loom.d.ts";
@@ -96,6 +99,20 @@ export async function everyInput(net: Network): Promise<void> {
   await net.setParameters({ "0.weight": await net.forward([1]), "0.bias": [0, 0] });
   await net.train([{ input: [[1]], target: [0] }], null);
   await net.setLayer(0, 0, 0, { type: "Dropout", rate: 0.5 });
+  await net.setOptimizer({ type: "AdamW", weight_decay: 0.1 });
+}
+
+export const options: TrainingConfig = {
+  loss: { type: "CrossEntropy", label_smoothing: 0.1, class_weights: [1, 2] },
+  optimizer: { type: "SGD", momentum: 0.9, nesterov: true },
+  schedule: { type: "WarmUp", steps: 10, inner: { type: "Cosine", steps: 100, restarts: true } },
+  early_stopping: { patience: 3 },
+  groups: [{ axes: "vectors", weight_decay: 0 }],
+};
+
+/** Options are told apart by their type. */
+export function momentumOf(optimizer: OptimizerConfig): number | undefined {
+  return optimizer.type === "SGD" || optimizer.type === "RMSProp" ? optimizer.momentum : undefined;
 }
 
 // Results are exact.
@@ -110,6 +127,8 @@ export type Results = [
   Holds<Same<TrainingResult["stopped_because"], "finished" | "early_stopping" | "anomaly" | "cancelled">>,
   Holds<Same<ObservationMessage["kind"], "blueprint" | "stats" | "training" | "anomaly">>,
   Holds<Same<LayerStats["phase"], "forward" | "backward">>,
+  Holds<Same<OptimizerConfig["type"], "Adam" | "AdamW" | "Lion" | "RMSProp" | "SGD">>,
+  Holds<Same<Extract<ScheduleConfig, { type: "WarmUp" }>["inner"], ScheduleConfig>>,
 ];
 
 // Every member of the async face but the streams and marks is a function that gives a promise, and nothing is any.

@@ -79,6 +79,16 @@ export const training: TrainingConfig[] = [
   { loss: "cross entropy" },
   // @ts-expect-error: a number is wanted
   { epochs: "3" },
+  // @ts-expect-error: options name their type
+  { optimizer: { momentum: 0.9 } },
+  // @ts-expect-error: another optimizer's option
+  { optimizer: { type: "Adam", momentum: 0.9 } },
+  // @ts-expect-error: a loss is no optimizer
+  { optimizer: { type: "Huber" } },
+  // @ts-expect-error: steps are missing
+  { schedule: { type: "Cosine" } },
+  // @ts-expect-error: a schedule has no short name
+  { schedule: "cosine" },
 ];
 
 export function readOnly(array: NDArray, error: AnyLoomError): string {
