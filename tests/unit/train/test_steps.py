@@ -177,8 +177,8 @@ def test_bad_groups_are_refused(options: dict[str, Any], text: str) -> None:
         ParameterGroup(**options)
     with pytest.raises(ConfigError, match="micro_batch_size"):
         TrainingConfig(micro_batch_size=0)
-    with pytest.raises(ConfigError, match="groups"):
-        TrainingConfig(groups=(options,))  # type: ignore[arg-type]
+    with pytest.raises(ConfigError, match=text):
+        TrainingConfig(groups=(options,))
 
 
 # sequences ---------------------------------------------------------------------------------------------------------
