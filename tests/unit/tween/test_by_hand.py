@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from loom_py import Dense, Network, TweenConfig, TweenStep, TweenTrainer
+from loom_py import Dense, Flatten, Network, TweenConfig, TweenStep, TweenTrainer
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(6, 4))
@@ -136,3 +136,26 @@ def test_a_direction_of_almost_nothing_is_no_direction() -> None:
     net.set_parameters({"0.weight": np.zeros((2, 2))})
     view = TweenTrainer(net, loss="mse").step(np.ones((3, 2)), np.ones((3, 2))).views[0]
     assert (view.link_budget, view.gap) == (0.5, 1.0)
+
+
+def test_what_overflows_on_its_way_back_becomes_0_and_is_counted() -> None:
+    net = Network.of(4, [Dense(4, 5), Dense(5, 3)], seed=0)
+    net.set_parameters({"0.weight": np.zeros((4, 5)), "1.weight": np.full((5, 3), 3e38)})
+    before = net.parameters()
+    step = TweenTrainer(net, loss="mse").step(X, np.full((6, 3), 9.0))
+    assert [view.bad_values for view in step.views] == [6 * 5, 0]
+    assert step.views[0].gap == 0.0
+    assert step.updated
+    after = net.parameters()
+    np.testing.assert_array_equal(after["0.weight"], before["0.weight"])
+    assert np.all(after["1.bias"] > 0)
+
+
+def test_target_mode_passes_a_target_through_a_flattening() -> None:
+    net = Network.of((2, 3), [Dense(3, 4), Flatten(), Dense(8, 3)], seed=0)
+    x = RNG.normal(size=(6, 2, 3))
+    step = TweenTrainer(net, TweenConfig(mode="target")).step(x, LABELS)
+    inner, flat, _ = step.views
+    assert inner.gap == pytest.approx(flat.gap, rel=1e-6)
+    assert inner.link_budget == pytest.approx(flat.link_budget, rel=1e-6)
+    assert flat.gap > 1e-3
