@@ -1,15 +1,28 @@
-// `npm run bench [-- NAME …] [--json FILE]`: runs tests/bench/*.py and *.mjs, each a table; all results into one file.
+// `npm run bench [-- NAME …] [--only CASE,…] [--docs] [--json FILE]`: runs tests/bench/*.mjs, each a table.
 //
-// A bench takes `--json FILE` and writes its result there as one JSON object.
+// `--only` chooses cases of the bench "peers", `--docs` has it write docs/benchmarks.md. A bench takes `--json FILE` and
+// writes its result there: a list of rows {case, system, median_ms, min_ms, runs, …}, or an object with figures whose
+// names end in _ms. All of them together are one list.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { BuildError, PYTHON, ROOT, run, runMain } from "./lib.mjs";
 import { setup } from "./setup.mjs";
 
 const FOLDER = join(ROOT, "tests", "bench");
 const RUNNER = { ".py": PYTHON, ".mjs": process.execPath };
+/** The bench that knows cases. */
+const PEERS = "peers";
+
+/** Takes an option and its value out of the arguments; "" for one that has none. */
+function taken(args, name, hasValue) {
+  const at = args.indexOf(name);
+  if (at < 0) return undefined;
+  const [, value = ""] = args.splice(at, hasValue ? 2 : 1);
+  if (hasValue && !value) throw new BuildError(`expected something after ${name}`);
+  return value;
+}
 
 function chosen(names) {
   const all = readdirSync(FOLDER).filter((file) => extname(file) in RUNNER && !file.startsWith("_"));
@@ -18,24 +31,39 @@ function chosen(names) {
   return names.length ? all.filter((file) => names.includes(file.slice(0, -extname(file).length))) : all;
 }
 
+/** The figures of a result that is no list, as rows: a case is where they stand, a system what stands before _ms. */
+function rowsOf(result, path) {
+  if (Array.isArray(result)) return result;
+  if (typeof result !== "object" || result === null) return [];
+  const runs = typeof result.runs === "number" ? { runs: result.runs } : {};
+  return Object.entries(result).flatMap(([key, value]) =>
+    typeof value === "number" && key.endsWith("_ms")
+      ? [{ case: path.join("-"), system: key.slice(0, -"_ms".length), median_ms: value, ...runs }]
+      : rowsOf(value, [...path, key]).map((row) => ({ ...runs, ...row })),
+  );
+}
+
 await runMain(async (args) => {
-  const at = args.indexOf("--json");
-  const [, target] = at < 0 ? [] : args.splice(at, 2);
-  if (at >= 0 && !target) throw new BuildError("expected a file name after --json");
-  const benches = chosen(args);
+  const target = taken(args, "--json", true);
+  const only = taken(args, "--only", true);
+  const docs = taken(args, "--docs", false);
+  const passed = [...(only ? ["--only", only] : []), ...(docs === undefined ? [] : ["--docs"])];
+  const benches = chosen(passed.length && !args.length ? [PEERS] : args);
   await setup();
   const scratch = mkdtempSync(join(tmpdir(), "bench-"));
-  const results = { cores: availableParallelism(), node: process.versions.node, benches: {} };
+  const rows = [];
   const failed = [];
   for (const file of benches) {
     console.log(`\n── ${file} ${"─".repeat(60 - file.length)}`);
+    const name = file.slice(0, -extname(file).length);
     const json = join(scratch, `${file}.json`);
-    const code = await run(RUNNER[extname(file)], [join(FOLDER, file), "--json", json]);
-    if (code === 0) results.benches[file] = JSON.parse(readFileSync(json, "utf8"));
+    const options = name === PEERS ? passed : [];
+    const code = await run(RUNNER[extname(file)], [join(FOLDER, file), "--json", json, ...options]);
+    if (code === 0) rows.push(...rowsOf(JSON.parse(readFileSync(json, "utf8")), [name]));
     else failed.push(file);
   }
   rmSync(scratch, { recursive: true });
-  if (target) writeFileSync(target, `${JSON.stringify(results, null, 2)}\n`);
+  if (target) writeFileSync(target, `${JSON.stringify(rows, null, 1)}\n`);
   if (failed.length) console.log(`\nfailed: ${failed.join(", ")}`);
   return failed.length ? 1 : 0;
 });

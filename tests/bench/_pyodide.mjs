@@ -19,11 +19,18 @@ export function inNode(source, ...args) {
   return JSON.parse(found[1]);
 }
 
+/** What makes a page cross-origin isolated, so that it has SharedArrayBuffer and threads. */
+export const ISOLATED = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+};
+
 /** Serves folders by name on a free port of 127.0.0.1, and for any other address an empty page. */
-export async function serveFolders(folders) {
+export async function serveFolders(folders, headers = {}) {
   const server = createServer((request, response) => {
-    const [, root, name = ""] = request.url.split("?")[0].split("/");
-    const file = folders[root] && join(folders[root], name);
+    const [, root, ...path] = new URL(request.url, "http://localhost").pathname.split("/");
+    const file = folders[root] && join(folders[root], ...path);
+    for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (!file || !existsSync(file)) return response.setHeader("Content-Type", "text/html").end("<!doctype html>");
     response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream");
     response.setHeader("Content-Length", statSync(file).size);

@@ -1,0 +1,103 @@
+"""The models that the bench trains, and their data: the same on every host, for us and for the peers.
+
+All are trained by plain SGD on one batch, so that a step is forward, loss, backward and update and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from loom_py import (
+    LSTM,
+    Batch,
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    LayerNorm,
+    MaxPool2D,
+    MultiHeadAttention,
+    Network,
+    Residual,
+    TrainingConfig,
+)
+
+SEED = 1
+PIXELS = 64
+
+
+@dataclass(frozen=True)
+class Model:
+    """What is trained on what: `target` is the shape of one sample's labels, `classes` how many there are."""
+
+    input: tuple[int, ...]
+    layers: Sequence[Layer]
+    batch: int
+    classes: int
+    rate: float
+    target: tuple[int, ...] = ()
+
+    def network(self, device: str) -> Network:
+        net = Network.of(self.input, self.layers, seed=SEED)
+        net.to(device)  # type: ignore[arg-type]
+        return net
+
+    @property
+    def config(self) -> TrainingConfig:
+        return TrainingConfig(learning_rate=self.rate)
+
+
+def _mlp(sizes: tuple[int, ...], batch: int) -> Model:
+    hidden = [Dense(i, o, "relu") for i, o in pairwise(sizes[:-1])]
+    return Model(sizes[:1], [*hidden, Dense(*sizes[-2:])], batch, sizes[-1], 0.02)
+
+
+def _cnn() -> Model:
+    layers = [
+        Conv2D(1, 8, 3, padding=1, activation="relu"), MaxPool2D(2),
+        Conv2D(8, 16, 3, padding=1, activation="relu"), MaxPool2D(2),
+        Flatten(), Dense(64, 10),
+    ]  # fmt: skip
+    return Model((1, 8, 8), layers, 32, 10, 0.05)
+
+
+def _lstm() -> Model:
+    return Model((16, 32), [LSTM(32, 64, return_sequences=False), Dense(64, 10)], 32, 10, 0.5)
+
+
+def _transformer() -> Model:
+    def block() -> list[Layer]:
+        attention = MultiHeadAttention(64, 4, causal=True)
+        wide = (Dense(64, 128, "gelu"), Dense(128, 64))
+        return [Residual((LayerNorm(64), attention)), Residual((LayerNorm(64), *wide))]
+
+    return Model((32, 64), [*block(), *block(), LayerNorm(64), Dense(64, 32)], 16, 32, 0.05, (32,))
+
+
+MODELS = {
+    "mlp-128": _mlp((784, 256, 128, 10), 128),
+    "mlp-32": _mlp((784, 128, 64, 10), 32),
+    "cnn-digits": _cnn(),
+    "lstm": _lstm(),
+    "transformer": _transformer(),
+}
+
+
+def batch_of(name: str, digits: bytes) -> Batch:
+    """The batch of a model: images of `web/demo/public/digits.bin` for the CNN, else drawn with a fixed seed."""
+    model = MODELS[name]
+    if name == "cnn-digits":
+        samples = len(digits) // (PIXELS + 1)
+        raw = np.frombuffer(digits, np.uint8)
+        pixels: NDArray[np.float32] = raw[: model.batch * PIXELS].reshape(model.batch, *model.input) / np.float32(16)
+        return Batch(pixels, raw[samples * PIXELS :][: model.batch].astype(np.int32))
+    rng = np.random.default_rng(0)
+    x = rng.random((model.batch, *model.input), dtype=np.float32)
+    if name in ("lstm", "transformer"):
+        x = 2 * x - 1
+    return Batch(x, rng.integers(0, model.classes, (model.batch, *model.target)).astype(np.int32))

@@ -1,0 +1,157 @@
+"""Our side of the bench, in Pyodide and on CPython: prepare an entry (a case run by a system), run it in blocks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from time import perf_counter
+from typing import NamedTuple
+
+import numpy as np
+from _models import MODELS, batch_of
+from numpy.typing import NDArray
+
+from loom_py import CanvasObserver, Observer, TrainingEvent, ops
+from loom_py.executors.choose import executor_for
+from loom_py.program import Recorder
+
+STEPS = 10
+Run = Callable[[int], object]
+runs: dict[str, Run] = {}
+"""What `block` runs, by "case system"."""
+uncovered: dict[str, list[str]] = {}
+"""Verbs that NumPy runs inside a Program of the WASM executor, by case."""
+
+
+class Losses(Observer):
+    """Notes each step's loss."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.values: list[float] = []
+
+    def on_training_event(self, event: TrainingEvent) -> None:
+        if event.type == "batch_end" and event.loss is not None:
+            self.values.append(event.loss)
+
+
+class Everything(Observer):
+    """Asks for all statistics and histograms of every layer at every step, and keeps nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(histograms=True)
+
+    def on_layer_forward(self, layer_idx: int, stats: object) -> None:
+        pass
+
+    def on_layer_backward(self, layer_idx: int, stats: object) -> None:
+        pass
+
+
+# The default is how the demo's page attaches its dashboard.
+WATCHED: dict[str, Callable[[], Observer] | None] = {
+    "observe-off": None,
+    "observe-default": lambda: CanvasObserver(lambda message: None, every=4),
+    "observe-full": lambda: CanvasObserver(lambda message: None),
+    "observe-histograms": Everything,
+}
+WATCHED_MODEL = "mlp-128"
+
+
+def block(case: str, system: str, count: int) -> float:
+    """Milliseconds of one run, the mean of `count`."""
+    run = runs[f"{case} {system}"]
+    began = perf_counter()
+    run(count)
+    return (perf_counter() - began) / count * 1e3
+
+
+# matrix products ---------------------------------------------------------------------------------------------------
+
+
+def factors(extents: tuple[int, int, int]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Two matrices M×K and K×N."""
+    m, k, n = extents
+    rng = np.random.default_rng(m + k + n)
+    return rng.random((m, k), dtype=np.float32) - 0.5, rng.random((k, n), dtype=np.float32) - 0.5
+
+
+def start_matmul(case: str, system: str, extents: tuple[int, int, int]) -> NDArray[np.float32]:
+    """Prepare a product by NumPy alone or by a Program of one instruction; returns the result."""
+    a, b = factors(extents)
+    if system == "numpy-pyodide":
+        out = np.empty((len(a), b.shape[1]), np.float32)
+
+        def multiply(count: int) -> None:
+            for _ in range(count):
+                np.matmul(a, b, out=out)
+
+        runs[f"{case} {system}"] = multiply
+        multiply(1)
+        return out
+    recorder = Recorder()
+    product = ops.matmul(recorder.input("a", a.shape), recorder.input("b", b.shape))
+    recorder.output("product", product)
+    executor = executor_for(system.removeprefix("loom-"))
+    loaded = executor.load(recorder.finish(), executor.allocate({}))
+    loaded.write("a", a)
+    loaded.write("b", b)
+
+    def run(count: int) -> None:
+        for _ in range(count):
+            loaded.run()
+
+    runs[f"{case} {system}"] = run
+    run(1)
+    return loaded.read("product")
+
+
+# training ----------------------------------------------------------------------------------------------------------
+
+
+def start_training(case: str, system: str, digits: bytes) -> list[float]:
+    """Prepare a model's steps; returns the losses of the first of them."""
+    name = WATCHED_MODEL if case in WATCHED else case
+    model, batch = MODELS[name], batch_of(name, digits)
+    net, losses = model.network(system.rpartition("-")[2]), Losses()
+    net.add_observer(losses)
+    net.train([batch] * STEPS, model.config)
+    net.remove_observer(losses)
+    make = WATCHED.get(case)
+    if make is not None:
+        net.add_observer(make())
+
+    def run(count: int) -> None:
+        made = net.train([batch] * count, model.config).steps
+        if made != count:
+            raise RuntimeError(f"{case} {system}: expected {count} steps, made {made}; the loss is no longer finite")
+
+    runs[f"{case} {system}"] = run
+    left = {v for ready in net.engine._ready.values() for v in getattr(ready.loaded, "uncovered", ())}
+    if left:
+        uncovered[case] = sorted(left)
+    return losses.values
+
+
+class Material(NamedTuple):
+    """What the peers are given: first parameters, the batch, the count of classes and the learning rate."""
+
+    paths: list[str]
+    arrays: list[NDArray[np.float32]]
+    x: NDArray[np.float32]
+    y: NDArray[np.int32]
+    classes: int
+    rate: float
+
+
+def material(name: str, digits: bytes) -> Material:
+    """What the peers need for a model."""
+    model, batch = MODELS[name], batch_of(name, digits)
+    start = model.network("numpy").parameters()
+    x, y = np.asarray(batch.input), np.asarray(batch.target)
+    return Material(list(start), list(start.values()), x, y, model.classes, model.rate)
+
+
+def uncovered_text() -> str:
+    """Verbs that NumPy runs inside the WASM executor's Programs, by case."""
+    return json.dumps(uncovered)

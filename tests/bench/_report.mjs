@@ -1,0 +1,102 @@
+// Results as text: lines for the terminal, a page for the docs.
+
+const figure = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+const minimum = (rows, name, system) => rows.find((row) => row.case === name && row.system === system)?.min_ms;
+const columns = (rows, key) => [...new Set(rows.map((row) => row[key]))];
+
+/** Seconds are for people, GFLOP/s for matrix products. */
+function rate({ extents, min_ms }) {
+  if (!extents) return "";
+  const [m, k, n] = extents;
+  return `${figure((2 * m * k * n) / min_ms / 1e6)} GFLOP/s`;
+}
+
+/** One group for the terminal: our time against each other system's. */
+export function told(rows) {
+  const lines = rows.map((row) => {
+    const head = `  ${row.case.padEnd(20)}${row.system.padEnd(20)}`;
+    if (row.failure) return `${head}${row.absent ? "can't" : "WRONG"}: ${row.failure}`;
+    const ours = minimum(rows, row.case, "loom-wasm");
+    const ratio = ours && row.system !== "loom-wasm" ? `${figure(row.min_ms / ours)} × ours` : "";
+    const cells = [figure(row.median_ms), figure(row.min_ms), ratio, rate(row)];
+    return `${head}${cells.map((cell) => cell.padStart(14)).join("")}`;
+  });
+  return lines.join("\n");
+}
+
+export const HEAD = `  ${"case".padEnd(20)}${"system".padEnd(20)}${["median ms", "min ms", "", ""].map((c) => c.padStart(14)).join("")}`;
+
+function table(rows, cell, title) {
+  const [names, systems] = [columns(rows, "case"), columns(rows, "system")];
+  const at = (name, system) => {
+    const row = rows.find((found) => found.case === name && found.system === system);
+    if (!row) return "";
+    return row.failure ? "–" : cell(row, rows);
+  };
+  const line = (cells) => `| ${cells.join(" | ")} |`;
+  return [
+    line([title, ...systems]),
+    line(["---", ...systems.map(() => "--:")]),
+    ...names.map((name) => line([name, ...systems.map((system) => at(name, system))])),
+  ].join("\n");
+}
+
+const times = ({ median_ms, min_ms }) => `${figure(median_ms)} (${figure(min_ms)})`;
+
+function watching(rows) {
+  const cost = (row) => {
+    const off = minimum(rows, "observe-off", row.system);
+    return row.case === "observe-off" ? times(row) : `${times(row)}, ${signed((row.min_ms / off - 1) * 100)} %`;
+  };
+  return table(rows, cell(cost), "MLP 784-256-128-10, batch 128");
+}
+const cell = (text) => (row) => text(row);
+const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(0)}`;
+
+/** A page of the docs. */
+export function page({ rows, native, uncovered, browser, cores, peers }) {
+  const matmuls = rows.filter((row) => row.extents);
+  const watched = rows.filter((row) => row.case.startsWith("observe-"));
+  const training = rows.filter((row) => !row.extents && !row.case.startsWith("observe-"));
+  const absent = rows.filter((row) => row.failure).map((row) => `- ${row.system}, ${row.case}: ${row.failure}`);
+  const left = Object.entries(uncovered).map(([name, verbs]) => `- ${name}: ${verbs.join(", ")}`);
+  return `# Benchmarks
+
+Written by \`npm run bench -- peers --docs\`; \`npm run bench -- peers --json FILE --only mlp-128,matmul-512\` measures
+some cases alone. Measured on a ${cores}-core x86-64 virtual machine without a GPU, in ${browser}. Figures are medians and, in brackets,
+minima of 15 rounds in milliseconds; all systems take turns in one page, each in a worker of its own. The machine was
+not idle, so compare the minima, and rather their ratios than the figures.
+
+- \`numpy-pyodide\`: NumPy as Pyodide carries it. \`loom-wasm\`, \`loom-numpy\`: ours on either executor, one thread, in any page.
+- \`tfjs-wasm\`: ${peers.tfjs}, SIMD, one thread. \`jax-wasm\`: ${peers.jax}, jitted, one thread.
+- \`…-threads\`: the same with a thread for each core, which only a cross-origin isolated page has (headers COOP and COEP).
+- \`fma-ceiling\`: the same number of multiply-adds from registers to registers, with no memory touched: what 128-bit SIMD on
+  one core can do at best.
+
+Peers keep their inputs on the device and get labels as rows of 0 and 1; ours copies the batch in at every step and counts
+right answers too. All start from the same parameters, and only systems whose first ten losses are equal to 1e-3 are timed.
+
+## Matrix products, GFLOP/s at best
+
+${table(matmuls, (row) => rate(row).split(" ")[0], "M×K×N")}
+
+## Training steps, ms
+
+Plain SGD on one batch: MLP 784-256-128-10 at batch 128; MLP 784-128-64-10 at batch 32; two convolutions on 8×8 digits at
+batch 32; LSTM 32→64 over 16 steps at batch 32; two transformer blocks of width 64 with 4 heads over 32 positions at
+batch 16.
+
+${table(training, times, "step")}
+
+${absent.length ? `Not timed:\n\n${absent.join("\n")}\n` : ""}${left.length ? `\nVerbs that NumPy runs inside the WASM executor's Program:\n\n${left.join("\n")}\n` : ""}
+## What watching costs, ms
+
+Off; as the demo's page watches (statistics of every fourth step); all statistics of every step; histograms as well.
+
+${watching(watched)}
+
+## CPython against PyTorch, ms
+
+${native.length ? `${peers.torch}, one thread each.\n\n${table(native, times, "step")}` : "Not measured: PyTorch is in `.venv-peers`, which `npm run goldens -- --peers` makes."}
+`;
+}

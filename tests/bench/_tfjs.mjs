@@ -1,0 +1,6 @@
+// TensorFlow.js as its own union package puts it together, less layers and other backends; bundled for the page.
+
+import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
+
+export * as wasm from "@tensorflow/tfjs-backend-wasm";
+export * from "@tensorflow/tfjs-core";

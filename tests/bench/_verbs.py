@@ -1,0 +1,75 @@
+"""Where a training step's time goes on the WASM executor: each instruction by itself, in its place in the step."""
+
+from __future__ import annotations
+
+import json
+from time import perf_counter
+
+from _models import MODELS, batch_of
+
+from loom_py.executors.wasm.loaded import WasmLoaded
+from loom_py.network.inputs import Feed
+
+REPEATS = 100
+TRIALS = 5
+SHORT_S = 50e-6
+AGAIN = 20
+"""Times that an instruction shorter than SHORT_S runs in a row: the clock ticks in steps of microseconds."""
+
+
+def _kept(times: list[float]) -> float:
+    """Mean of the faster half in microseconds: the clock ticks coarsely, and the machine has other work."""
+    half = sorted(times)[: max(1, len(times) // 2)]
+    return sum(half) / len(half) * 1e6
+
+
+def profile(name: str, digits: bytes) -> str:
+    """Microseconds of whole steps, of the Program in one call, and of each instruction with its share, as JSON."""
+    model, batch = MODELS[name], batch_of(name, digits)
+    net = model.network("wasm")
+    net.train([batch] * 20, model.config)
+    step: list[float] = []
+    for _ in range(TRIALS):
+        began = perf_counter()
+        net.train([batch] * 20, model.config)
+        step.append((perf_counter() - began) / 20)
+    ready = next(r for key, r in net.engine._ready.items() if isinstance(key, tuple) and key[0] == "step")
+    loaded = ready.loaded
+    assert isinstance(loaded, WasmLoaded)
+    whole, empty = [], []
+    times: list[list[float]] = [[] for _ in loaded.program.instructions]
+    feed = Feed(batch.input, batch.target)
+    for _ in range(REPEATS):
+        net.engine.write_feed(loaded, feed)
+        began = perf_counter()
+        loaded.run()
+        whole.append(perf_counter() - began)
+        began = perf_counter()
+        for _ in range(AGAIN):
+            loaded._library.run(loaded._address, 0, 0)
+        empty.append((perf_counter() - began) / AGAIN)
+        for number, taken in enumerate(times):
+            begin, end = loaded._starts[number], loaded._starts[number + 1]
+            again = AGAIN if taken and min(taken) < SHORT_S else 1
+            began = perf_counter()
+            for _ in range(again):
+                if loaded._packed[number] is None:
+                    loaded._interpret(number, False)
+                else:
+                    loaded._library.run(loaded._address, begin, end)
+            taken.append((perf_counter() - began) / again)
+    call = _kept(empty)
+    program = loaded.program
+    rows = [
+        {
+            "verb": i.verb.name,
+            "phase": f"{program.spans[i.span].phase} {program.spans[i.span].path}",
+            "shapes": " ".join("×".join(map(str, program.buffers[b].spec.shape)) or "1" for b in (*i.outputs, *i.inputs) if b is not None),
+            "attrs": {k: str(v) for k, v in i.attrs.items()},
+            "us": max(0.0, _kept(taken[1:]) - call),
+            "flops": program.cost(i),
+            "covered": loaded._packed[number] is not None,
+        }
+        for number, (i, taken) in enumerate(zip(program.instructions, times, strict=True))
+    ]  # fmt: skip
+    return json.dumps({"step": min(step) * 1e6, "program": _kept(whole), "call": call, "rows": rows})
