@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from loom_py.evaluate import DeviationMetrics, WorstSample
     from loom_py.events import LayerStats, Observer, TrainingEvent, TweenStep, TweenView
-    from loom_py.introspect import Introspectable, MethodInfo, ParameterInfo
+    from loom_py.introspect import Introspectable, MethodInfo, ParameterInfo, describe, typegen
     from loom_py.layers import (
         GRU,
         LSTM,
@@ -98,7 +98,7 @@ else:
             ),
             "evaluate": "DeviationMetrics WorstSample",
             "events": "LayerStats Observer TrainingEvent TweenStep TweenView",
-            "introspect": "Introspectable MethodInfo ParameterInfo",
+            "introspect": "Introspectable MethodInfo ParameterInfo describe typegen",
             "layers": (
                 "GRU LSTM RNN Activation AvgPool1D AvgPool2D BatchNorm Conv1D Conv2D Dense Dropout Embedding "
                 "Flatten GroupNorm Identity Layer LayerNorm MaxPool1D MaxPool2D MultiHeadAttention Parallel "
@@ -219,9 +219,11 @@ __all__ = [
     "binary_cross_entropy_loss_grad",
     "compare",
     "cross_entropy_loss_grad",
+    "describe",
     "diagnose",
     "huber_loss_grad",
     "load_model",
     "mae_loss_grad",
     "mse_loss_grad",
+    "typegen",
 ]

@@ -144,7 +144,15 @@ class Network(Exchange):
         write_whole(path, [pack_models(others | {check_model_id(model_id): self._stored()})])
 
     def model_bytes(self, model_id: str = "model") -> bytes:
-        """What `save_model` writes into a new file.
+        """The network, its config and all its arrays, as the bytes of a file, for `load_model`.
+
+        The file is safetensors, the configs in its metadata: anything that reads that format reads the weights.
+
+        Args:
+            model_id: name of the model in the file.
+
+        Returns:
+            What `save_model` writes into a new file.
 
         Raises:
             ConfigError: an id that can't be.

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from loom_py.errors import ConfigError
 from loom_py.introspect.annotations import evaluate, namespace_of
 
@@ -50,6 +52,8 @@ class Coercion:
         if isinstance(value, list):
             element = next((found for option in options if (found := self._element(option)) is not None), None)
             return value if element is None else [self.coerce(item, element) for item in value]
+        if isinstance(value, np.ndarray) and bytes in options:
+            return value.tobytes()  # as an ArrayBuffer and every typed array come
         if type(value) is int and float in options and int not in options:
             return float(value)  # JavaScript does not tell 1 from 1.0
         return value

@@ -50,34 +50,35 @@ class _Derivation:
         }
 
     def _library(self, held: list[Record]) -> Record:
-        functions = [(item["method_name"], item["parameters"], "method") for item in self._description["functions"]]
+        functions = {item["method_name"]: item["parameters"] for item in self._description["functions"]}
         constructors = {record["name"]: record["constructor"] for record in held} | self._made
-        makers = [(snake(name), parameters, "method") for name, parameters in constructors.items()]
-        return self._entries([*functions, *makers])
+        makers = {snake(name): parameters for name, parameters in constructors.items()}
+        return self._entries((name, name, given, "method") for name, given in [*functions.items(), *makers.items()])
 
     def _members(self, record: Record) -> Record:
         found = self._entries(
             (
+                method["spelled"],
                 method["method_name"],
                 method["parameters"],
                 "long" if (record["name"], method["method_name"]) in self._long else "method",
             )
             for method in face_methods(self._description, record)
         )
-        found |= self._entries((item["name"], [], "property") for item in record["properties"])
+        found |= self._entries((item["name"], item["name"], [], "property") for item in record["properties"])
         if camel("add_observer") in found and not self._functions:  # who can give a function needs no stream
             found[OBSERVE] = {"method": OBSERVE, "kind": "stream", "positional": [], "named": []}
         return found
 
-    def _entries(self, named: Iterable[tuple[str, list[Record], str]]) -> dict[str, Record]:
-        """How each (name, parameters, kind) is called; without those that need a function, which can't cross."""
+    def _entries(self, named: Iterable[tuple[str, str, list[Record], str]]) -> dict[str, Record]:
+        """How each (name, method, parameters, kind) is called; without those that need what can't cross."""
         found: dict[str, Record] = {}
-        for name, parameters, kind in named:
+        for name, method, parameters, kind in named:
             if all(self._crosses(parameter) or not parameter["required"] for parameter in parameters):
                 crossing = filter(self._crosses, parameters)
                 keywords = [parameter["name"] for parameter in crossing if parameter["kind"] == "keyword_only"]
                 positions = self._positions(parameters)
-                found[camel(name)] = {"method": name, "kind": kind, "positional": positions, "named": keywords}
+                found[camel(name)] = {"method": method, "kind": kind, "positional": positions, "named": keywords}
         return found
 
     def _positions(self, parameters: list[Record]) -> list[str]:
@@ -90,7 +91,8 @@ class _Derivation:
         return [parameter["name"] for parameter in crossing if parameter["kind"] in kinds]
 
     def _crosses(self, parameter: Record) -> bool:
-        return self._functions or "Callable" not in self._names(parameter["type"])
+        names = self._names(parameter["type"])
+        return "ModuleType" not in names and (self._functions or "Callable" not in names)
 
     def _names(self, text: str) -> set[str]:
         """The names in an annotation and in the aliases that it leads to."""

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 98f5f606d46754ad7401be034d9ff050387cb7518627276e2ff3f82968b14a5b
+ * Content hash of the description: f01afbc6173f82d69fda444a63dc75945ded57ce21d857b52e72782531ac15d3
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -2134,23 +2134,15 @@ export interface Network extends Handle {
    */
   evaluate(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkEvaluateOptions): Promise<Score>;
   /**
-   * Write the network, its config and all its arrays, into a file; models of other ids in it stay.
+   * The network, its config and all its arrays, as the bytes of a file, for `load_model`.
    *
    * The file is safetensors, the configs in its metadata: anything that reads that format reads the weights.
    *
-   * @param path - file to write; what is there must be a file of models, and is replaced as a whole.
    * @param modelId - name of the model in the file.
-   * @throws {@link ConfigError} an id that can't be.
-   * @throws {@link FileFormatError} there is another kind of file.
-   * @throws {@link OSError} can't be written.
-   */
-  saveModel(path: string, modelId?: string): Promise<void>;
-  /**
-   * What `save_model` writes into a new file.
-   *
+   * @returns What `save_model` writes into a new file.
    * @throws {@link ConfigError} an id that can't be.
    */
-  modelBytes(modelId?: string): Promise<Uint8Array>;
+  saveModel(modelId?: string): Promise<Uint8Array>;
   /**
    * Take over weights that PyTorch wrote as safetensors; layouts are turned as each layer needs it.
    *
@@ -2923,6 +2915,15 @@ export interface Loom extends Handle {
    */
   crossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomCrossEntropyLossGradOptions): Promise<LossGradient>;
   /**
+   * Describe the public interface: every class, data class, layer, event, error, function and alias, with docs.
+   *
+   * Field docs are read from the source. Where there is none (an installed package may hold bytecode alone), the
+   * description that was made when the package was built is given instead.
+   *
+   * @returns JSON data with `schema_version`, `version`, `content_hash` and lists of records.
+   */
+  describe(): Promise<Readonly<Record<string, unknown>>>;
+  /**
    * Find what is wrong, in the order in which it was found.
    *
    * A recording is looked at step by step, as if live. Of a network only its state is known, one single pass: rules
@@ -2951,6 +2952,12 @@ export interface Loom extends Handle {
   maeLossGrad(output: ArrayInput, target: ArrayInput): Promise<LossGradient>;
   /** Mean squared error over all elements and its gradient; shapes equal. Raises ShapeError, DataError. */
   mseLossGrad(output: ArrayInput, target: ArrayInput): Promise<LossGradient>;
+  /**
+   * The text of `loom.d.ts` for a description, this package's if not given.
+   *
+   * @returns TypeScript declarations without implementation, strict-clean on TypeScript 5.9 and 7.
+   */
+  typegen(description?: Readonly<Record<string, unknown>> | null): Promise<string>;
   /**
    * Make: Hands records to whoever iterates it, with `for` in another thread or with `async for`.
    *
@@ -3379,23 +3386,15 @@ export namespace direct {
      */
     evaluate(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkEvaluateOptions): Score;
     /**
-     * Write the network, its config and all its arrays, into a file; models of other ids in it stay.
+     * The network, its config and all its arrays, as the bytes of a file, for `load_model`.
      *
      * The file is safetensors, the configs in its metadata: anything that reads that format reads the weights.
      *
-     * @param path - file to write; what is there must be a file of models, and is replaced as a whole.
      * @param modelId - name of the model in the file.
-     * @throws {@link ConfigError} an id that can't be.
-     * @throws {@link FileFormatError} there is another kind of file.
-     * @throws {@link OSError} can't be written.
-     */
-    saveModel(path: string, modelId?: string): void;
-    /**
-     * What `save_model` writes into a new file.
-     *
+     * @returns What `save_model` writes into a new file.
      * @throws {@link ConfigError} an id that can't be.
      */
-    modelBytes(modelId?: string): Uint8Array;
+    saveModel(modelId?: string): Uint8Array;
     /**
      * Take over weights that PyTorch wrote as safetensors; layouts are turned as each layer needs it.
      *
@@ -4203,6 +4202,15 @@ export namespace direct {
      */
     crossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomCrossEntropyLossGradOptions): LossGradient;
     /**
+     * Describe the public interface: every class, data class, layer, event, error, function and alias, with docs.
+     *
+     * Field docs are read from the source. Where there is none (an installed package may hold bytecode alone), the
+     * description that was made when the package was built is given instead.
+     *
+     * @returns JSON data with `schema_version`, `version`, `content_hash` and lists of records.
+     */
+    describe(): Readonly<Record<string, unknown>>;
+    /**
      * Find what is wrong, in the order in which it was found.
      *
      * A recording is looked at step by step, as if live. Of a network only its state is known, one single pass: rules
@@ -4231,6 +4239,12 @@ export namespace direct {
     maeLossGrad(output: ArrayInput, target: ArrayInput): LossGradient;
     /** Mean squared error over all elements and its gradient; shapes equal. Raises ShapeError, DataError. */
     mseLossGrad(output: ArrayInput, target: ArrayInput): LossGradient;
+    /**
+     * The text of `loom.d.ts` for a description, this package's if not given.
+     *
+     * @returns TypeScript declarations without implementation, strict-clean on TypeScript 5.9 and 7.
+     */
+    typegen(description?: Readonly<Record<string, unknown>> | null): string;
     /**
      * Make: Gathers statistics in columns and hands them to `sink` as messages.
      *

@@ -104,7 +104,7 @@ class Scribe:
         text = ", ".join([*listed, *([options] if options else [])])
         shown = [{**p, "name": camel(p["name"])} for p in positional]
         head = method_comment(method, shown, "arguments by name" if options else "")
-        return f"{head}  {camel(method['method_name'])}({text}): {returned};\n"
+        return f"{head}  {camel(method.get('spelled', method['method_name']))}({text}): {returned};\n"
 
     def _crossing(self, parameters: Iterable[Record]) -> list[Record]:
         """Parameters that can cross; raises when a required one can't.

@@ -13,6 +13,8 @@ Record = Mapping[str, Any]
 CALLBACKS_OF = "Observer"
 SPECIALS = {"Layer": "LayerConfig", "MethodInfo": "MethodInfo"}
 """Names whose TypeScript type is written by hand or not of the same name: layers cross as their configs."""
+SPELLED = {("Network", "model_bytes"): "save_model"}
+"""Methods that JavaScript has in the place of another, under its name: a page has no paths, so it saves into bytes."""
 LONG_METHODS = frozenset({("Network", "train"), ("Network", "fit"), ("TweenTrainer", "fit")})
 """Methods that the async face can abort, and whose events it tells."""
 
@@ -23,10 +25,15 @@ def handle_classes(description: Record) -> list[Record]:
 
 
 def face_methods(description: Record, record: Record) -> list[Record]:
-    """The methods of a handle that its users call; callbacks, which the network calls, are not among them."""
+    """The methods of a handle that its users call, with their name there as `spelled`.
+
+    Callbacks, which the network calls, are not among them, nor what another takes the place of.
+    """
     base = next((item for item in description["classes"] if item["name"] == CALLBACKS_OF), None)
     callbacks = {m["method_name"] for m in base["methods"] if m["method_name"].startswith("on_")} if base else set()
-    return [method for method in record["methods"] if method["method_name"] not in callbacks]
+    spelled = {method: name for (owner, method), name in SPELLED.items() if owner == record["name"]}
+    methods = (m for m in record["methods"] if m["method_name"] not in callbacks | {*spelled.values()})
+    return [{**m, "spelled": spelled.get(m["method_name"], m["method_name"])} for m in methods]
 
 
 def names_of(description: Record, extra_in: Iterable[str] = (), extra_out: Iterable[str] = ()) -> Names:

@@ -17,12 +17,15 @@ from loom_py.errors import UnavailableError
 from loom_py.introspect import snake
 from loom_py.introspect.description import describe
 from loom_py.introspect.typescript import typegen
+from loom_py.introspect.typescript.names import face_methods
 from loom_py.session.package import open_session
 from loom_py.session.session import Session
+from loom_py.store import pack_tensors
 
 DESCRIBED = describe()
 TYPES = typegen(DESCRIBED)
 CONFIG = {"input_shape": [3], "seed": 1, "layers": [{"type": "Dense", "inputs": 3, "outputs": 2}, {"type": "Softmax"}]}
+TORCH = pack_tensors({"net.weight": np.ones((2, 3), np.float32), "net.bias": np.zeros(2, np.float32)})
 X, Y = [[0.0, 1.0, 2.0], [1.0, 0.0, 1.0]], [0, 1]
 
 OPTIONS = {
@@ -67,8 +70,8 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "getBlueprint": [],
         "getTelemetry": [],
         "resetStates": [],
-        "saveModel": ["{folder}/a.safetensors", "first"],
-        "modelBytes": ["second"],
+        "saveModel": ["second"],
+        "loadTorchWeights": [np.frombuffer(TORCH, np.uint8)],
         "forwardGPU": [X],
     },
     "RecordingObserver": {
@@ -142,7 +145,8 @@ FUNCTIONS: dict[str, list[Any]] = {
     "compare": ["recording", "recording"],
     "describe": [],
     "diagnose": ["recording"],
-    "loadModel": [Network.from_config(CONFIG).model_bytes("one"), "one"],
+    "typegen": [],
+    "loadModel": [np.frombuffer(Network.from_config(CONFIG).model_bytes("one"), np.uint8), "one"],
 }
 PACKAGES_OWN: set[str] = set()
 """Members that the trainer uses, and that ought not to be public."""
@@ -170,8 +174,8 @@ def returned(owner: str, name: str) -> str:
         return (function["returns"] or ["None"])[0] if function else ""
     record = record_of("classes", owner)
     assert record is not None
-    for method in record["methods"]:
-        if method["method_name"] == name:
+    for method in face_methods(DESCRIBED, record):
+        if method["spelled"] == name:
             return (method["returns"] or ["None"])[0]
     return next(item["type"] for item in record["properties"] if item["name"] == name)
 
