@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from loom_py import ops
 from loom_py.layers.layer import Gradients, Layer, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue, activation_node
 from loom_py.layers.run import Params, Run
 from loom_py.ops import FUNCTIONS, ActivationName
 
@@ -41,3 +42,6 @@ class Activation(Layer):
 
     def backward(self, p: Params, cache: ActivationCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         return activate_backward(dy, cache.kept, self.function), {}
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        return activation_node(graph, x.name, self.function)

@@ -13,7 +13,9 @@ from loom_py import ops
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue, product_node, reshape_node
 from loom_py.layers.run import Params, Run
+from loom_py.ops.lookup import ROTARY_BASE, angles
 from loom_py.shapes import AnyArray, Shape, shape_text
 
 _PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output": "o_proj"}
@@ -150,6 +152,36 @@ class MultiHeadAttention(Layer):
         dx = ops.add(dx, ops.matmul(parts["key"], p.key_weight, transpose_b=True))
         dx = ops.add(dx, ops.matmul(parts["value"], p.value_weight, transpose_b=True))
         return ops.reshape(dx, shape=(b, t, c)), gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        """Written out, without a padding mask; heads as (B, K, G, T, D)."""
+        (t, c), groups = x.shape, self.heads // self._kv
+        query = self._onnx_heads(graph, x, "query", groups)
+        key, value = (self._onnx_heads(graph, x, name, 1) for name in ("key", "value"))
+        scores = graph.node("MatMul", query, graph.node("Transpose", key, perm=[0, 1, 2, 4, 3]))
+        scores = graph.node("Mul", scores, graph.constant(1 / math.sqrt(self._width)))
+        if self.causal:
+            scores = graph.node("Add", scores, graph.constant(np.triu(np.full((t, t), -np.inf), 1)))
+        seen = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
+        rows = reshape_node(graph, graph.node("Transpose", seen, perm=[0, 3, 1, 2, 4]), (-1, t, c))
+        return product_node(graph, rows, "output_weight", "output_bias" if self.bias else None)
+
+    def _onnx_heads(self, graph: OnnxGraph, x: OnnxValue, name: str, groups: int) -> str:
+        """A projection (B, T, C) → (B, K, G, T, D), turned if it is to be."""
+        t, half = x.shape[0], self._width // 2
+        rows = product_node(graph, x.name, f"{name}_weight", f"{name}_bias" if self.bias else None)
+        heads = reshape_node(graph, rows, (-1, t, self._kv, groups, self._width))
+        heads = graph.node("Transpose", heads, perm=[0, 2, 3, 1, 4])
+        if not self.rotary or name == "value":
+            return heads
+        cos, sin = (graph.constant(table) for table in angles(t, half, ROTARY_BASE, np.float32))
+        axis = graph.constant([-1])
+        bounds = [graph.constant([edge]) for edge in (0, half, 2 * half)]
+        low = graph.node("Slice", heads, bounds[0], bounds[1], axis)
+        high = graph.node("Slice", heads, bounds[1], bounds[2], axis)
+        first = graph.node("Sub", graph.node("Mul", low, cos), graph.node("Mul", high, sin))
+        second = graph.node("Add", graph.node("Mul", high, cos), graph.node("Mul", low, sin))
+        return graph.node("Concat", first, second, axis=-1)
 
     def _split(self, rows: Any, b: int, t: int, g: int) -> Any:
         """(B·T, K·G·D) → (B, K, G, T, D)."""

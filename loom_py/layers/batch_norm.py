@@ -9,6 +9,7 @@ from loom_py import ops
 from loom_py.layers.channels import affine, affine_backward, channelwise, check_channels, other_axes
 from loom_py.layers.fields import Positive, Share, Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import Shape, size_of
 
@@ -69,6 +70,10 @@ class BatchNorm(Layer):
         if not cache.of_batch:
             return ops.multiply(dnormal, cache.rstd), gradients
         return ops.normalise_gradient(dnormal, cache.normal, cache.rstd, axes=other_axes(dy)), gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        arrays = [graph.parameter(p.name) for p in self.parameters()]
+        return graph.node("BatchNormalization", x.name, *arrays, epsilon=self.eps)
 
     def _remember(self, p: Params, mean: Any, variance: Any, count: int) -> None:
         unbiased = ops.multiply(ops.reshape(variance, shape=(self.dim,)), count / (count - 1))

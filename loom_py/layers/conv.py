@@ -12,6 +12,7 @@ from loom_py.layers.activations import activate, activate_backward
 from loom_py.layers.fields import Count, CountPair, Size, SizePair
 from loom_py.layers.geometry import Geometry, PerAxis
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue, activation_node
 from loom_py.layers.run import Params, Run
 from loom_py.ops import ActivationName
 from loom_py.shapes import Shape, shape_text, size_of
@@ -85,6 +86,12 @@ class Convolution(Layer):
         columns = ops.matmul(ops.reshape(p.weight, shape=(o, -1)), rows, transpose_a=True)  # (C·K, N·P)
         columns = ops.reshape(columns, shape=(c, *g.size, n, *dy.shape[2:]))
         return ops.fold(columns, shape=tuple(extents), **g.steps), gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        g = self.geometry
+        arrays = [graph.parameter(p.name) for p in self.parameters()]
+        y = graph.node("Conv", x.name, *arrays, strides=g.stride, pads=g.padding * 2, dilations=g.dilation)
+        return activation_node(graph, y, self.activation)
 
     def _columns(self, x: Any) -> Any:
         """(C·K, N·P)."""

@@ -12,6 +12,7 @@ from loom_py.initializers import InitializerName, choose
 from loom_py.layers.activations import activate, activate_backward
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue, activation_node, product_node
 from loom_py.layers.run import Params, Run
 from loom_py.ops import ActivationName
 from loom_py.shapes import AnyArray, Shape
@@ -79,3 +80,7 @@ class Dense(Layer):
             gradients["bias"] = ops.sum(dz, axes=0)
         dx = ops.matmul(dz, p.weight, transpose_b=True)
         return ops.reshape(dx, shape=cache.x.shape), gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        y = product_node(graph, x.name, "weight", "bias" if self.bias else None)
+        return activation_node(graph, y, self.activation)

@@ -8,6 +8,7 @@ from loom_py import ops
 from loom_py.errors import ShapeError
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import Shape, shape_text
 
@@ -46,6 +47,9 @@ class Embedding(Layer):
     def backward(self, p: Params, cache: EmbeddingCache, dy: Any, run: Run) -> tuple[None, Gradients]:
         return None, {"weight": ops.scatter_add(dy, cache.ids, count=self.count)}
 
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        return graph.node("Gather", graph.parameter("weight"), x.name, axis=0)
+
 
 @layer
 class PositionalEmbedding(Layer):
@@ -78,3 +82,6 @@ class PositionalEmbedding(Layer):
         seen = ops.sum(dy, axes=0)  # (T, C)
         unseen = self.count - dy.shape[1]
         return dy, {"weight": ops.pad(seen, axis=0, before=0, after=unseen) if unseen else seen}
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        return graph.node("Add", x.name, graph.constant(graph.array("weight")[: x.shape[0]]))

@@ -5,13 +5,16 @@ from __future__ import annotations
 from dataclasses import KW_ONLY
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from loom_py import ops
 from loom_py.errors import ConfigError
 from loom_py.layers.channels import affine, affine_backward, check_channels
 from loom_py.layers.fields import Positive, Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue, reshape_node
 from loom_py.layers.run import Params, Run
-from loom_py.shapes import Shape
+from loom_py.shapes import Shape, size_of
 
 
 class GroupNormCache(NamedTuple):
@@ -54,6 +57,16 @@ class GroupNorm(Layer):
         dnormal, gradients = affine_backward(p, cache.normal, dy)
         dx = ops.normalise_gradient(self._grouped(dnormal), self._grouped(cache.normal), cache.rstd, axes=(-1,))
         return ops.reshape(dx, shape=dy.shape), gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        """Each group as a channel of an InstanceNormalization; GroupNormalization per channel came with opset 21."""
+        unit = graph.constant(np.ones(self.groups)), graph.constant(np.zeros(self.groups))
+        grouped = reshape_node(graph, x.name, (-1, self.groups, size_of(x.shape) // self.groups))
+        normal = graph.node("InstanceNormalization", grouped, *unit, epsilon=self.eps)
+        normal = reshape_node(graph, normal, (-1, *x.shape))
+        each = (self.dim, *(1 for _ in x.shape[1:]))
+        weight, bias = (graph.constant(graph.array(name).reshape(each)) for name in ("weight", "bias"))
+        return graph.node("Add", graph.node("Mul", normal, weight), bias)
 
     def _grouped(self, x: Any) -> Any:
         """(N, groups, channels of a group and all their places)."""

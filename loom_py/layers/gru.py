@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.layers.layer import Gradients, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.recurrent import Recurrent, by_batch, by_time, stacked, step
 from loom_py.layers.run import Params, Run
 from loom_py.ops import FUNCTIONS
@@ -75,3 +76,8 @@ class GRU(Recurrent):
             "bias_hh": ops.sum(dzh, axes=0),
         }
         return by_batch(ops.matmul(dzx, p.weight_ih, transpose_b=True), b), gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        """ONNX has the gates in the order z, r, n; linear_before_reset puts the reset gate after the product."""
+        biases = graph.array("bias_ih"), graph.array("bias_hh")
+        return self.onnx_cell(graph, x, biases, (1, 0, 2), linear_before_reset=1)

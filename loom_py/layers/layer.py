@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar, cast, dataclass_transform
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.initializers import InitializerName
 from loom_py.layers.fields import check_fields
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.registry import Registry
 from loom_py.layers.run import Params, Run
 from loom_py.ops import FUNCTIONS, Value
@@ -126,6 +127,10 @@ class Layer:
 
     def backward(self, p: Params, cache: Any, dy: Any, run: Run) -> tuple[Any, Gradients]:
         """Gradient of the input (None for integer input) and of each parameter by name."""
+        raise NotImplementedError
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        """Add the layer's nodes to a graph; returns the name of the output. Optional: without it, no export."""
         raise NotImplementedError
 
     def expect_last(self, shape: Shape, extent: int, name: str) -> None:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, NamedTuple
 
+import numpy as np
+
 from loom_py import ops
 from loom_py.layers.layer import Gradients, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.recurrent import Recurrent, by_batch, by_time, stacked, step
 from loom_py.layers.run import Params, Run
 from loom_py.ops import FUNCTIONS
@@ -68,3 +71,8 @@ class LSTM(Recurrent):
             "bias": ops.sum(dz, axes=0),
         }
         return by_batch(ops.matmul(dz, p.weight_ih, transpose_b=True), b), gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        """ONNX has the gates in the order i, o, f, g."""
+        bias = graph.array("bias")
+        return self.onnx_cell(graph, x, (bias, np.zeros_like(bias)), (0, 3, 1, 2))

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from loom_py import ops
 from loom_py.layers.fields import Positive, Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import Shape
 
@@ -48,3 +49,7 @@ class LayerNorm(Layer):
         }
         dx = ops.normalise_gradient(ops.multiply(dy, p.weight), cache.normal, cache.rstd, axes=(-1,))
         return dx, gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        arrays = [graph.parameter(p.name) for p in self.parameters()]
+        return graph.node("LayerNormalization", x.name, *arrays, axis=-1, epsilon=self.eps)

@@ -11,6 +11,7 @@ from loom_py import ops
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue, product_node
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import AnyArray, Shape
 
@@ -114,6 +115,16 @@ class Parallel(Layer):
             inputs.append(ops.reshape(dx, shape=cache.x.shape))
         known = [dx for dx in inputs if dx is not None]
         return _total(known) if known else None, gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        outputs = [graph.run(f"branches.{i}", branch, x).name for i, branch in enumerate(self.branches)]
+        if self.combine == "concat":
+            return graph.node("Concat", *outputs, axis=-1)
+        if self.combine == "gated":
+            gates = graph.node("Softmax", product_node(graph, x.name, "gate_weight", "gate_bias"), axis=-1)
+            columns = [graph.node("Gather", gates, graph.constant([i]), axis=-1) for i in range(len(outputs))]
+            outputs = [graph.node("Mul", y, g) for y, g in zip(outputs, columns, strict=True)]
+        return graph.node("Mean" if self.combine == "mean" else "Sum", *outputs)
 
     def _split(self, cache: ParallelCache, dy: Any) -> list[Any]:
         """The gradient that goes into each branch."""

@@ -10,6 +10,7 @@ from loom_py.errors import ConfigError
 from loom_py.layers.fields import Count, CountPair, Size, SizePair
 from loom_py.layers.geometry import Geometry, PerAxis
 from loom_py.layers.layer import Gradients, Layer, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import Shape, size_of
 
@@ -59,6 +60,10 @@ class MaxPool(Pool):
         dx = ops.max_pool_gradient(dy, cache.index, shape=shape, size=g.size, stride=g.stride, padding=g.padding)
         return dx, {}
 
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        g = self.geometry
+        return graph.node("MaxPool", x.name, kernel_shape=g.size, strides=g.stride, pads=g.padding * 2)
+
 
 class AvgPoolCache(NamedTuple):
     """What backward needs."""
@@ -84,6 +89,10 @@ class AvgPool(Pool):
         columns = ops.broadcast_to(each, shape=(1, *g.size, n * c, *counts))
         dx = ops.fold(columns, shape=tuple(cache.shape[2:]), **g.steps)
         return ops.reshape(dx, shape=cache.shape), {}
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        windows: dict[str, Any] = {"kernel_shape": self.geometry.size, "strides": self.geometry.stride}
+        return graph.node("AveragePool", x.name, pads=self.geometry.padding * 2, count_include_pad=1, **windows)
 
 
 @layer

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
+
+import numpy as np
 
 from loom_py import ops
-from loom_py.errors import ShapeError
+from loom_py.errors import ShapeError, UnavailableError
 from loom_py.layers.fields import Count, Size
 from loom_py.layers.layer import Layer, Parameter
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import AnyArray, Shape, shape_text
 
 LONGEST = 1024
 """Most time steps: each is some instructions of the Program, so that longer inputs had better be cut and carried."""
-
-
-class Sequence(NamedTuple):
-    """Shape of an input."""
-
-    batch: int
-    time: int
 
 
 @dataclass(frozen=True)
@@ -76,6 +72,32 @@ class Recurrent(Layer):
             "weight_hh": state["weight_hh_l0"].T,
             "bias": state["bias_ih_l0"] + state["bias_hh_l0"],
         }
+
+    def onnx_cell(
+        self,
+        graph: OnnxGraph,
+        x: OnnxValue,
+        biases: tuple[AnyArray, AnyArray],
+        order: Sequence[int] = (0,),
+        **more: Any,
+    ) -> str:
+        """A node of the layer's own name, its gates put into ONNX's order; there time comes first, then directions."""
+        if self.carry:
+            raise UnavailableError("ONNX export has no place for a state that is carried; make the layer with carry=0")
+
+        def reordered(array: AnyArray) -> str:
+            gates = np.split(array, len(order), axis=-1)
+            return graph.constant(np.concatenate([gates[i] for i in order], axis=-1).T[None])
+
+        weights = reordered(graph.array("weight_ih")), reordered(graph.array("weight_hh"))
+        split = [np.split(bias, len(order)) for bias in biases]
+        bias = graph.constant(np.concatenate([side[i] for side in split for i in order])[None])
+        steps = graph.node("Transpose", x.name, perm=[1, 0, 2])
+        last = int(not self.return_sequences)  # output 0: of every step (T, 1, B, H); 1: of the last (1, B, H)
+        kind = type(self).__name__
+        y = graph.node(kind, steps, *weights, bias, output=last, hidden_size=self.hidden, **more)
+        y = graph.node("Squeeze", y, graph.constant([1 - last]))
+        return y if last else graph.node("Transpose", y, perm=[1, 0, 2])
 
     # steps ---------------------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from loom_py import ops
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.layers.chain import chain_backward, chain_forward, chain_ids
 from loom_py.layers.layer import Gradients, Layer, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue, chain_nodes
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import shape_text
 
@@ -49,3 +50,6 @@ class Residual(Layer):
 
     def backward(self, p: Params, cache: ResidualCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         return ops.add(dy, chain_backward(self.layers, cache.inner, dy, run)), {}
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        return graph.node("Add", x.name, chain_nodes(graph, self.layers, x).name)

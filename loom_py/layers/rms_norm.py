@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from loom_py import ops
 from loom_py.layers.fields import Positive, Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import Shape
 
@@ -45,3 +46,9 @@ class RMSNorm(Layer):
         gradients = {"weight": ops.sum(ops.multiply(dy, cache.normal), axes=lead)}
         weighted = ops.multiply(dy, p.weight)
         return ops.normalise_gradient(weighted, cache.normal, cache.rstd, axes=(-1,), centre=False), gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        """Written out: RMSNormalization came with opset 23."""
+        squares = graph.node("ReduceMean", graph.node("Mul", x.name, x.name), axes=[-1], keepdims=1)
+        root = graph.node("Sqrt", graph.node("Add", squares, graph.constant(self.eps)))
+        return graph.node("Mul", graph.node("Div", x.name, root), graph.parameter("weight"))

@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import KW_ONLY
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from loom_py import ops
 from loom_py.layers.activations import activate, activate_backward
 from loom_py.layers.layer import Gradients, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue, recurrent_activation
 from loom_py.layers.recurrent import Recurrent, by_batch, by_time, stacked, step
 from loom_py.layers.run import Params, Run
 from loom_py.ops import ActivationName
@@ -64,3 +67,7 @@ class RNN(Recurrent):
             "bias": ops.sum(dz, axes=0),
         }
         return by_batch(ops.matmul(dz, p.weight_ih, transpose_b=True), b), gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        bias = graph.array("bias")
+        return self.onnx_cell(graph, x, (bias, np.zeros_like(bias)), **recurrent_activation(self.activation))

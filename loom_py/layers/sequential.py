@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from loom_py.errors import ConfigError
 from loom_py.layers.chain import chain_backward, chain_forward, chain_gives, chain_ids
 from loom_py.layers.layer import Gives, Gradients, Layer, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue, chain_nodes
 from loom_py.layers.run import Params, Run
 
 
@@ -49,3 +50,6 @@ class Sequential(Layer):
 
     def backward(self, p: Params, cache: SequentialCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         return chain_backward(self.layers, cache.inner, dy, run), {}
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        return chain_nodes(graph, self.layers, x).name

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from loom_py import ops
 from loom_py.layers.fields import Share
 from loom_py.layers.layer import Gradients, Layer, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 
 
@@ -21,6 +22,9 @@ class Identity(Layer):
 
     def backward(self, p: Params, cache: None, dy: Any, run: Run) -> tuple[Any, Gradients]:
         return dy, {}
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        return x.name
 
 
 class FlattenCache(NamedTuple):
@@ -41,6 +45,9 @@ class Flatten(Layer):
 
     def tween_target(self, p: Params, target: Any, x: Any) -> Any:
         return ops.reshape(target, shape=x.shape)
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        return graph.node("Flatten", x.name, axis=1)
 
 
 class DropoutCache(NamedTuple):
@@ -65,3 +72,7 @@ class Dropout(Layer):
 
     def backward(self, p: Params, cache: DropoutCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         return dy if cache.mask is None else ops.multiply(dy, cache.mask), {}
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        """An exported network answers, it does not train."""
+        return x.name

@@ -6,9 +6,10 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from loom_py import ops
-from loom_py.errors import ShapeError
+from loom_py.errors import ShapeError, UnavailableError
 from loom_py.layers.fields import Positive
 from loom_py.layers.layer import Gives, Gradients, Layer, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 
 SoftmaxVariant = Literal["standard", "masked", "sparsemax", "entmax15"]
@@ -50,6 +51,12 @@ class Softmax(Layer):
         if self.variant in _ALPHA:
             return ops.entmax_gradient(dy, cache.y, alpha=_ALPHA[self.variant], temperature=self.temperature), {}
         return ops.softmax_gradient(dy, cache.y, temperature=self.temperature), {}
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        if self.variant != "standard":
+            raise UnavailableError(f"ONNX has no softmax of the variant {self.variant!r}")
+        scaled = x.name if self.temperature == 1 else graph.node("Div", x.name, graph.constant(self.temperature))
+        return graph.node("Softmax", scaled, axis=-1)
 
     def _mask(self, run: Run, shape: tuple[int, ...]) -> Any:
         if self.variant != "masked" or run.mask is None:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from loom_py import ops
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.onnx import OnnxGraph, OnnxValue, activation_node, product_node
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import AnyArray, Shape
 
@@ -83,6 +84,13 @@ class SwiGLU(Layer):
         through_gate = ops.matmul(dgate, p.gate_weight, transpose_b=True)
         dx = ops.add(through_gate, ops.matmul(dup, p.up_weight, transpose_b=True))
         return ops.reshape(dx, shape=dy.shape), gradients
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        def product(of: str, name: str) -> str:
+            return product_node(graph, of, f"{name}_weight", f"{name}_bias" if self.bias else None)
+
+        opened = activation_node(graph, product(x.name, "gate"), "silu")
+        return product(graph.node("Mul", opened, product(x.name, "up")), "down")
 
 
 def _torch_name(name: str) -> str:

@@ -43,6 +43,10 @@ def scatter_add(out: AnyArray, dy: AnyArray, ids: AnyArray, *, count: int) -> No
     out[sorted_ids[starts]] = np.add.reduceat(rows, starts, axis=0)
 
 
+ROTARY_BASE = 10000.0
+"""Of the angles of rotary positions."""
+
+
 @lru_cache(maxsize=32)
 def angles(length: int, half: int, base: float, dtype: Any) -> tuple[AnyArray, AnyArray]:
     """cos and sin (T, D/2) of t · base^(-2i/D), reckoned in float64 whatever they are kept in."""
@@ -51,14 +55,14 @@ def angles(length: int, half: int, base: float, dtype: Any) -> tuple[AnyArray, A
     return np.cos(angles).astype(dtype), np.sin(angles).astype(dtype)
 
 
-def _turned(x: Spec, *, inverse: bool = False, base: float = 10000.0) -> Spec:
+def _turned(x: Spec, *, inverse: bool = False, base: float = ROTARY_BASE) -> Spec:
     if len(x.shape) < 2 or x.shape[-1] % 2:
         raise ShapeError.expected("rotary", expected="(…, T, D) with D even", got=x.shape)
     return x
 
 
 @verb(_turned, flops=3, reuses=(0,))
-def rotary(y: AnyArray, x: AnyArray, *, inverse: bool = False, base: float = 10000.0) -> None:
+def rotary(y: AnyArray, x: AnyArray, *, inverse: bool = False, base: float = ROTARY_BASE) -> None:
     """Each pair (i, i + D/2) of x (…,T,D) turned by the angle t · base^(-2i/D); `inverse` turns back.
 
     Rotary positions (Su et al. 2021), half-split as in Llama. The gradient of a turn is the turn back.

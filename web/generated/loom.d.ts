@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: f01afbc6173f82d69fda444a63dc75945ded57ce21d857b52e72782531ac15d3
+ * Content hash of the description: a81f2187e67cd4d27fb991b66de099e6a233faecb665f4fc55a410396c235656
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -2156,6 +2156,13 @@ export interface Network extends Handle {
    */
   loadTorchWeights(source: string | Uint8Array, names?: Readonly<Record<string, string>> | null): Promise<void>;
   /**
+   * The network as it answers now as the bytes of an ONNX model: `input` (N, …), ids as int64, to `output`.
+   *
+   * @returns What `export_onnx` writes.
+   * @throws {@link UnavailableError} layers that ONNX has no operators for, named; or the package `onnx` is not installed.
+   */
+  exportOnnx(): Promise<Uint8Array>;
+  /**
    * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
    *
    * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy".
@@ -3407,6 +3414,13 @@ export namespace direct {
      * @throws {@link DataError} not finite floating-point numbers. Nothing is changed then.
      */
     loadTorchWeights(source: string | Uint8Array, names?: Readonly<Record<string, string>> | null): void;
+    /**
+     * The network as it answers now as the bytes of an ONNX model: `input` (N, …), ids as int64, to `output`.
+     *
+     * @returns What `export_onnx` writes.
+     * @throws {@link UnavailableError} layers that ONNX has no operators for, named; or the package `onnx` is not installed.
+     */
+    exportOnnx(): Uint8Array;
     /**
      * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
      *

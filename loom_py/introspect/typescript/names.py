@@ -13,7 +13,7 @@ Record = Mapping[str, Any]
 CALLBACKS_OF = "Observer"
 SPECIALS = {"Layer": "LayerConfig", "MethodInfo": "MethodInfo"}
 """Names whose TypeScript type is written by hand or not of the same name: layers cross as their configs."""
-SPELLED = {("Network", "model_bytes"): "save_model"}
+SPELLED = {("Network", "model_bytes"): "save_model", ("Network", "onnx_bytes"): "export_onnx"}
 """Methods that JavaScript has in the place of another, under its name: a page has no paths, so it saves into bytes."""
 LONG_METHODS = frozenset({("Network", "train"), ("Network", "fit"), ("TweenTrainer", "fit")})
 """Methods that the async face can abort, and whose events it tells."""

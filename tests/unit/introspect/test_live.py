@@ -72,6 +72,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "resetStates": [],
         "saveModel": ["second"],
         "loadTorchWeights": [np.frombuffer(TORCH, np.uint8)],
+        "exportOnnx": [],
         "forwardGPU": [X],
     },
     "RecordingObserver": {
@@ -151,7 +152,7 @@ FUNCTIONS: dict[str, list[Any]] = {
 PACKAGES_OWN: set[str] = set()
 """Members that the trainer uses, and that ought not to be public."""
 NEEDS_THREADS = {"HTTPObserver", "OTLPObserver"}
-MAY_BE_UNAVAILABLE = {"forwardGPU"}
+MAY_BE_UNAVAILABLE = {"forwardGPU", "exportOnnx"}
 
 
 def members(interface: str) -> set[str]:
