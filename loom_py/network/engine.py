@@ -29,7 +29,8 @@ from loom_py.network.arrays import (
 from loom_py.network.compile import Compiled, Compiler, Role, StepOptions
 from loom_py.network.grid import Slot
 from loom_py.network.inputs import Feed, Form
-from loom_py.network.watching import Moment, Passed, Reading, Watch, fill
+from loom_py.network.reading import Index, Passed, Reading, fill
+from loom_py.network.watching import Moment, Watch
 from loom_py.optimizers import Optimizer
 from loom_py.program import ARENA
 from loom_py.shapes import AnyArray, Array
@@ -44,6 +45,8 @@ class Ready:
 
     loaded: Loaded
     passes: Sequence[Passed]
+    index: Index | None = None
+    """Where its observations lie, once it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,18 +304,19 @@ class Engine:
 
     def layer_stats(self, ready: Ready, moment: Moment, seq: int, phases: Sequence[str]) -> list[LayerStats]:
         """LayerStats of every watched pass of the last run, in order of execution."""
-        reading = Reading(ready.loaded)
+        if ready.index is None:
+            ready.index = Index(ready.loaded.program)
+            for passed in ready.passes:
+                slot, _ = self.slots[int(passed.path.partition(".")[0])]
+                layer = self.layers[passed.path]
+                kind, place = type(layer).__name__, {"row": slot.row, "col": slot.col, "layer": slot.layer}
+                passed.describe(layer, layer_index=slot.index, layer_type=kind, **place)
+        reading = Reading(ready.loaded, ready.index)
+        when = {"step": moment.step, "epoch": moment.epoch, "batch": moment.batch}
         found: list[LayerStats] = []
         for passed in ready.passes:
             if passed.phase in phases:
-                slot, _ = self.slots[int(passed.path.partition(".")[0])]
-                layer = self.layers[passed.path]
-                blank = LayerStats(
-                    layer_index=slot.index, layer_type=type(layer).__name__, row=slot.row, col=slot.col,
-                    layer=slot.layer, path=passed.path, phase=passed.phase,  # type: ignore[arg-type]
-                    step=moment.step, epoch=moment.epoch, batch=moment.batch, seq=seq + len(found),
-                )  # fmt: skip
-                found.append(fill(blank, passed, reading, layer))
+                found.append(fill(passed, reading, **when, seq=seq + len(found)))
         return found
 
 

@@ -1,22 +1,18 @@
-"""Observation inside a Program: which statistics are recorded, and how their numbers become LayerStats."""
+"""Observation inside a Program: which statistics are recorded, where and when."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
-from time import time_ns
+from dataclasses import dataclass
 from typing import Any, cast
 
-import numpy as np
-
 from loom_py import ops
-from loom_py.events import NOT_MEASURED, LayerStats
-from loom_py.executors.base import Loaded
 from loom_py.layers import Layer
-from loom_py.ops import STAT_FIELDS, Tensor
-from loom_py.program import Observation, Program, Recorder
-from loom_py.shapes import AnyArray, Shape
+from loom_py.network.reading import Passed
+from loom_py.ops import Tensor
+from loom_py.program import Recorder
+from loom_py.shapes import Shape
 
 
 @dataclass(frozen=True)
@@ -41,17 +37,6 @@ class Watch:
         """What satisfies both."""
         both = None if self.layers is None or other.layers is None else self.layers | other.layers
         return Watch(both, self.values or other.values, self.histograms or other.histograms)
-
-
-@dataclass(slots=True)
-class Passed:
-    """What is known of one layer's pass before it runs: shapes, and which observations belong to it."""
-
-    path: str
-    phase: str
-    input_shape: Shape
-    output_shape: Shape
-    parts: dict[str, int]
 
 
 class RecordingWatcher:
@@ -121,8 +106,6 @@ class RecordingWatcher:
         """Measure how far each watched parameter was moved; `places` are element ranges in `weights` by full name."""
         if before is None:
             return
-        with self.recorder.span("", "observe"):
-            moved = ops.subtract(weights, before)
         for passed in self.passes:
             if passed.phase != "backward":
                 continue
@@ -130,9 +113,12 @@ class RecordingWatcher:
                 for key in [k for k in passed.parts if k.startswith("gradient.")]:
                     name = key.removeprefix("gradient.")
                     start, stop = places[f"{passed.path}.{name}"]
-                    for kind, whole in (("update", moved), ("before", before)):
-                        part = ops.rows(whole, start=start, stop=stop)
-                        passed.parts[f"{kind}.{name}"] = self._norm("parameter", passed.path, "update", part, name)
+                    now, then = (ops.rows(whole, start=start, stop=stop) for whole in (weights, before))
+                    moved = self._note("parameter", passed.path, "update", ops.distance(now, then), name)
+                    passed.parts[f"update.{name}"] = moved
+                    # The forward pass has measured the weights, which the backward pass leaves alone.
+                    weight = self.weights[f"{passed.path}.{name}"]
+                    passed.parts[f"before.{name}"] = self._known[weight.index, "norm"]
 
     @contextmanager
     def _observing(self, path: str) -> Iterator[None]:
@@ -172,86 +158,3 @@ class Moment:
     step: int = 0
     epoch: int = 0
     batch: int = 0
-
-
-class Reading:
-    """The numbers of one watched run, on the way to becoming LayerStats."""
-
-    def __init__(self, loaded: Loaded) -> None:
-        self.program: Program = loaded.program
-        self.raw = loaded.read_observed()
-        self.times: dict[tuple[str, str], int] = {}
-        for span, ns in zip(self.program.spans, loaded.times_ns.tolist(), strict=True):
-            path = span.path
-            while path:  # a layer's time includes its children's
-                self.times[path, span.phase] = self.times.get((path, span.phase), 0) + ns
-                path = path.rpartition(".")[0]
-
-    def array(self, observation: int) -> AnyArray:
-        """The value of one observation, a view of this reading's own bytes."""
-        found: Observation = self.program.observations[observation]
-        buffer = self.program.buffers[found.buffer]
-        return np.ndarray(buffer.spec.shape, buffer.spec.dtype, buffer=self.raw.data, offset=buffer.offset)
-
-    def row(self, observation: int) -> dict[str, float]:
-        """A row of `stats` by field name."""
-        return dict(zip(STAT_FIELDS, self.array(observation).tolist(), strict=True))
-
-
-def fill(stats: LayerStats, passed: Passed, reading: Reading, layer: Layer) -> LayerStats:
-    """A copy of `stats` with everything that was measured of one pass."""
-    row = reading.row(passed.parts["output"])
-    is_bias = {p.name: p.is_bias for p in layer.parameters()}
-    incoming = passed.parts.get("input_gradient")
-    return replace(
-        stats,
-        time_ns=time_ns(),
-        input_shape=passed.input_shape,
-        output_shape=passed.output_shape,
-        weight_norm=_norm_of(reading, passed, "weight.", lambda name: not is_bias[name]),
-        bias_norm=_norm_of(reading, passed, "weight.", lambda name: is_bias[name]),
-        gradient_norm=_norm_of(reading, passed, "gradient.", lambda name: True),
-        input_gradient_norm=NOT_MEASURED if incoming is None else _honest_norm(reading.row(incoming)),
-        update_ratio=_update_ratio(reading, passed),
-        output_min=row["min"],
-        output_max=row["max"],
-        output_mean=row["mean"],
-        output_std=row["std"],
-        zero_fraction=row["zeros"] / max(row["count"], 1),
-        dead_units=None if row["dead_units"] != row["dead_units"] else int(row["dead_units"]),
-        nan_count=int(row["nan"]),
-        inf_count=int(row["positive_inf"] + row["negative_inf"]),
-        compute_time_ns=reading.times.get((passed.path, passed.phase)),
-        histogram=_counts(reading, passed),
-        output_values=reading.array(passed.parts["values"]) if "values" in passed.parts else None,
-    )
-
-
-def _honest_norm(row: Mapping[str, float]) -> float:
-    """The norm of a row, NaN or infinite when the array holds such: a gradient that broke must not read as small."""
-    if row["nan"]:
-        return float("nan")
-    return float("inf") if row["positive_inf"] + row["negative_inf"] else row["norm"]
-
-
-def _counts(reading: Reading, passed: Passed) -> tuple[int, ...] | None:
-    if "histogram" not in passed.parts:
-        return None
-    return tuple(int(n) for n in reading.array(passed.parts["histogram"]))
-
-
-def _update_ratio(reading: Reading, passed: Passed) -> float:
-    """‖update‖ / ‖weights before it‖; infinite when weights of 0 were moved."""
-    if not any(name.startswith("update.") for name in passed.parts):
-        return NOT_MEASURED
-    moved = _norm_of(reading, passed, "update.", lambda name: True)
-    norm = _norm_of(reading, passed, "before.", lambda name: True)
-    return float(np.divide(moved, norm)) if moved else 0.0
-
-
-def _norm_of(reading: Reading, passed: Passed, prefix: str, keep: Any) -> float:
-    """√Σ norm² of the parts with a prefix, not measured when there is none."""
-    norms = [
-        float(reading.array(i)) for n, i in passed.parts.items() if n.startswith(prefix) and keep(n[len(prefix) :])
-    ]
-    return float(np.linalg.norm(np.asarray(norms, np.float64))) if norms else NOT_MEASURED

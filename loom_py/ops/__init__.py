@@ -58,6 +58,7 @@ from loom_py.ops.update import accumulate as accumulate
 from loom_py.ops.update import adam as adam
 from loom_py.ops.update import clip_scale as clip_scale
 from loom_py.ops.update import clip_values as clip_values
+from loom_py.ops.update import distance as distance
 from loom_py.ops.update import finite_guard as finite_guard
 from loom_py.ops.update import global_norm as global_norm
 from loom_py.ops.update import lion as lion

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from loom_py.errors import ShapeError
 from loom_py.ops.arithmetic import scalar_spec, sum_of_squares
 from loom_py.ops.verb import Spec, verb
 from loom_py.shapes import AnyArray
@@ -19,6 +20,12 @@ from loom_py.shapes import AnyArray
 def _nothing(*_ins: Spec | None, **_attrs: Any) -> tuple[Spec, ...]:
     """Shape rule of verbs that only write in place."""
     return ()
+
+
+def _equal(x: Spec, y: Spec) -> Spec:
+    if x.shape != y.shape:
+        raise ShapeError.expected("distance", expected=x.shape, got=y.shape)
+    return scalar_spec()
 
 
 def _per_parameter(cost: int) -> Any:
@@ -37,6 +44,12 @@ def global_norm(out: AnyArray, g: AnyArray) -> None:
             out[...] = largest
         return
     out[...] = np.sqrt(total)
+
+
+@verb(_equal, flops=lambda i, o, a: 3 * i[0].size)
+def distance(out: AnyArray, x: AnyArray, y: AnyArray) -> None:
+    """‖x - y‖₂ of two arrays of one shape; not finite if one of them is not."""
+    global_norm.meaning(out, x - y)
 
 
 @verb(lambda loss, norm: scalar_spec(), flops=2)

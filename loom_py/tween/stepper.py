@@ -16,7 +16,8 @@ from loom_py.network.compile import StepOptions
 from loom_py.network.core import NetworkCore
 from loom_py.network.engine import Ready, StepResult
 from loom_py.network.inputs import Feed
-from loom_py.network.watching import Reading, Watch
+from loom_py.network.reading import Reading
+from loom_py.network.watching import Watch
 from loom_py.shapes import AnyArray
 from loom_py.tween.config import Following, TweenConfig
 from loom_py.tween.explosion import ExplosionGuard

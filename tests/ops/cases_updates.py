@@ -53,6 +53,13 @@ def global_norm(d: Draw, verb: str) -> Call:
     return Call((x,), {}, (narrow(math.hypot(*x.ravel())),), tolerance=1e-6)
 
 
+@case("distance")
+def distance(d: Draw, verb: str) -> Call:
+    x = d.values(d.shape(), d.choice(1e-6, 1.0, 1e6))
+    y = d.choice(x, d.values(x.shape), x + 1e-3)
+    return Call((x, y), {}, (narrow(math.hypot(*(x - y).ravel())),), tolerance=1e-6)
+
+
 @case("finite_guard")
 def finite_guard(d: Draw, verb: str) -> Call:
     loss, norm = (np.asarray(d.choice(0.5, -1.0, math.nan, math.inf, -math.inf)) for _ in range(2))

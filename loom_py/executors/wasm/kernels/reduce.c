@@ -64,24 +64,17 @@ INLINE void put(float *p, W left, f4 v) {
   else store_some(p, left, v);
 }
 
-// Four vectors of columns at a time: a cache line.
+// Eight vectors of columns at a time: two cache lines of each row.
 static void sum_wide(float *out, const float *x, const Axes *g, float scale) {
-  f4 s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
+  f4 sum[8];
+  UNROLL for (int k = 0; k < 8; k++) sum[k] = splat(0);
   for (W i = 0; i < g->r0; i++) {
     const float *row = x + i * g->sr0;
-    f4 p0 = splat(0), p1 = splat(0), p2 = splat(0), p3 = splat(0);
     for (W j = 0; j < g->r1; j++, row += g->sr1) {
-      p0 = p0 + load(row);
-      p1 = p1 + load(row + 4);
-      p2 = p2 + load(row + 8);
-      p3 = p3 + load(row + 12);
+      UNROLL for (int k = 0; k < 8; k++) sum[k] = sum[k] + load(row + 4 * k);
     }
-    s0 = s0 + p0, s1 = s1 + p1, s2 = s2 + p2, s3 = s3 + p3;
   }
-  store(out, s0 * splat(scale));
-  store(out + 4, s1 * splat(scale));
-  store(out + 8, s2 * splat(scale));
-  store(out + 12, s3 * splat(scale));
+  UNROLL for (int k = 0; k < 8; k++) store(out + 4 * k, sum[k] * splat(scale));
 }
 
 // out x scale · axes: the sum over R0 and R1 times scale
@@ -100,7 +93,7 @@ void op_sum(const W *a) {
       continue;
     }
     W j = 0;
-    for (; j + 16 <= g.k1; j += 16) sum_wide(out + j, x + j, &g, scale);
+    for (; j + 32 <= g.k1; j += 32) sum_wide(out + j, x + j, &g, scale);
     for (; j < g.k1; j += 4) {
       W left = g.k1 - j;
       f4 sum = splat(0);

@@ -27,12 +27,19 @@ INLINE float largest4(f4 v) {
 // y = exp((x - max) / τ) / Σ over the first `n` values that are seen, 0 elsewhere up to `width`.
 static void softmax_row(float *y, const float *x, W n, W width, Mask m, float inverse, int hidden) {
   f4 top4 = splat(-__builtin_inff());
-  for (W i = 0; i < n; i += 4) top4 = max4(top4, visible(x, m, i, n - i));
+  W whole = m.words ? 0 : n & ~(W)3;  // what can be read without looking at the mask or the row's end
+  for (W i = 0; i < whole; i += 4) top4 = max4(top4, load(x + i));
+  for (W i = whole; i < n; i += 4) top4 = max4(top4, visible(x, m, i, n - i));
   float top = largest4(top4);
   if (hidden && top == -__builtin_inff()) top = 0;
-  f4 sum4 = splat(0);
-  for (W i = 0; i < n; i += 4) {
-    f4 e = exp4((visible(x, m, i, n - i) - splat(top)) * splat(inverse));
+  f4 sum4 = splat(0), shift = splat(top), scale4 = splat(inverse);
+  for (W i = 0; i < whole; i += 4) {
+    f4 e = exp4((load(x + i) - shift) * scale4);
+    sum4 = sum4 + e;
+    store(y + i, e);
+  }
+  for (W i = whole; i < n; i += 4) {
+    f4 e = exp4((visible(x, m, i, n - i) - shift) * scale4);
     sum4 = sum4 + e;
     if (n - i >= 4) store(y + i, e);
     else store_some(y + i, n - i, e);

@@ -122,6 +122,20 @@ void op_stats(const W *a) {
   }
 }
 
+// counts x n: finite values by sign and exponent, as ops/histogram.py says: 64 bins for each sign around that of 0
+void op_histogram(const W *a) {
+  double *counts = (double *)a[0];
+  const int32_t *bits = (const int32_t *)a[1];
+  for (W i = 0; i < 129; i++) counts[i] = 0;
+  for (W i = 0; i < a[2]; i++) {
+    int32_t exponent = (bits[i] >> 23 & 255) - 127;
+    if (exponent == 128) continue;
+    int32_t place = exponent < -32 ? 1 : exponent > 31 ? 64 : exponent + 33;
+    if ((bits[i] & 0x7fffffff) == 0) place = 0;
+    counts[64 + (bits[i] < 0 ? -place : place)] += 1;
+  }
+}
+
 // out x n: how many values are not finite
 void op_count_bad(const W *a) {
   const float *x = IN(1);

@@ -3,32 +3,56 @@
 
 enum { NORM_BLOCK = 1024 };
 
-// Σ x²: blocks in float, their sums in double.
-static double squares_fast(const float *x, W n) {
+// Σ x², or Σ (x - y)² where there is a y: blocks in float, their sums in double.
+INLINE double squares(const float *x, const float *y, W n) {
   double sum = 0;
-  while (n >= 16) {
-    W end = n < NORM_BLOCK ? n & ~(W)15 : NORM_BLOCK;
-    f4 s0 = splat(0), s1 = splat(0), s2 = splat(0), s3 = splat(0);
-    for (W i = 0; i < end; i += 16) {
-      f4 v0 = load(x + i), v1 = load(x + i + 4), v2 = load(x + i + 8), v3 = load(x + i + 12);
-      s0 = fma4(v0, v0, s0), s1 = fma4(v1, v1, s1), s2 = fma4(v2, v2, s2), s3 = fma4(v3, v3, s3);
+  W i = 0;
+  while (n - i >= 16) {
+    W end = i + (n - i < NORM_BLOCK ? (n - i) & ~(W)15 : NORM_BLOCK);
+    f4 s[4] = {splat(0), splat(0), splat(0), splat(0)};
+    for (; i < end; i += 16) {
+      UNROLL for (int k = 0; k < 4; k++) {
+        f4 v = load(x + i + 4 * k);
+        if (y) v = v - load(y + i + 4 * k);
+        s[k] = fma4(v, v, s[k]);
+      }
     }
-    sum += total_d((s0 + s1) + (s2 + s3));
-    x += end;
-    n -= end;
+    sum += total_d((s[0] + s[1]) + (s[2] + s[3]));
   }
-  for (W i = 0; i < n; i++) sum += (double)x[i] * x[i];
+  for (; i < n; i++) {
+    float v = y ? x[i] - y[i] : x[i];
+    sum += (double)v * v;
+  }
+  return sum;
+}
+
+// The same in double throughout, and quick where all is 0.
+INLINE double squares_carefully(const float *x, const float *y, W n) {
+  double sum = 0;
+  i4 some = splat_i(0);
+  W i = 0;
+  for (; i + 4 <= n; i += 4) some |= (i4)((y ? load(x + i) - load(y + i) : load(x + i)) != splat(0));
+  if (!(some[0] | some[1] | some[2] | some[3])) x += i, y += y ? i : 0, n -= i;
+  for (i = 0; i < n; i++) {
+    double v = y ? x[i] - y[i] : x[i];
+    sum += v * v;
+  }
   return sum;
 }
 
 // out g n: √Σ g²; all in double where squares of floats would not fit
 void op_global_norm(const W *a) {
   const float *x = IN(1);
-  double sum = squares_fast(x, a[2]);
-  if (!(1e-25 < sum && sum < 1e37)) {
-    sum = 0;
-    for (W i = 0; i < a[2]; i++) sum += (double)x[i] * x[i];
-  }
+  double sum = squares(x, 0, a[2]);
+  if (!(1e-25 < sum && sum < 1e37)) sum = squares_carefully(x, 0, a[2]);
+  *OUT(0) = (float)__builtin_sqrt(sum);
+}
+
+// out x y n: √Σ (x - y)²
+void op_distance(const W *a) {
+  const float *x = IN(1), *y = IN(2);
+  double sum = squares(x, y, a[3]);
+  if (!(1e-25 < sum && sum < 1e37)) sum = squares_carefully(x, y, a[3]);
   *OUT(0) = (float)__builtin_sqrt(sum);
 }
 

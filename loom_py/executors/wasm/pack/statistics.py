@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from loom_py.executors.wasm.pack.call import Call, operation, packs
+from loom_py.ops.histogram import BINS
 from loom_py.shapes import size_of
+
+
+@packs("histogram", floats=False)
+def histogram(call: Call) -> list[int] | None:
+    (counts,), x = call.outputs, call.input(0)
+    return operation("histogram", counts.address, x.address, x.size) if x.is_float and counts.size == BINS else None
 
 
 @packs("stats", knows=("unit_axis",), floats=False)

@@ -10,6 +10,11 @@ def global_norm(call: Call) -> list[int]:
     return operation("global_norm", call.outputs[0].address, call.address(0), call.input(0).size)
 
 
+@packs("distance")
+def distance(call: Call) -> list[int]:
+    return operation("distance", call.outputs[0].address, call.address(0), call.address(1), call.input(0).size)
+
+
 @packs("finite_guard")
 def finite_guard(call: Call) -> list[int]:
     return operation("finite_guard", call.outputs[0].address, call.address(0), call.address(1))
