@@ -52,8 +52,8 @@ class Coercion:
         if isinstance(value, list):
             element = next((found for option in options if (found := self._element(option)) is not None), None)
             return value if element is None else [self.coerce(item, element) for item in value]
-        if isinstance(value, np.ndarray) and bytes in options:
-            return value.tobytes()  # as an ArrayBuffer and every typed array come
+        if isinstance(value, np.ndarray) and bytes in options and float not in options:
+            return value.tobytes()  # the content of a file, not the numbers of an array
         if type(value) is int and float in options and int not in options:
             return float(value)  # JavaScript does not tell 1 from 1.0
         return value
