@@ -6,8 +6,8 @@
 // read b as it lies: packing would cost more than it saves.
 #include "loom.h"
 
-// FEW rows read b as it lies; up to SLIM columns are reckoned without packing (but not 8, which fill a tile).
-enum { KC = 256, MC = 128, NC = 512, FEW = 8, SLIM = 12 };
+// FEW rows, or sums of up to THIN terms, read b as it lies; up to SLIM columns are reckoned without packing (but not 8, which fill a tile).
+enum { KC = 256, MC = 128, NC = 512, FEW = 8, SLIM = 12, THIN = 4 };
 
 typedef struct {
   const float *a, *b, *bias;
@@ -325,7 +325,7 @@ static void product(Product *p, float *scratch) {
   }
   if (p->M <= 3 && p->csa == 1 && p->rsb == 1) {
     dotted(p);
-  } else if (p->M <= FEW && p->csb == 1 && p->N >= 4) {
+  } else if ((p->M <= FEW || p->K <= THIN) && p->csb == 1 && p->N >= 4) {
     direct(p);
   } else if (p->N <= SLIM && p->N != 8 && p->csa == 1 && p->K >= SLIM && p->N * p->K <= KC * NC) {
     slim(p, scratch);
