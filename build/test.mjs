@@ -20,6 +20,10 @@ const PARTS = {
     needs: { python: true },
     commands: () => [["pytest", PYTHON, "-m", "pytest"]],
   },
+  runs: {
+    needs: { python: true },
+    commands: () => [["pytest", PYTHON, "-m", "pytest", tests("runs")]],
+  },
   web: {
     needs: { python: true, node: true, assets: true },
     commands: () => [["vitest", ...node(nodeTool("vitest"), "run")]],

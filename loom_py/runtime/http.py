@@ -50,7 +50,7 @@ async def fetch(
     """
     if not in_browser():
         raise UnavailableError("fetch needs JavaScript: use urllib in plain CPython")
-    options = {"method": method, "headers": dict(headers or {}), "keepalive": keepalive}
+    options = {"method": method, "headers": dict(headers or {}), "keepalive": keepalive, "redirect": "error"}
     settings = ffi.to_js(options, dict_converter=js.Object.fromEntries, create_pyproxies=False)
     if body is not None:
         settings.body = ffi.to_js(body)

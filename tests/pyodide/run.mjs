@@ -20,7 +20,7 @@ const PACKAGES = [
   "sortedcontainers",
 ];
 const MODULES = /^(_hypothesis_\w+|py)\.py$/;
-const SUITES = ["tests/unit", "tests/ops", "tests/golden"];
+const SUITES = ["tests/unit", "tests/ops", "tests/golden", "tests/runs"];
 const HOME = "/loom";
 // In KiB: pytest's rewriting of assertions recurses deeper than the stack of about 1 MB that Node gives.
 const STACK = "--stack-size=3800";
