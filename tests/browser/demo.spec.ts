@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { expect, type Locator, type Page, test } from "@playwright/test";
 
 /** Points of a pen line, in shares of the pad's width. */
@@ -112,6 +113,8 @@ test("digits are learned to 95 % and more in under a minute, watched live, and d
   await open(page);
   expect(await heldOut(page)).toBeLessThan(35); // untrained
   expect(await pixelsOf(page.locator(".lv-curve").first(), "--lv-train")).toBe(0);
+  // What the untrained network answered has coloured its layers already.
+  await expect.poll(() => fillsOf(page.locator(".lv-network"))).toBeGreaterThanOrEqual(3);
   await fill(page, "Epochs", "25");
   await press(page, "Step");
   await expect.poll(() => stepsOf(page)).toBe(1);
@@ -146,6 +149,48 @@ test("digits are learned to 95 % and more in under a minute, watched live, and d
   await expect(page.locator("#mistakes li").first()).toBeVisible();
   await page.evaluate(() => scrollTo(0, 0));
   await info.attach("dashboard", { body: await page.screenshot({ path: info.outputPath("dashboard.png") }) });
+  expect(errors).toEqual([]);
+});
+
+test("a network that was trained with momentum is saved; after a reload its file gives the same answers", async ({
+  page,
+}) => {
+  const answers = async () => {
+    await draw(page, ZERO);
+    await expect(page.locator("#verdict")).toContainText("It reads a");
+    return [await page.locator("#bars").innerText(), await page.locator("#held-out").innerText()];
+  };
+  const load = async (buffer: Buffer) => {
+    const choosing = page.waitForEvent("filechooser");
+    await press(page, "Load");
+    await (await choosing).setFiles({ name: "digits.safetensors", mimeType: "application/octet-stream", buffer });
+  };
+  await open(page);
+  const untrained = await answers();
+  await choose(page, "Optimizer", "sgd_momentum");
+  await fill(page, "Epochs", "4");
+  await press(page, "Start");
+  await expect(page.locator("#state")).toHaveText("Finished", { timeout: 60_000 });
+  await expect.poll(() => heldOut(page)).toBeGreaterThan(80);
+  const trained = await answers();
+  const saving = page.waitForEvent("download");
+  await press(page, "Save");
+  const saved = await saving;
+  expect(saved.suggestedFilename()).toBe("digits.safetensors");
+  const file = readFileSync(await saved.path());
+
+  await page.reload();
+  await open(page);
+  expect(await answers()).toEqual(untrained);
+  await load(file.subarray(0, file.length - 8));
+  await expect(page.locator("#controls .hint")).toContainText("Refused: FileFormatError");
+  expect(await answers()).toEqual(untrained);
+  await load(file);
+  await expect(page.locator("#state")).toHaveText("Loaded from a file");
+  await expect(page.locator("#held-out")).toHaveText(trained[1] ?? "");
+  expect(await answers()).toEqual(trained);
+  await press(page, "Step");
+  await expect.poll(() => stepsOf(page)).toBe(1);
   expect(errors).toEqual([]);
 });
 

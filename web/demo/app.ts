@@ -4,6 +4,7 @@ import { Controls } from "./controls";
 import { digitise } from "./digitise";
 import { type DigitSets, imageAt } from "./digits";
 import { describeFailure } from "./failure";
+import { download, MODEL_FILE } from "./files";
 import { Latest } from "./latest";
 import { MistakesView } from "./mistakes";
 import { Pad } from "./pad";
@@ -52,6 +53,8 @@ export class App {
       onToggle: () => this.#toggle(),
       onStep: () => void this.#training.step(this.#controls.settings),
       onReset: () => void this.#renew(),
+      onSave: () => void this.#save(),
+      onLoad: (file) => void this.#load(file),
       onSettings: (settings) => this.#settingsChanged(settings),
     });
     this.#built = this.#controls.settings;
@@ -88,6 +91,32 @@ export class App {
     this.#renewing = false;
     if (made) this.#askAgain();
     if (made && needsNewNetwork(this.#built, this.#controls.settings)) await this.#renew(); // changed meanwhile
+  }
+
+  async #save(): Promise<void> {
+    try {
+      const bytes = await this.#training.save();
+      if (bytes) download(bytes, `digits${MODEL_FILE}`);
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  async #load(file: File): Promise<void> {
+    if (this.#renewing) return;
+    this.#renewing = true;
+    try {
+      const bytes = new Uint8Array(await file.arrayBuffer());
+      await this.#training.load(bytes, () => this.#dashboard.reset());
+      this.#error = this.#why = undefined;
+      this.#built = this.#controls.settings;
+      this.#askAgain();
+      this.#showState();
+    } catch (error) {
+      this.#onError(error);
+    } finally {
+      this.#renewing = false;
+    }
   }
 
   #toggle(): void {

@@ -1,3 +1,4 @@
+import { chooseFile, MODEL_FILE } from "./files";
 import { part } from "./page";
 import {
   ACTIVATIONS,
@@ -15,11 +16,14 @@ export interface ControlsListener {
   onToggle(): void;
   onStep(): void;
   onReset(): void;
+  onSave(): void;
+  onLoad(file: File): void;
   onSettings(settings: Settings): void;
 }
 
 const TOGGLE: Readonly<Record<RunState, string>> = {
   ready: "Start",
+  loaded: "Start",
   running: "Pause",
   paused: "Resume",
   ended: "Continue",
@@ -32,6 +36,8 @@ export class Controls {
   readonly #toggle = button("Start", "submit", "primary");
   readonly #step = button("Step", "button");
   readonly #reset = button("Reset", "button");
+  readonly #save = button("Save", "button");
+  readonly #load = button("Load", "button");
   readonly #hint = document.createElement("p");
   readonly #preset = choice(PRESETS, DEFAULTS.preset);
   readonly #activation = choice(ACTIVATIONS, DEFAULTS.activation);
@@ -46,11 +52,13 @@ export class Controls {
   constructor(listener: ControlsListener) {
     this.#step.title = "One training step, then rest";
     this.#reset.title = "A new network with new weights, by the settings beside";
+    this.#save.title = "The network with its weights, as a file";
+    this.#load.title = "Go on with the network of a saved file";
     this.#hint.className = "hint";
     this.#hint.setAttribute("role", "status");
     const buttons = document.createElement("span");
     buttons.className = "buttons";
-    buttons.append(this.#toggle, this.#step, this.#reset);
+    buttons.append(this.#toggle, this.#step, this.#reset, this.#save, this.#load);
     this.#form.append(
       buttons,
       labelled("Layers", this.#preset),
@@ -96,6 +104,8 @@ export class Controls {
     });
     this.#step.addEventListener("click", () => listener.onStep());
     this.#reset.addEventListener("click", () => listener.onReset());
+    this.#save.addEventListener("click", () => listener.onSave());
+    this.#load.addEventListener("click", () => chooseFile(MODEL_FILE, (file) => listener.onLoad(file)));
     this.#optimizer.addEventListener("change", () => {
       // Each optimizer has its own idea of a step; a rate from another one misleads.
       this.#rate.value = String(USUAL_RATE[this.settings.optimizer]);

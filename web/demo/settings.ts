@@ -1,15 +1,22 @@
-import type { LayerConfig, NetworkConfig, OptimizerName, TrainingConfig } from "../generated/loom.d.ts";
+import type {
+  LayerConfig,
+  NetworkConfig,
+  OptimizerConfig,
+  OptimizerName,
+  TrainingConfig,
+} from "../generated/loom.d.ts";
 
 /** What the user can choose, as the form holds it. */
 export interface Settings {
   readonly preset: PresetName;
   readonly activation: Activation;
-  readonly optimizer: OptimizerName;
+  readonly optimizer: OptimizerChoice;
   readonly learningRate: number;
   readonly batchSize: number;
   readonly epochs: number;
 }
 
+export type OptimizerChoice = OptimizerName | "sgd_momentum";
 export type PresetName = "small" | "standard" | "wide" | "deep" | "regularised";
 export type Activation = "relu" | "leaky_relu" | "tanh" | "sigmoid" | "gelu" | "silu" | "elu" | "softplus" | "linear";
 
@@ -34,8 +41,9 @@ export const ACTIVATIONS: Readonly<Record<Activation, string>> = {
   linear: "None (linear)",
 };
 
-export const OPTIMIZERS: Readonly<Record<OptimizerName, string>> = {
+export const OPTIMIZERS: Readonly<Record<OptimizerChoice, string>> = {
   sgd: "SGD",
+  sgd_momentum: "SGD with momentum",
   adam: "Adam",
   adamw: "AdamW",
   rmsprop: "RMSProp",
@@ -43,8 +51,9 @@ export const OPTIMIZERS: Readonly<Record<OptimizerName, string>> = {
 };
 
 /** A learning rate that each optimizer does well with here. */
-export const USUAL_RATE: Readonly<Record<OptimizerName, number>> = {
+export const USUAL_RATE: Readonly<Record<OptimizerChoice, number>> = {
   sgd: 0.1,
+  sgd_momentum: 0.03,
   adam: 0.003,
   adamw: 0.003,
   rmsprop: 0.001,
@@ -86,9 +95,18 @@ export function networkConfig({ preset, activation }: Settings): NetworkConfig {
   return { input_shape: [INPUTS], seed: SEED, layers: [...hidden, last, { type: "Softmax" }] };
 }
 
+/** Steps that keep nine tenths of the one before (Polyak 1964), smoothed by looking ahead (Nesterov 1983). */
+const MOMENTUM: OptimizerConfig = { type: "SGD", momentum: 0.9, nesterov: true };
+
 /** Options of a run; the data that it is validated on is added where it is at hand. */
 export function trainingConfig({ optimizer, learningRate, batchSize, epochs }: Settings): TrainingConfig {
-  return { epochs, learning_rate: learningRate, loss: "cross_entropy", optimizer, batch_size: batchSize };
+  return {
+    epochs,
+    learning_rate: learningRate,
+    loss: "cross_entropy",
+    optimizer: optimizer === "sgd_momentum" ? MOMENTUM : optimizer,
+    batch_size: batchSize,
+  };
 }
 
 /** Settings that need a new network; the others can change between two runs of the same one. */

@@ -1,9 +1,9 @@
-import { RunControl } from "../bridge/index.ts";
+import { LoomError, RunControl } from "../bridge/index.ts";
 import type { Loom, NDArray, Network, Observation, ObservationMessage, StopReason } from "../generated/loom.d.ts";
 import type { DigitSets, Digits } from "./digits";
 import { networkConfig, type Settings, trainingConfig } from "./settings";
 
-export type RunState = "ready" | "running" | "paused" | "ended" | "failed";
+export type RunState = "ready" | "loaded" | "running" | "paused" | "ended" | "failed";
 
 export interface TrainingListener {
   onMessage(message: ObservationMessage): void;
@@ -15,6 +15,8 @@ export interface TrainingListener {
 
 /** Statistics at every run of the network would cost more than the training of so small a one. */
 const OBSERVE_EVERY = 4;
+/** What a network for the digits takes and gives. */
+const SHAPES = "64 → 10";
 
 interface Run {
   readonly settings: Settings;
@@ -49,9 +51,7 @@ export class Training {
   async renew(settings: Settings): Promise<boolean> {
     try {
       await this.#discard();
-      this.#network = await this.loom.network(networkConfig(settings));
-      this.#observation = this.#network.observe({ every: OBSERVE_EVERY });
-      void this.#listen(this.#observation);
+      this.#adopt(await this.loom.network(networkConfig(settings)));
       this.#enter("ready");
       return true;
     } catch (error) {
@@ -59,6 +59,32 @@ export class Training {
       this.listener.onError(error);
       return false;
     }
+  }
+
+  /** The network as a file; undefined while there is none. */
+  async save(): Promise<Uint8Array | undefined> {
+    return this.#network?.saveModel();
+  }
+
+  /**
+   * Takes the network of a file in place of the one before; a file that is refused changes nothing.
+   *
+   * @param before - called when the file is accepted, before anything is told of its network
+   * @throws LoomError the file is damaged, or its network is not one for digits.
+   */
+  async load(file: Uint8Array, before: () => void): Promise<void> {
+    const network = await this.loom.loadModel(file);
+    const { input_shape, output_shape } = await network.getBlueprint();
+    const shapes = `${input_shape.join("×")} → ${output_shape.join("×")}`;
+    if (shapes !== SHAPES) {
+      await network.dispose();
+      const message = `the file's network: expected ${SHAPES} values, got ${shapes}; choose one that was saved here`;
+      throw new LoomError({ name: "ShapeError", code: "shape", message });
+    }
+    await this.#discard();
+    before();
+    this.#adopt(network);
+    this.#enter("loaded");
   }
 
   /** Begins a run, or goes on with the one that rests. */
@@ -112,6 +138,12 @@ export class Training {
       this.#enter("failed");
       this.listener.onError(error);
     }
+  }
+
+  #adopt(network: Network): void {
+    this.#network = network;
+    this.#observation = network.observe({ every: OBSERVE_EVERY });
+    void this.#listen(this.#observation);
   }
 
   async #listen(observation: Observation): Promise<void> {

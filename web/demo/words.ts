@@ -4,6 +4,7 @@ import type { RunState } from "./training";
 /** What the page says of a run's state. */
 export const STATES: Readonly<Record<RunState, string>> = {
   ready: "Ready",
+  loaded: "Loaded from a file",
   running: "Training",
   paused: "Paused",
   ended: "Finished",

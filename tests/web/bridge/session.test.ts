@@ -4,7 +4,13 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { countAlive, LoomError, openDirect, RunControl, transfer } from "../../../web/bridge/index.ts";
-import type { Loom, NetworkConfig, ObservationMessage, TrainingEvent } from "../../../web/generated/loom.d.ts";
+import type {
+  Loom,
+  NetworkConfig,
+  ObservationMessage,
+  OptimizerConfig,
+  TrainingEvent,
+} from "../../../web/generated/loom.d.ts";
 import { type Bridge, loadPython, type OpenPyodide, openBridge } from "./in-pyodide.ts";
 
 const CONFIG: NetworkConfig = {
@@ -81,6 +87,50 @@ describe("calls", () => {
     expect(shape).toEqual([2, 2]);
     expect(data.length).toBe(0);
     await net.dispose();
+  });
+
+  test("a network goes into bytes and comes back the same", async () => {
+    const net = await loom.network(CONFIG);
+    const bytes = await net.saveModel();
+    expect(bytes).toBeInstanceOf(Uint8Array);
+    const again = await loom.loadModel(bytes);
+    expect(await again.toConfig()).toEqual(await net.toConfig());
+    expect([...(await again.forward([1, 2])).data]).toEqual([...(await net.forward([1, 2])).data]);
+    expect((await errorOf(loom.loadModel(bytes.subarray(0, 20)))).code).toBe("file_format");
+    await Promise.all([net.dispose(), again.dispose()]);
+  });
+
+  test("options are plain data, told apart by their type", async () => {
+    const { x, y } = corners(64);
+    const after = async (optimizer: OptimizerConfig | "sgd") => {
+      const net = await loom.network(CONFIG);
+      const { final_loss } = await net.fit(x, y, {
+        epochs: 5,
+        optimizer,
+        loss: { type: "CrossEntropy", label_smoothing: 0 },
+        schedule: { type: "WarmUp", steps: 2, inner: { type: "Linear", steps: 10 } },
+        early_stopping: { patience: 3 },
+      });
+      await net.dispose();
+      return final_loss;
+    };
+    const plain = await after("sgd");
+    expect(await after({ type: "SGD" })).toBe(plain);
+    expect(await after({ type: "SGD", momentum: 0.9 })).toBeLessThan(plain);
+    const error = await errorOf(after({ type: "SGD", momentum: 2 }));
+    expect([error.code, error.message]).toEqual(["config", expect.stringContaining("SGD.momentum: expected a number")]);
+  });
+
+  test("NaN in a record is a number", async () => {
+    const metrics = await loom.deviationMetrics();
+    await metrics.update([Number.NaN], [1]);
+    expect((await metrics.getWorstSamples(1))[0]?.deviation).toBeNaN();
+    await metrics.dispose();
+  });
+
+  test("the library describes itself", async () => {
+    expect(await loom.describe()).toMatchObject({ schema_version: 1 });
+    expect(await loom.typegen()).toContain("export interface Network");
   });
 
   test("an argument left out in the middle keeps its default", async () => {
@@ -318,8 +368,8 @@ describe("the direct face", () => {
     const direct = open();
     const net = direct.network(CONFIG);
     expect(net.forward([[1, 2]]).shape).toEqual([1, 2]);
-    expect(net.device).toBe("numpy");
     expect(net.to("numpy")).toBe(net);
+    expect(net.device).toBe("numpy");
     const { x, y } = corners(32);
     expect(net.fit(x, y, { epochs: 2, batch_size: 16 }).steps).toBe(4);
     net.dispose();

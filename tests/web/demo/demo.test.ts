@@ -6,7 +6,14 @@ import { describeFailure } from "../../../web/demo/failure";
 import { Latest } from "../../../web/demo/latest";
 import { shareLoaded } from "../../../web/demo/loading";
 import { argmax, scoreDigits } from "../../../web/demo/scoring";
-import { DEFAULTS, networkConfig, PRESETS, problemWith, type Settings } from "../../../web/demo/settings";
+import {
+  DEFAULTS,
+  networkConfig,
+  PRESETS,
+  problemWith,
+  type Settings,
+  trainingConfig,
+} from "../../../web/demo/settings";
 
 const folder = new URL("../../../web/demo/public/", import.meta.url);
 const info = JSON.parse(readFileSync(new URL("digits.json", folder), "utf8")) as DigitsInfo;
@@ -145,6 +152,16 @@ describe("failures in words", () => {
   it("stand whatever is thrown", () => {
     expect(describeFailure("odd").text).toBe("odd");
     expect(describeFailure(new Error("x")).details).toContain("Error: x");
+  });
+});
+
+describe("the optimizer", () => {
+  it("is named, or has options of its own", () => {
+    expect(trainingConfig({ ...DEFAULTS, optimizer: "adam" }).optimizer).toBe("adam");
+    expect(trainingConfig({ ...DEFAULTS, optimizer: "sgd_momentum" }).optimizer).toMatchObject({
+      type: "SGD",
+      momentum: 0.9,
+    });
   });
 });
 
