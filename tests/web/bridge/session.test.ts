@@ -102,7 +102,7 @@ describe("calls", () => {
 
   test("options are plain data, told apart by their type", async () => {
     const { x, y } = corners(64);
-    const after = async (optimizer: OptimizerConfig | "sgd") => {
+    const lossWith = async (optimizer: OptimizerConfig | "sgd") => {
       const net = await loom.network(CONFIG);
       const { final_loss } = await net.fit(x, y, {
         epochs: 5,
@@ -114,10 +114,10 @@ describe("calls", () => {
       await net.dispose();
       return final_loss;
     };
-    const plain = await after("sgd");
-    expect(await after({ type: "SGD" })).toBe(plain);
-    expect(await after({ type: "SGD", momentum: 0.9 })).toBeLessThan(plain);
-    const error = await errorOf(after({ type: "SGD", momentum: 2 }));
+    const plain = await lossWith("sgd");
+    expect(await lossWith({ type: "SGD" })).toBe(plain);
+    expect(await lossWith({ type: "SGD", momentum: 0.9 })).toBeLessThan(plain);
+    const error = await errorOf(lossWith({ type: "SGD", momentum: 2 }));
     expect([error.code, error.message]).toEqual(["config", expect.stringContaining("SGD.momentum: expected a number")]);
   });
 
