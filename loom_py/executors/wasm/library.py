@@ -15,8 +15,17 @@ from loom_py.runtime import in_browser, takes_wasm
 from loom_py.shapes import AnyArray
 
 FOLDER = Path(__file__).parent
-MODULES = ("relaxed", "simd")
-"""The modules beside this file, the faster first."""
+SPLAT = b"\x41\x00\xfd\x0f"  # i32.const 0, i8x16.splat
+MODULES = {"relaxed": 3 * SPLAT + b"\xfd\x85\x02", "simd": SPLAT}
+"""The modules beside this file, the faster first, and code that only an engine takes that takes them."""
+
+
+def probe(code: bytes) -> bytes:
+    """The smallest module with this code, which leaves a vector: quicker to validate than a whole module of kernels."""
+    body = b"\x00" + code + b"\x0b"
+    function = b"\x01" + bytes([len(body)]) + body
+    types = b"\x01\x05\x01\x60\x00\x01\x7b"  # one type: () → v128
+    return b"\0asm\x01\0\0\0" + types + b"\x03\x02\x01\x00" + b"\x0a" + bytes([len(function)]) + function
 
 
 class Library:

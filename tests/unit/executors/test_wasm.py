@@ -18,7 +18,7 @@ from loom_py.executors.wasm.opcodes import SIGNATURE
 from loom_py.network import core
 from loom_py.ops import Verb, cross_entropy_logits, matmul
 from loom_py.program import Recorder
-from loom_py.runtime import wasm_heap_bytes
+from loom_py.runtime import takes_wasm, wasm_heap_bytes
 from loom_py.shapes import AnyArray
 from tests.ops import machines
 
@@ -202,6 +202,14 @@ def test_kernels_of_another_version_are_refused(monkeypatch: pytest.MonkeyPatch)
     path = str(library.FOLDER / f"{EXECUTOR.library.name}.wasm") if IN_PYODIDE else machines.native_library()
     with pytest.raises(UnavailableError, match="others"):
         library.Library(path, "any")
+
+
+@pytest.mark.skipif(not IN_PYODIDE, reason="asks the engine")
+def test_a_probe_is_taken_where_the_module_is() -> None:
+    for name, code in library.MODULES.items():
+        assert takes_wasm(library.probe(code)) == takes_wasm((library.FOLDER / f"{name}.wasm").read_bytes())
+    assert takes_wasm(library.probe(library.MODULES["simd"]))
+    assert not takes_wasm(library.probe(b"\xfd\xff\x7f"))
 
 
 @pytest.mark.skipif(not IN_PYODIDE, reason="the modules load in Pyodide")
