@@ -27,7 +27,9 @@ class LossGradient(NamedTuple):
     """A loss and its gradient with respect to the network's output."""
 
     loss: float
+    """The loss; NaN when the output is not finite."""
     grad: Array
+    """Its gradient with respect to the output, in the output's shape."""
 
 
 class Loss(Options):
@@ -71,8 +73,11 @@ class CrossEntropy(Loss):
 
     _: KW_ONLY
     label_smoothing: Share = 0.0
+    """Share of each target that goes evenly to all classes."""
     class_weights: tuple[float, ...] | None = None
+    """What a sample of each class counts for; None: all the same."""
     ignore_label: int | None = None
+    """Integer label whose samples count for nothing; None: there is none."""
 
     def head(self, gives: Gives) -> Verb:
         return ops.cross_entropy_probabilities if gives == "probabilities" else ops.cross_entropy_logits
@@ -135,6 +140,7 @@ class Huber(Loss):
 
     _: KW_ONLY
     delta: Positive = 1.0
+    """Error at which the quadratic part ends."""
 
     def head(self, gives: Gives) -> Verb:
         return ops.huber_error

@@ -43,8 +43,11 @@ class SGD(Optimizer):
 
     _: KW_ONLY
     momentum: Share = 0.0
+    """Share of the last step that is kept (μ)."""
     nesterov: bool = False
+    """Whether the gradient is taken where the momentum leads (Nesterov 1983)."""
     weight_decay: NonNegative = 0.0
+    """Share of each weight that is added to its gradient (λ)."""
 
     def state(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
@@ -65,9 +68,13 @@ class Adam(Optimizer):
 
     _: KW_ONLY
     beta1: Share = 0.9
+    """Share of the mean gradient that is kept."""
     beta2: Share = 0.999
+    """Share of the mean squared gradient that is kept."""
     eps: Positive = 1e-8
+    """Added to the root of the mean square, so that nothing is divided by 0."""
     weight_decay: NonNegative = 0.0
+    """Share of each weight that is added to its gradient."""
 
     def state(self) -> tuple[str, ...]:
         return ("m", "v")
@@ -88,6 +95,7 @@ class AdamW(Adam):
 
     _: KW_ONLY
     weight_decay: NonNegative = 0.01
+    """Share of each weight, times the learning rate, that is taken off it."""
 
 
 @kind
@@ -98,9 +106,13 @@ class RMSProp(Optimizer):
 
     _: KW_ONLY
     alpha: Share = 0.99
+    """Share of the mean squared gradient that is kept."""
     eps: Positive = 1e-8
+    """Added to the root of the mean square, so that nothing is divided by 0."""
     momentum: Share = 0.0
+    """Share of the last step that is kept."""
     weight_decay: NonNegative = 0.0
+    """Share of each weight that is added to its gradient."""
 
     def state(self) -> tuple[str, ...]:
         return ("square", "velocity") if self.momentum else ("square",)
@@ -120,8 +132,11 @@ class Lion(Optimizer):
 
     _: KW_ONLY
     beta1: Share = 0.9
+    """Share of the mean gradient in the direction of a step."""
     beta2: Share = 0.99
+    """Share of the mean gradient that is kept."""
     weight_decay: NonNegative = 0.0
+    """Share of each weight, times the learning rate, that is taken off it."""
 
     def state(self) -> tuple[str, ...]:
         return ("m",)

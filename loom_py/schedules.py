@@ -22,6 +22,7 @@ class Constant(Schedule):
     """The same factor at every step."""
 
     value: NonNegative = 1.0
+    """The factor."""
 
     def factor(self, step: int) -> float:
         return self.value
@@ -32,9 +33,12 @@ class Linear(Schedule):
     """From `start` to `end` in a straight line over `steps`, then `end`."""
 
     steps: Size
+    """Steps from start to end."""
     _: KW_ONLY
     start: NonNegative = 1.0
+    """Factor at the first step."""
     end: NonNegative = 0.0
+    """Factor after the last."""
 
     def factor(self, step: int) -> float:
         return self.start + (self.end - self.start) * min(step / self.steps, 1.0)
@@ -48,10 +52,14 @@ class Cosine(Schedule):
     """
 
     steps: Size
+    """Steps of half a cosine."""
     _: KW_ONLY
     end: NonNegative = 0.0
+    """Factor at its end."""
     restarts: bool = False
+    """Whether it begins anew when it has ended."""
     growth: Positive = 1.0
+    """How many times longer each period is than the one before."""
 
     def factor(self, step: int) -> float:
         period, position = float(self.steps), float(step)
@@ -67,6 +75,7 @@ class Exponential(Schedule):
     """decay^step."""
 
     decay: Positive
+    """Factor on the factor at each step."""
 
     def factor(self, step: int) -> float:
         return math.pow(self.decay, step)
@@ -77,8 +86,10 @@ class Step(Schedule):
     """Times `decay` after every `every` steps."""
 
     every: Size
+    """Steps with the same factor."""
     _: KW_ONLY
     decay: Positive = 0.1
+    """Factor on the factor after them."""
 
     def factor(self, step: int) -> float:
         return math.pow(self.decay, step // self.every)
@@ -89,9 +100,12 @@ class Polynomial(Schedule):
     """(1 - step/steps)^power down to `end`."""
 
     steps: Size
+    """Steps down to the end."""
     _: KW_ONLY
     power: Positive = 1.0
+    """Exponent; 1 is a straight line."""
     end: NonNegative = 0.0
+    """Factor after the last step."""
 
     def factor(self, step: int) -> float:
         return self.end + (1 - self.end) * math.pow(1 - min(step / self.steps, 1.0), self.power)
@@ -102,9 +116,12 @@ class WarmUp(Schedule):
     """From `start` to 1 in a straight line over `steps`, then the inner schedule from its beginning."""
 
     steps: Count
+    """Steps of the straight line; 0 leaves it out."""
     inner: Schedule
+    """What follows."""
     _: KW_ONLY
     start: NonNegative = 0.0
+    """Factor at the first step."""
 
     def factor(self, step: int) -> float:
         if step < self.steps:

@@ -35,6 +35,7 @@ class Activation(Layer):
     """An activation function by itself: y = f(x), elementwise; input and output (B, …)."""
 
     function: ActivationName
+    """Name of the function."""
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ActivationCache]:
         y, kept = activate(x, self.function)

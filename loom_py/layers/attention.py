@@ -47,12 +47,18 @@ class MultiHeadAttention(Layer):
     tween_rate: ClassVar[float] = 0.2
 
     dim: Size
+    """Extent of input and output (C); the heads divide it."""
     heads: Size
+    """Query heads (H)."""
     _: KW_ONLY
     kv_heads: Size | None = None
+    """Key and value heads (K), which divide the query heads; None: as many."""
     causal: bool = False
+    """Whether a position sees itself and those before it alone."""
     rotary: bool = False
+    """Whether queries and keys are turned by their positions."""
     bias: bool = True
+    """Whether the four projections add a number to each output."""
 
     def check(self) -> None:
         if self.dim % self.heads:

@@ -38,9 +38,12 @@ class BatchNorm(Layer):
     unit_axis: ClassVar[int] = 1
 
     dim: Size
+    """Channels (C)."""
     _: KW_ONLY
     eps: Positive = 1e-5
+    """Added to the variance, so that nothing is divided by 0."""
     momentum: Share = 0.1
+    """Share of a batch's mean and variance in the running ones."""
 
     def check_input(self, shape: Shape) -> None:
         check_channels(self, shape, self.dim)

@@ -113,15 +113,24 @@ class Conv1D(Convolution):
     axes: ClassVar[int] = 1
 
     in_channels: Size
+    """Channels of the input (C)."""
     out_channels: Size
+    """Filters: channels of the output (O)."""
     kernel_size: Size
+    """Extent of the window that each output sees."""
     _: KW_ONLY
     stride: Size = 1
+    """Steps between windows."""
     padding: Count = 0
+    """Zeros added at either end of each axis."""
     dilation: Size = 1
+    """Distance between the values that a window sees."""
     activation: ActivationName = "linear"
+    """Function of each output; see the layer Activation."""
     bias: bool = True
+    """Whether a number is added to each output channel."""
     init: InitializerName = "auto"
+    """How the weights begin; "auto" suits the activation."""
 
 
 @layer
@@ -139,12 +148,21 @@ class Conv2D(Convolution):
     axes: ClassVar[int] = 2
 
     in_channels: Size
+    """Channels of the input (C)."""
     out_channels: Size
+    """Filters: channels of the output (O)."""
     kernel_size: Size | SizePair
+    """Extent of the window that each output sees."""
     _: KW_ONLY
     stride: Size | SizePair = 1
+    """Steps between windows."""
     padding: Count | CountPair = 0
+    """Zeros added at either end of each axis."""
     dilation: Size | SizePair = 1
+    """Distance between the values that a window sees."""
     activation: ActivationName = "linear"
+    """Function of each output; see the layer Activation."""
     bias: bool = True
+    """Whether a number is added to each output channel."""
     init: InitializerName = "auto"
+    """How the weights begin; "auto" suits the activation."""

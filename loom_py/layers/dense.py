@@ -35,11 +35,16 @@ class Dense(Layer):
     tween_rate: ClassVar[float] = 1.0
 
     inputs: Size
+    """Extent of the input's last axis (I)."""
     outputs: Size
+    """Units: extent of the output's last axis (O)."""
     activation: ActivationName = "linear"
+    """Function of each output; see the layer Activation."""
     _: KW_ONLY
     bias: bool = True
+    """Whether a number is added to each output."""
     init: InitializerName = "auto"
+    """How the weights begin; "auto" suits the activation."""
 
     def check_input(self, shape: Shape) -> None:
         self.expect_last(shape, self.inputs, "inputs")

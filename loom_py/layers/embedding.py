@@ -27,7 +27,9 @@ class Embedding(Layer):
     """
 
     count: Size
+    """How many ids there are (V)."""
     dim: Size
+    """Length of each row (C)."""
 
     @property
     def ids(self) -> int:
@@ -59,7 +61,9 @@ class PositionalEmbedding(Layer):
     """
 
     count: Size
+    """Longest sequence (V)."""
     dim: Size
+    """Extent of the input's last axis (C)."""
 
     def check_input(self, shape: Shape) -> None:
         if len(shape) != 2 or shape[0] > self.count or shape[1] != self.dim:

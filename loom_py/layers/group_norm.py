@@ -34,9 +34,12 @@ class GroupNorm(Layer):
     unit_axis: ClassVar[int] = 1
 
     groups: Size
+    """How many groups the channels are cut into; divides them."""
     dim: Size
+    """Channels (C)."""
     _: KW_ONLY
     eps: Positive = 1e-5
+    """Added to the variance, so that nothing is divided by 0."""
 
     def check(self) -> None:
         if self.dim % self.groups:

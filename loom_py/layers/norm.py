@@ -28,8 +28,10 @@ class LayerNorm(Layer):
     """
 
     dim: Size
+    """Extent of the last axis (C)."""
     _: KW_ONLY
     eps: Positive = 1e-5
+    """Added to the variance, so that nothing is divided by 0."""
 
     def check_input(self, shape: Shape) -> None:
         self.expect_last(shape, self.dim, "dim")

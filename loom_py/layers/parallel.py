@@ -39,9 +39,12 @@ class Parallel(Layer):
     """
 
     branches: Sequence[Layer]
+    """Layers that all see the input."""
     combine: Combine = "concat"
+    """How the outputs of the branches become one."""
     _: KW_ONLY
     gate_inputs: Size | None = None
+    """Extent of the input's last axis (G), which "gated" needs."""
 
     def check(self) -> None:
         if not self.branches:

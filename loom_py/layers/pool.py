@@ -106,9 +106,12 @@ class MaxPool1D(MaxPool):
     axes: ClassVar[int] = 1
 
     size: Size
+    """Extent of a window."""
     _: KW_ONLY
     stride: Size | None = None
+    """Steps between windows; None: as the size."""
     padding: Count = 0
+    """Places added at either end, which are never the largest."""
 
 
 @layer
@@ -123,9 +126,12 @@ class MaxPool2D(MaxPool):
     axes: ClassVar[int] = 2
 
     size: Size | SizePair
+    """Extent of a window."""
     _: KW_ONLY
     stride: Size | SizePair | None = None
+    """Steps between windows; None: as the size."""
     padding: Count | CountPair = 0
+    """Places added at either end of each axis, which are never the largest."""
 
 
 @layer
@@ -139,9 +145,12 @@ class AvgPool1D(AvgPool):
     axes: ClassVar[int] = 1
 
     size: Size
+    """Extent of a window."""
     _: KW_ONLY
     stride: Size | None = None
+    """Steps between windows; None: as the size."""
     padding: Count = 0
+    """Zeros added at either end."""
 
 
 @layer
@@ -155,6 +164,9 @@ class AvgPool2D(AvgPool):
     axes: ClassVar[int] = 2
 
     size: Size | SizePair
+    """Extent of a window."""
     _: KW_ONLY
     stride: Size | SizePair | None = None
+    """Steps between windows; None: as the size."""
     padding: Count | CountPair = 0
+    """Zeros added at either end of each axis."""

@@ -32,10 +32,14 @@ class Recurrent(Layer):
     tween_rate: ClassVar[float] = 0.5
 
     inputs: Size
+    """Extent of the input's last axis (C)."""
     hidden: Size
+    """Units: extent of the state and the output (H)."""
     _: KW_ONLY
     return_sequences: bool = True
+    """Whether every step's output is given, or the last one's alone."""
     carry: Count = 0
+    """Most sequences of a batch whose last states the next run begins with; 0: every run begins with zeros."""
 
     def check_input(self, shape: Shape) -> None:
         if len(shape) != 2 or shape[1] != self.inputs or shape[0] > LONGEST:

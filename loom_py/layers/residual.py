@@ -25,6 +25,7 @@ class Residual(Layer):
     """y = x + f(x), f being the layers one after the other (He et al. 2015); f must keep the shape."""
 
     layers: Sequence[Layer]
+    """Layers that run one after the other beside the input's own way."""
 
     def check(self) -> None:
         if not self.layers:

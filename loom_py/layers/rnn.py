@@ -33,6 +33,7 @@ class RNN(Recurrent):
 
     _: KW_ONLY
     activation: ActivationName = "tanh"
+    """Function of each state."""
 
     def parameters(self) -> tuple[Parameter, ...]:
         return self.weights(1, ("bias",)) + self.states("state")

@@ -23,6 +23,7 @@ class Sequential(Layer):
     """y = fₙ(… f₂(f₁(x))): layers run in their order; nest them as deep as you like."""
 
     layers: Sequence[Layer]
+    """Layers in the order in which they run."""
 
     def check(self) -> None:
         if not self.layers:

@@ -61,6 +61,7 @@ class Dropout(Layer):
     """In training each value is 0 with probability `rate`, else scaled by 1/(1-rate) (Srivastava et al. 2014)."""
 
     rate: Share
+    """Share of the values that become 0."""
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DropoutCache]:
         if not run.training or self.rate == 0:

@@ -38,7 +38,9 @@ class Softmax(Layer):
 
     _: KW_ONLY
     variant: SoftmaxVariant = "standard"
+    """How values become shares."""
     temperature: Positive = 1.0
+    """Divides the input (τ): above 1 evens the shares, below 1 sharpens them."""
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, SoftmaxCache]:
         if self.variant in _ALPHA:

@@ -34,9 +34,12 @@ class SwiGLU(Layer):
     tween_rate: ClassVar[float] = 0.2
 
     dim: Size
+    """Extent of input and output (C)."""
     hidden: Size
+    """Width between them (M)."""
     _: KW_ONLY
     bias: bool = False
+    """Whether the three products add a number to each output."""
 
     def check_input(self, shape: Shape) -> None:
         self.expect_last(shape, self.dim, "dim")

@@ -62,10 +62,15 @@ class Backoff:
     """Waits of `first_s · factor^(n-1)`, at most `longest_s`, each times a random factor of 1 ± `jitter`."""
 
     first_s: float = 1.0
+    """Seconds to wait after the first failure."""
     factor: float = 2.0
+    """How many times longer each wait is than the one before."""
     longest_s: float = 30.0
+    """Longest wait in seconds."""
     jitter: float = 0.2
+    """Share by which each wait is made longer or shorter at random."""
     attempts: int = 6
+    """Failures in a row after which a batch is given up."""
 
     def wait_s(self, failures: int, asked_s: float | None = None) -> float:
         """Seconds to wait after so many failures in a row; never less than the server asked for."""

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: a81f2187e67cd4d27fb991b66de099e6a233faecb665f4fc55a410396c235656
+ * Content hash of the description: c150700527f29f0773448752bf2ee71749bf1462053b23b9e6bc0192f89797d4
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -173,21 +173,29 @@ export type TweenMode = "chain" | "target";
 export interface AdamConfig {
   readonly type: "Adam";
   /**
+   * Share of the mean gradient that is kept.
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.9`
    */
   readonly beta1?: number;
   /**
+   * Share of the mean squared gradient that is kept.
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.999`
    */
   readonly beta2?: number;
   /**
+   * Added to the root of the mean square, so that nothing is divided by 0.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-08`
    */
   readonly eps?: number;
   /**
+   * Share of each weight that is added to its gradient.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.0`
    */
@@ -198,21 +206,29 @@ export interface AdamConfig {
 export interface AdamWConfig {
   readonly type: "AdamW";
   /**
+   * Share of the mean gradient that is kept.
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.9`
    */
   readonly beta1?: number;
   /**
+   * Share of the mean squared gradient that is kept.
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.999`
    */
   readonly beta2?: number;
   /**
+   * Added to the root of the mean square, so that nothing is divided by 0.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-08`
    */
   readonly eps?: number;
   /**
+   * Share of each weight, times the learning rate, that is taken off it.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.01`
    */
@@ -221,15 +237,35 @@ export interface AdamWConfig {
 
 /** Waits of `first_s · factor^(n-1)`, at most `longest_s`, each times a random factor of 1 ± `jitter`. */
 export interface Backoff {
-  /** @defaultValue `1.0` */
+  /**
+   * Seconds to wait after the first failure.
+   *
+   * @defaultValue `1.0`
+   */
   readonly first_s?: number;
-  /** @defaultValue `2.0` */
+  /**
+   * How many times longer each wait is than the one before.
+   *
+   * @defaultValue `2.0`
+   */
   readonly factor?: number;
-  /** @defaultValue `30.0` */
+  /**
+   * Longest wait in seconds.
+   *
+   * @defaultValue `30.0`
+   */
   readonly longest_s?: number;
-  /** @defaultValue `0.2` */
+  /**
+   * Share by which each wait is made longer or shorter at random.
+   *
+   * @defaultValue `0.2`
+   */
   readonly jitter?: number;
-  /** @defaultValue `6` */
+  /**
+   * Failures in a row after which a batch is given up.
+   *
+   * @defaultValue `6`
+   */
   readonly attempts?: number;
 }
 
@@ -288,6 +324,8 @@ export interface Blueprint {
 export interface ConstantConfig {
   readonly type: "Constant";
   /**
+   * The factor.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `1.0`
    */
@@ -301,16 +339,28 @@ export interface ConstantConfig {
  */
 export interface CosineConfig {
   readonly type: "Cosine";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Steps of half a cosine.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly steps: number;
   /**
+   * Factor at its end.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.0`
    */
   readonly end?: number;
-  /** @defaultValue `false` */
+  /**
+   * Whether it begins anew when it has ended.
+   *
+   * @defaultValue `false`
+   */
   readonly restarts?: boolean;
   /**
+   * How many times longer each period is than the one before.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1.0`
    */
@@ -345,13 +395,23 @@ export interface Counters {
 export interface CrossEntropyConfig {
   readonly type: "CrossEntropy";
   /**
+   * Share of each target that goes evenly to all classes.
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.0`
    */
   readonly label_smoothing?: number;
-  /** @defaultValue `null` */
+  /**
+   * What a sample of each class counts for; None: all the same.
+   *
+   * @defaultValue `null`
+   */
   readonly class_weights?: readonly number[] | null;
-  /** @defaultValue `null` */
+  /**
+   * Integer label whose samples count for nothing; None: there is none.
+   *
+   * @defaultValue `null`
+   */
   readonly ignore_label?: number | null;
 }
 
@@ -417,7 +477,11 @@ export interface EarlyStopping {
 /** decay^step. */
 export interface ExponentialConfig {
   readonly type: "Exponential";
-  /** @remarks Allowed: ≥ 1e-30. */
+  /**
+   * Factor on the factor at each step.
+   *
+   * @remarks Allowed: ≥ 1e-30.
+   */
   readonly decay: number;
 }
 
@@ -451,6 +515,8 @@ export interface ForwardResult {
 export interface HuberConfig {
   readonly type: "Huber";
   /**
+   * Error at which the quadratic part ends.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1.0`
    */
@@ -615,14 +681,22 @@ export interface LayerTelemetry {
 /** From `start` to `end` in a straight line over `steps`, then `end`. */
 export interface LinearConfig {
   readonly type: "Linear";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Steps from start to end.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly steps: number;
   /**
+   * Factor at the first step.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `1.0`
    */
   readonly start?: number;
   /**
+   * Factor after the last.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.0`
    */
@@ -633,16 +707,22 @@ export interface LinearConfig {
 export interface LionConfig {
   readonly type: "Lion";
   /**
+   * Share of the mean gradient in the direction of a step.
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.9`
    */
   readonly beta1?: number;
   /**
+   * Share of the mean gradient that is kept.
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.99`
    */
   readonly beta2?: number;
   /**
+   * Share of each weight, times the learning rate, that is taken off it.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.0`
    */
@@ -651,7 +731,9 @@ export interface LionConfig {
 
 /** A loss and its gradient with respect to the network's output. */
 export interface LossGradient {
+  /** The loss; NaN when the output is not finite. */
   readonly loss: number;
+  /** Its gradient with respect to the output, in the output's shape. */
   readonly grad: NDArray;
 }
 
@@ -703,14 +785,22 @@ export interface ParameterGroup {
 /** (1 - step/steps)^power down to `end`. */
 export interface PolynomialConfig {
   readonly type: "Polynomial";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Steps down to the end.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly steps: number;
   /**
+   * Exponent; 1 is a straight line.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1.0`
    */
   readonly power?: number;
   /**
+   * Factor after the last step.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.0`
    */
@@ -721,21 +811,29 @@ export interface PolynomialConfig {
 export interface RMSPropConfig {
   readonly type: "RMSProp";
   /**
+   * Share of the mean squared gradient that is kept.
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.99`
    */
   readonly alpha?: number;
   /**
+   * Added to the root of the mean square, so that nothing is divided by 0.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-08`
    */
   readonly eps?: number;
   /**
+   * Share of the last step that is kept.
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.0`
    */
   readonly momentum?: number;
   /**
+   * Share of each weight that is added to its gradient.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.0`
    */
@@ -766,13 +864,21 @@ export interface RecordingComparison {
 export interface SGDConfig {
   readonly type: "SGD";
   /**
+   * Share of the last step that is kept (μ).
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.0`
    */
   readonly momentum?: number;
-  /** @defaultValue `false` */
+  /**
+   * Whether the gradient is taken where the momentum leads (Nesterov 1983).
+   *
+   * @defaultValue `false`
+   */
   readonly nesterov?: boolean;
   /**
+   * Share of each weight that is added to its gradient (λ).
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.0`
    */
@@ -790,9 +896,15 @@ export interface Score {
 /** Times `decay` after every `every` steps. */
 export interface StepConfig {
   readonly type: "Step";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Steps with the same factor.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly every: number;
   /**
+   * Factor on the factor after them.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `0.1`
    */
@@ -1108,10 +1220,17 @@ export interface TweenView {
 /** From `start` to 1 in a straight line over `steps`, then the inner schedule from its beginning. */
 export interface WarmUpConfig {
   readonly type: "WarmUp";
-  /** @remarks Allowed: ≥ 0. */
+  /**
+   * Steps of the straight line; 0 leaves it out.
+   *
+   * @remarks Allowed: ≥ 0.
+   */
   readonly steps: number;
+  /** What follows. */
   readonly inner: ScheduleConfig;
   /**
+   * Factor at the first step.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.0`
    */
@@ -1149,6 +1268,7 @@ export type ScheduleConfig =
 /** An activation function by itself: y = f(x), elementwise; input and output (B, …). */
 export interface ActivationConfig {
   readonly type: "Activation";
+  /** Name of the function. */
   readonly function: ActivationName;
 }
 
@@ -1160,14 +1280,22 @@ export interface ActivationConfig {
  */
 export interface AvgPool1DConfig {
   readonly type: "AvgPool1D";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of a window.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly size: number;
   /**
+   * Steps between windows; None: as the size.
+   *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
    */
   readonly stride?: number | null;
   /**
+   * Zeros added at either end.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
    */
@@ -1182,14 +1310,22 @@ export interface AvgPool1DConfig {
  */
 export interface AvgPool2DConfig {
   readonly type: "AvgPool2D";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of a window.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly size: number | readonly [number, number];
   /**
+   * Steps between windows; None: as the size.
+   *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
    */
   readonly stride?: number | readonly [number, number] | null;
   /**
+   * Zeros added at either end of each axis.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
    */
@@ -1209,14 +1345,22 @@ export interface AvgPool2DConfig {
  */
 export interface BatchNormConfig {
   readonly type: "BatchNorm";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Channels (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly dim: number;
   /**
+   * Added to the variance, so that nothing is divided by 0.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-05`
    */
   readonly eps?: number;
   /**
+   * Share of a batch's mean and variance in the running ones.
+   *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.1`
    */
@@ -1233,32 +1377,62 @@ export interface BatchNormConfig {
  */
 export interface Conv1DConfig {
   readonly type: "Conv1D";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Channels of the input (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly in_channels: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Filters: channels of the output (O).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly out_channels: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of the window that each output sees.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly kernel_size: number;
   /**
+   * Steps between windows.
+   *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly stride?: number;
   /**
+   * Zeros added at either end of each axis.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
    */
   readonly padding?: number;
   /**
+   * Distance between the values that a window sees.
+   *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly dilation?: number;
-  /** @defaultValue `"linear"` */
+  /**
+   * Function of each output; see the layer Activation.
+   *
+   * @defaultValue `"linear"`
+   */
   readonly activation?: ActivationName;
-  /** @defaultValue `true` */
+  /**
+   * Whether a number is added to each output channel.
+   *
+   * @defaultValue `true`
+   */
   readonly bias?: boolean;
-  /** @defaultValue `"auto"` */
+  /**
+   * How the weights begin; "auto" suits the activation.
+   *
+   * @defaultValue `"auto"`
+   */
   readonly init?: InitializerName;
 }
 
@@ -1274,32 +1448,62 @@ export interface Conv1DConfig {
  */
 export interface Conv2DConfig {
   readonly type: "Conv2D";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Channels of the input (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly in_channels: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Filters: channels of the output (O).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly out_channels: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of the window that each output sees.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly kernel_size: number | readonly [number, number];
   /**
+   * Steps between windows.
+   *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly stride?: number | readonly [number, number];
   /**
+   * Zeros added at either end of each axis.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
    */
   readonly padding?: number | readonly [number, number];
   /**
+   * Distance between the values that a window sees.
+   *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly dilation?: number | readonly [number, number];
-  /** @defaultValue `"linear"` */
+  /**
+   * Function of each output; see the layer Activation.
+   *
+   * @defaultValue `"linear"`
+   */
   readonly activation?: ActivationName;
-  /** @defaultValue `true` */
+  /**
+   * Whether a number is added to each output channel.
+   *
+   * @defaultValue `true`
+   */
   readonly bias?: boolean;
-  /** @defaultValue `"auto"` */
+  /**
+   * How the weights begin; "auto" suits the activation.
+   *
+   * @defaultValue `"auto"`
+   */
   readonly init?: InitializerName;
 }
 
@@ -1310,22 +1514,46 @@ export interface Conv2DConfig {
  */
 export interface DenseConfig {
   readonly type: "Dense";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of the input's last axis (I).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly inputs: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Units: extent of the output's last axis (O).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly outputs: number;
-  /** @defaultValue `"linear"` */
+  /**
+   * Function of each output; see the layer Activation.
+   *
+   * @defaultValue `"linear"`
+   */
   readonly activation?: ActivationName;
-  /** @defaultValue `true` */
+  /**
+   * Whether a number is added to each output.
+   *
+   * @defaultValue `true`
+   */
   readonly bias?: boolean;
-  /** @defaultValue `"auto"` */
+  /**
+   * How the weights begin; "auto" suits the activation.
+   *
+   * @defaultValue `"auto"`
+   */
   readonly init?: InitializerName;
 }
 
 /** In training each value is 0 with probability `rate`, else scaled by 1/(1-rate) (Srivastava et al. 2014). */
 export interface DropoutConfig {
   readonly type: "Dropout";
-  /** @remarks Allowed: ≥ 0, < 1. */
+  /**
+   * Share of the values that become 0.
+   *
+   * @remarks Allowed: ≥ 0, < 1.
+   */
   readonly rate: number;
 }
 
@@ -1336,9 +1564,17 @@ export interface DropoutConfig {
  */
 export interface EmbeddingConfig {
   readonly type: "Embedding";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * How many ids there are (V).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly count: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Length of each row (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly dim: number;
 }
 
@@ -1357,13 +1593,27 @@ export interface FlattenConfig {
  */
 export interface GRUConfig {
   readonly type: "GRU";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of the input's last axis (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly inputs: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Units: extent of the state and the output (H).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly hidden: number;
-  /** @defaultValue `true` */
+  /**
+   * Whether every step's output is given, or the last one's alone.
+   *
+   * @defaultValue `true`
+   */
   readonly return_sequences?: boolean;
   /**
+   * Most sequences of a batch whose last states the next run begins with; 0: every run begins with zeros.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
    */
@@ -1377,11 +1627,21 @@ export interface GRUConfig {
  */
 export interface GroupNormConfig {
   readonly type: "GroupNorm";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * How many groups the channels are cut into; divides them.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly groups: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Channels (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly dim: number;
   /**
+   * Added to the variance, so that nothing is divided by 0.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-05`
    */
@@ -1403,13 +1663,27 @@ export interface IdentityConfig {
  */
 export interface LSTMConfig {
   readonly type: "LSTM";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of the input's last axis (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly inputs: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Units: extent of the state and the output (H).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly hidden: number;
-  /** @defaultValue `true` */
+  /**
+   * Whether every step's output is given, or the last one's alone.
+   *
+   * @defaultValue `true`
+   */
   readonly return_sequences?: boolean;
   /**
+   * Most sequences of a batch whose last states the next run begins with; 0: every run begins with zeros.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
    */
@@ -1423,9 +1697,15 @@ export interface LSTMConfig {
  */
 export interface LayerNormConfig {
   readonly type: "LayerNorm";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of the last axis (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly dim: number;
   /**
+   * Added to the variance, so that nothing is divided by 0.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-05`
    */
@@ -1440,14 +1720,22 @@ export interface LayerNormConfig {
  */
 export interface MaxPool1DConfig {
   readonly type: "MaxPool1D";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of a window.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly size: number;
   /**
+   * Steps between windows; None: as the size.
+   *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
    */
   readonly stride?: number | null;
   /**
+   * Places added at either end, which are never the largest.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
    */
@@ -1463,14 +1751,22 @@ export interface MaxPool1DConfig {
  */
 export interface MaxPool2DConfig {
   readonly type: "MaxPool2D";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of a window.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly size: number | readonly [number, number];
   /**
+   * Steps between windows; None: as the size.
+   *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
    */
   readonly stride?: number | readonly [number, number] | null;
   /**
+   * Places added at either end of each axis, which are never the largest.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
    */
@@ -1489,20 +1785,42 @@ export interface MaxPool2DConfig {
  */
 export interface MultiHeadAttentionConfig {
   readonly type: "MultiHeadAttention";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of input and output (C); the heads divide it.
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly dim: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Query heads (H).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly heads: number;
   /**
+   * Key and value heads (K), which divide the query heads; None: as many.
+   *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
    */
   readonly kv_heads?: number | null;
-  /** @defaultValue `false` */
+  /**
+   * Whether a position sees itself and those before it alone.
+   *
+   * @defaultValue `false`
+   */
   readonly causal?: boolean;
-  /** @defaultValue `false` */
+  /**
+   * Whether queries and keys are turned by their positions.
+   *
+   * @defaultValue `false`
+   */
   readonly rotary?: boolean;
-  /** @defaultValue `true` */
+  /**
+   * Whether the four projections add a number to each output.
+   *
+   * @defaultValue `true`
+   */
   readonly bias?: boolean;
 }
 
@@ -1517,10 +1835,17 @@ export interface MultiHeadAttentionConfig {
  */
 export interface ParallelConfig {
   readonly type: "Parallel";
+  /** Layers that all see the input. */
   readonly branches: readonly LayerConfig[];
-  /** @defaultValue `"concat"` */
+  /**
+   * How the outputs of the branches become one.
+   *
+   * @defaultValue `"concat"`
+   */
   readonly combine?: Combine;
   /**
+   * Extent of the input's last axis (G), which "gated" needs.
+   *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
    */
@@ -1534,9 +1859,17 @@ export interface ParallelConfig {
  */
 export interface PositionalEmbeddingConfig {
   readonly type: "PositionalEmbedding";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Longest sequence (V).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly count: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of the input's last axis (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly dim: number;
 }
 
@@ -1547,9 +1880,15 @@ export interface PositionalEmbeddingConfig {
  */
 export interface RMSNormConfig {
   readonly type: "RMSNorm";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of the last axis (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly dim: number;
   /**
+   * Added to the mean square, so that nothing is divided by 0.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-05`
    */
@@ -1563,30 +1902,50 @@ export interface RMSNormConfig {
  */
 export interface RNNConfig {
   readonly type: "RNN";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of the input's last axis (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly inputs: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Units: extent of the state and the output (H).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly hidden: number;
-  /** @defaultValue `true` */
+  /**
+   * Whether every step's output is given, or the last one's alone.
+   *
+   * @defaultValue `true`
+   */
   readonly return_sequences?: boolean;
   /**
+   * Most sequences of a batch whose last states the next run begins with; 0: every run begins with zeros.
+   *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
    */
   readonly carry?: number;
-  /** @defaultValue `"tanh"` */
+  /**
+   * Function of each state.
+   *
+   * @defaultValue `"tanh"`
+   */
   readonly activation?: ActivationName;
 }
 
 /** y = x + f(x), f being the layers one after the other (He et al. 2015); f must keep the shape. */
 export interface ResidualConfig {
   readonly type: "Residual";
+  /** Layers that run one after the other beside the input's own way. */
   readonly layers: readonly LayerConfig[];
 }
 
 /** y = fₙ(… f₂(f₁(x))): layers run in their order; nest them as deep as you like. */
 export interface SequentialConfig {
   readonly type: "Sequential";
+  /** Layers in the order in which they run. */
   readonly layers: readonly LayerConfig[];
 }
 
@@ -1601,9 +1960,15 @@ export interface SequentialConfig {
  */
 export interface SoftmaxConfig {
   readonly type: "Softmax";
-  /** @defaultValue `"standard"` */
+  /**
+   * How values become shares.
+   *
+   * @defaultValue `"standard"`
+   */
   readonly variant?: SoftmaxVariant;
   /**
+   * Divides the input (τ): above 1 evens the shares, below 1 sharpens them.
+   *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1.0`
    */
@@ -1617,11 +1982,23 @@ export interface SoftmaxConfig {
  */
 export interface SwiGLUConfig {
   readonly type: "SwiGLU";
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Extent of input and output (C).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly dim: number;
-  /** @remarks Allowed: ≥ 1. */
+  /**
+   * Width between them (M).
+   *
+   * @remarks Allowed: ≥ 1.
+   */
   readonly hidden: number;
-  /** @defaultValue `false` */
+  /**
+   * Whether the three products add a number to each output.
+   *
+   * @defaultValue `false`
+   */
   readonly bias?: boolean;
 }
 
