@@ -53,6 +53,7 @@ class Compiler:
         self.layers = layers
         self.layout = layout
         self.seed = seed
+        self._surveys: dict[Shape, tuple[dict[str, tuple[Shape, Shape]], Program]] = {}
 
     @property
     def gives(self) -> Gives:
@@ -71,9 +72,12 @@ class Compiler:
         Raises:
             ShapeError: a layer does not take what comes before it; the text names its place.
         """
-        tape = self._forward(Form(shape), training=False, watch=None)
-        tape.recorder.output("output", tape.output)
-        return {p: (x[1:], y[1:]) for p, (x, y) in tape.watcher.shapes.items()}, tape.recorder.finish()
+        if shape not in self._surveys:
+            tape = self._forward(Form(shape), training=False, watch=None)
+            tape.recorder.output("output", tape.output)
+            shapes = {p: (x[1:], y[1:]) for p, (x, y) in tape.watcher.shapes.items()}
+            self._surveys[shape] = shapes, tape.recorder.finish()
+        return self._surveys[shape]
 
     def inference(self, form: Form, watch: Watch | None = None) -> Compiled:
         """x → output, nothing kept for backward."""

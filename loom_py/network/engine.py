@@ -187,6 +187,11 @@ class Engine:
         loss = float(loaded.read("loss")) if "loss" in loaded.program.outputs else float("nan")
         return StepResult(loss, _count(loaded), float(loaded.read("gradient_norm")), ok)
 
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Shape of one sample's output, from that of its input."""
+        _, program = self.compiler.survey((1, *input_shape))
+        return program.buffers[program.outputs["output"]].spec.shape[1:]
+
     def write_feed(self, loaded: Loaded, feed: Feed, part: int = 0) -> None:
         """Fill the inputs of a Program; `part` numbers the micro-batch, which has random draws of its own."""
         for name, value in (("x", feed.x), ("target", feed.target), ("mask", feed.mask)):

@@ -78,7 +78,7 @@ def check_samples(net: NetworkCore, loss: Loss, x: ArrayLike, target: ArrayLike,
     if wanted.ndim == 0 or len(wanted) != feed.samples:
         got = f"{len(wanted)} targets" if wanted.ndim else "a scalar target"
         raise ShapeError.expected("training data", expected=f"{feed.samples} targets, one a sample", got=got)
-    output_shape = (feed.samples, *net.get_blueprint().output_shape)
+    output_shape = (feed.samples, *net.engine.output_shape(net.input_shape))
     return feed._replace(target=check_target(loss, output_shape, wanted))
 
 
