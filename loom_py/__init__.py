@@ -67,7 +67,7 @@ if TYPE_CHECKING:
         mae_loss_grad,
         mse_loss_grad,
     )
-    from loom_py.model import Network, load_model
+    from loom_py.model import Network, load_loom_bundle, load_model
     from loom_py.network.blueprint import Blueprint, LayerBlueprint
     from loom_py.network.running import BackwardResult, ForwardResult
     from loom_py.network.telemetry import LayerTelemetry, Telemetry
@@ -108,7 +108,7 @@ else:
                 "MAE MSE BinaryCrossEntropy CrossEntropy Huber LossGradient binary_cross_entropy_loss_grad "
                 "cross_entropy_loss_grad huber_loss_grad mae_loss_grad mse_loss_grad"
             ),
-            "model": "Network load_model",
+            "model": "Network load_loom_bundle load_model",
             "network.blueprint": "Blueprint LayerBlueprint",
             "network.running": "BackwardResult ForwardResult",
             "network.telemetry": "LayerTelemetry Telemetry",
@@ -222,6 +222,7 @@ __all__ = [
     "describe",
     "diagnose",
     "huber_loss_grad",
+    "load_loom_bundle",
     "load_model",
     "mae_loss_grad",
     "mse_loss_grad",

@@ -246,6 +246,32 @@ def load_model(source: str | os.PathLike[str] | bytes, model_id: str | None = No
     return Network.load_model(source, model_id)
 
 
+def load_loom_bundle(source: str | os.PathLike[str] | bytes, model_id: str | None = None) -> Network:
+    """A network from a model bundle of the Go library Loom: JSON of `"type": "modelhost/bundle"`, version 1.
+
+    Taken are dense, conv2d, rnn, lstm, layer_norm, rms_norm and softmax, where ours compute the same.
+
+    Args:
+        source: path of a file, or its bytes.
+        model_id: which model; None takes the only one.
+
+    Raises:
+        FileFormatError: the file is damaged or hostile, or a layer can't be the same here; the text names it.
+        StateError: there is no such model. OSError: there is no such file.
+    """
+    from loom_py.store.loom_bundle import read_loom_bundle  # a page pays for every module at its start
+
+    found, config, arrays = read_loom_bundle(read_source(source), model_id)
+    net = Network.__new__(Network)
+    try:
+        net._assemble(config)
+        net.set_parameters(arrays)
+    except (LoomError, ValueError, OverflowError, RecursionError) as error:
+        raise FileFormatError(f"model {found[:80]}: {error}") from None
+    net.model_id = found
+    return net
+
+
 def drive(trainer: Trainer) -> TrainingResult:
     """Run a training run to its end."""
     for _ in trainer.run():

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: c150700527f29f0773448752bf2ee71749bf1462053b23b9e6bc0192f89797d4
+ * Content hash of the description: e568767ecbbb820ca73c349a16ea47210f865a6d5f6af8a180da93a860af2821
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -3324,6 +3324,18 @@ export interface Loom extends Handle {
    */
   huberLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomHuberLossGradOptions): Promise<LossGradient>;
   /**
+   * A network from a model bundle of the Go library Loom: JSON of `"type": "modelhost/bundle"`, version 1.
+   *
+   * Taken are dense, conv2d, rnn, lstm, layer_norm, rms_norm and softmax, where ours compute the same.
+   *
+   * @param source - path of a file, or its bytes.
+   * @param modelId - which model; None takes the only one.
+   * @throws {@link FileFormatError} the file is damaged or hostile, or a layer can't be the same here; the text names it.
+   * @throws {@link StateError} there is no such model.
+   * @throws {@link OSError} there is no such file.
+   */
+  loadLoomBundle(source: string | Uint8Array, modelId?: string | null): Promise<Network>;
+  /**
    * A network from a file of models, or from its bytes; see `Network.load_model`.
    *
    * @param source - path of a file, or its bytes.
@@ -4617,6 +4629,18 @@ export namespace direct {
      * @param options - arguments by name
      */
     huberLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomHuberLossGradOptions): LossGradient;
+    /**
+     * A network from a model bundle of the Go library Loom: JSON of `"type": "modelhost/bundle"`, version 1.
+     *
+     * Taken are dense, conv2d, rnn, lstm, layer_norm, rms_norm and softmax, where ours compute the same.
+     *
+     * @param source - path of a file, or its bytes.
+     * @param modelId - which model; None takes the only one.
+     * @throws {@link FileFormatError} the file is damaged or hostile, or a layer can't be the same here; the text names it.
+     * @throws {@link StateError} there is no such model.
+     * @throws {@link OSError} there is no such file.
+     */
+    loadLoomBundle(source: string | Uint8Array, modelId?: string | null): Network;
     /**
      * A network from a file of models, or from its bytes; see `Network.load_model`.
      *

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import base64
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -26,6 +28,23 @@ DESCRIBED = describe()
 TYPES = typegen(DESCRIBED)
 CONFIG = {"input_shape": [3], "seed": 1, "layers": [{"type": "Dense", "inputs": 3, "outputs": 2}, {"type": "Softmax"}]}
 TORCH = pack_tensors({"net.weight": np.ones((2, 3), np.float32), "net.bias": np.zeros(2, np.float32)})
+LOOM = {
+    "type": "modelhost/bundle",
+    "version": 1,
+    "models": [
+        {
+            "id": "one",
+            "cfg": {
+                **dict.fromkeys(("grid_rows", "grid_cols", "layers_per_cell"), 1),
+                "layers": [{"type": "dense", "activation": "tanh", "input_height": 1, "output_height": 1}],
+            },
+            "weights": {
+                "fmt": "jsonModelB64",
+                "data": base64.b64encode(b'{"layers": [{"kernel": [0.5], "biases": [1]}]}').decode(),
+            },
+        }
+    ],
+}
 X, Y = [[0.0, 1.0, 2.0], [1.0, 0.0, 1.0]], [0, 1]
 
 OPTIONS = {
@@ -147,6 +166,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "describe": [],
     "diagnose": ["recording"],
     "typegen": [],
+    "loadLoomBundle": [np.frombuffer(json.dumps(LOOM).encode(), np.uint8), "one"],
     "loadModel": [np.frombuffer(Network.from_config(CONFIG).model_bytes("one"), np.uint8), "one"],
 }
 PACKAGES_OWN: set[str] = set()

@@ -1,0 +1,79 @@
+"""The fields of a JSON object, each taken as what it must be; what is never taken can be told."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import numpy as np
+
+from loom_py.errors import FileFormatError
+from loom_py.shapes import AnyArray, size_of
+
+_LARGEST = 2**31 - 1
+
+
+class Fields:
+    """An object of a file, and where it stands there; every refusal is a FileFormatError that names the place."""
+
+    def __init__(self, told: Any, where: str) -> None:
+        if not isinstance(told, dict):
+            raise FileFormatError.expected(where, expected="an object", got=repr(told)[:60])
+        self.where = where
+        self._told = told
+        self._taken: set[str] = set()
+
+    def take(self, name: str, default: Any = None) -> Any:
+        """Whatever stands there."""
+        self._taken.add(name)
+        return self._told.get(name, default)
+
+    def text(self, name: str) -> str:
+        """A text."""
+        value = self.take(name)
+        if not isinstance(value, str):
+            self._refuse(name, "a text", value)
+        return str(value)
+
+    def items(self, name: str) -> list[Any]:
+        """A list that is not empty."""
+        value = self.take(name)
+        if not isinstance(value, list) or not value:
+            self._refuse(name, "a list that is not empty", value)
+        return list(value)
+
+    def size(self, name: str, *, least: int = 1) -> int:
+        """A whole number; what is left out is 0, as in Go's JSON."""
+        value = self.take(name, 0)
+        if type(value) is not int or not least <= value <= _LARGEST:
+            self._refuse(name, f"a whole number from {least}", value)
+        return int(value)
+
+    def number(self, name: str, default: float) -> float:
+        """A number that is not below 0; 0 and what is left out are the default, as Loom takes it."""
+        value = self.take(name, 0)
+        if type(value) not in (int, float) or not 0 <= value < float("inf"):
+            self._refuse(name, "a number that is not below 0", value)
+        return float(value or default)
+
+    def array(self, name: str, *shape: int) -> AnyArray:
+        """Float32 numbers of this shape, which are given in a row."""
+        values = self.take(name, [])
+        if not isinstance(values, list) or len(values) != size_of(shape):
+            got = f"{len(values)} of them" if isinstance(values, list) else values
+            self._refuse(name, f"{size_of(shape)} numbers", got)
+        if not all(type(value) in (int, float) for value in values):
+            self._refuse(name, "numbers", "something else")
+        with np.errstate(over="ignore"):
+            made = np.array(values, np.float64).astype(np.float32)
+        if not np.isfinite(made).all():
+            self._refuse(name, "numbers that float32 has", "larger ones")
+        return made.reshape(shape)
+
+    def finish(self, *ignored: str) -> None:
+        """Refuse what was not taken and does not mean nothing."""
+        left = [n for n, value in self._told.items() if n not in self._taken.union(ignored) and value not in (None, [])]
+        if left:
+            raise FileFormatError.expected(self.where, expected="nothing that would be lost", got=repr(left[0])[:80])
+
+    def _refuse(self, name: str, expected: str, got: object) -> NoReturn:
+        raise FileFormatError.expected(f"{self.where}: {name}"[:160], expected=expected, got=repr(got)[:60])

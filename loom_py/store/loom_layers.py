@@ -1,0 +1,164 @@
+"""Loom's layers as ours, where ours can compute the same.
+
+What Loom's compute is told by `nn/` of github.com/openfluke/loom: `dense.go`, `cnn.go`, `rnn.go`, `lstm.go`,
+`layernorm.go`, `rmsnorm.go`, `softmax.go`, `activations.go`, and how they follow each other by `forward.go`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+
+from loom_py.errors import FileFormatError
+from loom_py.layers import LSTM, RNN, Conv2D, Dense, Layer, LayerNorm, RMSNorm, Softmax
+from loom_py.ops import ActivationName
+from loom_py.shapes import AnyArray, Shape, size_of
+from loom_py.store.loom_fields import Fields
+
+GAIN = np.float32(1.1)
+"""Loom's relu is max(0, 1.1·x): ours with weights and bias 1.1 times as large."""
+_ACTIVATIONS = {
+    "relu": "relu", "scaled_relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "softplus": "softplus",
+    "linear": "linear",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A layer with its arrays, and shapes of samples that it takes and gives."""
+
+    layer: Layer
+    takes: Shape
+    gives: Shape
+    arrays: dict[str, AnyArray] = field(default_factory=dict)
+
+
+def read_piece(told: Fields, weights: Fields, shape: Shape | None, before: tuple[str, ...]) -> Piece:
+    """One layer of Loom's.
+
+    Args:
+        told: its definition.
+        weights: its arrays.
+        shape: of the samples that come, None for the first layer.
+        before: kinds of the layers before it.
+
+    Raises:
+        FileFormatError: a layer that we have not, an option of it that ours has not, sizes that don't fit the arrays.
+    """
+    kind = told.text("type")
+    if kind not in _READERS:
+        raise FileFormatError.expected(
+            f"{told.where} ({kind[:40]})", expected=f"a layer that both have: {', '.join(_READERS)}", got="another"
+        )
+    if kind.startswith("layer") and any(name.startswith("rms") for name in before):
+        raise FileFormatError(
+            f"{told.where} ({kind}): expected no RMSNorm before a LayerNorm, got one; Loom adds its input there"
+        )
+    piece = _READERS[kind](told, weights, shape)
+    if weights.take("dtype", "float32") != "float32":
+        raise FileFormatError.expected(weights.where, expected="float32", got=repr(weights.take("dtype"))[:40])
+    told.finish("activation", "width", "height")
+    weights.finish()
+    return piece
+
+
+def _dense(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    inputs, outputs = told.size("input_height"), told.size("output_height")
+    activation, gain = _activation(told)
+    arrays = {
+        "weight": gain * weights.array("kernel", inputs, outputs),
+        "bias": gain * weights.array("biases", outputs),
+    }
+    return Piece(Dense(inputs, outputs, activation), (inputs,), (outputs,), arrays)
+
+
+def _conv2d(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    channels, filters, kernel = (told.size(name) for name in ("input_channels", "filters", "kernel_size"))
+    stride, padding = told.size("stride"), told.size("padding", least=0)
+    activation, gain = _activation(told)
+    layer = Conv2D(channels, filters, kernel, stride=stride, padding=padding, activation=activation)
+    takes = channels, told.size("input_height"), told.size("input_width")
+    layer.check_input(takes)
+    gives = filters, told.size("output_height"), told.size("output_width")
+    if layer.geometry.counts(takes[1:]) != gives[1:]:
+        raise FileFormatError.expected(told.where, expected=layer.geometry.counts(takes[1:]), got=gives[1:])
+    weight = gain * weights.array("kernel", filters, channels, kernel, kernel)
+    return Piece(layer, takes, gives, {"weight": weight, "bias": gain * weights.array("conv_bias", filters)})
+
+
+def _rnn(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    inputs, hidden, time = (told.size(name) for name in ("input_size", "hidden_size", "seq_length"))
+    arrays = {
+        "weight_ih": weights.array("weight_ih", hidden, inputs).T,
+        "weight_hh": weights.array("weight_hh", hidden, hidden).T,
+        "bias": weights.array("bias_h", hidden),
+    }
+    return Piece(RNN(inputs, hidden), (time, inputs), (time, hidden), arrays)
+
+
+def _lstm(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    inputs, hidden, time = (told.size(name) for name in ("input_size", "hidden_size", "seq_length"))
+    arrays = {
+        "weight_ih": np.concatenate([weights.array(f"weight_i{gate}", hidden, inputs) for gate in "ifgo"]).T,
+        "weight_hh": np.concatenate([weights.array(f"weight_h{gate}", hidden, hidden) for gate in "ifgo"]).T,
+        "bias": np.concatenate([weights.array(f"bias_{gate}", hidden) for gate in "ifgo"]),
+    }
+    return Piece(LSTM(inputs, hidden), (time, inputs), (time, hidden), arrays)
+
+
+def _layer_norm(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    dim = told.size("norm_size")
+    arrays = {"weight": weights.array("gamma", dim), "bias": weights.array("beta", dim)}
+    return Piece(LayerNorm(dim, eps=told.number("epsilon", 1e-5)), (dim,), (dim,), arrays)
+
+
+def _rms_norm(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    """Along the last axis, so that a sequence's steps are normalised each by itself."""
+    dim = told.size("norm_size")
+    takes = shape if shape is not None and shape[-1] == dim else (dim,)
+    layer = RMSNorm(dim, eps=told.number("epsilon", 1e-6))
+    return Piece(layer, takes, takes, {"weight": weights.array("gamma", dim)})
+
+
+def _softmax(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    """Over all values of a sample."""
+    variant = told.take("softmax_variant", "standard")
+    if variant not in ("standard", "temperature") or told.take("gumbel_noise", False):
+        raise FileFormatError.expected(
+            f"{told.where} (softmax)", expected="the variant standard or temperature", got=repr(variant)[:40]
+        )
+    if shape is None:
+        raise FileFormatError(f"{told.where} (softmax): expected a layer before it, which tells its size, got none")
+    size = (size_of(shape),)
+    for name in ("softmax_rows", "softmax_cols", "entmax_alpha"):
+        told.take(name)  # of other variants
+    return Piece(Softmax(temperature=told.number("temperature", 1.0)), size, size)
+
+
+def _activation(told: Fields) -> tuple[ActivationName, np.float32]:
+    """Our activation, and the factor on weights and bias that makes it Loom's."""
+    name = told.text("activation")
+    if name not in _ACTIVATIONS:
+        note = ", whose slope is 0.1 there and 0.01 here" if name == "leaky_relu" else ""
+        raise FileFormatError.expected(
+            f"{told.where} ({told.text('type')[:40]}): activation",
+            expected=" or ".join(_ACTIVATIONS),
+            got=f"{name[:40]!r}{note}",
+        )
+    return cast("ActivationName", _ACTIVATIONS[name]), GAIN if name.endswith("relu") else np.float32(1)
+
+
+_READERS: dict[str, Callable[[Fields, Fields, Shape | None], Piece]] = {
+    "dense": _dense,
+    "conv2d": _conv2d,
+    "rnn": _rnn,
+    "lstm": _lstm,
+    "layer_norm": _layer_norm,
+    "layernorm": _layer_norm,
+    "rms_norm": _rms_norm,
+    "rmsnorm": _rms_norm,
+    "softmax": _softmax,
+}
