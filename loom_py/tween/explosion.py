@@ -7,9 +7,9 @@ import math
 WARM_UP = 10
 """Finite gaps that the baseline is the mean of."""
 GROWTH = 1.5
-"""Smoothed gap over the one before it, from which on it explodes."""
-FAR = 10.0
-"""Smoothed gap over the baseline, from which on it explodes."""
+"""Smoothed gap over the one before it, from which on it explodes: a burst."""
+RISE = 2.0
+"""Smoothed gap over the lowest so far, from which on it explodes: a creep, as bounded activations have it."""
 SMOOTHING = 0.7
 """How much of the smoothed gap is kept at each step."""
 NEGLIGIBLE = 1e-4
@@ -22,7 +22,8 @@ class ExplosionGuard:
     """Watches the mean gap of each step and says by which factor the rate is to be multiplied.
 
     The mean is smoothed, and growth counts only above the baseline: where a net has learned, one batch with an error in
-    it has many times the gap of the batch before. A gap that is not finite always is an explosion.
+    it has many times the gap of the batch before. A gap that is not finite always is an explosion. A bound at so
+    and so many times the baseline would add nothing: twice the lowest comes first.
 
     Attributes:
         factor: what the learning rate is multiplied by, between 0.01 and 1.
@@ -37,6 +38,7 @@ class ExplosionGuard:
         self.baseline = 0.0
         self._seen = 0
         self._smooth = math.nan
+        self._lowest = math.inf
 
     def update(self, gap: float) -> bool:
         """Take the mean gap of a step; True when it explodes."""
@@ -45,6 +47,7 @@ class ExplosionGuard:
         self._seen += 1
         before = self._smooth
         self._smooth = gap if math.isnan(before) else SMOOTHING * before + (1 - SMOOTHING) * gap
+        self._lowest = min(self._lowest, self._smooth)
         if self._seen <= WARM_UP:
             self.baseline += (gap - self.baseline) / self._seen
         elif self._explodes(before):
@@ -54,8 +57,8 @@ class ExplosionGuard:
         return False
 
     def _explodes(self, before: float) -> bool:
-        usual = max(self.baseline, NEGLIGIBLE)
-        return self._smooth > FAR * usual or (self._smooth > usual and self._smooth > GROWTH * before)
+        high = self._smooth > max(self.baseline, NEGLIGIBLE)
+        return high and (self._smooth > GROWTH * before or self._smooth > RISE * self._lowest)
 
     def _slow_down(self) -> bool:
         self.in_a_row += 1

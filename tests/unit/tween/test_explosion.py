@@ -29,15 +29,22 @@ def test_growth_by_half_above_the_baseline_explodes() -> None:
     assert warmed().update(0.27)
 
 
-def test_ten_times_the_baseline_explodes_however_slowly_it_came() -> None:
+def test_a_rise_to_twice_the_lowest_explodes_however_slowly_it_came() -> None:
     guard, gap, smooth = warmed(), 0.1, 0.1
-    for _ in range(200):
-        gap *= 1.05
+    while smooth <= 0.2:
+        gap *= 1.01
         smooth = 0.7 * smooth + 0.3 * gap
-        assert guard.update(gap) == (smooth > 1.0)
-        if smooth > 1.0:
-            return
-    raise AssertionError("it never exploded")
+        assert guard.update(gap) == (smooth > 0.2)
+    assert guard.in_a_row == 1
+
+
+def test_the_lowest_counts_even_within_the_first_ten() -> None:
+    guard = ExplosionGuard()
+    for i in range(10):
+        guard.update(0.1 * (i + 1))  # a rate that was too high from the first step
+    assert guard.baseline == pytest.approx(0.55)
+    assert guard.update(1.1)
+    assert guard.update(1.1)
 
 
 def test_one_odd_batch_of_a_net_that_has_learned_is_no_explosion() -> None:
