@@ -128,3 +128,28 @@ def test_random_programs_agree_with_numpy(data: st.DataObject) -> None:
         results.append({**{name: loaded.read(name) for name in program.outputs}, "kept": kept})
     for name, want in results[0].items():
         assert suite.distance(results[1][name], want) <= 3e-5, name
+
+
+@pytest.mark.parametrize(("name", "place"), [(n, place) for n in sorted(VERBS) for place in VERBS[n].reuses])
+@settings(max_examples=15)
+@given(data=st.data())
+def test_an_output_may_take_over_the_memory_of_its_input(name: str, place: int, data: st.DataObject) -> None:
+    """The input is a copy that dies here, so that the memory plan gives its place to the output."""
+    call, verb = CASES[name](Draw(data), name), VERBS[name]
+    arrays = call.arrays(np.float32)
+    recorder = Recorder()
+    tensors: list[Any] = [
+        None if a is None else recorder.input(f"x{i}", a.shape, a.dtype) for i, a in enumerate(arrays)
+    ]
+    tensors[place] = ops.copy(tensors[place])
+    recorder.output("y", verb(*tensors, **call.attrs))
+    program = recorder.finish()
+    loaded = EXECUTOR.load(program, EXECUTOR.allocate({}))
+    for i, a in enumerate(arrays):
+        if a is not None:
+            loaded.write(f"x{i}", a)
+    loaded.run()
+    last, before = program.instructions[-1], program.buffers[program.instructions[-1].inputs[place] or 0]
+    if before.spec == program.buffers[last.outputs[0]].spec:
+        assert before.offset == program.buffers[last.outputs[0]].offset, "nothing was taken over"
+    assert suite.distance(loaded.read("y"), suite.eager(verb, call, np.float32).outputs[0], least=1e-2) <= 1e-5

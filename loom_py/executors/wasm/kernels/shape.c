@@ -13,27 +13,38 @@ void op_fill(const W *a) {
 // out x bytes
 void op_copy(const W *a) { __builtin_memmove((void *)a[0], (const void *)a[1], a[2]); }
 
-static void copy_row(int32_t *out, const int32_t *x, W n, W so, W sx) {
+INLINE void copy_run(int32_t *out, const int32_t *x, W n) {
   W i = 0;
-  if (so == 1 && sx == 1) {
-    for (; i + 4 <= n; i += 4) *(i4 *)(out + i) = *(const i4 *)(x + i);
-  } else if (so == 1 && sx == 0) {
+  for (; i + 4 <= n; i += 4) *(i4 *)(out + i) = *(const i4 *)(x + i);
+  for (; i < n; i++) out[i] = x[i];
+}
+
+INLINE void copy_row(int32_t *out, const int32_t *x, W n, W so, W sx) {
+  W i = 0;
+  if (so == 1 && sx == 0) {
     i4 four = splat_i(*x);
     for (; i + 4 <= n; i += 4) *(i4 *)(out + i) = four;
   }
   for (; i < n; i++) out[i * so] = x[i * sx];
 }
 
+#define EVERY_ROW(COPY)                                                                                                \
+  for (W i = 0; i < n[0]; i++)                                                                                         \
+    for (W j = 0; j < n[1]; j++)                                                                                       \
+      for (W k = 0; k < n[2]; k++) {                                                                                   \
+        int32_t *out = (int32_t *)a[0] + i * so[0] + j * so[1] + k * so[2];                                            \
+        const int32_t *x = (const int32_t *)a[1] + i * sx[0] + j * sx[1] + k * sx[2];                                  \
+        for (W l = 0; l < n[3]; l++, out += so[3], x += sx[3]) COPY;                                                   \
+      }
+
 // out x · five extents · out's strides · x's strides, the last axis innermost
 void op_copy_strided(const W *a) {
   const W *n = a + 2, *so = a + 7, *sx = a + 12;
-  for (W i = 0; i < n[0]; i++)
-    for (W j = 0; j < n[1]; j++)
-      for (W k = 0; k < n[2]; k++)
-        for (W l = 0; l < n[3]; l++) {
-          copy_row((int32_t *)a[0] + i * so[0] + j * so[1] + k * so[2] + l * so[3],
-                   (const int32_t *)a[1] + i * sx[0] + j * sx[1] + k * sx[2] + l * sx[3], n[4], so[4], sx[4]);
-        }
+  if (so[4] == 1 && sx[4] == 1) {
+    EVERY_ROW(copy_run(out, x, n[4]))
+  } else {
+    EVERY_ROW(copy_row(out, x, n[4], so[4], sx[4]))
+  }
 }
 
 // out (R,C) = x (C,R) transposed, rows at distances lo and lx.
@@ -69,7 +80,7 @@ void op_gather(const W *a) {
   const int32_t *ids = (const int32_t *)a[2];
   for (W i = 0; i < a[3]; i++) {
     W id = ids[i] < 0 ? 0 : ids[i] >= a[4] ? a[4] - 1 : ids[i];
-    copy_row((int32_t *)a[0] + i * a[5], (const int32_t *)a[1] + id * a[5], a[5], 1, 1);
+    copy_run((int32_t *)a[0] + i * a[5], (const int32_t *)a[1] + id * a[5], a[5]);
   }
 }
 
