@@ -17,8 +17,8 @@ from _models import MODELS
 from _ours import STEPS, block, start_training
 from _torch import step_of
 
-ROUNDS = 15
-BLOCK_S = 0.06
+ROUNDS = 100
+BLOCK_S = 0.005
 TOLERANCE = 1e-3
 DIGITS = Path(__file__).resolve().parents[2] / "web" / "demo" / "public" / "digits.bin"
 OURS, THEIRS = "loom-native-numpy", "torch-cpu"
@@ -42,7 +42,7 @@ def measure(name: str) -> list[dict[str, object]]:
         OURS: lambda count: block(name, OURS, count),
         THEIRS: lambda count: timed(step, count),
     }
-    counts = {system: max(1, round(BLOCK_S * 1e3 / run(5))) for system, run in runs.items()}
+    counts = {system: max(1, round(BLOCK_S * 1e3 / min(run(2) for _ in range(3)))) for system, run in runs.items()}
     times: dict[str, list[float]] = {system: [] for system in runs}
     for _ in range(ROUNDS):
         for system, run in runs.items():

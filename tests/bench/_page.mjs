@@ -8,7 +8,6 @@ import { CHROMIUM_FLAGS, chromiumPath } from "../../build/chromium.mjs";
 import { CACHE, PYODIDE_DIR, ROOT } from "../../build/lib.mjs";
 import { ISOLATED, serveFolders } from "./_pyodide.mjs";
 
-const ROUNDS = 15;
 const modules = (name) => join(ROOT, "node_modules", name, "dist");
 const FOLDERS = {
   bench: join(ROOT, "tests", "bench"),
@@ -40,7 +39,7 @@ async function measureGroup(page, { entries, tolerance }) {
     [entries, tolerance],
   );
   const running = states.filter(({ failure }) => failure === undefined);
-  const times = await page.evaluate(([list, rounds]) => globalThis.bench.measure(list, rounds), [running, ROUNDS]);
+  const times = await page.evaluate((list) => globalThis.bench.measure(list), running);
   return states.map((state) => {
     const { name, system, extents, loss, failure, absent } = state;
     const row = { case: name, system, ...(extents && { extents }), ...(loss !== undefined && { loss }) };

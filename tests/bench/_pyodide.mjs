@@ -46,12 +46,20 @@ export async function inChromium(url, source, ...args) {
   try {
     const page = await browser.newPage();
     await page.goto(url);
-    const work = `onmessage = async ({ data }) => postMessage(await (${source})(...data));`;
+    // An async function's error does not reach the page by itself.
+    const work = `onmessage = async ({ data }) => {
+      try {
+        postMessage({ value: await (${source})(...data) });
+      } catch (error) {
+        postMessage({ error: String(error.message ?? error) });
+      }
+    };`;
     const ask = ([text, values]) =>
       new Promise((resolve, reject) => {
         const address = URL.createObjectURL(new Blob([text], { type: "text/javascript" }));
         const worker = new Worker(address, { type: "module" });
-        worker.onmessage = ({ data }) => resolve(data);
+        worker.onmessage = ({ data }) =>
+          data.error === undefined ? resolve(data.value) : reject(new Error(data.error));
         worker.onerror = (event) => reject(new Error(event.message ?? "the worker could not start"));
         worker.postMessage(values);
       });

@@ -64,8 +64,8 @@ export function page({ rows, native, uncovered, browser, cores, peers }) {
 
 Written by \`npm run bench -- peers --docs\`; \`npm run bench -- peers --json FILE --only mlp-128,matmul-512\` measures
 some cases alone. Measured on a ${cores}-core x86-64 virtual machine without a GPU, in ${browser}. Figures are medians and, in brackets,
-minima of 15 rounds in milliseconds; all systems take turns in one page, each in a worker of its own. The machine was
-not idle, so compare the minima, and rather their ratios than the figures.
+minima of up to 100 short rounds in milliseconds; all systems take turns in one page, each in a worker of its own. The
+machine had other work, so compare the minima, and rather their ratios than the figures.
 
 - \`numpy-pyodide\`: NumPy as Pyodide carries it. \`loom-wasm\`, \`loom-numpy\`: ours on either executor, one thread, in any page.
 - \`tfjs-wasm\`: ${peers.tfjs}, SIMD, one thread. \`jax-wasm\`: ${peers.jax}, jitted, one thread.

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from time import perf_counter
 
 from _models import MODELS, batch_of
 
+from loom_py import Batch, Network, TrainingConfig
+from loom_py.executors.wasm.library import Library
 from loom_py.executors.wasm.loaded import WasmLoaded
 from loom_py.network.inputs import Feed
+from loom_py.program import Instruction, Program
 
 REPEATS = 100
-TRIALS = 5
+TRIALS, STEPS = 7, 40
 SHORT_S = 50e-6
 AGAIN = 20
 """Times that an instruction shorter than SHORT_S runs in a row: the clock ticks in steps of microseconds."""
@@ -23,19 +27,43 @@ def _kept(times: list[float]) -> float:
     return sum(half) / len(half) * 1e6
 
 
+def _shapes(program: Program, instruction: Instruction) -> str:
+    """Outputs, then inputs."""
+    buffers = [b for b in (*instruction.outputs, *instruction.inputs) if b is not None]
+    return " ".join("×".join(map(str, program.buffers[b].spec.shape)) or "1" for b in buffers)
+
+
+def _per_step(net: Network, batch: Batch, config: TrainingConfig) -> float:
+    """Microseconds of a step in a run under way: the least of TRIALS."""
+    trainer = net.trainer([batch] * STEPS, replace(config, epochs=TRIALS))
+    found, began = [], perf_counter()
+    for event in trainer.run():
+        if event.type == "epoch_end":
+            found.append((perf_counter() - began) / STEPS)
+            began = perf_counter()
+    return min(found) * 1e6
+
+
+def _python_share(net: Network, library: Library, batch: Batch, config: TrainingConfig) -> float:
+    """Microseconds of a step whose kernels do nothing: events, options, copying the batch in and results out."""
+    run = library._run
+    library._run = lambda *_: None
+    try:
+        return _per_step(net, batch, config)
+    finally:
+        library._run = run
+
+
 def profile(name: str, digits: bytes) -> str:
     """Microseconds of whole steps, of the Program in one call, and of each instruction with its share, as JSON."""
     model, batch = MODELS[name], batch_of(name, digits)
     net = model.network("wasm")
     net.train([batch] * 20, model.config)
-    step: list[float] = []
-    for _ in range(TRIALS):
-        began = perf_counter()
-        net.train([batch] * 20, model.config)
-        step.append((perf_counter() - began) / 20)
+    step = _per_step(net, batch, model.config)
     ready = next(r for key, r in net.engine._ready.items() if isinstance(key, tuple) and key[0] == "step")
     loaded = ready.loaded
     assert isinstance(loaded, WasmLoaded)
+    python = _python_share(net, loaded._library, batch, model.config)
     whole, empty = [], []
     times: list[list[float]] = [[] for _ in loaded.program.instructions]
     feed = Feed(batch.input, batch.target)
@@ -64,12 +92,11 @@ def profile(name: str, digits: bytes) -> str:
         {
             "verb": i.verb.name,
             "phase": f"{program.spans[i.span].phase} {program.spans[i.span].path}",
-            "shapes": " ".join("×".join(map(str, program.buffers[b].spec.shape)) or "1" for b in (*i.outputs, *i.inputs) if b is not None),
-            "attrs": {k: str(v) for k, v in i.attrs.items()},
+            "shapes": _shapes(program, i),
             "us": max(0.0, _kept(taken[1:]) - call),
             "flops": program.cost(i),
-            "covered": loaded._packed[number] is not None,
+            "covered": packed is not None,
         }
-        for number, (i, taken) in enumerate(zip(program.instructions, times, strict=True))
-    ]  # fmt: skip
-    return json.dumps({"step": min(step) * 1e6, "program": _kept(whole), "call": call, "rows": rows})
+        for packed, i, taken in zip(loaded._packed, program.instructions, times, strict=True)
+    ]
+    return json.dumps({"step": step, "python": python, "program": _kept(whole), "call": call, "rows": rows})

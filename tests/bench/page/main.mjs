@@ -1,10 +1,13 @@
 // The page of the bench: opens the workers, gives all the same numbers, compares what they answer, times them in turn.
 
 const PATIENCE_MS = 600_000;
-/** A block lasts about as long as this, so that the clock and the call cost nothing beside it. */
-const BLOCK_MS = 60;
-/** Runs slower than this are made less often: nobody waits a minute for one figure. */
-const SLOW_MS = 400;
+/** A block lasts about as long as this: long beside the clock's tick, short enough that a busy machine lets some of
+ * them through undisturbed. */
+const BLOCK_MS = 5;
+/** A group's rounds end after this time, when there were enough; slow runs are made in a few of them. */
+const GROUP_MS = 9_000;
+const [FEWEST, MOST] = [9, 100];
+const [SLOW_MS, SLOW_EVERY] = [300, 4];
 const FIRST = 10;
 
 const workers = new Map();
@@ -98,17 +101,18 @@ globalThis.bench = {
   },
 
   /** Milliseconds of a run in each round, entry by entry; all take turns. */
-  async measure(entries, rounds) {
+  async measure(entries) {
     const counts = [];
     const times = entries.map(() => []);
     for (const entry of entries) {
       const once = await timed(entry, 1);
       counts.push(Math.max(1, Math.round(BLOCK_MS / (once > 1 ? once : await timed(entry, 20)))));
     }
-    for (let round = 0; round < rounds; round++) {
+    const end = performance.now() + GROUP_MS;
+    for (let round = 0; round < MOST && (round < FEWEST || performance.now() < end); round++) {
       for (const [index, entry] of entries.entries()) {
-        const slow = counts[index] === 1 && (times[index][0] ?? 0) > SLOW_MS;
-        if (!slow || round % 5 === 0) times[index].push(await timed(entry, counts[index]));
+        if (times[index][0] > SLOW_MS && round % SLOW_EVERY) continue;
+        times[index].push(await timed(entry, counts[index]));
       }
     }
     return times;
