@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: e568767ecbbb820ca73c349a16ea47210f865a6d5f6af8a180da93a860af2821
+ * Content hash of the description: b1f91b3c6a3a3f8b97e577c374665b39d79152076147c355e3c5c887159f2b8c
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
