@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from loom_py.program.program import ARENA, Buffer, Instruction
 
 ALIGNMENT = 64  # bytes: a cache line, and what SIMD loads like
@@ -75,6 +77,30 @@ class _Lives:
         return root
 
 
+class _Shelf:
+    """What has been placed, in order of offset; whole arrays at a time, since an unrolled sequence has many buffers."""
+
+    def __init__(self, most: int) -> None:
+        self._rows = np.empty((4, most), np.int64)  # offset, end, first, last
+        self._count = 0
+        self.end = 0
+
+    def place(self, size: int, first: int, last: int) -> int:
+        """The lowest offset with `size` bytes that nothing else uses between instructions `first` and `last`."""
+        starts, stops, firsts, lasts = self._rows[:, : self._count]
+        meets = (firsts <= last) & (first <= lasts)
+        taken_from = starts[meets]
+        free_from = np.maximum.accumulate(np.concatenate(([0], stops[meets])))
+        fits = np.flatnonzero(free_from[:-1] + size <= taken_from)
+        offset = int(free_from[fits[0] if len(fits) else -1])
+        at = int(np.searchsorted(starts, offset))
+        self._rows[:, at + 1 : self._count + 1] = self._rows[:, at : self._count].copy()
+        self._rows[:, at] = offset, offset + size, first, last
+        self._count += 1
+        self.end = max(self.end, offset + size)
+        return offset
+
+
 def plan(
     buffers: Sequence[Buffer], instructions: Sequence[Instruction], keep: set[int], inputs: set[int]
 ) -> tuple[list[Buffer], int, int]:
@@ -88,19 +114,12 @@ def plan(
         The buffers in place, the arena's bytes, and what it would be without sharing.
     """
     lives = _Lives(buffers, instructions, keep, inputs)
-    placed: list[tuple[int, int, int, int]] = []  # offset, end, first, last
+    shelf = _Shelf(len(lives.first))
     offsets: dict[int, int] = {}
     for root in sorted(lives.first, key=lambda r: (-buffers[r].spec.nbytes, r)):
         size = -(-max(buffers[root].spec.nbytes, 1) // ALIGNMENT) * ALIGNMENT
-        offset = 0
-        for start, stop, first, last in sorted(placed):
-            if first <= lives.last[root] and lives.first[root] <= last:
-                if offset + size <= start:
-                    break
-                offset = max(offset, stop)
-        offsets[root] = offset
-        placed.append((offset, offset + size, lives.first[root], lives.last[root]))
-    arena = max((stop for _, stop, _, _ in placed), default=0)
+        offsets[root] = shelf.place(size, lives.first[root], lives.last[root])
+    arena = shelf.end
     moved = [
         replace(b, offset=b.offset + offsets.get(lives.find(b.root), 0)) if b.storage == ARENA else b for b in buffers
     ]
