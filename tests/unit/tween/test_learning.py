@@ -24,6 +24,7 @@ from loom_py import (
     TweenTrainer,
 )
 from loom_py.shapes import AnyArray
+from tests.ops import machines
 from tests.unit.tween.parts import X, Y, small, tween
 
 
@@ -156,3 +157,18 @@ def test_a_changed_network_is_followed() -> None:
     net.set_layer(0, 0, 0, Dense(4, 8, "relu"))
     assert trainer.step(X, Y).updated
     assert net.get_blueprint().layers[0].activation == "relu"
+
+
+@pytest.mark.parametrize("mode", ["chain", "target"])
+def test_the_wasm_executor_steps_alike_and_takes_over_in_mid_run(mode: str) -> None:
+    nets = [small(), small()]
+    trainers = [tween(net, mode=mode) for net in nets]
+    for number in range(6):
+        if number == 3:
+            nets[1].engine.move_to(machines.wasm()[1])
+        plain, fast = (trainer.step(X, Y) for trainer in trainers)
+        assert fast.loss == pytest.approx(plain.loss, rel=1e-5)
+        for one, other in zip(plain.views, fast.views, strict=True):
+            assert (other.link_budget, other.gap) == pytest.approx((one.link_budget, one.gap), rel=1e-3, abs=1e-7)
+    for name, value in nets[0].parameters().items():
+        np.testing.assert_allclose(nets[1].parameters()[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
