@@ -19,12 +19,12 @@ export function told(rows) {
     const ours = minimum(rows, row.case, "loom-wasm");
     const ratio = ours && row.system !== "loom-wasm" ? `${figure(row.min_ms / ours)} × ours` : "";
     const cells = [figure(row.median_ms), figure(row.min_ms), ratio, rate(row)];
-    return `${head}${cells.map((cell) => cell.padStart(14)).join("")}`;
+    return `${head}${cells.map((cell) => cell.padStart(16)).join("")}`;
   });
   return lines.join("\n");
 }
 
-export const HEAD = `  ${"case".padEnd(20)}${"system".padEnd(20)}${["median ms", "min ms", "", ""].map((c) => c.padStart(14)).join("")}`;
+export const HEAD = `  ${"case".padEnd(20)}${"system".padEnd(20)}${["median ms", "min ms", "", ""].map((c) => c.padStart(16)).join("")}`;
 
 function table(rows, cell, title) {
   const [names, systems] = [columns(rows, "case"), columns(rows, "system")];
@@ -54,7 +54,7 @@ const cell = (text) => (row) => text(row);
 const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(0)}`;
 
 /** A page of the docs. */
-export function page({ rows, native, uncovered, browser, cores, peers }) {
+export function page({ rows, native, uncovered, browser, cores, load, peers }) {
   const matmuls = rows.filter((row) => row.extents);
   const watched = rows.filter((row) => row.case.startsWith("observe-"));
   const training = rows.filter((row) => !row.extents && !row.case.startsWith("observe-"));
@@ -65,7 +65,8 @@ export function page({ rows, native, uncovered, browser, cores, peers }) {
 Written by \`npm run bench -- peers --docs\`; \`npm run bench -- peers --json FILE --only mlp-128,matmul-512\` measures
 some cases alone. Measured on a ${cores}-core x86-64 virtual machine without a GPU, in ${browser}. Figures are medians and, in brackets,
 minima of up to 100 short rounds in milliseconds; all systems take turns in one page, each in a worker of its own. The
-machine had other work, so compare the minima, and rather their ratios than the figures.
+load average was ${load.toFixed(0)} in the end, so compare the minima, and rather their ratios than the figures; runs of more than
+a few milliseconds suffer most from other work.
 
 - \`numpy-pyodide\`: NumPy as Pyodide carries it. \`loom-wasm\`, \`loom-numpy\`: ours on either executor, one thread, in any page.
 - \`tfjs-wasm\`: ${peers.tfjs}, SIMD, one thread. \`jax-wasm\`: ${peers.jax}, jitted, one thread.

@@ -3,7 +3,7 @@
 //   npm run bench -- peers [--only CASE,…] [--json FILE] [--docs]
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
+import { availableParallelism, loadavg } from "node:os";
 import { join } from "node:path";
 import { BuildError, probe, ROOT, runMain, WINDOWS } from "../../build/lib.mjs";
 import { CASES, groupsOf, MODELS } from "./_cases.mjs";
@@ -66,7 +66,7 @@ await runMain(async (args) => {
     };
     writeFileSync(
       join(ROOT, "docs", "benchmarks.md"),
-      page({ ...found, native, peers, cores: availableParallelism() }),
+      page({ ...found, native, peers, cores: availableParallelism(), load: loadavg()[0] }),
     );
   }
   return rows.some((row) => row.failure && !row.absent) ? 1 : 0;
