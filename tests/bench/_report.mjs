@@ -66,7 +66,8 @@ Written by \`npm run bench -- peers --docs\`; \`npm run bench -- peers --json FI
 some cases alone. Measured on a ${cores}-core x86-64 virtual machine without a GPU, in ${browser}. Figures are medians and, in brackets,
 minima of up to 100 short rounds in milliseconds; all systems take turns in one page, each in a worker of its own. The
 load average was ${load.toFixed(0)} in the end, so compare the minima, and rather their ratios than the figures; runs of more than
-a few milliseconds suffer most from other work.
+a few milliseconds suffer most from other work. A row whose \`fma-ceiling\` lies far below the others was disturbed: repeat
+it on a quiet machine.
 
 - \`numpy-pyodide\`: NumPy as Pyodide carries it. \`loom-wasm\`, \`loom-numpy\`: ours on either executor, one thread, in any page.
 - \`tfjs-wasm\`: ${peers.tfjs}, SIMD, one thread. \`jax-wasm\`: ${peers.jax}, jitted, one thread.
