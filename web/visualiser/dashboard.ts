@@ -69,7 +69,7 @@ export function createDashboard(container: HTMLElement): Dashboard {
   const stage: Stage = {
     invalidate,
     setCursor: (step) => {
-      cursor = step;
+      cursor = step === undefined ? undefined : Math.min(step, model.latest.step ?? step); // the axis reaches further
       invalidate();
     },
     setSpan: (next) => {

@@ -34,48 +34,83 @@ export function nearestRow(columns: Columns, x: number): number {
   return columns.x(after) - x < x - columns.x(after - 1) ? after : after - 1;
 }
 
-/** Reduces rows with x in [from, to] to one entry per pixel, so that a spike one step long is still seen. */
-export function decimate(columns: Columns, column: number, from: number, to: number, width: number): Decimated {
-  const out: Decimated = {
-    width,
-    low: new Float32Array(width).fill(Number.NaN),
-    high: new Float32Array(width).fill(Number.NaN),
-    mid: new Float32Array(width).fill(Number.NaN),
-    count: new Uint32Array(width),
-    bad: new Uint32Array(width),
-  };
-  const arrays = columns.arrays(column);
-  if (!arrays) return out;
-  const perUnit = to > from ? (width - 1) / (to - from) : 0;
-  for (let row = lowerBound(columns, from); row < columns.length; row++) {
-    const slot = (arrays.first + row) % arrays.capacity;
-    const x = arrays.xs[slot] ?? Number.NaN;
-    if (x > to) break;
-    addRow(out, arrays, slot, Math.round((x - from) * perUnit));
-  }
-  return out;
+/** A column reduced as far as it had come, to go on from. */
+interface Reduction extends Decimated {
+  readonly from: number;
+  readonly to: number;
+  readonly revision: number;
+  /** The newest pixel, -1 before the first, and the first row on it: rows before that are done with. */
+  pixel: number;
+  row: number;
 }
 
-function addRow(out: Decimated, arrays: ColumnArrays, slot: number, pixel: number): void {
-  const count = (out.count[pixel] ?? 0) + 1;
-  out.count[pixel] = count;
-  const mid = arrays.mid[slot] ?? Number.NaN;
-  const bad = arrays.bad ? (arrays.bad[slot] ?? 0) : Number(Number.isNaN(mid));
-  if (bad > 0) out.bad[pixel] = (out.bad[pixel] ?? 0) + bad;
-  if (Number.isNaN(mid)) return;
-  const low = arrays.low[slot] ?? mid;
-  const high = arrays.high[slot] ?? mid;
-  const before = out.mid[pixel] ?? Number.NaN;
-  if (Number.isNaN(before)) {
-    out.low[pixel] = low;
-    out.high[pixel] = high;
-    out.mid[pixel] = mid;
-    return;
+const known = new WeakMap<Columns, Reduction[]>();
+
+/**
+ * Reduces rows with x in [from, to] to one entry per pixel, so that a spike one step long is still seen.
+ *
+ * While the domain stands still, only the rows that are new are looked at; what was given before then changes too.
+ */
+export function decimate(columns: Columns, column: number, from: number, to: number, width: number): Decimated {
+  const all = known.get(columns) ?? [];
+  known.set(columns, all);
+  const { revision } = columns;
+  let found = all[column];
+  if (found?.from !== from || found.to !== to || found.width !== width || found.revision !== revision) {
+    found = { ...nothing(width), from, to, revision, pixel: -1, row: lowerBound(columns, from) };
+    all[column] = found;
   }
-  if (low < (out.low[pixel] ?? low)) out.low[pixel] = low;
-  if (high > (out.high[pixel] ?? high)) out.high[pixel] = high;
-  // A running mean over the pixel's rows, NaN rows counted too: under a pixel nobody sees the difference.
-  out.mid[pixel] = before + (mid - before) / count;
+  const arrays = columns.arrays(column);
+  if (arrays) addRows(found, columns.length, arrays);
+  return found;
+}
+
+function nothing(width: number): Decimated {
+  const empty = (): Float32Array => new Float32Array(width).fill(Number.NaN);
+  const [count, bad] = [new Uint32Array(width), new Uint32Array(width)];
+  return { width, low: empty(), high: empty(), mid: empty(), count, bad };
+}
+
+/** This loop may run over every row of every line in a frame: it is written out, with nothing called inside. */
+function addRows(out: Reduction, length: number, arrays: ColumnArrays): void {
+  const { from, to, width, low, high, mid, count, bad } = out;
+  const { first, capacity, xs } = arrays;
+  const perUnit = to > from ? (width - 1) / (to - from) : 0;
+  if (out.pixel >= 0) clearPixel(out, out.pixel); // its newest row may have grown, and moved on
+  let newest = -1;
+  for (let row = out.row; row < length; row++) {
+    const slot = first + row < capacity ? first + row : first + row - capacity;
+    const x = xs[slot] as number;
+    if (x > to) break;
+    const pixel = Math.round((x - from) * perUnit);
+    if (pixel !== newest) {
+      newest = out.pixel = pixel;
+      out.row = row;
+    }
+    const seen = (count[pixel] as number) + 1;
+    count[pixel] = seen;
+    const value = arrays.mid[slot] as number;
+    const missing = Number.isNaN(value);
+    if (arrays.bad) bad[pixel] = (bad[pixel] as number) + (arrays.bad[slot] as number);
+    else if (missing) bad[pixel] = (bad[pixel] as number) + 1;
+    if (missing) continue;
+    const before = mid[pixel] as number;
+    if (Number.isNaN(before)) {
+      low[pixel] = arrays.low[slot] as number;
+      high[pixel] = arrays.high[slot] as number;
+      mid[pixel] = value;
+      continue;
+    }
+    if ((arrays.low[slot] as number) < (low[pixel] as number)) low[pixel] = arrays.low[slot] as number;
+    if ((arrays.high[slot] as number) > (high[pixel] as number)) high[pixel] = arrays.high[slot] as number;
+    // A running mean over the pixel's rows, NaN rows counted too: under a pixel nobody sees the difference.
+    mid[pixel] = before + (value - before) / seen;
+  }
+}
+
+function clearPixel({ low, high, mid, count, bad }: Reduction, pixel: number): void {
+  low[pixel] = high[pixel] = mid[pixel] = Number.NaN;
+  count[pixel] = bad[pixel] = 0;
 }
 
 /** Smallest and largest finite value of what was reduced; undefined if there is none. */
@@ -85,8 +120,9 @@ export function extent(...parts: readonly Decimated[]): [number, number] | undef
   for (const part of parts) {
     for (let pixel = 0; pixel < part.width; pixel++) {
       // Comparisons with NaN are false, so pixels without a value drop out.
-      if ((part.low[pixel] ?? low) < low) low = part.low[pixel] ?? low;
-      if ((part.high[pixel] ?? high) > high) high = part.high[pixel] ?? high;
+      const [least, most] = [part.low[pixel] as number, part.high[pixel] as number];
+      if (least < low) low = least;
+      if (most > high) high = most;
     }
   }
   return low <= high ? [low, high] : undefined;

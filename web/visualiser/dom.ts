@@ -16,9 +16,13 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** Writes text only where it changed, so that an unchanged page costs no layout. */
+const written = new WeakMap<Element, string>();
+
+/** Writes text only where it changed, so that an unchanged page costs no layout; nobody else writes there. */
 export function setText(element: Element, text: string): void {
-  if (element.textContent !== text) element.textContent = text;
+  if (written.get(element) === text) return;
+  written.set(element, text);
+  element.textContent = text;
 }
 
 /** A button that is on or off. */

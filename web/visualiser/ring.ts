@@ -13,6 +13,8 @@ export interface ColumnArrays {
 /** A read-only table of numbers over an ascending x; what charts draw from. */
 export interface Columns {
   readonly length: number;
+  /** Changes when rows move or go; not when one is added at the end, or the newest one changes. */
+  readonly revision: number;
   x(row: number): number;
   /** The value a row stands for: of one measurement itself, of several their mean. NaN if it is not finite. */
   mid(row: number, column: number): number;
@@ -29,6 +31,7 @@ export class ColumnRing implements Columns {
   readonly #columns: Float32Array[];
   #next = 0;
   #length = 0;
+  #revision = 0;
 
   constructor(
     columns: number,
@@ -43,7 +46,12 @@ export class ColumnRing implements Columns {
     return this.#length;
   }
 
+  get revision(): number {
+    return this.#revision;
+  }
+
   push(x: number, ...values: readonly number[]): void {
+    if (this.#length === this.capacity) this.#revision++; // the oldest row goes
     this.#xs[this.#next] = x;
     this.#columns.forEach((column, index) => {
       column[this.#next] = finiteOr(values[index]);
@@ -61,6 +69,7 @@ export class ColumnRing implements Columns {
   }
 
   clear(): void {
+    this.#revision++;
     this.#next = 0;
     this.#length = 0;
   }

@@ -63,7 +63,8 @@ function range(first: number, last: number, every: number): number[] {
   return out;
 }
 
-function niceStep(rough: number): number {
+/** The least of 1, 2 and 5 · 10^k that is not below `rough`. */
+export function niceStep(rough: number): number {
   const size = 10 ** Math.floor(Math.log10(rough));
   const lead = rough / size;
   return (lead <= 1 ? 1 : lead <= 2 ? 2 : lead <= 5 ? 5 : 10) * size;
@@ -85,6 +86,22 @@ export function paddedDomain(kind: ScaleKind, [low, high]: Domain, padding = 0.0
   const pad = span > 0 ? span * padding : Math.max(Math.abs(high) * 0.5, 1e-6);
   return [low - pad, high + pad];
 }
+
+/**
+ * The domain with its ends moved outwards to round values, a small part of the domain apart: while data grows by a
+ * little every frame, the axis stands still for many.
+ */
+export function settledDomain(kind: ScaleKind, [low, high]: Domain): Domain {
+  if (kind === "log") {
+    const [from, to] = [Math.log10(low), Math.log10(high)];
+    const step = niceStep((to - from) / PARTS);
+    return [10 ** (Math.floor(from / step) * step), 10 ** (Math.ceil(to / step) * step)];
+  }
+  const step = niceStep((high - low) / PARTS);
+  return [Math.floor(low / step) * step, Math.ceil(high / step) * step];
+}
+
+const PARTS = 40;
 
 /** Follows a moving domain without flicker: grows at once, shrinks by `rate` of the way each time. */
 export function followDomain(kind: ScaleKind, previous: Domain | undefined, next: Domain, rate: number): Domain {

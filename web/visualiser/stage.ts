@@ -1,9 +1,12 @@
 import type { Span } from "./history";
 import { RECENT_ROWS } from "./history";
 import type { RunModel } from "./run-model";
-import type { Domain } from "./scale";
+import { type Domain, niceStep } from "./scale";
 import type { StatisticName } from "./statistics";
 import type { Theme } from "./theme";
+
+/** Parts of the step axis that it grows by. */
+const PARTS = 60;
 
 /** What every panel draws from. */
 export interface View {
@@ -37,6 +40,9 @@ export function stepDomain({ model, span }: Pick<View, "model" | "span">): Domai
   const last = model.latest.step ?? 0;
   const run = model.trainLoss.view("run");
   const first = run.length > 0 ? Math.min(run.x(0), last) : 0;
-  const from = span === "recent" ? Math.max(first, last - RECENT_ROWS) : first;
-  return last > from ? [from, last] : [from, from + 1];
+  // The axes stand still for a while, then make room for some steps more.
+  const stride = Math.max(1, niceStep((last - first) / PARTS));
+  const end = last > first + PARTS ? Math.ceil(last / stride) * stride : last;
+  const from = span === "recent" ? Math.max(first, end - RECENT_ROWS) : first;
+  return end > from ? [from, end] : [from, from + 1];
 }

@@ -20,6 +20,7 @@ export class Timeline implements Columns {
   readonly #folds: Fold[];
   #length = 0;
   #stride = 1;
+  #revision = 0;
 
   constructor(
     columns: number,
@@ -40,6 +41,10 @@ export class Timeline implements Columns {
 
   get length(): number {
     return this.#length;
+  }
+
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Measurements that one full row stands for. */
@@ -66,6 +71,7 @@ export class Timeline implements Columns {
   }
 
   clear(): void {
+    this.#revision++;
     this.#length = 0;
     this.#stride = 1;
   }
@@ -96,6 +102,7 @@ export class Timeline implements Columns {
   }
 
   #halve(): void {
+    this.#revision++;
     for (const fold of this.#folds) {
       for (let row = 0; row < this.capacity; row += 2) foldPair(fold, row, this.#counts);
     }

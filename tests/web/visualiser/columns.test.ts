@@ -78,6 +78,26 @@ describe("Timeline", () => {
 });
 
 describe("decimate", () => {
+  it.each([
+    ["a ring", () => new ColumnRing(1, 50)],
+    ["a timeline", () => new Timeline(1, 64)],
+  ])("goes on with %s as if it had begun anew", (_, make) => {
+    const random = seeded(3);
+    const [grown, values] = [make(), [] as number[]];
+    for (let step = 0; step < 700; step++) {
+      values.push(random() < 0.05 ? Number.NaN : random());
+      grown.push(step, values.at(-1) ?? 0);
+      if (random() < 0.4) continue; // several rows between two frames
+      const to = 40 * Math.ceil((step + 1) / 40); // stands still for a while
+      const fresh = make();
+      values.forEach((value, at) => {
+        fresh.push(at, value);
+      });
+      const [reduced, anew] = [decimate(grown, 0, 0, to, 90), decimate(fresh, 0, 0, to, 90)];
+      for (const key of ["low", "high", "mid", "count", "bad"] as const) expect(reduced[key]).toEqual(anew[key]);
+    }
+  });
+
   const rowsOf = (values: readonly number[]) => {
     const ring = new ColumnRing(1, values.length);
     values.forEach((value, step) => {

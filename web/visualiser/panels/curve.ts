@@ -1,11 +1,12 @@
 import { drawAxes } from "../axes";
+import { Backdrop } from "../backdrop";
 import { type Decimated, decimate, extent, nearestRow } from "../decimate";
 import { el, setText, toggleButton } from "../dom";
 import { ABSENT, formatCount, formatTick } from "../format";
 import type { History } from "../history";
 import { drawCursor, drawDots, drawExtremes, drawMeans, drawNonFinite, type Plot, pixelsAcross } from "../plot";
 import { RAW, type RunModel, SMOOTH } from "../run-model";
-import { type Domain, makeScale, paddedDomain, type Scale, type ScaleKind } from "../scale";
+import { type Domain, makeScale, paddedDomain, type Scale, type ScaleKind, settledDomain } from "../scale";
 import { type Panel, type Stage, stepDomain, type View } from "../stage";
 import { Surface } from "../surface";
 import { followCursor } from "./chart-input";
@@ -39,6 +40,8 @@ export class CurvePanel implements Panel {
   readonly #surface: Surface;
   readonly #train = legendItem("Train", "train");
   readonly #validation = legendItem("Validation", "validation");
+  readonly #backdrop = new Backdrop();
+  #label = "";
   #kind: ScaleKind = "linear";
   #x: Scale | undefined;
 
@@ -78,13 +81,19 @@ export class CurvePanel implements Panel {
     const lines = this.#reduce(view, this.#x.domain, pixelsAcross({ rect, ratio: surface.ratio }));
     const y = makeScale(this.#kind, this.#domain(lines), [rect.y + rect.height, rect.y]);
     const plot = { context: surface.context, theme: view.theme, ratio: surface.ratio, rect, x: this.#x, y };
-    drawAxes(plot, {
-      format: this.options.formatTick,
-      yTicks: Math.max(2, Math.floor(rect.height / 32)),
-      yLabels: "outside",
-      xTicks: Math.max(2, Math.floor(rect.width / 90)),
-      xFormat: formatTick,
-    });
+    const key = JSON.stringify([view.theme.mode, view.theme.font, this.#kind, this.#x.domain, y.domain]);
+    this.#backdrop.draw(surface, key, (context) =>
+      drawAxes(
+        { ...plot, context },
+        {
+          format: this.options.formatTick,
+          yTicks: Math.max(2, Math.floor(rect.height / 32)),
+          yLabels: "outside",
+          xTicks: Math.max(2, Math.floor(rect.width / 90)),
+          xFormat: formatTick,
+        },
+      ),
+    );
     this.#drawLines(plot, view, lines);
   }
 
@@ -123,9 +132,9 @@ export class CurvePanel implements Panel {
     const found = extent(raw, smooth, validation);
     if (!found) return this.#kind === "log" ? [0.1, 1] : [0, 1];
     const [least, most] = found;
-    if (this.#kind === "log") return paddedDomain("log", [Math.max(least, most * 1e-6), most]);
+    if (this.#kind === "log") return settledDomain("log", paddedDomain("log", [Math.max(least, most * 1e-6), most]));
     const [low, high] = this.options.bounds;
-    const [from, to] = paddedDomain("linear", [low === 0 ? Math.min(least, 0) : least, most]);
+    const [from, to] = settledDomain("linear", paddedDomain("linear", [low === 0 ? Math.min(least, 0) : least, most]));
     return [Math.max(low, from), Math.min(high, to)];
   }
 
@@ -145,10 +154,10 @@ export class CurvePanel implements Panel {
     write(this.#validation, validation);
     const at = formatCount(cursor ?? model.latest.step ?? 0);
     const words = [train, validation].map((found) => (found === undefined ? "not yet" : this.options.format(found)));
-    this.#surface.canvas.setAttribute(
-      "aria-label",
-      `${this.options.title} at step ${at}: training ${words[0]}, validation ${words[1]}. Arrow keys move the cursor.`,
-    );
+    const spoken = `training ${words[0]}, validation ${words[1]}. Arrow keys move the cursor.`;
+    const label = `${this.options.title} at step ${at}: ${spoken}`;
+    if (label !== this.#label) this.#surface.canvas.setAttribute("aria-label", label);
+    this.#label = label;
   }
 }
 

@@ -1,6 +1,6 @@
 import { type Decimated, decimate, extent } from "../decimate";
 import { type LayerState, OUTPUT } from "../layer-state";
-import { type Domain, paddedDomain } from "../scale";
+import { type Domain, paddedDomain, settledDomain } from "../scale";
 import type { View } from "../stage";
 
 /** Column of a layer's gradient history. */
@@ -27,12 +27,13 @@ export function reduceLayer(state: LayerState, { span }: View, [from, to]: Domai
 }
 
 export function outputDomain(lines: readonly LayerLines[]): Domain {
-  return paddedDomain("linear", extent(...lines.flatMap(({ low, high }) => [low, high])) ?? [-1, 1]);
+  const found = extent(...lines.flatMap(({ low, high }) => [low, high]));
+  return settledDomain("linear", paddedDomain("linear", found ?? [-1, 1]));
 }
 
 export function gradientDomain(lines: readonly LayerLines[]): Domain {
   const found = extent(...lines.map(({ norm }) => norm));
   if (!found || found[1] <= 0) return [0.1, 1];
   // A gradient of exactly 0 has no place on a log axis; six decades below the largest is "nothing" to the eye.
-  return paddedDomain("log", [Math.max(found[0], found[1] * 1e-6), found[1]]);
+  return settledDomain("log", paddedDomain("log", [Math.max(found[0], found[1] * 1e-6), found[1]]));
 }

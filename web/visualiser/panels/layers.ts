@@ -1,4 +1,5 @@
 import { drawAxes } from "../axes";
+import { Backdrop } from "../backdrop";
 import { activationOf } from "../blueprint";
 import { nearestRow } from "../decimate";
 import { el, toggleButton } from "../dom";
@@ -24,10 +25,19 @@ import { followCursor } from "./chart-input";
 import { gradientDomain, type LayerLines, NORM, outputDomain, reduceLayer } from "./layer-lines";
 import { arrangeMultiples, type Multiple } from "./multiples";
 
+/** A layer's pair of charts with what they show. */
+interface Chart {
+  readonly line: LayerLines;
+  readonly place: Multiple;
+  readonly outputs: Plot;
+  readonly gradients: Plot;
+}
+
 /** Small multiples: each layer's output mean ± std, and the norm of its gradient, over the same steps. */
 export class LayersPanel implements Panel {
   readonly element: HTMLElement;
   readonly #surface: Surface;
+  readonly #backdrop = new Backdrop();
   #shared = true;
   #plots: readonly { readonly rect: Rect; readonly x: Scale }[] = [];
 
@@ -56,8 +66,8 @@ export class LayersPanel implements Panel {
 
   draw(view: View): void {
     const { canvas } = this.#surface;
-    const available = canvas.parentElement?.clientWidth ?? 0;
-    const arranged = arrangeMultiples(view.model.layers.length, this.#surface.width || available, this.#shared);
+    const width = this.#surface.width || (canvas.parentElement?.clientWidth ?? 0);
+    const arranged = arrangeMultiples(view.model.layers.length, width, this.#shared);
     const height = `${arranged.height}px`;
     if (canvas.style.height !== height) canvas.style.height = height;
     this.#plots = [];
@@ -67,37 +77,36 @@ export class LayersPanel implements Panel {
     const across = pixelsAcross({ rect: first.outputs, ratio: this.#surface.ratio });
     const lines = view.model.layers.map((state) => reduceLayer(state, view, steps, across));
     const shared = this.#shared ? { outputs: outputDomain(lines), gradients: gradientDomain(lines) } : undefined;
-    lines.forEach((line, index) => {
+    const charts = lines.flatMap((line, index): Chart[] => {
       const place = arranged.multiples[index];
-      if (!place) return;
-      this.#drawTitle(view, line.state, place);
-      this.#drawOutputs(view, line, place, steps, shared?.outputs ?? outputDomain([line]));
-      this.#drawGradients(view, line, place, steps, shared?.gradients ?? gradientDomain([line]));
+      if (!place) return [];
+      const outputs = this.#plot(view, place.outputs, steps, shared?.outputs ?? outputDomain([line]), "linear");
+      const gradients = this.#plot(view, place.gradients, steps, shared?.gradients ?? gradientDomain([line]), "log");
+      return [{ line, place, outputs, gradients }];
     });
+    this.#plots = charts.flatMap(({ outputs, gradients }) => [outputs, gradients]);
+    this.#backdrop.draw(this.#surface, keyOf(view, charts, this.#shared), (context) => {
+      for (const chart of charts) this.#drawFrame(context, view, chart);
+    });
+    for (const { line, outputs, gradients } of charts) {
+      this.#drawOutputs(view, line, outputs);
+      this.#drawGradients(view, line, gradients);
+    }
   }
 
   dispose(): void {
     this.#surface.dispose();
   }
 
-  #drawTitle({ theme }: View, { node }: LayerState, { title }: Multiple): void {
-    const { context } = this.#surface;
-    const activation = activationOf(node.info);
-    context.textBaseline = "alphabetic";
-    context.textAlign = "left";
-    context.font = font(theme, 12, 600);
-    context.fillStyle = theme.ink;
-    const name = fitText(context, `${node.info.path}  ${node.info.type}`, title.width);
-    context.fillText(name, title.x, title.y + 12);
-    const used = context.measureText(name).width + 6;
-    context.font = font(theme, 11.5);
-    context.fillStyle = theme.inkSoft;
-    if (activation) context.fillText(fitText(context, activation, title.width - used), title.x + used, title.y + 12);
+  /** What stands still while the lines grow: the title and the axes. */
+  #drawFrame(context: CanvasRenderingContext2D, view: View, { line, place, outputs, gradients }: Chart): void {
+    drawTitle(context, view, line.state, place);
+    this.#axes({ ...outputs, context }, place, false);
+    this.#axes({ ...gradients, context }, place, true);
+    if (line.state.node.info.num_params === 0) drawEmpty({ ...gradients, context }, "no parameters");
   }
 
-  #drawOutputs(view: View, line: LayerLines, place: Multiple, steps: Domain, domain: Domain): void {
-    const plot = this.#plot(view, place.outputs, steps, domain, "linear");
-    this.#axes(plot, place, false);
+  #drawOutputs(view: View, line: LayerLines, plot: Plot): void {
     clip(plot, () => {
       drawNonFinite(plot, line.mean);
       drawBand(plot, line.low, line.high, view.theme.train, 0.22);
@@ -111,13 +120,8 @@ export class LayersPanel implements Panel {
     this.#drawValue(plot, Number.isNaN(mid) ? "NaN" : `${formatNumber(mid)} ± ${formatNumber(high - mid)}`);
   }
 
-  #drawGradients(view: View, line: LayerLines, place: Multiple, steps: Domain, domain: Domain): void {
-    const plot = this.#plot(view, place.gradients, steps, domain, "log");
-    this.#axes(plot, place, true);
-    if (line.state.node.info.num_params === 0) {
-      this.#drawEmpty(plot, "no parameters");
-      return;
-    }
+  #drawGradients(view: View, line: LayerLines, plot: Plot): void {
+    if (line.state.node.info.num_params === 0) return;
     clip(plot, () => {
       drawNonFinite(plot, line.norm);
       drawExtremes(plot, line.norm, view.theme.accent, 0.3);
@@ -131,7 +135,6 @@ export class LayersPanel implements Panel {
   #plot(view: View, rect: Rect, steps: Domain, domain: Domain, kind: ScaleKind): Plot {
     const x = makeScale("linear", steps, [rect.x, rect.x + rect.width]);
     const y = makeScale(kind, domain, [rect.y + rect.height, rect.y]);
-    this.#plots = [...this.#plots, { rect, x }];
     return { context: this.#surface.context, theme: view.theme, ratio: this.#surface.ratio, rect, x, y };
   }
 
@@ -155,18 +158,19 @@ export class LayersPanel implements Panel {
     context.fillStyle = text === "NaN" ? theme.alert : theme.ink;
     context.fillText(text, rect.x + rect.width, rect.y - 4);
   }
-
-  #drawEmpty({ context, rect, theme }: Plot, text: string): void {
-    context.font = font(theme, 11);
-    context.fillStyle = theme.inkSoft;
-    context.textAlign = "center";
-    context.textBaseline = "middle";
-    context.fillText(text, rect.x + rect.width / 2, rect.y + rect.height / 2);
-  }
 }
 
 const LABEL =
   "Output mean and standard deviation, and gradient norm, of each layer over steps. Arrow keys move the cursor.";
+
+/** Changes whenever titles or axes do. */
+function keyOf({ theme }: View, charts: readonly Chart[], shared: boolean): string {
+  const shown = charts.map(({ line, outputs, gradients }) => {
+    const { path, type, activation, num_params } = line.state.node.info;
+    return [path, type, activation, num_params, outputs.x.domain, outputs.y.domain, gradients.y.domain];
+  });
+  return JSON.stringify([theme.mode, theme.font, shared, shown]);
+}
 
 function clip({ context, rect }: Plot, draw: () => void): void {
   context.save();
@@ -180,4 +184,31 @@ function clip({ context, rect }: Plot, draw: () => void): void {
 function rowAt(history: History, { span, cursor }: View): number {
   const rows = history.view(span);
   return cursor === undefined ? rows.length - 1 : nearestRow(rows, cursor);
+}
+
+function drawTitle(
+  context: CanvasRenderingContext2D,
+  { theme }: View,
+  { node }: LayerState,
+  { title }: Multiple,
+): void {
+  const activation = activationOf(node.info);
+  context.textBaseline = "alphabetic";
+  context.textAlign = "left";
+  context.font = font(theme, 12, 600);
+  context.fillStyle = theme.ink;
+  const name = fitText(context, `${node.info.path}  ${node.info.type}`, title.width);
+  context.fillText(name, title.x, title.y + 12);
+  const used = context.measureText(name).width + 6;
+  context.font = font(theme, 11.5);
+  context.fillStyle = theme.inkSoft;
+  if (activation) context.fillText(fitText(context, activation, title.width - used), title.x + used, title.y + 12);
+}
+
+function drawEmpty({ context, rect, theme }: Plot, text: string): void {
+  context.font = font(theme, 11);
+  context.fillStyle = theme.inkSoft;
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  context.fillText(text, rect.x + rect.width / 2, rect.y + rect.height / 2);
 }

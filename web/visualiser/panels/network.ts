@@ -21,6 +21,8 @@ export class NetworkPanel implements Panel {
   readonly #card = new LayerCard();
   readonly #colours = new ColourScale();
   #layout: NetworkLayout | undefined;
+  readonly #sizes: ResizeObserver;
+  #available = 0;
   #hovered: number | undefined;
 
   constructor(stage: Stage) {
@@ -33,6 +35,11 @@ export class NetworkPanel implements Panel {
     const scroller = el("div", { class: "lv-scroller" }, canvas, this.#card.element);
     this.element = el("section", { class: "lv-panel lv-wide", "aria-label": "Network" }, head, scroller);
     this.#surface = new Surface(canvas, () => stage.invalidate());
+    this.#sizes = new ResizeObserver(() => {
+      this.#available = scroller.clientWidth; // asked in a frame, it would make the browser lay the page out
+      stage.invalidate();
+    });
+    this.#sizes.observe(scroller);
     this.#listen(canvas, stage);
   }
 
@@ -53,13 +60,14 @@ export class NetworkPanel implements Panel {
   }
 
   dispose(): void {
+    this.#sizes.disconnect();
     this.#surface.dispose();
   }
 
   /** Lays the network out for the room there is, and gives the canvas the size that this takes. */
   #fit({ model }: View): void {
     const { canvas } = this.#surface;
-    const available = canvas.parentElement?.clientWidth ?? 0;
+    const available = this.#available;
     if (!model.blueprint || available === 0) {
       this.#layout = undefined;
       return;
