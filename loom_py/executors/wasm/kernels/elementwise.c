@@ -84,12 +84,9 @@ void op_magnitude(const W *a) { map_magnitude(OUT(0), IN(1), a[2]); }
 // out x n low high: held between them, what is not finite becomes 0
 void op_clamp(const W *a) {
   f4 low = splat(word_float(a[3])), high = splat(word_float(a[4])), largest = splat(3.40282347e38f);
-  for (W i = 0; i < a[2]; i += 4) {
-    W left = a[2] - i;
-    f4 v = left >= 4 ? load(IN(1) + i) : load_some(IN(1) + i, left, 0);
-    f4 held = choose(abs4(v) <= largest, max4(min4(v, high), low), splat(0));
-    if (left >= 4) store(OUT(0) + i, held);
-    else store_some(OUT(0) + i, left, held);
+  EACH(a[2])
+    f4 v = TAKE(IN(1));
+    PUT(OUT(0), choose(abs4(v) <= largest, max4(min4(v, high), low), splat(0)))
   }
 }
 
@@ -162,13 +159,9 @@ void op_blend(const W *a) {
   float *dst = OUT(0);
   const float *src = IN(1);
   f4 rate = splat(*IN(2)), largest = splat(3.40282347e38f);
-  for (W i = 0; i < a[3]; i += 4) {
-    W left = a[3] - i;
-    f4 d = left >= 4 ? load(dst + i) : load_some(dst + i, left, 0);
-    f4 s = left >= 4 ? load(src + i) : load_some(src + i, left, 0);
-    f4 moved = choose(abs4(s) <= largest, fma4(rate, s - d, d), d);
-    if (left >= 4) store(dst + i, moved);
-    else store_some(dst + i, left, moved);
+  EACH(a[3])
+    f4 d = TAKE(dst), s = TAKE(src);
+    PUT(dst, choose(abs4(s) <= largest, fma4(rate, s - d, d), d))
   }
 }
 
@@ -177,7 +170,7 @@ void op_inverse_root(const W *a) {
   float *out = OUT(0);
   const float *x = IN(1);
   f4 eps = splat(word_float(a[2]));
-  W i = 0;
-  for (; i + 4 <= a[3]; i += 4) store(out + i, ONE / sqrt4(load(x + i) + eps));
-  if (i < a[3]) store_some(out + i, a[3] - i, ONE / sqrt4(load_some(x + i, a[3] - i, 1) + eps));
+  EACH(a[3])
+    PUT(out, ONE / sqrt4(TAKE(x) + eps))
+  }
 }

@@ -35,6 +35,20 @@ INLINE void store_some(float *p, W n, f4 v) {
   if (n > 2) p[2] = v[2];
 }
 
+// Four neighbouring values, `left` of which are there: fewer at the end of a row.
+INLINE f4 take(const float *p, W left) { return left >= 4 ? load(p) : load_some(p, left, 0); }
+INLINE void put(float *p, W left, f4 v) {
+  if (left >= 4) store(p, v);
+  else store_some(p, left, v);
+}
+
+// A loop over n values, four at a time: EACH(n) … TAKE(p) … PUT(p, v) … }
+#define EACH(N)                                                                                                        \
+  for (W i = 0; i < (N); i += 4) {                                                                                     \
+    W left = (N)-i;
+#define TAKE(p) take((p) + i, left)
+#define PUT(p, v) put((p) + i, left, v);
+
 // m is all ones or all zeros in each lane.
 INLINE f4 choose(i4 m, f4 yes, f4 no) { return (f4)(((i4)yes & m) | ((i4)no & ~m)); }
 
@@ -64,6 +78,11 @@ INLINE f4 min4(f4 x, f4 y) {
 #else
   return choose(y < x, y, x);
 #endif
+}
+
+INLINE float largest4(f4 v) {
+  v = max4(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
+  return max4(v, __builtin_shufflevector(v, v, 1, 0, 3, 2))[0];
 }
 
 INLINE f4 abs4(f4 x) { return __builtin_elementwise_abs(x); }

@@ -96,8 +96,8 @@ void op_cross_entropy_logits(const W *a) {
     W i = 0, left = n & 3, whole = n - left;
     for (; i < whole; i += 4) top4 = max4(top4, load(x + i));
     if (left) top4 = max4(top4, load_some(x + i, left, -__builtin_inff()));
-    top4 = max4(top4, __builtin_shufflevector(top4, top4, 2, 3, 0, 1));
-    top4 = max4(top4, __builtin_shufflevector(top4, top4, 1, 0, 3, 2));
+    float top = largest4(top4);
+    top4 = splat(top);
     f4 sum4 = splat(0);
     for (i = 0; i < whole; i += 4) {
       f4 e = exp4(load(x + i) - top4);
@@ -109,7 +109,7 @@ void op_cross_entropy_logits(const W *a) {
       sum4 = sum4 + e;
       store_some(dx + i, left, e);
     }
-    float z = total(sum4), log_z = log1(z), top = top4[0];
+    float z = total(sum4), log_z = log1(z);
     if (plain && counts(&t, r)) {
       W label = t.labels[r];
       sum -= (x[label] - top) - log_z;
@@ -166,8 +166,7 @@ static W first_largest(const float *x, W n) {
     bad |= (i4)(v != v);
   }
   if (bad[0] | bad[1] | bad[2] | bad[3]) return -1;
-  top4 = max4(top4, __builtin_shufflevector(top4, top4, 2, 3, 0, 1));
-  float top = max4(top4, __builtin_shufflevector(top4, top4, 1, 0, 3, 2))[0];
+  float top = largest4(top4);
   for (i = 0; x[i] != top;) i++;
   return i;
 }

@@ -1,13 +1,6 @@
 // The elementwise half of a recurrent layer's time step.
 #include "math.h"
 
-#define EACH(N)                                                                                                        \
-  for (W i = 0; i < (N); i += 4) {                                                                                     \
-    W left = (N)-i;
-#define TAKE(p) (left >= 4 ? load((p) + i) : load_some((p) + i, left, 0))
-#define PUT(p, v)                                                                                                      \
-  if (left >= 4) store((p) + i, v);                                                                                    \
-  else store_some((p) + i, left, v);
 #define ONE splat(1)
 
 // h c gates zx zh c_prev rows n

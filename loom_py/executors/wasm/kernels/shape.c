@@ -106,13 +106,10 @@ void op_rotary(const W *a) {
   for (W r = 0; r < a[4] * T; r++) {
     const float *x = IN(1) + 2 * half * r, *cos = IN(2) + r % T * half, *sin = IN(3) + r % T * half;
     float *y = OUT(0) + 2 * half * r;
-    for (W i = 0; i < half; i += 4) {
-      W left = half - i;
-#define TAKE(p) (left >= 4 ? load(p) : load_some(p, left, 0))
-      f4 u = TAKE(x + i), v = TAKE(x + half + i), c = TAKE(cos + i), s = TAKE(sin + i) * sign;
-      f4 low = u * c - v * s, high = v * c + u * s;
-      if (left >= 4) store(y + i, low), store(y + half + i, high);
-      else store_some(y + i, left, low), store_some(y + half + i, left, high);
+    EACH(half)
+      f4 u = TAKE(x), v = TAKE(x + half), c = TAKE(cos), s = TAKE(sin) * sign;
+      PUT(y, u * c - v * s)
+      PUT(y + half, v * c + u * s)
     }
   }
 }

@@ -9,11 +9,6 @@ typedef struct {
 
 INLINE int seen(Mask m, W i) { return !m.words || (m.words[i * m.stride] & 0x7fffffff) != 0; }
 
-INLINE float largest4(f4 v) {
-  v = max4(v, __builtin_shufflevector(v, v, 2, 3, 0, 1));
-  return max4(v, __builtin_shufflevector(v, v, 1, 0, 3, 2))[0];
-}
-
 // Values i … i+3 of a row, -∞ where they do not take part or lie beyond n.
 INLINE f4 visible(const float *x, Mask m, W i, W n, W width) {
   const f4 hidden = splat(-__builtin_inff());

@@ -1,0 +1,154 @@
+// The tiles of matrix products: as many results as stay in registers while K runs.
+#pragma once
+#include "loom.h"
+
+// FEW rows, or sums of up to THIN terms, read b as it lies; up to SLIM columns are reckoned without packing (but not 8, which fill a tile).
+enum { KC = 256, MC = 128, NC = 512, FEW = 8, SLIM = 12, THIN = 4 };
+
+typedef struct {
+  const float *a, *b, *bias;
+  float *out;
+  W M, N, K, rsa, csa, rsb, csb, ldc;
+  int turned;  // whether out lies transposed: its columns contiguous, ldc from one to the next
+} Product;
+
+// Result of a tile: into c, added to it, or added to the bias; nr columns of it are real.
+INLINE void finish(int mr, int nv, f4 acc[8][8], float *c, W ldc, W nr, const float *bias, int first) {
+  UNROLL for (int j = 0; j < nv; j++) {
+    W n = nr - 4 * j;
+    if (n >= 4) {
+      f4 start = bias ? load(bias + 4 * j) : splat(0);
+      UNROLL for (int i = 0; i < mr; i++) {
+        float *at = c + i * ldc + 4 * j;
+        store(at, acc[i][j] + (first ? start : load(at)));
+      }
+    } else if (n > 0) {
+      f4 start = bias ? load_some(bias + 4 * j, n, 0) : splat(0);
+      UNROLL for (int i = 0; i < mr; i++) {
+        float *at = c + i * ldc + 4 * j;
+        store_some(at, n, acc[i][j] + (first ? start : load_some(at, n, 0)));
+      }
+    }
+  }
+}
+
+// acc[i][j] = Σ a[i·rsa + k·csa] · b[j/2·panel + j%2·4 + k·ldb]: nv vectors from panels of 8 columns, mr rows.
+INLINE void accumulate(int mr, int nv, W K, const float *a, W rsa, W csa, const float *b, W panel, W ldb,
+                       f4 acc[8][8]) {
+  UNROLL for (int i = 0; i < mr; i++) UNROLL for (int j = 0; j < nv; j++) acc[i][j] = splat(0);
+  _Pragma("clang loop unroll(disable)") for (W k = 0; k < K; k++) {
+    f4 row[8];
+    UNROLL for (int j = 0; j < nv; j++) row[j] = load(b + (j >> 1) * panel + (j & 1) * 4);
+    UNROLL for (int i = 0; i < mr; i++) {
+      f4 x = splat(a[i * rsa]);
+      UNROLL for (int j = 0; j < nv; j++) acc[i][j] = fma4(x, row[j], acc[i][j]);
+    }
+    a += csa;
+    b += ldb;
+  }
+}
+
+INLINE void tile(int mr, int nv, W K, const float *a, W rsa, W csa, const float *b, W panel, W ldb, float *c, W ldc,
+                 W nr, const float *bias, int first) {
+  f4 acc[8][8];
+  accumulate(mr, nv, K, a, rsa, csa, b, panel, ldb, acc);
+  finish(mr, nv, acc, c, ldc, nr, bias, first);
+}
+
+#define PACKED_TILE(MR, NV)                                                                                            \
+  static __attribute__((noinline)) void packed_##MR##x##NV(W K, const float *a, const float *b, W panel, float *c,     \
+                                                           W ldc, W nr, const float *bias, int first) {                \
+    tile(MR, NV, K, a, 1, 4, b, panel, 8, c, ldc, nr, bias, first);                                                    \
+  }
+PACKED_TILE(4, 2)
+PACKED_TILE(3, 2)
+PACKED_TILE(2, 4)
+PACKED_TILE(2, 2)
+PACKED_TILE(1, 8)
+PACKED_TILE(1, 2)
+
+// The last 1 to 4 columns, in a panel 4 wide: 8 rows (two panels of a) or 4.
+static __attribute__((noinline)) void narrow_8(W K, const float *a, W apanel, const float *b, float *c, W ldc, W nr,
+                                               const float *bias, int first) {
+  f4 acc[8][8];
+  UNROLL for (int i = 0; i < 8; i++) acc[i][0] = splat(0);
+  _Pragma("clang loop unroll(disable)") for (W k = 0; k < K; k++) {
+    f4 row = load(b);
+    UNROLL for (int i = 0; i < 4; i++) {
+      acc[i][0] = fma4(splat(a[i]), row, acc[i][0]);
+      acc[i + 4][0] = fma4(splat(a[apanel + i]), row, acc[i + 4][0]);
+    }
+    a += 4;
+    b += 4;
+  }
+  finish(8, 1, acc, c, ldc, nr, bias, first);
+}
+
+#define NARROW_TILE(MR)                                                                                                \
+  static __attribute__((noinline)) void narrow_##MR(W K, const float *a, const float *b, float *c, W ldc, W nr,        \
+                                                    const float *bias, int first) {                                    \
+    tile(MR, 1, K, a, 1, 4, b, 4, 4, c, ldc, nr, bias, first);                                                         \
+  }
+NARROW_TILE(4)
+NARROW_TILE(3)
+NARROW_TILE(2)
+NARROW_TILE(1)
+
+// Result of a tile whose rows are columns of out, c the first.
+INLINE void finish_turned(int mr, int nv, f4 acc[8][8], float *c, W ldc) {
+  UNROLL for (int j = 0; j < nv; j++) {
+    f4 v[4];
+    UNROLL for (int i = 0; i < 4; i++) v[i] = i < mr ? acc[i][j] : splat(0);
+    transpose4(v);
+    UNROLL for (int i = 0; i < 4; i++) {
+      if (mr == 4) store(c + (4 * j + i) * ldc, v[i]);
+      else store_some(c + (4 * j + i) * ldc, mr, v[i]);
+    }
+  }
+}
+
+#define DIRECT_TILE(MR, NV)                                                                                            \
+  static __attribute__((noinline)) void direct_##MR##x##NV(const Product *p, W i, W j) {                               \
+    f4 acc[8][8];                                                                                                      \
+    accumulate(MR, NV, p->K, p->a + i * p->rsa, p->rsa, p->csa, p->b + j, 8, p->rsb, acc);                             \
+    if (p->turned) finish_turned(MR, NV, acc, p->out + j * p->ldc + i, p->ldc);                                        \
+    else finish(MR, NV, acc, p->out + i * p->ldc + j, p->ldc, 4 * NV, p->bias ? p->bias + j : 0, 1);                   \
+  }
+DIRECT_TILE(4, 2)
+DIRECT_TILE(3, 2)
+DIRECT_TILE(2, 4)
+DIRECT_TILE(1, 8)
+DIRECT_TILE(4, 1)
+DIRECT_TILE(3, 1)
+DIRECT_TILE(2, 1)
+DIRECT_TILE(1, 1)
+
+// out[i][j] = Σ a[i][k] · b[j][k] with k contiguous in both: nr of the nv columns are real.
+INLINE void dots(int mr, int nv, const Product *p, W i, W j) {
+  f4 acc[4][8];
+  const float *a = p->a + i * p->rsa, *b = p->b + j * p->csb;
+  UNROLL for (int r = 0; r < mr; r++) UNROLL for (int c = 0; c < nv; c++) acc[r][c] = splat(0);
+  W k = 0;
+  _Pragma("clang loop unroll(disable)") for (; k + 4 <= p->K; k += 4) {
+    f4 x[4];
+    UNROLL for (int r = 0; r < mr; r++) x[r] = load(a + r * p->rsa + k);
+    UNROLL for (int c = 0; c < nv; c++) {
+      f4 y = load(b + c * p->csb + k);
+      UNROLL for (int r = 0; r < mr; r++) acc[r][c] = fma4(x[r], y, acc[r][c]);
+    }
+  }
+  W left = p->K - k;
+  UNROLL for (int r = 0; r < mr; r++) UNROLL for (int c = 0; c < nv; c++) {
+    f4 sum = acc[r][c];
+    if (left) sum = fma4(load_some(a + r * p->rsa + k, left, 0), load_some(b + c * p->csb + k, left, 0), sum);
+    p->out[(i + r) * p->ldc + j + c] = total(sum) + (p->bias ? p->bias[j + c] : 0);
+  }
+}
+
+static __attribute__((noinline)) void dots_1x8(const Product *p, W i, W j) { dots(1, 8, p, i, j); }
+static __attribute__((noinline)) void dots_1x1(const Product *p, W i, W j) { dots(1, 1, p, i, j); }
+static __attribute__((noinline)) void dots_2x4(const Product *p, W i, W j) { dots(2, 4, p, i, j); }
+static __attribute__((noinline)) void dots_2x1(const Product *p, W i, W j) { dots(2, 1, p, i, j); }
+
+static __attribute__((noinline)) void dots_4x2(const Product *p, W i, W j) { dots(4, 2, p, i, j); }
+static __attribute__((noinline)) void dots_4x1(const Product *p, W i, W j) { dots(4, 1, p, i, j); }
