@@ -10,7 +10,7 @@ import { CHROMIUM_FLAGS, chromiumPath } from "../../build/chromium.mjs";
 import { ROOT, runMain } from "../../build/lib.mjs";
 
 const LAYERS = [5, 12, 16];
-const ROUNDS = 2;
+const ROUNDS = 3;
 
 async function serve(visualiser) {
   const server = await createServer({

@@ -1,3 +1,4 @@
+import type { Backdrop } from "./backdrop";
 import { activationOf } from "./blueprint";
 import { inkOn } from "./colour";
 import { formatCount, formatShape } from "./format";
@@ -5,6 +6,7 @@ import type { ColourScale } from "./layer-colours";
 import type { LayerState } from "./layer-state";
 import { type LayerBox, METRICS, type NetworkLayout, type Rect } from "./layout";
 import { fitText } from "./plot";
+import type { Surface } from "./surface";
 import { font, type Theme } from "./theme";
 
 /** Room for badges and outlines at the canvas's edges. */
@@ -12,21 +14,31 @@ const OFFSET = { x: 1, y: 10 };
 
 type Context = CanvasRenderingContext2D;
 
-export function drawNetwork(
-  context: Context,
-  theme: Theme,
-  layout: NetworkLayout,
-  layers: readonly LayerState[],
-  colours: ColourScale,
-  hovered: number | undefined,
-): void {
+/** What the picture shows. */
+export interface Picture {
+  readonly theme: Theme;
+  readonly layout: NetworkLayout;
+  readonly layers: readonly LayerState[];
+  readonly colours: ColourScale;
+  readonly hovered: number | undefined;
+}
+
+/** Draws the picture; names, shapes and counts, which seldom change, are copied from `names`. */
+export function drawNetwork(surface: Surface, names: Backdrop, picture: Picture): void {
+  const { theme, layout, layers, colours, hovered } = picture;
+  const { context } = surface;
   context.save();
   context.translate(OFFSET.x, OFFSET.y);
   for (const cell of layout.cells) drawCell(context, theme, cell);
   drawLinks(context, theme, layout);
   for (const box of layout.boxes) {
     const state = layers[box.index];
-    if (state) drawBox(context, theme, box, state, colours, box.index === hovered);
+    if (state) drawBox(context, theme, box, colours, box.index === hovered);
+  }
+  names.draw(surface, keyOf(picture), (to) => drawNames(to, picture));
+  for (const box of layout.boxes) {
+    const state = layers[box.index];
+    if (state) drawValue(context, theme, box, state, colours);
   }
   for (const box of layout.boxes) {
     const state = layers[box.index];
@@ -44,15 +56,8 @@ function drawCell(context: Context, theme: Theme, cell: Rect): void {
   context.stroke();
 }
 
-function drawBox(
-  context: Context,
-  theme: Theme,
-  box: LayerBox,
-  state: LayerState,
-  colours: ColourScale,
-  hovered: boolean,
-): void {
-  const fill = box.leaf ? colours.colour(box.index) : undefined;
+function drawBox(context: Context, theme: Theme, box: LayerBox, colours: ColourScale, hovered: boolean): void {
+  const fill = fillOf(box, colours);
   roundRect(context, box, 7);
   context.fillStyle = fill ?? theme.surface;
   context.fill();
@@ -61,19 +66,59 @@ function drawBox(
   context.setLineDash(fill || !box.leaf || hovered ? [] : [4, 3]);
   context.stroke();
   context.setLineDash([]);
-  const ink = fill ? inkOn(fill) : theme.ink;
-  if (box.leaf) drawLeafText(context, theme, box, state, colours.text(box.index), ink);
-  else drawHeader(context, theme, box, state, state.broken ? "" : colours.text(box.index)); // the badge says it
 }
 
-function drawLeafText(
-  context: Context,
-  theme: Theme,
-  box: LayerBox,
-  { node }: LayerState,
-  value: string,
-  ink: string,
-): void {
+function fillOf(box: LayerBox, colours: ColourScale): string | undefined {
+  return box.leaf ? colours.colour(box.index) : undefined;
+}
+
+/** Black or white on a coloured box, the page's ink elsewhere. */
+function inkOf(theme: Theme, box: LayerBox, colours: ColourScale): string {
+  const fill = fillOf(box, colours);
+  return fill ? inkOn(fill) : theme.ink;
+}
+
+/** Changes whenever a name, a place or an ink does. */
+function keyOf({ theme, layout, layers, colours }: Picture): string {
+  const shown = layout.boxes.map((box) => {
+    const { type, activation, input_shape, output_shape, num_params } = layers[box.index]?.node.info ?? {};
+    const { x, y, width } = box;
+    return [x, y, width, inkOf(theme, box, colours), type, activation, input_shape, output_shape, num_params];
+  });
+  return JSON.stringify([theme.mode, theme.font, shown]);
+}
+
+function drawNames(context: Context, { theme, layout, layers, colours }: Picture): void {
+  context.save();
+  context.translate(OFFSET.x, OFFSET.y);
+  for (const box of layout.boxes) {
+    const state = layers[box.index];
+    if (state && box.leaf) drawLeafText(context, theme, box, state, inkOf(theme, box, colours));
+    else if (state) drawHeader(context, theme, box, state);
+  }
+  context.restore();
+}
+
+/** The statistic's value, the one text that changes with every step. */
+function drawValue(context: Context, theme: Theme, box: LayerBox, state: LayerState, colours: ColourScale): void {
+  const text = colours.text(box.index);
+  if (box.leaf) {
+    context.fillStyle = inkOf(theme, box, colours);
+    context.font = font(theme, 13, 600);
+    context.textAlign = "left";
+    context.textBaseline = "alphabetic";
+    context.fillText(text, box.x + 10, box.y + 53);
+    return;
+  }
+  if (state.broken) return; // the badge says it
+  context.fillStyle = theme.inkSoft;
+  context.font = font(theme, 11.5);
+  context.textAlign = "right";
+  context.textBaseline = "middle";
+  context.fillText(text, box.x + box.width - 9, box.y + METRICS.header / 2 + 1);
+}
+
+function drawLeafText(context: Context, theme: Theme, box: LayerBox, { node }: LayerState, ink: string): void {
   const { info } = node;
   const [left, right] = [box.x + 10, box.x + box.width - 10];
   const width = right - left;
@@ -97,21 +142,14 @@ function drawLeafText(
   const room = width - 56;
   if (context.measureText(parameters).width <= room) context.fillText(parameters, right, box.y + 53);
   context.globalAlpha = 1;
-  context.font = font(theme, 13, 600);
-  context.textAlign = "left";
-  context.fillText(value, left, box.y + 53);
 }
 
-function drawHeader(context: Context, theme: Theme, box: LayerBox, { node }: LayerState, value: string): void {
+function drawHeader(context: Context, theme: Theme, box: LayerBox, { node }: LayerState): void {
   context.textBaseline = "middle";
   context.fillStyle = theme.ink;
   context.font = font(theme, 12, 600);
   context.textAlign = "left";
   context.fillText(fitText(context, node.info.type, box.width - 70), box.x + 9, box.y + METRICS.header / 2 + 1);
-  context.font = font(theme, 11.5);
-  context.fillStyle = theme.inkSoft;
-  context.textAlign = "right";
-  context.fillText(value, box.x + box.width - 9, box.y + METRICS.header / 2 + 1);
 }
 
 /** A badge in words as well as colour, since colour alone says nothing to some. */

@@ -1,3 +1,4 @@
+import { Backdrop } from "../backdrop";
 import { layerName } from "../blueprint";
 import { el, setText } from "../dom";
 import { formatCount } from "../format";
@@ -19,6 +20,7 @@ export class NetworkPanel implements Panel {
   readonly #low = el("span");
   readonly #high = el("span");
   readonly #card = new LayerCard();
+  readonly #names = new Backdrop();
   readonly #colours = new ColourScale();
   #layout: NetworkLayout | undefined;
   readonly #sizes: ResizeObserver;
@@ -55,7 +57,14 @@ export class NetworkPanel implements Panel {
     const box = this.#layout?.boxes.find(({ index }) => index === this.#hovered);
     this.#card.show(state, box, this.#surface.width);
     if (!this.#layout || !this.#surface.begin()) return;
-    drawNetwork(this.#surface.context, theme, this.#layout, model.layers, this.#colours, this.#hovered);
+    const picture = {
+      theme,
+      layout: this.#layout,
+      layers: model.layers,
+      colours: this.#colours,
+      hovered: this.#hovered,
+    };
+    drawNetwork(this.#surface, this.#names, picture);
     this.#describe(view);
   }
 
