@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from loom_py import store
 from loom_py.errors import ConfigError, FileFormatError, LoomError, StateError
 from loom_py.introspect import internal
 from loom_py.layers import Layer
@@ -14,7 +15,7 @@ from loom_py.network.arrays import checked
 from loom_py.network.grid import NetworkConfig
 from loom_py.observers.files import write_whole
 from loom_py.shapes import Array, ArrayLike
-from loom_py.store import Exchange, ModelFile, StoredModel, check_model_id, pack_models, read_source
+from loom_py.store.exchange import Exchange
 from loom_py.train.config import Batch, TrainingConfig, TrainingResult
 from loom_py.train.data import array_batches, check_batches, check_samples
 from loom_py.train.evaluation import Score, evaluate_samples
@@ -137,11 +138,11 @@ class Network(Exchange):
         Raises:
             ConfigError: an id that can't be. FileFormatError: there is another kind of file. OSError: can't be written.
         """
-        others: dict[str, StoredModel] = {}
+        others: dict[str, store.StoredModel] = {}
         if os.path.exists(path):
-            file = ModelFile(read_source(path))
+            file = store.ModelFile(store.read_source(path))
             others = {known: file.model(known) for known in file.models if known != model_id}
-        write_whole(path, [pack_models(others | {check_model_id(model_id): self._stored()})])
+        write_whole(path, [store.pack_models(others | {store.check_model_id(model_id): self._stored()})])
 
     def model_bytes(self, model_id: str = "model") -> bytes:
         """The network, its config and all its arrays, as the bytes of a file, for `load_model`.
@@ -157,7 +158,7 @@ class Network(Exchange):
         Raises:
             ConfigError: an id that can't be.
         """
-        return pack_models({model_id: self._stored()})
+        return store.pack_models({model_id: self._stored()})
 
     @classmethod
     def load_model(cls, source: str | os.PathLike[str] | bytes, model_id: str | None = None) -> Network:
@@ -171,7 +172,7 @@ class Network(Exchange):
             FileFormatError: the file is damaged or hostile; it is refused before anything is made of it.
             StateError: there is no such model. OSError: there is no such file.
         """
-        file = ModelFile(read_source(source))
+        file = store.ModelFile(store.read_source(source))
         stored = file.model(model_id)
         net = cls.__new__(cls)
         try:
@@ -195,7 +196,7 @@ class Network(Exchange):
         snapshot = trainer.snapshot()
         stored = replace(self._stored(), run=snapshot.facts)
         stored.arrays.update(snapshot.arrays)
-        write_whole(path, [pack_models({check_model_id(self.model_id): stored})])
+        write_whole(path, [store.pack_models({store.check_model_id(self.model_id): stored})])
 
     @internal
     def load_checkpoint(self, source: str | os.PathLike[str] | bytes, trainer: Trainer) -> None:
@@ -208,7 +209,7 @@ class Network(Exchange):
                 run. Nothing is changed then.
         """
         self._check_own(trainer)
-        stored = ModelFile(read_source(source)).model()
+        stored = store.ModelFile(store.read_source(source)).model()
         if stored.run is None:
             raise StateError("checkpoint: expected a file of save_checkpoint, got a model without a training run")
         if stored.config != self.to_config():
@@ -221,15 +222,15 @@ class Network(Exchange):
         trainer.restore(Snapshot(stored.run, beside))
         self.set_parameters(parameters)
 
-    def _stored(self) -> StoredModel:
-        return StoredModel(self.to_config(), dict(self.parameters()))
+    def _stored(self) -> store.StoredModel:
+        return store.StoredModel(self.to_config(), dict(self.parameters()))
 
     def _check_own(self, trainer: Trainer) -> None:
         if trainer.net is not self:
             raise StateError("checkpoint: expected a run of this network, got another's; use net.trainer(...)")
 
 
-def _parameters(stored: StoredModel) -> dict[str, Array]:
+def _parameters(stored: store.StoredModel) -> dict[str, Array]:
     return {name: value for name, value in stored.arrays.items() if "/" not in name}
 
 
@@ -261,7 +262,7 @@ def load_loom_bundle(source: str | os.PathLike[str] | bytes, model_id: str | Non
     """
     from loom_py.store.loom_bundle import read_loom_bundle  # a page pays for every module at its start
 
-    found, config, arrays = read_loom_bundle(read_source(source), model_id)
+    found, config, arrays = read_loom_bundle(store.read_source(source), model_id)
     net = Network.__new__(Network)
     try:
         net._assemble(config)

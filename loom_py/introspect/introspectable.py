@@ -7,18 +7,21 @@ import inspect
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, cast
 
 from loom_py.errors import NotPublicError, UnavailableError
-from loom_py.introspect.methods import MethodInfo
 from loom_py.introspect.names import resolve
-from loom_py.introspect.reading import INTERNAL, methods_of
+
+if TYPE_CHECKING:
+    from loom_py.introspect.methods import MethodInfo
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Self = TypeVar("Self")
 M = TypeVar("M")
 _CHECK = "__available_when__"
+INTERNAL = "__internal__"
+"""Marks members that are no part of the public interface, for all that their names say."""
 
 
 def available_when(
@@ -65,7 +68,7 @@ class Introspectable:
 
     def get_methods(self) -> list[MethodInfo]:
         """All public methods in the order of their definition, with their availability now."""
-        return [self._now(info) for info in methods_of(type(self)).values()]
+        return [self._now(info) for info in _methods_of(self).values()]
 
     def has_method(self, name: str) -> bool:
         """Whether a public method of that name exists and is available now.
@@ -73,7 +76,7 @@ class Introspectable:
         Args:
             name: the method's name in any of the three spellings.
         """
-        known = methods_of(type(self))
+        known = _methods_of(self)
         found = resolve(name, known)
         return found is not None and self._now(known[found]).available
 
@@ -86,7 +89,7 @@ class Introspectable:
         Raises:
             NotPublicError: there is no public method of that name.
         """
-        known = methods_of(type(self))
+        known = _methods_of(self)
         found = resolve(name, known)
         if found is None:
             raise NotPublicError.expected(
@@ -101,6 +104,13 @@ class Introspectable:
     def _now(self, info: MethodInfo) -> MethodInfo:
         reason = unavailable_reason(self, info.method_name)
         return info if reason is None else replace(info, available=False, unavailable_reason=reason)
+
+
+def _methods_of(owner: object) -> dict[str, MethodInfo]:
+    # Imported by the first question: everybody inherits from this module, and few ask.
+    from loom_py.introspect.reading import methods_of
+
+    return methods_of(type(owner))
 
 
 def unavailable_reason(owner: object, method_name: str) -> str | None:

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from loom_py.introspect.annotations import choices_of, evaluate, limits_of, namespace_of, text_of
 from loom_py.introspect.docstrings import Docstring, parse
+from loom_py.introspect.introspectable import INTERNAL
 from loom_py.introspect.methods import NON_FINITE, MethodInfo, ParameterInfo
 
 
@@ -75,8 +76,6 @@ def read_method(name: str, function: Callable[..., Any], doc: Docstring | None =
     )
 
 
-INTERNAL = "__internal__"
-"""Marks members that are no part of the public interface, for all that their names say."""
 _CACHE: WeakKeyDictionary[type, dict[str, MethodInfo]] = WeakKeyDictionary()
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from loom_py.introspect.reach import package_names
-
 
 class PackageTypes(dict[str, object]):
     """Public names, which are imported when they are asked for, and the types of all modules imported so far."""
@@ -18,4 +16,6 @@ class PackageTypes(dict[str, object]):
     def __missing__(self, name: str) -> object:
         if name in self._package.__all__:
             return getattr(self._package, name)
+        from loom_py.introspect.reach import package_names  # seldom needed, and slow to import
+
         return package_names(self._package)[name]

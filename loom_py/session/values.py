@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from loom_py import introspect
 from loom_py.errors import DataError, ShapeError
-from loom_py.introspect import Introspectable, MethodInfo, ParameterInfo
 from loom_py.session.handles import KEY, Handles
 from loom_py.shapes import shape_text, size_of
 
@@ -30,7 +30,7 @@ def encode(value: Any, handles: Handles) -> Any:
         return value
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, Introspectable):
+    if isinstance(value, introspect.Introspectable):
         return handles.reference(value)
     if isinstance(value, Mapping):
         return {str(key): encode(item, handles) for key, item in value.items()}
@@ -57,7 +57,7 @@ def _record(value: Any) -> Mapping[str, Any] | None:
 
     Not what a record's own `to_dict` gives, which is for JSON: there NaN is a text, here it crosses as a number.
     """
-    if isinstance(value, MethodInfo | ParameterInfo):
+    if isinstance(value, introspect.MethodInfo | introspect.ParameterInfo):
         return value.to_dict()
     to_config = getattr(value, "to_config", None)
     if callable(to_config):  # layers and options

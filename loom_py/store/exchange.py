@@ -10,7 +10,6 @@ from loom_py.introspect.introspectable import available_when
 from loom_py.network.arrays import walk
 from loom_py.network.core import NetworkCore
 from loom_py.observers.files import write_whole
-from loom_py.store.safetensors import TensorFile
 from loom_py.store.source import read_source
 
 # Each way's own module is imported where it is first used: a page pays for every module at its start.
@@ -40,6 +39,7 @@ class Exchange(NetworkCore):
                 unclear what goes where; the text lists both sides. StateError: no such tensor. ShapeError: another
                 shape. DataError: not finite floating-point numbers. Nothing is changed then.
         """
+        from loom_py.store.safetensors import TensorFile
         from loom_py.store.torch_weights import read_torch_weights
 
         layers = walk((str(index), layer) for index, layer in enumerate(self.grid.layers))
