@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+
+from loom_py.errors import FileFormatError
+from loom_py.introspect import internal
 
 WARM_UP = 10
 """Finite gaps that the baseline is the mean of."""
@@ -15,6 +19,15 @@ SMOOTHING = 0.7
 NEGLIGIBLE = 1e-4
 """Gaps of no more are no base to judge from."""
 LEAST = 0.01
+_STATE: dict[str, tuple[type[float] | type[int], float]] = {
+    "factor": (float, 1.0),
+    "in_a_row": (int, 0),
+    "baseline": (float, 0.0),
+    "_seen": (int, 0),
+    "_smooth": (float, math.nan),
+    "_lowest": (float, math.inf),
+}
+"""Kinds of what a guard knows, and what stands where it knows nothing yet."""
 RECOVERY = 1.05
 
 
@@ -39,6 +52,22 @@ class ExplosionGuard:
         self._seen = 0
         self._smooth = math.nan
         self._lowest = math.inf
+
+    @internal
+    def state(self) -> dict[str, float | None]:
+        """All it knows, as JSON can say it: None for what it does not know yet."""
+        known = {name: getattr(self, name) for name in _STATE}
+        return {name: value if math.isfinite(value) else None for name, value in known.items()}
+
+    @internal
+    def restore(self, state: object) -> None:
+        """Know what `state` gave; raises FileFormatError where it is something else."""
+        known = state if isinstance(state, Mapping) else {}
+        for name, (kind, unknown) in _STATE.items():
+            value = known.get(name, "nothing")
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise FileFormatError.expected(f"explosion guard's {name}", expected="a number", got=repr(value)[:40])
+            setattr(self, name, unknown if value is None else kind(value))
 
     def update(self, gap: float) -> bool:
         """Take the mean gap of a step; True when it explodes."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
+from dataclasses import replace
 from typing import Any
 
 from loom_py.events import TrainingEvent
@@ -11,7 +12,9 @@ from loom_py.network.engine import StepResult
 from loom_py.network.inputs import Feed
 from loom_py.train.config import TrainingConfig
 from loom_py.train.data import Batches
+from loom_py.train.progress import Snapshot
 from loom_py.train.trainer import Trainer
+from loom_py.tween.explosion import ExplosionGuard
 from loom_py.tween.stepper import Stepper
 
 TOLD_AT = (1, 5, 10)
@@ -32,6 +35,16 @@ class TweenRun(Trainer):
 
     def advance(self, feed: Feed, rate: float, epoch: int, position: int) -> StepResult:
         return self._stepper.advance(feed, rate, epoch, position)
+
+    def snapshot(self) -> Snapshot:
+        taken = super().snapshot()
+        return replace(taken, facts={**taken.facts, "guard": self._stepper.guard.state()})
+
+    def restore(self, snapshot: Snapshot) -> None:
+        guard = snapshot.facts.get("guard")
+        ExplosionGuard().restore(guard)  # raises before anything is changed
+        super().restore(snapshot)
+        self._stepper.guard.restore(guard)
 
     def _step(self, epoch: int, position: int, feed: Feed, sums: Any) -> Generator[TrainingEvent, None, Any]:
         stopped = yield from super()._step(epoch, position, feed, sums)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from loom_py.errors import ConfigError
 from loom_py.events import TweenStep
 from loom_py.introspect import Introspectable
+from loom_py.layers.options import OptionsConfig
 from loom_py.losses import Loss, LossName, resolve_loss
 from loom_py.network.core import NetworkCore
 from loom_py.shapes import ArrayLike
@@ -20,8 +21,9 @@ from loom_py.tween.stepper import Stepper
 class TweenTrainer(Introspectable):
     """Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
 
-    Backpropagation learns faster and further on every network and data set that was measured (`docs/tweening.md`).
-    What tweening is for is looking: each layer's link budget, gap and depth barrier, step by step.
+    To train, take backpropagation: it was at least as good on all that was measured, far better in deep networks, and
+    its steps are faster (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth
+    barrier, step by step.
 
     Attributes:
         net: the network that is trained.
@@ -30,7 +32,11 @@ class TweenTrainer(Introspectable):
     """
 
     def __init__(
-        self, net: NetworkCore, config: TweenConfig | None = None, *, loss: Loss | LossName = "cross_entropy"
+        self,
+        net: NetworkCore,
+        config: TweenConfig | None = None,
+        *,
+        loss: Loss | LossName | OptionsConfig = "cross_entropy",
     ) -> None:
         """Prepare.
 
@@ -75,7 +81,7 @@ class TweenTrainer(Introspectable):
         epochs: int = 1,
         batch_size: int = 32,
         validation: tuple[ArrayLike, ArrayLike] | Batch | None = None,
-        early_stopping: EarlyStopping | None = None,
+        early_stopping: EarlyStopping | OptionsConfig | None = None,
         mask: ArrayLike | None = None,
     ) -> TrainingResult:
         """Train on arrays, cut into shuffled batches.
@@ -111,7 +117,7 @@ class TweenTrainer(Introspectable):
         epochs: int = 1,
         batch_size: int = 32,
         validation: tuple[ArrayLike, ArrayLike] | Batch | None = None,
-        early_stopping: EarlyStopping | None = None,
+        early_stopping: EarlyStopping | OptionsConfig | None = None,
         mask: ArrayLike | None = None,
     ) -> Trainer:
         """What `fit` does, to be driven step by step; see `Trainer.run`."""

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: b1f91b3c6a3a3f8b97e577c374665b39d79152076147c355e3c5c887159f2b8c
+ * Content hash of the description: 1090760e937e306dc3e062aa8c0a049e78c1a28c16ca79ca403aced4c8e1ff6a
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -2832,8 +2832,9 @@ export interface TweenTrainerFitOptions extends LongCallOptions {
 /**
  * Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
  *
- * Backpropagation learns faster and further on every network and data set that was measured (`docs/tweening.md`).
- * What tweening is for is looking: each layer's link budget, gap and depth barrier, step by step.
+ * To train, take backpropagation: it was at least as good on all that was measured, far better in deep networks, and
+ * its steps are faster (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth
+ * barrier, step by step.
  */
 export interface TweenTrainer extends Handle {
   /**
@@ -4103,8 +4104,9 @@ export namespace direct {
   /**
    * Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
    *
-   * Backpropagation learns faster and further on every network and data set that was measured (`docs/tweening.md`).
-   * What tweening is for is looking: each layer's link budget, gap and depth barrier, step by step.
+   * To train, take backpropagation: it was at least as good on all that was measured, far better in deep networks, and
+   * its steps are faster (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth
+   * barrier, step by step.
    */
   export interface TweenTrainer extends Handle {
     /**

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from loom_py import (
     CrossEntropy,
     Dense,
     EarlyStopping,
+    ExplosionGuard,
+    FileFormatError,
     Flatten,
     LayerNorm,
     MultiHeadAttention,
@@ -172,3 +176,35 @@ def test_the_wasm_executor_steps_alike_and_takes_over_in_mid_run(mode: str) -> N
             assert (other.link_budget, other.gap) == pytest.approx((one.link_budget, one.gap), rel=1e-3, abs=1e-7)
     for name, value in nets[0].parameters().items():
         np.testing.assert_allclose(nets[1].parameters()[name], value, rtol=1e-4, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("stop", [4, 17])
+def test_a_checkpoint_resumes_to_the_bit(stop: int, tmp_path: Path) -> None:
+    """Momentum, the shuffling and the guard go on as if nothing had happened, a cut rate included."""
+
+    def began(net: Network) -> Any:
+        return tween(net, learning_rate=40.0).run(X, Y, epochs=4, batch_size=15)
+
+    def unstable() -> Network:
+        return Network.of(4, [Dense(4, 8, "relu"), Dense(8, 2)], seed=0)
+
+    whole_net, path = unstable(), tmp_path / "run.safetensors"
+    whole = began(whole_net)
+    for event in whole.run():
+        if event.type == "batch_end" and whole.result.steps == stop:
+            whole_net.save_checkpoint(path, whole)
+    net = unstable()
+    rest = began(net)
+    net.load_checkpoint(path, rest)
+    for _ in rest.run():
+        pass
+    assert rest.result.loss_history == whole.result.loss_history
+    assert rest._stepper.guard.state() == whole._stepper.guard.state()
+    assert rest._stepper.guard.factor < 1
+    assert all((v == net.parameters()[n]).all() for n, v in whole_net.parameters().items())
+
+
+def test_a_damaged_guard_is_refused() -> None:
+    for state in (None, {}, {**ExplosionGuard().state(), "factor": "1"}):
+        with pytest.raises(FileFormatError, match="explosion guard"):
+            ExplosionGuard().restore(state)
