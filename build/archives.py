@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import itertools
 import json
 import shutil
 import subprocess
 import sys
+import warnings
 import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD_FILES = (".pyi", ".pxd", ".pyx", ".h", ".c", ".a", ".f", ".f90", ".rst")
+BUILD_FOLDERS = ("numpy/f2py/", "numpy/_pyinstaller/")
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
 def make_wheel(folder: Path) -> Path:
@@ -21,12 +26,32 @@ def make_wheel(folder: Path) -> Path:
     return Path(next(WheelBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"])))
 
 
-def without_build_files(wheel: Path, out: Path) -> None:
-    """Copy the wheel without its files for C compilers and type checkers: a tenth of it, never read in a page."""
-    with zipfile.ZipFile(wheel) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
+def thin(archive: Path, out: Path) -> None:
+    """Copy a zip or wheel without what has no use in a page: a quarter of NumPy's, and of what is read at every start.
+
+    That is docstrings, and files for compilers, type checkers and installers. Line numbers stay.
+    """
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():
-            if not name.endswith(BUILD_FILES):
-                target.writestr(name, source.read(name))
+            if not name.endswith(BUILD_FILES) and not name.startswith(BUILD_FOLDERS):
+                content = source.read(name)
+                target.writestr(name, without_docstrings(content) if name.endswith(".py") else content)
+
+
+def without_docstrings(source: bytes) -> bytes:
+    """The same Python with every docstring empty and everything else on its line; as it is if it is no Python 3."""
+    try:
+        with warnings.catch_warnings(action="ignore"):  # escapes that Python means to forbid one day
+            nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, DOCUMENTED) and node.body]
+    except SyntaxError:
+        return source
+    starts = [0, *itertools.accumulate(len(line) for line in source.splitlines(keepends=True))]
+    docs = [node.body[0] for node in nodes if ast.get_docstring(node, clean=False)]
+    for doc in sorted(docs, key=lambda doc: -doc.lineno):  # from the end, so that positions before it hold
+        first, last = doc.lineno, doc.end_lineno or doc.lineno
+        begin, end = starts[first - 1] + doc.col_offset, starts[last - 1] + (doc.end_col_offset or 0)
+        source = source[:begin] + b'(""' + b"\n" * (last - first) + b")" + source[end:]
+    return source
 
 
 def py_compile(folder: Path) -> None:
@@ -34,7 +59,8 @@ def py_compile(folder: Path) -> None:
     tool = shutil.which("pyodide", path=str(Path(sys.executable).parent))
     if tool is None:
         raise OSError(f"expected pyodide-build's command beside {sys.executable}; do: npm run setup")
-    subprocess.run([tool, "py-compile", "--silent", "--no-keep", str(folder)], check=True, stdout=subprocess.DEVNULL)
+    options = ["--silent", "--no-keep", "--compression-level", "9"]
+    subprocess.run([tool, "py-compile", *options, str(folder)], check=True, stdout=subprocess.DEVNULL)
 
 
 def add_to_lock(base_lock: Path, wheel: Path, out: Path) -> None:

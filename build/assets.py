@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import kernels
-from archives import ROOT, add_to_lock, make_wheel, py_compile, without_build_files
+from archives import ROOT, add_to_lock, make_wheel, py_compile, thin
 from numpy_wheel import WrongFileError, fetch, wanted_from
 
 CACHE = ROOT / ".cache"
@@ -31,9 +31,10 @@ BASE_LOCK = "base-lock.json"
 PYODIDE = ROOT / "node_modules" / "pyodide"
 # pyodide.asm.js became pyodide.asm.mjs in Pyodide 314.
 # package.json says that pyodide.asm.js is no ES module, which Node asks about.
-ENGINE = ("package.json", "pyodide.mjs", "pyodide.asm.js", "pyodide.asm.mjs", "pyodide.asm.wasm", "python_stdlib.zip")
+ENGINE = ("package.json", "pyodide.mjs", "pyodide.asm.js", "pyodide.asm.mjs", "pyodide.asm.wasm")
+STDLIB = "python_stdlib.zip"
 HOST = f"{sys.version_info.major}.{sys.version_info.minor}"
-RECIPE = "3"  # Raise it when what is made below changes.
+RECIPE = "4"  # Raise it when what is made below changes.
 
 
 def digest(*parts: bytes | str) -> str:
@@ -62,11 +63,11 @@ def make_base(folder: Path, lock: dict[str, Any], numpy_wheel: Path, compiled: b
     for name in ENGINE:
         if (PYODIDE / name).exists():
             shutil.copyfile(PYODIDE / name, folder / name)
-    without_build_files(numpy_wheel, folder / numpy_wheel.name)
-    row = lock["packages"]["numpy"]
-    row["sha256"] = hashlib.sha256((folder / numpy_wheel.name).read_bytes()).hexdigest()
-    lock["packages"] = {"numpy": row}
-    (folder / LOCK).write_text(json.dumps(lock))
+    thin(PYODIDE / STDLIB, folder / STDLIB)
+    thin(numpy_wheel, folder / numpy_wheel.name)
+    sha256 = hashlib.sha256((folder / numpy_wheel.name).read_bytes()).hexdigest()
+    packages = {"numpy": {**lock["packages"]["numpy"], "sha256": sha256}}
+    (folder / LOCK).write_text(json.dumps({**lock, "packages": packages}))
     if compiled:
         py_compile(folder)
     (folder / LOCK).rename(folder / BASE_LOCK)
@@ -114,7 +115,7 @@ def make_stock(out: Path, lock: dict[str, Any]) -> None:
     """Make the folder that people would have without any of this, for the bench: nothing compiled, the full lock."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    for name in ENGINE:
+    for name in (*ENGINE, STDLIB):
         if (PYODIDE / name).exists():
             shutil.copyfile(PYODIDE / name, out / name)
     shutil.copy(fetch(wanted_from(PYODIDE), CACHE / "downloads"), out)
