@@ -6,6 +6,7 @@ import ast
 import hashlib
 import itertools
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -60,7 +61,9 @@ def py_compile(folder: Path) -> None:
     if tool is None:
         raise OSError(f"expected pyodide-build's command beside {sys.executable}; do: npm run setup")
     options = ["--silent", "--no-keep", "--compression-level", "9"]
-    subprocess.run([tool, "py-compile", *options, str(folder)], check=True, stdout=subprocess.DEVNULL)
+    # A quarter of bytecode says which columns of a line belong together, which tracebacks underline.
+    env = {**os.environ, "PYTHONNODEBUGRANGES": "1"}
+    subprocess.run([tool, "py-compile", *options, str(folder)], check=True, stdout=subprocess.DEVNULL, env=env)
 
 
 def add_to_lock(base_lock: Path, wheel: Path, out: Path) -> None:
