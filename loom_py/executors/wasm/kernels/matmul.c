@@ -1,34 +1,26 @@
 // out (…,M,N) = a (…,M,K) · b (…,K,N) + bias (N), any strides of a and b, out rows contiguous.
 //
-// Blocks of b are packed into panels of 8 columns and blocks of a into panels of 4 rows, zero padded; a tile of 4×8
-// results stays in 8 registers while K runs (Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix
-// Multiplication"). What is left over has tiles of its own with 8 registers too: 1×32, 2×16, 3×8 and 8×4. Few rows
-// read b as it lies: packing would cost more than it saves.
+// Blocks of b are packed into panels of 12 columns and blocks of a into panels of 3 rows, zero padded; a tile of 3×12
+// results stays in 9 registers while K runs (Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix
+// Multiplication"). The last columns have a panel of their own, 4 or 8 wide. Few rows read b as it lies: packing would cost
+// more than it saves.
 #include "tiles.h"
 
 // Few rows, b's rows contiguous: b is read as it lies, the last columns by a tile that overlaps the one before.
 static void direct(const Product *p) {
+#define ROWS(MR, NV)                                                                                                   \
+  {                                                                                                                    \
+    W j = 0;                                                                                                           \
+    for (; j + 4 * NV <= p->N; j += 4 * NV) direct_##MR##x##NV(p, i, j);                                               \
+    for (; j + 4 <= p->N; j += 4) direct_##MR##x1(p, i, j);                                                            \
+    if (j < p->N) direct_##MR##x1(p, i, p->N - 4);                                                                     \
+    i += MR;                                                                                                           \
+  }
   W i = 0;
-  for (; i + 4 <= p->M; i += 4) {
-    W j = 0;
-    for (; j + 8 <= p->N; j += 8) direct_4x2(p, i, j);
-    if (j + 4 <= p->N) direct_4x1(p, i, j), j += 4;
-    if (j < p->N) direct_4x1(p, i, p->N - 4);
-  }
-  W j = 0, left = p->M - i;
-  if (left == 3) {
-    for (; j + 8 <= p->N; j += 8) direct_3x2(p, i, j);
-    for (; j + 4 <= p->N; j += 4) direct_3x1(p, i, j);
-    if (j < p->N) direct_3x1(p, i, p->N - 4);
-  } else if (left == 2) {
-    for (; j + 16 <= p->N; j += 16) direct_2x4(p, i, j);
-    for (; j + 4 <= p->N; j += 4) direct_2x1(p, i, j);
-    if (j < p->N) direct_2x1(p, i, p->N - 4);
-  } else if (left == 1) {
-    for (; j + 32 <= p->N; j += 32) direct_1x8(p, i, j);
-    for (; j + 4 <= p->N; j += 4) direct_1x1(p, i, j);
-    if (j < p->N) direct_1x1(p, i, p->N - 4);
-  }
+  while (p->M - i == 3 || p->M - i > 4) ROWS(3, 3)
+  if (p->M - i == 4) ROWS(4, 2)
+  if (p->M - i == 2) ROWS(2, 4)
+  if (p->M - i == 1) ROWS(1, 8)
 }
 
 static void dotted(const Product *p) {
@@ -50,7 +42,7 @@ static void dotted(const Product *p) {
   }
 }
 
-// to[k][width] = from[w·major + k·minor] for w < n, 0 beyond: one panel of `width` (4 or 8) rows or columns.
+// to[k][width] = from[w·major + k·minor] for w < n, 0 beyond: one panel of `width` (4, 8 or 12) columns.
 INLINE void pack_panel(float *to, int width, const float *from, W n, W major, W minor, W K) {
   W k = 0;
   if (n == width && major == 1) {
@@ -69,57 +61,76 @@ INLINE void pack_panel(float *to, int width, const float *from, W n, W major, W 
     from += k;
   }
   for (; k < K; k++, to += width, from += minor) {
-    UNROLL for (int w = 0; w < width; w++) to[w] = w < n ? from[w * major] : 0;
+    for (int w = 0; w < width; w++) to[w] = w < n ? from[w * major] : 0;
   }
 }
 
-static __attribute__((noinline)) void pack4(float *to, const float *from, W n, W major, W minor, W K) {
+static __attribute__((noinline)) void pack_4(float *to, const float *from, W n, W major, W minor, W K) {
   pack_panel(to, 4, from, n, major, minor, K);
 }
-static __attribute__((noinline)) void pack8(float *to, const float *from, W n, W major, W minor, W K) {
+static __attribute__((noinline)) void pack_8(float *to, const float *from, W n, W major, W minor, W K) {
   pack_panel(to, 8, from, n, major, minor, K);
 }
-
-// The rows of a packed block of a times one to four panels of 8 columns.
-static void panels_wide(const float *a, const float *b, W M, W K, W nr, float *c, W ldc, const float *bias, int first) {
-  W i = 0;
-  for (; i + 4 <= M; i += 4) packed_4x2(K, a + i * K, b, 0, c + i * ldc, ldc, nr, bias, first);
-  if (M - i == 3) packed_3x2(K, a + i * K, b, 0, c + i * ldc, ldc, nr, bias, first);
+static __attribute__((noinline)) void pack_12(float *to, const float *from, W n, W major, W minor, W K) {
+  pack_panel(to, WIDE, from, n, major, minor, K);
 }
 
-static void panels_rest(const float *a, const float *b, W rows, W K, W N, float *c, W ldc, const float *bias,
-                        int first) {
-  W j = 0;
-  if (rows == 1) {
-    for (; j + 32 <= N; j += 32) packed_1x8(K, a, b + j * K, 8 * K, c + j, ldc, 32, bias ? bias + j : 0, first);
-    for (; j < N; j += 8) packed_1x2(K, a, b + j * K, 0, c + j, ldc, N - j, bias ? bias + j : 0, first);
-  } else {
-    for (; j + 16 <= N; j += 16) packed_2x4(K, a, b + j * K, 8 * K, c + j, ldc, 16, bias ? bias + j : 0, first);
-    for (; j < N; j += 8) packed_2x2(K, a, b + j * K, 0, c + j, ldc, N - j, bias ? bias + j : 0, first);
+// A panel of 3 rows; n are left from here on, which may be more.
+static __attribute__((noinline)) void pack_3(float *to, const float *from, W n, W major, W minor, W K) {
+  W k = 0;
+  if (n > 3 && major == 1) {
+    for (; k < K; k++) store(to + 3 * k, load(from + k * minor));  // the fourth value is overwritten by the next
+    return;
+  }
+  if (n >= 3 && minor == 1) {
+    for (; k + 4 <= K; k += 4, to += 12) {
+      f4 a = load(from + k), b = load(from + major + k), c = load(from + 2 * major + k);
+      f4 ab = __builtin_shufflevector(a, b, 0, 4, 1, 5), bc = __builtin_shufflevector(b, c, 1, 5, 2, 6);
+      f4 ca = __builtin_shufflevector(c, a, 2, 7, 2, 7);
+      store(to, __builtin_shufflevector(ab, c, 0, 1, 4, 2));
+      store(to + 4, __builtin_shufflevector(bc, a, 0, 1, 6, 2));
+      f4 bd = __builtin_shufflevector(b, c, 3, 7, 3, 7);
+      store(to + 8, __builtin_shufflevector(ca, bd, 0, 1, 4, 5));
+    }
+    from += k;
+  }
+  for (; k < K; k++, to += 3, from += minor) {
+    to[0] = from[0];
+    to[1] = n > 1 ? from[major] : 0;
+    to[2] = n > 2 ? from[2 * major] : 0;
   }
 }
 
-static void panels_narrow(const float *a, const float *b, W M, W K, W nr, float *c, W ldc, const float *bias,
-                          int first) {
-  W i = 0;
-  for (; i + 8 <= M; i += 8) narrow_8(K, a + i * K, 4 * K, b, c + i * ldc, ldc, nr, bias, first);
-  for (; i + 4 <= M; i += 4) narrow_4(K, a + i * K, b, c + i * ldc, ldc, nr, bias, first);
-  if (M - i == 3) narrow_3(K, a + i * K, b, c + i * ldc, ldc, nr, bias, first);
-  if (M - i == 2) narrow_2(K, a + i * K, b, c + i * ldc, ldc, nr, bias, first);
-  if (M - i == 1) narrow_1(K, a + i * K, b, c + i * ldc, ldc, nr, bias, first);
-}
+// Columns in wide panels; up to 8 others are in a panel of their own.
+INLINE W wide_columns(W N) { return N % WIDE > 8 ? N : N - N % WIDE; }
 
-// One packed block of a (M×K) times one of b (K×N), N's last 1 to 4 columns in a panel of 4.
+// One packed block of a (M×K) times one of b (K×N).
 static void block(const float *a, const float *b, W M, W K, W N, float *c, W ldc, const float *bias, int first) {
-  W wide = N & 7 && (N & 7) <= 4 ? N & ~(W)7 : N;
-  for (W j = 0; j < wide; j += 8) {
-    panels_wide(a, b + j * K, M, K, wide - j, c + j, ldc, bias ? bias + j : 0, first);
+  W wide = wide_columns(N), j = 0;
+#define AT(i, j) K, a + (i) * K, b + (j) * K, c + (i) * ldc + (j), ldc
+#define BIAS (bias ? bias + j : 0), first
+  for (; j < wide; j += WIDE) {
+    W i = 0;
+    for (; i + 3 <= M; i += 3) packed_3x3(AT(i, j), wide - j, BIAS);
+    if (M - i == 2) packed_2x3(AT(i, j), wide - j, BIAS);
   }
-  if ((M & 3) == 1 || (M & 3) == 2) {
-    W i = M & ~(W)3;
-    panels_rest(a + i * K, b, M & 3, K, wide, c + i * ldc, ldc, bias, first);
+  if (M % 3 == 1) {
+    j = 0;
+    for (; j + 3 * WIDE <= wide; j += 3 * WIDE) packed_1x9(AT(M - 1, j), 3 * WIDE, BIAS);
+    for (; j < wide; j += WIDE) packed_1x3(AT(M - 1, j), wide - j, BIAS);
   }
-  if (wide < N) panels_narrow(a, b + wide * K, M, K, N - wide, c + wide, ldc, bias ? bias + wide : 0, first);
+  j = wide;
+  W i = 0;
+  if (N - wide > 4) {
+    for (; i + 3 <= M; i += 3) last_3x2(AT(i, j), N - j, BIAS);
+    if (M - i == 2) last_2x2(AT(i, j), N - j, BIAS);
+    if (M - i == 1) last_1x2(AT(i, j), N - j, BIAS);
+  } else if (N > wide) {
+    for (; i + 9 <= M; i += 9) last_9x1(AT(i, j), N - j, BIAS);
+    for (; i + 3 <= M; i += 3) last_3x1(AT(i, j), N - j, BIAS);
+    if (M - i == 2) last_2x1(AT(i, j), N - j, BIAS);
+    if (M - i == 1) last_1x1(AT(i, j), N - j, BIAS);
+  }
 }
 
 // Extent of the blocks that cut `n` into equal parts of at most `most`, each a multiple of `unit` but the last.
@@ -130,21 +141,21 @@ INLINE W part(W n, W most, W unit) {
 
 static void packed(const Product *p, float *scratch) {
   float *bpack = scratch, *apack = scratch + KC * NC;
-  W kc = part(p->K, KC, 8), mc = part(p->M, MC, 8), nc = part(p->N, NC, 16);
+  W kc = part(p->K, KC, 4), mc = part(p->M, MC, 9), nc = part(p->N, NC, WIDE);
   for (W jc = 0; jc < p->N; jc += nc) {
-    W N = p->N - jc < nc ? p->N - jc : nc;
+    W N = p->N - jc < nc ? p->N - jc : nc, wide = wide_columns(N);
     const float *bias = p->bias ? p->bias + jc : 0;
     for (W pc = 0; pc < p->K; pc += kc) {
-      W K = p->K - pc < kc ? p->K - pc : kc;
+      W K = p->K - pc < kc ? p->K - pc : kc, j = 0;
       const float *b = p->b + pc * p->rsb + jc * p->csb;
-      for (W j = 0; j < N; j += 8) {
-        W n = N - j < 8 ? N - j : 8;
-        (n <= 4 ? pack4 : pack8)(bpack + j * K, b + j * p->csb, n, p->csb, p->rsb, K);
+      for (; j < wide; j += WIDE) {
+        pack_12(bpack + j * K, b + j * p->csb, N - j < WIDE ? N - j : WIDE, p->csb, p->rsb, K);
       }
+      if (j < N) (N - j > 4 ? pack_8 : pack_4)(bpack + j * K, b + j * p->csb, N - j, p->csb, p->rsb, K);
       for (W ic = 0; ic < p->M; ic += mc) {
         W M = p->M - ic < mc ? p->M - ic : mc;
-        const float *from = p->a + ic * p->rsa + pc * p->csa;
-        for (W i = 0; i < M; i += 4) pack4(apack + i * K, from + i * p->rsa, M - i < 4 ? M - i : 4, p->rsa, p->csa, K);
+        const float *a = p->a + ic * p->rsa + pc * p->csa;
+        for (W i = 0; i < M; i += HIGH) pack_3(apack + i * K, a + i * p->rsa, M - i, p->rsa, p->csa, K);
         block(apack, bpack, M, K, N, p->out + ic * p->ldc + jc, p->ldc, bias, pc == 0);
       }
     }
@@ -176,9 +187,9 @@ static void product(Product *p, float *scratch) {
     dotted(p);
   } else if ((p->M <= FEW || p->K <= THIN) && p->csb == 1 && p->N >= 4) {
     direct(p);
-  } else if (p->N <= SLIM && p->N != 8 && p->csa == 1 && p->K >= SLIM && p->N * p->K <= KC * NC) {
+  } else if (p->N <= SLIM && p->csa == 1 && p->K >= SLIM && p->N * p->K <= KC * NC) {
     slim(p, scratch);
-  } else if (p->N <= SLIM && p->N != 8 && p->rsa == 1 && p->M >= 4 && !p->bias) {
+  } else if (p->N <= SLIM && p->rsa == 1 && p->M >= 4 && !p->bias) {
     *p = transposed(p);
     direct(p);
   } else if (p->K == 0) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loom_py.executors.wasm.pack.axes import merged, stretched
 from loom_py.executors.wasm.pack.call import Call, Operand, operation, packs
 
-SCRATCH = 4 * (256 * 512 + 128 * 256)
+SCRATCH = 4 * 256 * (516 + 147)
 """Bytes that packing a block of each factor takes: KC·NC and MC·KC floats, as in kernels/matmul.c."""
 
 
