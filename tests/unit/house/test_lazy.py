@@ -16,7 +16,9 @@ import loom_py
 from loom_py.lazy import lazily
 from loom_py.session.package import open_session
 
-PACKAGES = [f"loom_py{part}" for part in ("", ".diagnose", ".evaluate", ".introspect", ".layers", ".observers", ".store")]
+PACKAGES = [
+    f"loom_py{part}" for part in ("", ".diagnose", ".evaluate", ".introspect", ".layers", ".observers", ".store")
+]
 
 needs_source = pytest.mark.cpython  # inside Pyodide there is bytecode alone
 
