@@ -21,9 +21,9 @@ from loom_py.tween.stepper import Stepper
 class TweenTrainer(Introspectable):
     """Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
 
-    To train, take backpropagation: it was at least as good on all that was measured, far better in deep networks, and
-    its steps are faster (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth
-    barrier, step by step.
+    To train, take backpropagation: tweening came level with it at best, fell behind in deep networks, and its steps
+    take longer (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth barrier,
+    step by step.
 
     Attributes:
         net: the network that is trained.

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 1090760e937e306dc3e062aa8c0a049e78c1a28c16ca79ca403aced4c8e1ff6a
+ * Content hash of the description: f3c5c86539d1d3653b975af04c687a7fb641caa733d34484aefbe8e44b1cab1b
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -2832,9 +2832,9 @@ export interface TweenTrainerFitOptions extends LongCallOptions {
 /**
  * Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
  *
- * To train, take backpropagation: it was at least as good on all that was measured, far better in deep networks, and
- * its steps are faster (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth
- * barrier, step by step.
+ * To train, take backpropagation: tweening came level with it at best, fell behind in deep networks, and its steps
+ * take longer (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth barrier,
+ * step by step.
  */
 export interface TweenTrainer extends Handle {
   /**
@@ -4104,9 +4104,9 @@ export namespace direct {
   /**
    * Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
    *
-   * To train, take backpropagation: it was at least as good on all that was measured, far better in deep networks, and
-   * its steps are faster (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth
-   * barrier, step by step.
+   * To train, take backpropagation: tweening came level with it at best, fell behind in deep networks, and its steps
+   * take longer (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth barrier,
+   * step by step.
    */
   export interface TweenTrainer extends Handle {
     /**
