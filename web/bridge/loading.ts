@@ -51,13 +51,14 @@ export class LoadingProgress {
 }
 
 /**
- * Stands in for the worker's `fetch` while Pyodide loads, which fetches its files itself: counts bytes, and keeps the
- * first failure in words (Pyodide wraps or swallows it).
+ * Stands in for the worker's `fetch` while Pyodide loads, which fetches its files itself: counts bytes, keeps the
+ * first failure in words (Pyodide wraps or swallows it), and hands over files that were begun ahead of being asked for.
  */
 export class WatchedFetch {
   failure: LoadingError | undefined;
   readonly #fetch: typeof globalThis.fetch;
   readonly #progress: LoadingProgress;
+  readonly #ahead = new Map<string, Promise<Response>>();
 
   constructor(fetch: typeof globalThis.fetch, progress: LoadingProgress) {
     this.#fetch = fetch;
@@ -66,21 +67,47 @@ export class WatchedFetch {
 
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const address = input instanceof Request ? input.url : String(input);
+    const begun = this.#ahead.get(keyOf(address, init));
+    this.#ahead.delete(keyOf(address, init)); // a body can be read once
+    try {
+      return await (begun ?? this.#watched(input, address, init));
+    } catch (error) {
+      if (error instanceof LoadingError) this.failure ??= error;
+      throw error;
+    }
+  };
+
+  /** Begin with a file that will be asked for; what goes wrong with it is told to whoever asks. */
+  ahead(address: string, init?: RequestInit): Promise<Response> {
+    const watched = this.#watched(address, address, init);
+    const begun = isWasm(address) ? watched : watched.then(held);
+    begun.catch(() => {}); // nobody has to ask
+    this.#ahead.set(keyOf(address, init), begun);
+    return begun;
+  }
+
+  async #watched(input: RequestInfo | URL, address: string, init?: RequestInit): Promise<Response> {
     const response = await this.#fetch(input, init).catch(async (error: unknown) => {
       const isOther = await isThere(this.#fetch, address, init);
-      throw this.#fail(isOther ? badHash(address) : unreachable(address, textOf(error)));
+      throw isOther ? badHash(address) : unreachable(address, textOf(error));
     });
     if (!response.ok) {
       const status = `${response.status} ${response.statusText}`.trim();
-      throw this.#fail(unreachable(address, `the server answered ${status}`));
+      throw unreachable(address, `the server answered ${status}`);
     }
-    return response.body ? counted(response, response.body, this.#progress) : response;
-  };
-
-  #fail(error: LoadingError): LoadingError {
-    this.failure ??= error;
-    return error;
+    if (!response.body) return response;
+    // WebAssembly is handed on as it came: only then does the browser keep what it compiles for the next visit.
+    return isWasm(address) ? countedWhole(response, this.#progress) : counted(response, response.body, this.#progress);
   }
+}
+
+const isWasm = (address: string) => address.endsWith(".wasm");
+const keyOf = (address: string, init?: RequestInit) => `${address} ${init?.integrity ?? ""}`;
+
+/** The same answer with its body received, so that nothing waits in the network for being read. */
+async function held(response: Response): Promise<Response> {
+  const { status, statusText, headers } = response;
+  return new Response(await response.arrayBuffer(), { status, statusText, headers });
 }
 
 /** A file that can be had, but not with its hash, is another file than the lock names. */
@@ -102,10 +129,28 @@ export function unreachable(address: string, why: string): LoadingError {
   return new LoadingError("network", `Could not load ${address}: ${why}. ${todo}.`);
 }
 
-function counted(response: Response, body: ReadableStream<Uint8Array>, progress: LoadingProgress): Response {
-  // The stated length of a compressed answer is not that of what arrives here.
+/** Bytes that will arrive; null where the server does not say, or says what they are compressed to. */
+function lengthOf(response: Response): number | null {
   const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
-  progress.expect(length === null ? null : Number(length));
+  return length === null ? null : Number(length);
+}
+
+/** Counts an answer when all of it is there, by the browser's own record of its requests. */
+function countedWhole(response: Response, progress: LoadingProgress): Response {
+  const length = lengthOf(response);
+  progress.expect(length);
+  const observer = new PerformanceObserver((list) => {
+    const found = list.getEntriesByName(response.url)[0] as PerformanceResourceTiming | undefined;
+    if (!found) return;
+    observer.disconnect();
+    progress.receive(length ?? found.decodedBodySize);
+  });
+  observer.observe({ type: "resource", buffered: true });
+  return response;
+}
+
+function counted(response: Response, body: ReadableStream<Uint8Array>, progress: LoadingProgress): Response {
+  progress.expect(lengthOf(response));
   const counter = new TransformStream<Uint8Array, Uint8Array>({
     transform(chunk, controller) {
       progress.receive(chunk.byteLength);

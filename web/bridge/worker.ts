@@ -11,6 +11,13 @@ interface PyodideModule {
   loadPyodide(options: { readonly indexURL: string }): Promise<Pyodide>;
 }
 
+/** What Pyodide fetches once its script runs; begun before, so that a slow network is never idle. */
+const ENGINE_FILES = ["pyodide.asm.wasm", "python_stdlib.zip"];
+
+interface LockFile {
+  readonly packages: { readonly [name: string]: { readonly file_name: string; readonly sha256: string } };
+}
+
 let session: Session | undefined;
 
 function post(message: WorkerMessage, transfer: Transferable[] = []): void {
@@ -28,7 +35,7 @@ async function boot({ indexURL, packageName }: BootMessage): Promise<void> {
   const watch = new WatchedFetch(ownFetch.bind(self), progress);
   self.fetch = watch.fetch;
   try {
-    const pyodide = await load(indexURL, packageName, progress);
+    const pyodide = await load(indexURL, ["numpy", packageName], watch, progress);
     progress.phase("session", "Starting NumPy");
     importModule(pyodide, "numpy");
     progress.phase("session", "Starting the library");
@@ -42,12 +49,19 @@ async function boot({ indexURL, packageName }: BootMessage): Promise<void> {
   }
 }
 
-async function load(indexURL: string, packageName: string, progress: LoadingProgress): Promise<Pyodide> {
+async function load(
+  indexURL: string,
+  wanted: readonly string[],
+  watch: WatchedFetch,
+  progress: LoadingProgress,
+): Promise<Pyodide> {
   if (typeof WebAssembly !== "object") {
     const todo = "Use a current Chrome, Edge, Firefox or Safari, and allow WebAssembly where a policy turned it off.";
     throw new LoadingError("no_webassembly", `This browser has no WebAssembly, which Python needs here. ${todo}`);
   }
   progress.phase("runtime", "Loading Python");
+  for (const name of ENGINE_FILES) void watch.ahead(`${indexURL}${name}`);
+  void beginPackages(indexURL, wanted, watch);
   const address = `${indexURL}pyodide.mjs`;
   const module: PyodideModule = await import(/* @vite-ignore */ address).catch((error) => {
     throw unreachable(address, textOf(error));
@@ -55,11 +69,29 @@ async function load(indexURL: string, packageName: string, progress: LoadingProg
   const pyodide = await module.loadPyodide({ indexURL });
   progress.phase("packages", "Loading NumPy and the library");
   const problems: string[] = [];
-  await pyodide.loadPackage(["numpy", packageName], {
+  await pyodide.loadPackage([...wanted], {
     messageCallback: () => {},
     errorCallback: (text: string) => problems.push(text),
   });
-  const missing = ["numpy", packageName].filter((name) => !(name in pyodide.loadedPackages));
+  const missing = wanted.filter((name) => !(name in pyodide.loadedPackages));
   if (missing.length > 0) throw unreachable(`${indexURL} (${missing.join(", ")})`, problems.join("; ") || "no reason");
   return pyodide;
+}
+
+/** Begin with the packages' files, which Pyodide asks for when everything else is there. */
+async function beginPackages(indexURL: string, wanted: readonly string[], watch: WatchedFetch): Promise<void> {
+  try {
+    const answer = await watch.ahead(`${indexURL}pyodide-lock.json`);
+    const { packages } = (await answer.clone().json()) as LockFile;
+    for (const { file_name, sha256 } of wanted.flatMap((name) => packages[name] ?? [])) {
+      void watch.ahead(new URL(file_name, indexURL).href, { integrity: integrityOf(sha256) });
+    }
+  } catch {
+    // Pyodide will ask for the same lock file, and say what is wrong with it.
+  }
+}
+
+function integrityOf(sha256: string): string {
+  const bytes = sha256.match(/../g)?.map((byte) => Number.parseInt(byte, 16)) ?? [];
+  return `sha256-${btoa(String.fromCharCode(...bytes))}`;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { type LoadingError, LoadingProgress, WatchedFetch } from "../../../web/bridge/loading.ts";
 import type { ProgressMessage } from "../../../web/bridge/protocol.ts";
 
@@ -9,10 +9,13 @@ const BODY = Buffer.alloc(300_000, 7);
 const SHA256 = createHash("sha256").update(BODY).digest("base64");
 let server: Server;
 let address: string;
+let requests = 0;
 
 beforeAll(async () => {
   server = createServer((request, response) => {
-    if (request.url === "/file") response.setHeader("content-length", BODY.length).end(BODY);
+    requests++;
+    if (request.url === "/file" || request.url === "/module.wasm")
+      response.setHeader("content-length", BODY.length).end(BODY);
     else if (request.url === "/chunked") response.write(BODY, () => response.end());
     else if (request.url === "/reset") request.destroy();
     else response.writeHead(404).end();
@@ -23,11 +26,11 @@ beforeAll(async () => {
 
 afterAll(() => server.close());
 
-function watch(): { fetch: typeof fetch; told: ProgressMessage[]; progress: LoadingProgress; failure(): LoadingError } {
+function watch() {
   const told: ProgressMessage[] = [];
   const progress = new LoadingProgress((message) => told.push(message));
   const watched = new WatchedFetch(fetch, progress);
-  return { fetch: watched.fetch, told, progress, failure: () => watched.failure as LoadingError };
+  return { watched, fetch: watched.fetch, told, progress, failure: () => watched.failure as LoadingError };
 }
 
 test("bytes are counted as they arrive, and the body is untouched", async () => {
@@ -61,4 +64,47 @@ test("the first failure is kept", async () => {
   await expect(fetch(`${address}/missing`)).rejects.toThrow();
   await expect(fetch(`${address}/reset`)).rejects.toThrow();
   expect(failure().message).toMatch(/missing/);
+});
+
+describe("a file begun ahead", () => {
+  const init = { integrity: `sha256-${SHA256}` };
+
+  test("is fetched once, counted once, and handed to whoever asks for the same", async () => {
+    const { watched, told, progress } = watch();
+    const before = requests;
+    await watched.ahead(`${address}/file`, init);
+    const response = await watched.fetch(`${address}/file`, init);
+    expect(Buffer.from(await response.arrayBuffer()).equals(BODY)).toBe(true);
+    expect(requests - before).toBe(1);
+    await (await watched.fetch(`${address}/file`, init)).arrayBuffer();
+    expect(requests - before).toBe(2);
+    progress.phase("ready", "Ready");
+    expect(told.at(-1)).toMatchObject({ loaded: 600_000, total: 600_000 });
+  });
+
+  test("is not taken for one with another hash", async () => {
+    const { watched } = watch();
+    await watched.ahead(`${address}/file`);
+    const other = { integrity: `sha256-${createHash("sha256").update("other").digest("base64")}` };
+    await expect(watched.fetch(`${address}/file`, other)).rejects.toThrow(/SHA-256/);
+  });
+
+  test("fails when it is asked for, and only then", async () => {
+    const { watched, failure } = watch();
+    await expect(watched.ahead(`${address}/missing`)).rejects.toThrow();
+    expect(failure()).toBeUndefined();
+    await expect(watched.fetch(`${address}/missing`)).rejects.toThrow(/404/);
+    expect(failure().message).toMatch(/missing/);
+  });
+});
+
+test("WebAssembly is handed on as it came, which is what browsers keep compiled, and counted when it is there", async () => {
+  const { fetch, told, progress } = watch();
+  const response = await fetch(`${address}/module.wasm`);
+  expect(response.url).toBe(`${address}/module.wasm`);
+  expect((await response.arrayBuffer()).byteLength).toBe(BODY.length);
+  await vi.waitFor(() => {
+    progress.phase("ready", "Ready");
+    expect(told.at(-1)).toMatchObject({ loaded: 300_000, total: 300_000 });
+  });
 });
