@@ -32,7 +32,7 @@ INLINE f4 huber4(f4 e, f4 delta) {
   return choose(size <= delta, splat(0.5f) * size * size, delta * (size - splat(0.5f) * delta));
 }
 INLINE f4 held(f4 v, f4 limit) { return max4(min4(v, limit), -limit); }
-INLINE f4 bce_logits(f4 x, f4 t) { return max4(x, splat(0)) - x * t + log1p4(exp4(-abs4(x))); }
+INLINE f4 bce_logits(f4 x, f4 t) { return max4(x, splat(0)) - x * t + log1p4(exp_down4(-abs4(x))); }
 INLINE f4 bce(f4 p, f4 t) {
   f4 log_p = max4(log4(p), splat(-100)), log_q = max4(log1p4(-p), splat(-100));
   return -(t * log_p + (splat(1) - t) * log_q);
@@ -100,12 +100,12 @@ void op_cross_entropy_logits(const W *a) {
     top4 = splat(top);
     f4 sum4 = splat(0);
     for (i = 0; i < whole; i += 4) {
-      f4 e = exp4(load(x + i) - top4);
+      f4 e = exp_down4(load(x + i) - top4);
       sum4 = sum4 + e;
       store(dx + i, e);
     }
     if (left) {
-      f4 e = exp4(load_some(x + i, left, -__builtin_inff()) - top4);
+      f4 e = exp_down4(load_some(x + i, left, -__builtin_inff()) - top4);
       sum4 = sum4 + e;
       store_some(dx + i, left, e);
     }

@@ -6,15 +6,14 @@
 #include "loom.h"
 
 typedef struct {
-  f4 p;       // expm1(r), r what is left of x
-  i4 half;    // x = ln 2 · (half + rest) + r
-  i4 rest;
+  f4 p;  // expm1(r)
+  i4 n;  // x = ln 2 · n + r
 } Reduced;
 
-// x is held where the result is 0 or infinite anyway; NaN stays in p.
+// |x| below 2^22; NaN stays in p.
 INLINE Reduced reduce_exp(f4 x) {
-  x = max4(min4(x, splat(89.0f)), splat(-104.0f));
-  f4 n = __builtin_elementwise_roundeven(x * splat(1.44269504088896341f));
+  const f4 magic = splat(12582912.0f);  // 1.5 · 2^23: adding it leaves the nearest whole number in the lowest bits
+  f4 shifted = fma4(x, splat(1.44269504088896341f), magic), n = shifted - magic;
   f4 r = fma4(n, splat(-0.693359375f), x);
   r = fma4(n, splat(2.12194440e-4f), r);
   f4 q = splat(1.9875691500e-4f);
@@ -23,23 +22,30 @@ INLINE Reduced reduce_exp(f4 x) {
   q = fma4(q, r, splat(4.1665795894e-2f));
   q = fma4(q, r, splat(1.6666665459e-1f));
   q = fma4(q, r, splat(5.0000001201e-1f));
-  i4 whole = __builtin_convertvector(choose(n == n, n, splat(0)), i4);
-  i4 half = whole >> 1;
-  return (Reduced){fma4(q, r * r, r), half, whole - half};
+  return (Reduced){fma4(q, r * r, r), (i4)shifted - (i4)magic};
 }
 
 // 2 to the power of n, n from -126 to 127.
 INLINE f4 power2(i4 n) { return (f4)((n + 127) << 23); }
 
+// Everywhere; in two steps, so that the largest and the smallest results are right too.
 INLINE f4 exp4(f4 x) {
-  Reduced e = reduce_exp(x);
-  return (e.p + splat(1)) * power2(e.half) * power2(e.rest);  // in two steps, so that small results are right too
+  Reduced e = reduce_exp(max4(min4(x, splat(89.0f)), splat(-104.0f)));
+  i4 half = e.n >> 1;
+  return (e.p + splat(1)) * power2(half) * power2(e.n - half);
+}
+
+// For x ≤ 0: what would be below the smallest normal number is 0, which keeps machines out of their slow arithmetic.
+INLINE f4 exp_down4(f4 x) {
+  const f4 least = splat(-87.3f);
+  Reduced e = reduce_exp(max4(x, least));
+  return (f4)((i4)((e.p + splat(1)) * power2(e.n)) & ~(i4)(x < least));
 }
 
 // Right to the last places near 0 too; x at most 88.
 INLINE f4 expm14(f4 x) {
-  Reduced e = reduce_exp(x);
-  f4 scale = power2(e.half) * power2(e.rest);
+  Reduced e = reduce_exp(max4(x, splat(-87.3f)));
+  f4 scale = power2(e.n);
   return fma4(scale, e.p, scale - splat(1));
 }
 
@@ -88,7 +94,12 @@ INLINE f4 tanh4(f4 x) {
   return with_sign(t / (t + splat(2)), x);
 }
 
-INLINE f4 sigmoid4(f4 x) { return splat(1) / (splat(1) + exp4(-x)); }
+// 0 below -87, where it is less than the smallest normal number.
+INLINE f4 sigmoid4(f4 x) {
+  Reduced e = reduce_exp(max4(min4(-x, splat(87)), splat(-87)));
+  f4 result = splat(1) / (splat(1) + (e.p + splat(1)) * power2(e.n));
+  return (f4)((i4)result & ~(i4)(x < splat(-87)));
+}
 
 INLINE f4 erf4(f4 x) {
   f4 z = max4(min4(x, splat(4)), splat(-4)), s = z * z;

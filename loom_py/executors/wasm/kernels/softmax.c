@@ -32,12 +32,12 @@ INLINE void softmax_row(float *y, const float *x, W n, W width, Mask m, float in
   if (hidden && top == -__builtin_inff()) top = 0;
   f4 sum4 = splat(0), shift = splat(top), factor = splat(inverse);
   for (W i = 0; i < whole; i += 4) {
-    f4 e = exp4((load(x + i) - shift) * factor);
+    f4 e = exp_down4((load(x + i) - shift) * factor);
     sum4 = sum4 + e;
     store(y + i, e);
   }
   for (W i = whole; i < n; i += 4) {
-    f4 e = exp4((visible(x, m, i, n, width) - shift) * factor);
+    f4 e = exp_down4((visible(x, m, i, n, width) - shift) * factor);
     sum4 = sum4 + e;
     if (width - i >= 4) store(y + i, e);
     else store_some(y + i, width - i, e);
