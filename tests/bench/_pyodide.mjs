@@ -7,7 +7,13 @@ import { extname, join } from "node:path";
 import { chromium } from "@playwright/test";
 import { CHROMIUM_FLAGS, chromiumPath } from "../../build/chromium.mjs";
 
-const TYPES = { ".mjs": "text/javascript", ".js": "text/javascript", ".wasm": "application/wasm" };
+const TYPES = {
+  ".css": "text/css",
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".mjs": "text/javascript",
+  ".wasm": "application/wasm",
+};
 const LARGE = 64 * 1024 * 1024;
 
 /** Calls the async function `source` (its text) with `args` in a fresh Node; gives back what it returns. */
@@ -25,15 +31,23 @@ export const ISOLATED = {
   "Cross-Origin-Embedder-Policy": "require-corp",
 };
 
-/** Serves folders by name on a free port of 127.0.0.1, and for any other address an empty page. */
+/**
+ * Serves folders by name on a free port of 127.0.0.1, and for any other address an empty page.
+ *
+ * As most hosts do: browsers keep files, and ask whether they are still the same.
+ */
 export async function serveFolders(folders, headers = {}) {
   const server = createServer((request, response) => {
     const [, root, ...path] = new URL(request.url, "http://localhost").pathname.split("/");
-    const file = folders[root] && join(folders[root], ...path);
+    const file = folders[root] && join(folders[root], path.join("/") || "index.html");
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     if (!file || !existsSync(file)) return response.setHeader("Content-Type", "text/html").end("<!doctype html>");
+    const { size, mtimeMs } = statSync(file);
+    const tag = `"${size}-${mtimeMs}"`;
+    response.setHeader("Cache-Control", "no-cache").setHeader("ETag", tag);
+    if (request.headers["if-none-match"] === tag) return response.writeHead(304).end();
     response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream");
-    response.setHeader("Content-Length", statSync(file).size);
+    response.setHeader("Content-Length", size);
     createReadStream(file).pipe(response);
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
