@@ -16,10 +16,17 @@ import numpy as np
 from loom_py import Batch, CanvasObserver, Dense, Network, Observer, RecordingObserver, TrainingConfig
 
 BLOCKS = 9
-SHAPES = {"64-128-64-10, batch 32": ((64, 128, 64, 10), 32), "784-128-64-10, batch 32": ((784, 128, 64, 10), 32)}
+RUNS = {
+    "the demo's 64-64-32-10, batch 32, Adam": (
+        (64, 64, 32, 10),
+        32,
+        TrainingConfig(learning_rate=0.003, optimizer="adam"),
+    ),
+    "784-256-128-10, batch 128, SGD": ((784, 256, 128, 10), 128, TrainingConfig(learning_rate=0.01)),
+}
 WATCHED = {
     "unwatched": None,
-    "canvas, every 10th": lambda: CanvasObserver(lambda message: None, every=10),
+    "canvas, every 4th, as the demo": lambda: CanvasObserver(lambda message: None, every=4),
     "canvas, every step": lambda: CanvasObserver(lambda message: None, every=1),
     "recording, every step": lambda: RecordingObserver(),
 }
@@ -39,8 +46,7 @@ def batch_of(sizes: tuple[int, ...], count: int) -> Batch:
     return Batch(x, rng.integers(0, sizes[-1], count))
 
 
-def measure_shape(sizes: tuple[int, ...], count: int) -> dict[str, float]:
-    config = TrainingConfig(learning_rate=0.01)
+def measure_run(sizes: tuple[int, ...], count: int, config: TrainingConfig) -> dict[str, float]:
     batch = batch_of(sizes, count)
     nets = {name: network(sizes, make() if make else None) for name, make in WATCHED.items()}
     began = perf_counter()
@@ -58,7 +64,7 @@ def measure_shape(sizes: tuple[int, ...], count: int) -> dict[str, float]:
 
 
 def measure() -> dict[str, dict[str, float]]:
-    return {name: measure_shape(sizes, count) for name, (sizes, count) in SHAPES.items()}
+    return {name: measure_run(*run) for name, run in RUNS.items()}
 
 
 if __name__ == "__main__":

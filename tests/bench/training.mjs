@@ -31,8 +31,9 @@ function show(host, shapes) {
   for (const [shape, variants] of Object.entries(shapes)) {
     console.log(`  ${shape}`);
     for (const [name, ms] of Object.entries(variants)) {
-      const cost = `${(100 * (ms / variants.unwatched - 1)).toFixed(0)} %`;
-      const cells = [ms.toFixed(2), (1000 / ms).toFixed(0), name === "unwatched" ? "" : `+${cost}`];
+      const cost = 100 * (ms / variants.unwatched - 1);
+      const more = name === "unwatched" ? "" : `${cost < 0 ? "" : "+"}${cost.toFixed(0)} %`;
+      const cells = [ms.toFixed(2), (1000 / ms).toFixed(0), more];
       console.log(`    ${name.padEnd(46)}${cells.map((cell) => cell.padStart(9)).join("")}`);
     }
   }
