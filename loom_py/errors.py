@@ -50,6 +50,12 @@ class UnavailableError(LoomError, RuntimeError):
     code = "unavailable"
 
 
+class DeviceLostError(LoomError, RuntimeError):
+    """The GPU went away in the middle of work: unplugged, reset by its driver, taken by another."""
+
+    code = "device_lost"
+
+
 class NotPublicError(LoomError, AttributeError):
     """A name was called across the bridge that `describe()` does not list."""
 

@@ -7,8 +7,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from loom_py.errors import UnavailableError
 from loom_py.executors.wasm import WasmExecutor
 from loom_py.executors.wasm.library import Library
+from loom_py.executors.webgpu import WebGPUExecutor
+from tests import vulkan
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,3 +30,17 @@ def wasm() -> tuple[str, WasmExecutor]:
         executor = WasmExecutor()
         return f"wasm ({executor.library.name})", executor
     return "wasm (native)", WasmExecutor(Library(native_library(), "native"))
+
+
+@cache
+def webgpu() -> tuple[str, WebGPUExecutor] | None:
+    """The WebGPU executor, natively through wgpu; None where there is no driver."""
+    if sys.platform == "emscripten":
+        return None
+    from loom_py.executors.webgpu.native import native_host
+
+    try:
+        vulkan.provide()
+        return "webgpu (native)", WebGPUExecutor(native_host())
+    except UnavailableError:
+        return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loom_py.executors.wasm.pack.axes import merged, stretched
+from loom_py.executors.axes import merged, stretched
 from loom_py.executors.wasm.pack.call import Call, float_word, operation, packs
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu", "silu", "elu")

@@ -1,0 +1,49 @@
+"""The WebGPU executor: Programs as plans of WGSL kernels, everything resident on the device, one call a run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from loom_py.executors.base import Memory
+from loom_py.executors.webgpu.build import Builder
+from loom_py.executors.webgpu.heap import Heap, Region
+from loom_py.executors.webgpu.host import Host
+from loom_py.executors.webgpu.loaded import GpuLoaded, GpuMemory
+from loom_py.program import CONSTANTS, LOCAL, Program
+
+FIRST_SCRATCH = 1 << 16
+
+
+class WebGPUExecutor:
+    """Runs Programs on one device."""
+
+    name = "webgpu"
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.heap = Heap(host)
+        self._scratch: Region | None = None
+
+    def allocate(self, sizes: Mapping[str, int]) -> GpuMemory:
+        return GpuMemory(self.host, self.heap, sizes)
+
+    def load(self, program: Program, memory: Memory) -> GpuLoaded:
+        assert isinstance(memory, GpuMemory)
+        regions = {**memory.regions, **{name: self.heap.take(program.sizes.get(name, 0)) for name in LOCAL}}
+        for index, value in program.constants.items():
+            raw = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
+            if raw.size:
+                self.host.write(regions[CONSTANTS].offset + program.buffers[index].offset, raw)
+        pieces: list[Region] = []
+        builder = Builder(program, {name: r.offset for name, r in regions.items()}, lambda n: self._piece(n, pieces))
+        return GpuLoaded(program, self.host, builder.build(), regions, (memory, *pieces))
+
+    def _piece(self, nbytes: int, pieces: list[Region]) -> int:
+        """Heap offset of scratch memory, which all plans share: runs follow one another."""
+        if self._scratch is None or self._scratch.nbytes < nbytes:
+            self._scratch = self.heap.take(max(nbytes, FIRST_SCRATCH))
+        if self._scratch not in pieces:
+            pieces.append(self._scratch)
+        return self._scratch.offset

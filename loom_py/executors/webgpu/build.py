@@ -1,0 +1,134 @@
+"""From a Program whose areas have their places in the heap to a Plan."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+
+from loom_py.errors import UnavailableError
+from loom_py.executors.webgpu.lower import Call, Operand, lower
+from loom_py.executors.webgpu.plan import PARAMETER_BYTES, Dispatch, Kernel, Plan
+from loom_py.program import OBSERVED, Instruction, Program
+
+REPORTED_BYTES = 64
+"""Outputs up to this size come back with every run, such as the loss; larger ones when they are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A Plan, and where a Program's parts lie in it.
+
+    Attributes:
+        starts: the first dispatch of every instruction, and the end.
+        staged: where each input lies in the staged bytes.
+        reported: where each small output lies in the report.
+        observed: where the observations begin in the report.
+    """
+
+    plan: Plan
+    starts: tuple[int, ...]
+    staged: Mapping[str, int]
+    reported: Mapping[str, int]
+    observed: int
+
+
+class Builder:
+    """Builds the plan of one Program.
+
+    Args:
+        offsets: heap byte offset of every area.
+        scratch: gives the heap byte offset of at least so many bytes that any dispatch may use.
+    """
+
+    def __init__(self, program: Program, offsets: Mapping[str, int], scratch: Callable[[int], int]) -> None:
+        self.program, self.offsets, self.scratch = program, offsets, scratch
+
+    def build(self) -> Built:
+        """The plan.
+
+        Raises:
+            UnavailableError: a verb that has no kernel for these types or this many axes.
+        """
+        groups = [self._lowered(i) for i in self.program.instructions]
+        starts = tuple(accumulate((len(g) for g in groups), initial=0))
+        dispatches = [d for group in groups for d in group]
+        kernels = {d.kernel: None for d in dispatches}
+        numbers = {kernel: n for n, kernel in enumerate(kernels)}
+        inputs, staged = self._inputs()
+        report, reported, observed = self._report()
+        plan = Plan(
+            tuple(kernels), _rows(dispatches, numbers), _params(dispatches), inputs, report,
+            np.array([(starts[s.start], starts[s.stop]) for s in self.program.spans], np.uint32).reshape(-1, 2),
+        )  # fmt: skip
+        return Built(plan, starts, staged, reported, observed)
+
+    def _lowered(self, instruction: Instruction) -> list[Dispatch]:
+        outputs = tuple(self._operand(i) for i in instruction.outputs)
+        inputs = tuple(None if i is None else self._operand(i) for i in instruction.inputs)
+        if all(o.size == 0 for o in (*outputs, *inputs) if o is not None):
+            return []
+        dispatches = lower(instruction.verb.name, Call(outputs, inputs, instruction.attrs, _Pieces(self.scratch).take))
+        if dispatches is None:
+            raise UnavailableError.expected(
+                f"{instruction.verb.name} on the GPU",
+                expected="types and axes that it has a kernel for",
+                got=f"{[(o.shape, str(o.dtype)) for o in inputs if o is not None]} with {dict(instruction.attrs)}",
+                do="use another device",
+            )
+        return dispatches
+
+    def _operand(self, index: int) -> Operand:
+        buffer = self.program.buffers[index]
+        return Operand((self.offsets[buffer.storage] + buffer.offset) // 4, buffer.spec.shape, buffer.spec.dtype)
+
+    def _place(self, index: int) -> tuple[int, int]:
+        buffer = self.program.buffers[index]
+        return self.offsets[buffer.storage] + buffer.offset, buffer.spec.nbytes
+
+    def _inputs(self) -> tuple[np.ndarray, dict[str, int]]:
+        rows, staged, end = [], dict[str, int](), 0
+        for name, index in self.program.inputs.items():
+            offset, nbytes = self._place(index)
+            rows.append((offset, end, nbytes))
+            staged[name] = end
+            end += -(-nbytes // 8) * 8
+        return np.array(rows, np.uint32).reshape(-1, 3), staged
+
+    def _report(self) -> tuple[np.ndarray, dict[str, int], int]:
+        rows, reported, end = [], dict[str, int](), 0
+        for name, index in self.program.outputs.items():
+            offset, nbytes = self._place(index)
+            if 0 < nbytes <= REPORTED_BYTES:
+                rows.append((offset, nbytes))
+                reported[name] = end
+                end += nbytes
+        observed = self.program.sizes.get(OBSERVED, 0)
+        if observed:
+            rows.append((self.offsets[OBSERVED], observed))
+        return np.array(rows, np.uint32).reshape(-1, 2), reported, end
+
+
+class _Pieces:
+    """Scratch memory for one instruction, piece after piece."""
+
+    def __init__(self, scratch: Callable[[int], int]) -> None:
+        self._scratch, self._words = scratch, 0
+
+    def take(self, words: int) -> int:
+        begin = self._words
+        self._words += words
+        return self._scratch(4 * self._words) // 4 + begin
+
+
+def _rows(dispatches: list[Dispatch], numbers: Mapping[Kernel, int]) -> np.ndarray:
+    return np.array([(numbers[d.kernel], *d.groups) for d in dispatches], np.uint32).reshape(-1, 4)
+
+
+def _params(dispatches: list[Dispatch]) -> np.ndarray:
+    packed = np.zeros((len(dispatches), PARAMETER_BYTES), np.uint8)
+    for row, d in zip(packed, dispatches, strict=True):
+        row[: len(d.params)] = np.frombuffer(d.params, np.uint8)
+    return packed

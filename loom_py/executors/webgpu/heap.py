@@ -1,0 +1,78 @@
+"""The device's memory: one buffer, of which areas are taken and given back by Python's reference counting."""
+
+from __future__ import annotations
+
+import weakref
+from bisect import insort
+
+from loom_py.errors import UnavailableError
+from loom_py.executors.webgpu.host import Host
+
+ALIGNMENT = 256
+FIRST_BYTES = 1 << 20
+
+
+class Region:
+    """Bytes of the heap, zero at first; given back when nobody refers to it any more."""
+
+    def __init__(self, heap: Heap, offset: int, nbytes: int) -> None:
+        self.offset, self.nbytes = offset, nbytes
+        weakref.finalize(self, heap.give_back, offset, nbytes).atexit = False
+
+
+class Heap:
+    """First-fit allocation in a buffer that grows by doubling."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._free: list[tuple[int, int]] = []  # offset, bytes; sorted, never touching one another
+        self.nbytes = 0
+
+    @property
+    def used(self) -> int:
+        """Bytes that are taken."""
+        return self.nbytes - sum(nbytes for _, nbytes in self._free)
+
+    def take(self, nbytes: int) -> Region:
+        """A region of zeros.
+
+        Raises:
+            UnavailableError: the device has no buffer of that size.
+        """
+        size = max(-(-nbytes // ALIGNMENT) * ALIGNMENT, ALIGNMENT)
+        place = next((n for n, (_, free) in enumerate(self._free) if free >= size), None)
+        if place is None:
+            self._grow(size)
+            return self.take(nbytes)
+        offset, free = self._free.pop(place)
+        if free > size:
+            insort(self._free, (offset + size, free - size))
+        self._host.clear(offset, size)
+        return Region(self, offset, size)
+
+    def give_back(self, offset: int, nbytes: int) -> None:
+        """Make a region's bytes free, joined to the free ones beside them."""
+        insort(self._free, (offset, nbytes))
+        joined: list[tuple[int, int]] = []
+        for start, size in self._free:
+            if joined and sum(joined[-1]) == start:
+                joined[-1] = joined[-1][0], joined[-1][1] + size
+            else:
+                joined.append((start, size))
+        self._free = joined
+
+    def _grow(self, size: int) -> None:
+        most = self._host.adapter.most_bytes // ALIGNMENT * ALIGNMENT
+        tail = self._free[-1][1] if self._free and sum(self._free[-1]) == self.nbytes else 0
+        least = self.nbytes - tail + size
+        if least > most:
+            raise UnavailableError.expected(
+                f"memory of {self._host.adapter.name}",
+                expected=f"at most {most / 2**20:.0f} MiB in all, the largest buffer it gives",
+                got=f"a need for {least / 2**20:.0f} MiB",
+                do="use a smaller batch or network, or another device",
+            )
+        grown = min(max(2 * self.nbytes, least, FIRST_BYTES), most)
+        self._host.resize(grown)
+        before, self.nbytes = self.nbytes, grown
+        self.give_back(before, grown - before)

@@ -1,0 +1,16 @@
+"""Lowering: each instruction of a Program as dispatches of kernels, or None where no kernel covers it."""
+
+from loom_py.executors.webgpu.lower import elementwise
+from loom_py.executors.webgpu.lower.call import LOWERINGS as LOWERINGS
+from loom_py.executors.webgpu.lower.call import Call as Call
+from loom_py.executors.webgpu.lower.call import Operand as Operand
+from loom_py.executors.webgpu.plan import Dispatch
+
+# Importing them fills LOWERINGS.
+assert all((elementwise,))
+
+
+def lower(verb: str, call: Call) -> list[Dispatch] | None:
+    """The dispatches of one instruction, or None when this verb, these types or this many axes have no kernel."""
+    lowering = LOWERINGS.get(verb)
+    return None if lowering is None else lowering(call)

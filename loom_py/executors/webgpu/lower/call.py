@@ -1,0 +1,95 @@
+"""What a lowering is given, and how dispatches are written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from loom_py.executors.webgpu.plan import Dispatch
+from loom_py.shapes import Shape, size_of
+
+
+@dataclass(frozen=True, slots=True)
+class Operand:
+    """An array where it lies; always contiguous, in words of 32 bits (two for each number of a float64)."""
+
+    word: int
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return size_of(self.shape)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Elements from one place to the next along each axis."""
+        found, step = [], 1
+        for extent in reversed(self.shape):
+            found.append(step)
+            step *= extent
+        return tuple(reversed(found))
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it is what the kernels reckon in."""
+        return self.dtype == np.float32
+
+
+@dataclass(slots=True)
+class Call:
+    """One instruction: operands, attributes, and memory that is its own while it runs."""
+
+    outputs: tuple[Operand, ...]
+    inputs: tuple[Operand | None, ...]
+    attrs: Mapping[str, Any]
+    scratch: Callable[[int], int]
+    """Takes so many words, gives where they lie; what is there before is anything."""
+
+    def given(self, place: int) -> Operand | None:
+        """An input that may be left out."""
+        return self.inputs[place] if place < len(self.inputs) else None
+
+    def input(self, place: int) -> Operand:
+        """An input that is always there."""
+        operand = self.inputs[place]
+        assert operand is not None
+        return operand
+
+    def word(self, place: int) -> int:
+        """Where an input lies."""
+        return self.input(place).word
+
+    @property
+    def floats(self) -> bool:
+        """Whether all operands are float32."""
+        return all(o.is_float for o in (*self.outputs, *self.inputs) if o is not None)
+
+
+Lowering = Callable[[Call], "list[Dispatch] | None"]
+LOWERINGS: dict[str, Lowering] = {}
+"""How to lower each verb."""
+
+
+def lowers(*verbs: str, knows: tuple[str, ...] = (), floats: bool = True) -> Callable[[Lowering], Lowering]:
+    """Declare a lowering: from a Call to dispatches, None where it does not cover the call.
+
+    Args:
+        verbs: what it lowers.
+        knows: the attributes it heeds; an instruction with any other is refused, never run with another meaning.
+        floats: whether it is asked only when every operand is float32.
+    """
+
+    def declare(lowering: Lowering) -> Lowering:
+        def checked(call: Call) -> list[Dispatch] | None:
+            known = call.attrs.keys() <= set(knows)
+            return lowering(call) if known and (call.floats or not floats) else None
+
+        LOWERINGS.update(dict.fromkeys(verbs, checked))
+        return lowering
+
+    return declare

@@ -1,0 +1,106 @@
+"""Plans: a Program as a host of WebGPU runs it, in plain numbers: pipelines, dispatches, what to write and to report.
+
+All memory of a device is one storage buffer, the heap, so that every kernel has the same two bindings (the heap, and 256
+bytes of numbers of its own) and a whole plan needs one bind group. Hosts know neither verbs nor layers.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from loom_py.shapes import AnyArray
+
+KERNELS = Path(__file__).parent / "kernels"
+PARAMETER_BYTES = 256
+"""Of each dispatch: what WebGPU asks of offsets into uniform buffers."""
+MOST_GROUPS = 65535
+"""Workgroups along one axis, the limit that every device has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A compute pipeline: a file of kernels/ and the values of its override constants."""
+
+    name: str
+    constants: tuple[tuple[str, float], ...] = ()
+
+    @property
+    def source(self) -> str:
+        """Its WGSL."""
+        return source(self.name)
+
+
+@cache
+def source(name: str) -> str:
+    """The text of kernels/`name`.wgsl."""
+    return (KERNELS / f"{name}.wgsl").read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """One kernel on so many workgroups; `params` are the words of its uniform struct."""
+
+    kernel: Kernel
+    params: bytes
+    groups: tuple[int, int, int]
+
+
+def dispatch(
+    name: str, *params: float, groups: tuple[int, int, int], constants: Mapping[str, float] | None = None
+) -> Dispatch:
+    """A Dispatch of kernels/`name`.wgsl.
+
+    Args:
+        name: the kernel.
+        params: members of its struct in order: an int becomes a u32 or i32, a float an f32.
+        groups: workgroups along x, y, z.
+        constants: values of override constants.
+    """
+    packed = b"".join(
+        struct.pack("<f", p) if isinstance(p, float) else struct.pack("<I", p & 0xFFFFFFFF) for p in params
+    )
+    assert len(packed) <= PARAMETER_BYTES
+    assert all(0 < n <= MOST_GROUPS for n in groups)
+    return Dispatch(Kernel(name, tuple(sorted((constants or {}).items()))), packed, groups)
+
+
+def spread(items: int, per_group: int = 256) -> tuple[int, int, int]:
+    """Workgroups for so many items, in rows of at most MOST_GROUPS; kernels skip what is beyond the last item."""
+    groups = max(-(-items // per_group), 1)
+    rows = -(-groups // MOST_GROUPS)
+    return -(-groups // rows), rows, 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a host loads once and runs often.
+
+    Attributes:
+        kernels: the pipelines, each once.
+        dispatches: (D, 4) uint32: number of the kernel, workgroups along x, y, z.
+        params: (D, 256) uint8.
+        inputs: (N, 3) uint32: heap byte offset, offset in the staged bytes, bytes; what a run may write first.
+        report: (R, 2) uint32: heap byte offset and bytes of what every run sends back, one after the other.
+        spans: (S, 2) uint32: first and last+1 dispatch of every unit of timing, in order, without gaps.
+    """
+
+    kernels: tuple[Kernel, ...]
+    dispatches: AnyArray
+    params: AnyArray
+    inputs: AnyArray
+    report: AnyArray
+    spans: AnyArray
+
+    @property
+    def staged_bytes(self) -> int:
+        """Of all inputs side by side."""
+        return int((self.inputs[:, 1] + self.inputs[:, 2]).max(initial=0))
+
+    @property
+    def report_bytes(self) -> int:
+        """Of what comes back."""
+        return int(self.report[:, 1].sum())
