@@ -172,8 +172,10 @@ class NativeHost:
         queries = self.device.create_query_set(type="timestamp", count=2 * len(chosen))
         for place, (_, begin, end) in enumerate(chosen):
             stamps = {
-                "query_set": queries, "beginning_of_pass_write_index": 2 * place, "end_of_pass_write_index": 2 * place + 1,
-            }  # fmt: skip
+                "query_set": queries,
+                "beginning_of_pass_write_index": 2 * place,
+                "end_of_pass_write_index": 2 * place + 1,
+            }
             self._encode(encoder, known, begin, end, timestamp_writes=stamps)
         usage = self._usage.QUERY_RESOLVE | self._usage.COPY_SRC
         report.times = self.device.create_buffer(size=16 * len(chosen), usage=usage)

@@ -1,7 +1,7 @@
 """Plans: a Program as a host of WebGPU runs it, in plain numbers: pipelines, dispatches, what to write and to report.
 
-All memory of a device is one storage buffer, the heap, so that every kernel has the same two bindings (the heap, and 256
-bytes of numbers of its own) and a whole plan needs one bind group. Hosts know neither verbs nor layers.
+All memory of a device is one storage buffer, the heap, so that every kernel has the same two bindings (the heap, and
+256 bytes of numbers of its own) and a whole plan needs one bind group. Hosts know neither verbs nor layers.
 """
 
 from __future__ import annotations
@@ -66,6 +66,10 @@ def dispatch(
     assert len(packed) <= PARAMETER_BYTES
     assert all(0 < n <= MOST_GROUPS for n in groups)
     return Dispatch(Kernel(name, tuple(sorted((constants or {}).items()))), packed, groups)
+
+
+def _word(value: float) -> bytes:
+    return struct.pack("<f", value) if isinstance(value, float) else struct.pack("<I", value & 0xFFFFFFFF)
 
 
 def spread(items: int, per_group: int = 256) -> tuple[int, int, int]:
