@@ -28,19 +28,14 @@ class Memory(Protocol):
         ...
 
 
-class Loaded(Protocol):
-    """A Program ready to run over some Memory."""
+class Results(Protocol):
+    """What one run left; asking for it may wait for the run to end."""
 
     program: Program
-    times_ns: AnyArray
-    """Nanoseconds of each span in the last timed run."""
 
-    def write(self, name: str, value: ArrayLike) -> None:
-        """Fill a named input."""
-        ...
-
-    def run(self, segment: str | None = None, *, timed: bool = False) -> None:
-        """Run everything, or one segment."""
+    @property
+    def times_ns(self) -> AnyArray | None:
+        """Nanoseconds of each span when the run was timed; None where the device has no clock for it."""
         ...
 
     def read(self, name: str) -> AnyArray:
@@ -52,12 +47,33 @@ class Loaded(Protocol):
         ...
 
 
+class Loaded(Results, Protocol):
+    """A Program ready to run over some Memory; what it reads are the results of its last run."""
+
+    def write(self, name: str, value: ArrayLike) -> None:
+        """Fill a named input."""
+        ...
+
+    def run(self, segment: str | None = None, *, timed: bool = False) -> None:
+        """Run everything, or one segment."""
+        ...
+
+    def results(self) -> Results:
+        """The results of the last run, good as long as no more than the executor's `depth` further runs are begun."""
+        ...
+
+
 class Executor(Protocol):
     """A way to run Programs."""
 
     @property
     def name(self) -> str:
         """Such as "numpy"."""
+        ...
+
+    @property
+    def depth(self) -> int:
+        """How many runs may be under way while their results are still to come; 0 when `run` waits for its end."""
         ...
 
     def allocate(self, sizes: Mapping[str, int]) -> Memory:

@@ -16,7 +16,7 @@ from loom_py.initializers import initialise
 from loom_py.layers import Layer, Parameter
 from loom_py.shapes import Array, ArrayLike, size_of
 
-WEIGHTS, GRADIENTS, SUMMED, BUFFERS = "weights", "gradients", "summed gradients", "buffers"
+WEIGHTS, GRADIENTS, SUMMED, BUFFERS, STANDING = "weights", "gradients", "summed gradients", "buffers", "standing"
 ALIGNMENT = 256  # bytes: what WebGPU asks of storage offsets
 
 

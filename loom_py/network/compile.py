@@ -110,11 +110,14 @@ class Compiler:
             record_update(recorder, self.layout, options, None)
         return Compiled(recorder.finish())
 
-    def step(self, form: Form, options: StepOptions, watch: Watch | None, role: Role = "whole") -> Compiled:
+    def step(
+        self, form: Form, options: StepOptions, watch: Watch | None, role: Role = "whole", *, late: bool = False
+    ) -> Compiled:
         """The whole training step: segments forward, loss, backward, update.
 
         A batch that is worked through in micro-batches has a "part" for all but its last one, which adds its share of
-        the gradients to the sum kept so far (a first part: to nothing) and updates nothing, and a "last".
+        the gradients to the sum kept so far (a first part: to nothing) and updates nothing, and a "last". With `late`
+        results a step that is refused has all after it refused, until the flag in STANDING is set again.
         """
         tape = self._forward(form, training=True, watch=watch, keep_buffers=role != "part")
         recorder = tape.recorder
@@ -126,7 +129,7 @@ class Compiler:
             if role != "whole":
                 record_sum(recorder, self.layout, last=role == "last")
             if role != "part":
-                ok = record_update(recorder, self.layout, options, loss, tape.watcher)
+                ok = record_update(recorder, self.layout, options, loss, tape.watcher, late=late)
                 if tape.buffers is not None:
                     ops.undo(whole_area(recorder, self.layout, BUFFERS), tape.buffers, ok)
         return self._done(tape)

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
 from loom_py.errors import StateError
 from loom_py.events import LayerStats
-from loom_py.executors.base import Executor, Loaded, Memory
+from loom_py.executors.base import Executor, Loaded, Memory, Results
 from loom_py.layers import Layer
 from loom_py.network.arrays import (
     BUFFERS,
     GRADIENTS,
+    STANDING,
     SUMMED,
     WEIGHTS,
     Layout,
@@ -27,9 +28,12 @@ from loom_py.network.arrays import (
     walk,
 )
 from loom_py.network.compile import Compiled, Compiler, Role, StepOptions
+from loom_py.network.flight import Flight as Flight
+from loom_py.network.flight import Ready as Ready
+from loom_py.network.flight import StepResult as StepResult
 from loom_py.network.grid import Slot
 from loom_py.network.inputs import Feed, Form
-from loom_py.network.reading import Index, Passed, Reading, fill
+from loom_py.network.reading import Index, Reading, fill
 from loom_py.network.watching import Moment, Watch
 from loom_py.optimizers import Optimizer
 from loom_py.program import ARENA
@@ -37,33 +41,6 @@ from loom_py.shapes import AnyArray, Array
 
 MOST_PROGRAMS = 24
 """Compiled Programs kept; the least recently used goes first."""
-
-
-@dataclass(slots=True)
-class Ready:
-    """A compiled Program, loaded."""
-
-    loaded: Loaded
-    passes: Sequence[Passed]
-    index: Index | None = None
-    """Where its observations lie, once it was read."""
-
-
-@dataclass(frozen=True, slots=True)
-class StepResult:
-    """What a training step leaves behind.
-
-    Attributes:
-        loss: mean loss of the batch, NaN or infinite when it diverged.
-        correct: samples classified right, None where there are no classes.
-        gradient_norm: L2 norm of all gradients before clipping.
-        ok: whether the update was made; False when loss or gradients are not finite.
-    """
-
-    loss: float
-    correct: int | None
-    gradient_norm: float
-    ok: bool
 
 
 class Engine:
@@ -77,10 +54,9 @@ class Engine:
         self.layers = dict(walk(top))
         self.layout = Layout(self.layers.items())
         self.compiler = Compiler(top, self.layout, seed)
-        self.memory: Memory = executor.allocate(
-            {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS]},
-        )
+        self.memory: Memory = executor.allocate(self._least_sizes)
         fill_new(self.memory, self.layout, seed)
+        self._stand()
         self.optimizer: Optimizer | None = None
         self.steps = 0
         self.updates = 0
@@ -117,24 +93,34 @@ class Engine:
         ready.run()
         return ready.read("output"), float(ready.read("loss")), _count(ready)
 
-    def step(
-        self, feed: Feed, rate: float, options: StepOptions, watch: Watch | None = None
-    ) -> tuple[StepResult, Ready]:
-        """One training step: one Program, or one for each micro-batch."""
+    def begin(self, feed: Feed, rate: float, options: StepOptions, watch: Watch | None = None) -> Flight:
+        """Begin a training step: one Program, or one for each micro-batch.
+
+        On a device whose `depth` is above 0 that many further steps may be begun before this one is finished; when it
+        turns out to be refused, they are too, and have to be dropped.
+        """
         self.use(options)
         if options.micro_batch is not None and options.micro_batch < feed.samples:
-            return self._step_in_parts(feed, rate, options, watch, options.micro_batch)
+            return self._begin_in_parts(feed, rate, options, watch, options.micro_batch)
         ready = self._step_program(feed, options, watch, "whole")
         self.write_feed(ready.loaded, feed)
-        return self._run_update(ready, rate, timed=watch is not None), ready
+        return self._begin_update(ready, rate, timed=watch is not None)
+
+    def finish(self, flight: Flight) -> StepResult:
+        """The results of a step that was begun, steps in their order; a refused one is taken back from the counts."""
+        result = flight.landed()
+        if not result.ok:
+            self.steps, self.updates = flight.number + 1, flight.updates
+            self._stand()
+        return result
 
     def _step_program(self, feed: Feed, options: StepOptions, watch: Watch | None, role: Role) -> Ready:
-        form = feed.form
-        return self.ready(("step", form, options, watch, role), lambda: self.compiler.step(form, options, watch, role))
+        form, late = feed.form, self.executor.depth > 0
+        return self.ready(
+            ("step", form, options, watch, role), lambda: self.compiler.step(form, options, watch, role, late=late)
+        )
 
-    def _step_in_parts(
-        self, feed: Feed, rate: float, options: StepOptions, watch: Watch | None, size: int
-    ) -> tuple[StepResult, Ready]:
+    def _begin_in_parts(self, feed: Feed, rate: float, options: StepOptions, watch: Watch | None, size: int) -> Flight:
         """The gradients of all parts, each weighed by its share of the batch, then one update; the last is watched."""
         parts = [feed.chosen(slice(start, start + size)) for start in range(0, feed.samples, size)]
         weights = [options.loss.weight(cast("AnyArray", part.target)) for part in parts]
@@ -152,11 +138,13 @@ class Engine:
             ready = self._step_program(parts[-1], options, watch, "last")
             self.write_feed(ready.loaded, parts[-1], len(parts) - 1)
             ready.loaded.write("share", np.float32(shares[-1]))
-            last = self._run_update(ready, rate, timed=watch is not None)
+            flight = self._begin_update(ready, rate, timed=watch is not None)
+            last = flight.landed()
             if last.ok:
                 give_up()
         whole = None if last.correct is None else correct + last.correct
-        return replace(last, loss=loss + shares[-1] * last.loss, correct=whole), ready
+        flight.result = replace(last, loss=loss + shares[-1] * last.loss, correct=whole)
+        return flight
 
     def probe(self, feed: Feed, options: StepOptions) -> list[LayerStats]:
         """Statistics of every layer for the step that was just refused: all of it again but the update."""
@@ -173,19 +161,22 @@ class Engine:
         """Apply the gradients as they stand."""
         self.use(options)
         ready = self.ready(("update", options), lambda: self.compiler.update(options))
-        return self._run_update(ready, rate, timed=False)
+        return self.finish(self._begin_update(ready, rate, timed=False))
 
-    def _run_update(self, ready: Ready, rate: float, *, timed: bool) -> StepResult:
+    def _begin_update(self, ready: Ready, rate: float, *, timed: bool) -> Flight:
         loaded = ready.loaded
         loaded.write("learning_rate", np.float32(rate))
         loaded.write("update_number", np.float32(self.updates + 1))
         loaded.run(timed=timed)
-        ok = bool(loaded.read("ok"))
-        self.updates += ok
+        flight = Flight(ready, loaded.results(), self.steps, self.updates)
+        self.updates += 1
         self.steps += 1
         self.has_gradients = True
-        loss = float(loaded.read("loss")) if "loss" in loaded.program.outputs else float("nan")
-        return StepResult(loss, _count(loaded), float(loaded.read("gradient_norm")), ok)
+        return flight
+
+    def _stand(self) -> None:
+        """Let steps change parameters, after the first one that was refused kept the later ones from it."""
+        self.memory.write(STANDING, 0, np.ones(1, np.float32))
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of one sample's output, from that of its input."""
@@ -213,7 +204,7 @@ class Engine:
         if self.optimizer is None or self.optimizer.name != optimizer.name:
             self.updates = 0
         if kept != set(before.sizes):
-            sizes = {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS]}
+            sizes = self._least_sizes
             sizes |= dict.fromkeys(kept - set(sizes), self.layout.sizes[WEIGHTS])
             self._move(self.executor, sizes)
         self.optimizer = optimizer
@@ -231,8 +222,18 @@ class Engine:
         self.executor, self.memory = executor, memory
         self._ready.clear()
 
+    @property
+    def _least_sizes(self) -> dict[str, int]:
+        return {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS], STANDING: 4}
+
     def _areas(self, optimizer: Optimizer) -> set[str]:
-        return {WEIGHTS, GRADIENTS, BUFFERS, *(optimizer_area(optimizer.name, name) for name in optimizer.state())}
+        return {
+            WEIGHTS,
+            GRADIENTS,
+            BUFFERS,
+            STANDING,
+            *(optimizer_area(optimizer.name, name) for name in optimizer.state()),
+        }
 
     def optimizer_state(self) -> dict[str, Array]:
         """Copies of the optimizer's state by its name and the parameter's, such as "m/0.weight"."""
@@ -307,8 +308,10 @@ class Engine:
 
     # observation ---------------------------------------------------------------------------------------------------
 
-    def layer_stats(self, ready: Ready, moment: Moment, seq: int, phases: Sequence[str]) -> list[LayerStats]:
-        """LayerStats of every watched pass of the last run, in order of execution."""
+    def layer_stats(
+        self, ready: Ready, moment: Moment, seq: int, phases: Sequence[str], results: Results | None = None
+    ) -> list[LayerStats]:
+        """LayerStats of every watched pass, in order of execution; `results` are those of a run, None: of the last."""
         if ready.index is None:
             ready.index = Index(ready.loaded.program)
             for passed in ready.passes:
@@ -316,7 +319,7 @@ class Engine:
                 layer = self.layers[passed.path]
                 kind, place = type(layer).__name__, {"row": slot.row, "col": slot.col, "layer": slot.layer}
                 passed.describe(layer, layer_index=slot.index, layer_type=kind, **place)
-        reading = Reading(ready.loaded, ready.index)
+        reading = Reading(results or ready.loaded, ready.index)
         when = {"step": moment.step, "epoch": moment.epoch, "batch": moment.batch}
         found: list[LayerStats] = []
         for passed in ready.passes:

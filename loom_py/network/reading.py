@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from loom_py.events import NOT_MEASURED, LayerStats
-from loom_py.executors.base import Loaded
+from loom_py.executors.base import Results
 from loom_py.layers import Layer
 from loom_py.ops import STAT_FIELDS
 from loom_py.program import Program
@@ -83,16 +83,19 @@ class Index:
 class Reading:
     """The numbers of one watched run."""
 
-    def __init__(self, loaded: Loaded, index: Index | None = None) -> None:
-        self.program = loaded.program
-        self.raw = loaded.read_observed()
-        self.index = index or Index(loaded.program)
-        self._spans_ns = loaded.times_ns.tolist()
+    def __init__(self, results: Results, index: Index | None = None) -> None:
+        self.program = results.program
+        self.raw = results.read_observed()
+        self.index = index or Index(results.program)
+        times = results.times_ns
+        self._spans_ns = None if times is None else times.tolist()
 
     @cached_property
     def times(self) -> dict[tuple[str, str], int]:
-        """Nanoseconds by path and phase; a layer's time includes its children's."""
+        """Nanoseconds by path and phase, a layer's time includes its children's; empty where nothing was measured."""
         found: dict[tuple[str, str], int] = {}
+        if self._spans_ns is None:
+            return found
         for number, phase, paths in self.index.spans:
             ns = self._spans_ns[number]
             for path in paths:

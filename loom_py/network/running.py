@@ -10,11 +10,12 @@ import numpy as np
 
 from loom_py.errors import ConfigError, DataError, ShapeError, StateError
 from loom_py.events import Observer, measured
+from loom_py.executors.base import Results
 from loom_py.introspect import available_when, internal
 from loom_py.layers.options import OptionsConfig
 from loom_py.losses import CrossEntropy
 from loom_py.network.compile import StepOptions
-from loom_py.network.engine import Ready
+from loom_py.network.flight import Flight, Ready, StepResult
 from loom_py.network.inputs import Feed, read_input, read_mask
 from loom_py.network.structure import Pending, Structure
 from loom_py.network.watching import Moment, Watch
@@ -40,6 +41,15 @@ class BackwardResult(NamedTuple):
     """Gradient with respect to the input, in its shape; None where the input is integer ids."""
     duration_ns: int
     """Wall clock of the pass, nanoseconds."""
+
+
+class StepUnderWay(NamedTuple):
+    """A training step that was begun, and who is to hear of it."""
+
+    flight: Flight
+    moment: Moment
+    listeners: list[Observer]
+    spent_ns: int
 
 
 class Running(Structure):
@@ -185,7 +195,27 @@ class Running(Structure):
     @internal
     def train_step(self, feed: Feed, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0) -> Any:
         """One training step on checked arrays; delivers to observers that are due. Returns a StepResult."""
-        return self.watched_step(feed, lambda watch: self.engine.step(feed, rate, options, watch), epoch, batch)
+        return self.finish_step(self.begin_step(feed, rate, options, epoch, batch))
+
+    @internal
+    def begin_step(self, feed: Feed, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0) -> StepUnderWay:
+        """Begin a training step on checked arrays; up to the executor's `depth` more may be begun before it ends."""
+        began = perf_counter_ns()
+        watch, listeners = self.dispatcher.due(self._runs)
+        moment = Moment(self.engine.steps, epoch, batch)
+        flight = self.engine.begin(feed, rate, options, watch)
+        self._runs += 1
+        self._last_input = feed
+        return StepUnderWay(flight, moment, listeners, perf_counter_ns() - began)
+
+    @internal
+    def finish_step(self, step: StepUnderWay) -> StepResult:
+        """What a step left, when it is there; delivers to the observers that were due when it began."""
+        began, flight = perf_counter_ns(), step.flight
+        result = self.engine.finish(flight)
+        self._deliver(flight.ready, step.moment, step.listeners, ("forward", "backward"), flight.results)
+        self.dispatcher.note(step.listeners, step.spent_ns + perf_counter_ns() - began)
+        return result
 
     @internal
     def watched_step(
@@ -211,9 +241,16 @@ class Running(Structure):
         self._deliver(ready, Moment(self.engine.steps), listeners, ("forward",))
         self.dispatcher.note(listeners, perf_counter_ns() - began)
 
-    def _deliver(self, ready: Ready, moment: Moment, listeners: list[Observer], phases: Sequence[str]) -> None:
+    def _deliver(
+        self,
+        ready: Ready,
+        moment: Moment,
+        listeners: list[Observer],
+        phases: Sequence[str],
+        results: Results | None = None,
+    ) -> None:
         if listeners:
-            found = self.engine.layer_stats(ready, moment, self._seq, phases)
+            found = self.engine.layer_stats(ready, moment, self._seq, phases, results)
             self._update_ratios |= {s.path: s.update_ratio for s in found if measured(s.update_ratio)}
             self._seq += len(found)
             self.dispatcher.layer_stats(listeners, found)

@@ -8,7 +8,7 @@ from itertools import groupby, pairwise
 
 from loom_py import ops
 from loom_py.losses import Loss
-from loom_py.network.arrays import GRADIENTS, SUMMED, WEIGHTS, Layout, Place, optimizer_area
+from loom_py.network.arrays import GRADIENTS, STANDING, SUMMED, WEIGHTS, Layout, Place, optimizer_area
 from loom_py.network.watching import RecordingWatcher
 from loom_py.ops import Tensor
 from loom_py.optimizers import Optimizer, ParameterGroup
@@ -59,12 +59,22 @@ def record_update(
     options: StepOptions,
     loss: Tensor | None,
     watcher: RecordingWatcher | None = None,
+    *,
+    late: bool = False,
 ) -> Tensor:
-    """Gradients as they stand → parameters; outputs gradient_norm and ok, which is given back."""
+    """Gradients as they stand → parameters; outputs gradient_norm and ok, which is given back.
+
+    With `late` results `ok` is also 0 after a run that had it 0: steps that were begun before that was known.
+    """
     weights = whole_area(recorder, layout, WEIGHTS)
     gradients = whole_area(recorder, layout, GRADIENTS, WEIGHTS)
     norm = ops.global_norm(gradients)
     ok: Tensor = ops.finite_guard(norm if loss is None else loss, norm)
+    if late:
+        standing = recorder.persistent(STANDING, 0, (1,), STANDING)
+        both = ops.multiply(ok, standing)
+        ops.store(standing, both)
+        ok = ops.reshape(both, shape=())
     if options.clip_value is not None:
         ops.clip_values(gradients, limit=options.clip_value)
     scale = None

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import deque
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
 from itertools import islice
 from time import perf_counter, time_ns
 from typing import Any
@@ -16,14 +18,41 @@ from loom_py.network.core import NetworkCore
 from loom_py.network.engine import StepResult
 from loom_py.network.inputs import Feed
 from loom_py.schedules import Schedule
+from loom_py.shapes import AnyArray
 from loom_py.train.config import EarlyStopping, StopReason, TrainingConfig, TrainingResult
 from loom_py.train.data import Batches, check_samples
 from loom_py.train.evaluation import Score, evaluate_samples
 from loom_py.train.progress import EpochSums, Progress, Snapshot, plain_progress, read_progress
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A step that was begun.
+
+    Attributes:
+        step: training steps begun in all, this one among them.
+        finish: gives its result, when it is there.
+    """
+
+    epoch: int
+    position: int
+    feed: Feed
+    rate: float
+    step: int
+    finish: Callable[[], StepResult]
+
+    @property
+    def target(self) -> AnyArray:
+        """What the output should have been."""
+        assert self.feed.target is not None
+        return self.feed.target
+
+
 class Trainer:
     """One training run.
+
+    On a device that works ahead (a GPU) a few steps are under way at a time: events then come that many steps late,
+    each with its own step's number; counts, snapshots and the end of an epoch wait for all of them.
 
     Iterate `run()` to drive it step by step: every event is yielded after the observers have heard it, and leaving the
     loop early leaves the network as the last step left it. `result` is true at any moment.
@@ -47,6 +76,8 @@ class Trainer:
         self.progress = Progress()
         self.cancelled = False
         self._began = 0.0
+        self._flying: deque[Begun] = deque()
+        self._landed: deque[tuple[Begun, StepResult]] = deque()
 
     def cancel(self) -> None:
         """Stop after the step under way; `result.stopped_because` becomes "cancelled"."""
@@ -54,6 +85,12 @@ class Trainer:
 
     def run(self) -> Generator[TrainingEvent, None, TrainingResult]:
         """Train from where the run stands to its end; yields every event, returns the result."""
+        try:
+            return (yield from self._run())
+        finally:
+            self._settle()
+
+    def _run(self) -> Generator[TrainingEvent, None, TrainingResult]:
         progress = self.progress
         self._began = perf_counter() - progress.elapsed_s
         yield self._tell("train_start")
@@ -76,11 +113,14 @@ class Trainer:
             yield self._tell("epoch_start", epoch=number)
         start, sums = progress.position, progress.sums
         for position, feed in enumerate(islice(self.batches.epoch(number), start, None), start):
-            if self.cancelled:
-                return "cancelled"
-            stopped = yield from self._step(number, position, feed, sums)
-            if stopped is not None:
-                return stopped
+            if not self.cancelled:
+                yield from self._begin(number, position, feed)
+            stopped = yield from self._finish(0 if self.cancelled else self.depth)
+            if stopped is not None or self.cancelled:
+                return stopped or "cancelled"
+        stopped = yield from self._finish(0)
+        if stopped is not None:
+            return stopped
         score = None if self.validation is None else self._validate()
         self._close_epoch(number, sums, score)
         if score is not None:
@@ -99,37 +139,71 @@ class Trainer:
         self.progress.epoch, self.progress.position = number + 1, 0
         self._clock()
 
-    def _step(
-        self, epoch: int, position: int, feed: Feed, sums: EpochSums
-    ) -> Generator[TrainingEvent, None, StopReason | None]:
+    def _begin(self, epoch: int, position: int, feed: Feed) -> Generator[TrainingEvent, None, None]:
+        """Begin a step, unless the run is cancelled when it is announced."""
         rate = self.config.learning_rate
         if self._schedule is not None:
-            rate *= self._schedule.factor(self.result.steps)
+            rate *= self._schedule.factor(self.result.steps + len(self._flying))
         yield self._tell("batch_start", epoch=epoch, batch=position, learning_rate=rate)
-        if self.cancelled:
-            return "cancelled"
-        result = self.advance(feed, rate, epoch, position)
-        where: dict[str, Any] = {"epoch": epoch, "batch": position, "loss": result.loss, "learning_rate": rate}
+        if not self.cancelled:
+            finish = self.begin(feed, rate, epoch, position)
+            self._flying.append(Begun(epoch, position, feed, rate, self.net.engine.steps, finish))
+
+    def _finish(self, most: int) -> Generator[TrainingEvent, None, StopReason | None]:
+        """Finish steps, the oldest first, until at most `most` are under way, and tell of each."""
+        while self._landed or len(self._flying) > most:
+            if not self._landed:
+                self._land()
+            stopped = yield from self._tell_step(*self._landed.popleft())
+            if stopped is not None:
+                return stopped
+        return None
+
+    def _land(self) -> None:
+        """Finish the oldest step under way and count it; when it was refused, those begun after it were too."""
+        begun = self._flying.popleft()
+        result = begun.finish()
+        self._landed.append((begun, result))
+        if not result.ok:
+            self._flying.clear()
+            return
+        target = begun.target
+        self.progress.sums.add(self.options.loss.weight(target), self.options.loss.answers(target), result)
+        self.progress.samples += begun.feed.samples
+        self.progress.position = begun.position + 1
+        self.result.steps += 1
+
+    def _settle(self) -> None:
+        """Finish all steps under way, so that all counts are those of the weights; they are told of later."""
+        while self._flying:
+            self._land()
+
+    def _tell_step(self, begun: Begun, result: StepResult) -> Generator[TrainingEvent, None, StopReason | None]:
+        where: dict[str, Any] = {
+            "epoch": begun.epoch, "batch": begun.position, "loss": result.loss, "learning_rate": begun.rate,
+        }  # fmt: skip
         if not result.ok:
             self.result.final_loss = result.loss
-            path, text = explain(self.net.engine, feed, self.options, result)
+            path, text = explain(self.net.engine, begun.feed, self.options, result)
             yield self._tell("anomaly", **where, gradient_norm=result.gradient_norm, path=path, text=text)
             return "anomaly"
-        assert feed.target is not None
-        loss, answers = self.options.loss, self.options.loss.answers(feed.target)
-        sums.add(loss.weight(feed.target), answers, result)
-        self.progress.samples += feed.samples
-        self.progress.position = position + 1
-        self.result.steps += 1
+        answers = self.options.loss.answers(begun.target)
         accuracy = None if result.correct is None or not answers else result.correct / answers
-        yield self._tell("batch_end", **where, accuracy=accuracy, gradient_norm=result.gradient_norm)
+        facts = {**where, "step": begun.step, "gradient_norm": result.gradient_norm}
+        yield self._tell("batch_end", **facts, accuracy=accuracy)
         return None
 
     @internal
-    def advance(self, feed: Feed, rate: float, epoch: int, position: int) -> StepResult:
-        """Do one step; another way of training overrides this alone."""
-        result: StepResult = self.net.train_step(feed, rate, self.options, epoch, position)
-        return result
+    def begin(self, feed: Feed, rate: float, epoch: int, position: int) -> Callable[[], StepResult]:
+        """Begin one step; what is given back finishes it. Another way of training overrides this and `depth`."""
+        under_way = self.net.begin_step(feed, rate, self.options, epoch, position)
+        return lambda: self.net.finish_step(under_way)
+
+    @property
+    @internal
+    def depth(self) -> int:
+        """How many steps may be under way while the next one is begun."""
+        return self.net.engine.executor.depth
 
     def _validate(self) -> Score:
         assert self.validation is not None
@@ -159,6 +233,7 @@ class Trainer:
     @internal
     def snapshot(self) -> Snapshot:
         """All that, with the network's parameters, makes another run go on from here."""
+        self._settle()
         self._clock()
         engine = self.net.engine
         facts = plain_progress(self.progress, self.result)
@@ -207,8 +282,7 @@ class Trainer:
         total = self.config.epochs * self.batches.per_epoch
         done = self.result.steps
         left = elapsed / done * (total - done) if done else None
-        event = TrainingEvent(
-            type=kind, step=self.net.engine.steps, samples_per_second=speed, eta_s=left, time_ns=time_ns(), **facts
-        )
+        facts.setdefault("step", self.net.engine.steps)
+        event = TrainingEvent(type=kind, samples_per_second=speed, eta_s=left, time_ns=time_ns(), **facts)
         self.net.dispatcher.event(event)
         return event

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any
 
 from loom_py.events import TrainingEvent
 from loom_py.network.engine import StepResult
 from loom_py.network.inputs import Feed
-from loom_py.train.config import TrainingConfig
+from loom_py.train.config import StopReason, TrainingConfig
 from loom_py.train.data import Batches
 from loom_py.train.progress import Snapshot
-from loom_py.train.trainer import Trainer
+from loom_py.train.trainer import Begun, Trainer
 from loom_py.tween.explosion import ExplosionGuard
 from loom_py.tween.stepper import Stepper
 
@@ -33,8 +33,13 @@ class TweenRun(Trainer):
         super().__init__(stepper.net, config, batches)
         self._stepper = stepper
 
-    def advance(self, feed: Feed, rate: float, epoch: int, position: int) -> StepResult:
-        return self._stepper.advance(feed, rate, epoch, position)
+    def begin(self, feed: Feed, rate: float, epoch: int, position: int) -> Callable[[], StepResult]:
+        result = self._stepper.advance(feed, rate, epoch, position)
+        return lambda: result
+
+    @property
+    def depth(self) -> int:
+        return 0  # a step looks at its own numbers half-way
 
     def snapshot(self) -> Snapshot:
         taken = super().snapshot()
@@ -46,11 +51,11 @@ class TweenRun(Trainer):
         super().restore(snapshot)
         self._stepper.guard.restore(guard)
 
-    def _step(self, epoch: int, position: int, feed: Feed, sums: Any) -> Generator[TrainingEvent, None, Any]:
-        stopped = yield from super()._step(epoch, position, feed, sums)
+    def _tell_step(self, begun: Begun, result: StepResult) -> Generator[TrainingEvent, None, StopReason | None]:
+        stopped = yield from super()._tell_step(begun, result)
         if stopped is None and self._stepper.history[-1].exploding and self._stepper.guard.in_a_row in TOLD_AT:
             path, text = self._explosion()
-            yield self._tell("anomaly", epoch=epoch, batch=position, path=path, text=text)
+            yield self._tell("anomaly", epoch=begun.epoch, batch=begun.position, path=path, text=text)
         return stopped
 
     def _explosion(self) -> tuple[str, str]:

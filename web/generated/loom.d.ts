@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: f3c5c86539d1d3653b975af04c687a7fb641caa733d34484aefbe8e44b1cab1b
+ * Content hash of the description: 4dbec0c0047f60c0832aedb4ed15cac42d04fabdfa3d7315dfad9ac1b8023996
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */

@@ -56,7 +56,7 @@ class NumpyLoaded:
         for index, value in program.constants.items():
             self.arrays[index][...] = value
         self.calls = [self._call(i) for i in program.instructions]
-        self.times_ns = np.zeros(len(program.spans), np.int64)
+        self.times_ns: AnyArray = np.zeros(len(program.spans), np.int64)
 
     def _call(self, instruction: Any) -> Callable[[], None]:
         outputs = [self.arrays[i] for i in instruction.outputs]
@@ -91,6 +91,9 @@ class NumpyLoaded:
                     call()
                 self.times_ns[number] = perf_counter_ns() - began
 
+    def results(self) -> NumpyLoaded:
+        return self
+
     def read(self, name: str) -> AnyArray:
         return self.arrays[self.program.outputs[name]].copy()
 
@@ -102,6 +105,7 @@ class NumpyExecutor:
     """Runs Programs with NumPy, one instruction after the other."""
 
     name = "numpy"
+    depth = 0
 
     def allocate(self, sizes: Mapping[str, int]) -> NumpyMemory:
         return NumpyMemory(sizes)

@@ -17,6 +17,7 @@ class WasmExecutor:
     """Runs Programs by compiled kernels; verbs that have none run by NumPy in between."""
 
     name = "wasm"
+    depth = 0
 
     def __init__(self, library: Library | None = None) -> None:
         """Load the kernels.

@@ -20,6 +20,7 @@ class WebGPUExecutor:
     """Runs Programs on one device."""
 
     name = "webgpu"
+    depth = 3
 
     def __init__(self, host: Host) -> None:
         self.host = host

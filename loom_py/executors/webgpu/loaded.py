@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,7 +49,8 @@ class GpuLoaded:
         self, program: Program, host: Host, built: Built, regions: Mapping[str, Region], kept: tuple[object, ...]
     ) -> None:
         self.program = program
-        self._host, self._built, self._regions = host, built, dict(regions)
+        self._host, self._built = host, built
+        self._reader = _Reader(program, host, built, regions)
         self._kept = kept  # memory that the plan refers to lives as long
         self._number = host.load(built.plan)
         self._staged: AnyArray = np.zeros(built.plan.staged_bytes, np.uint8)
@@ -57,16 +60,11 @@ class GpuLoaded:
             for spec in [program.buffers[program.inputs[name]].spec]
         }
         self._fresh = 0
-        self._ticket: int | None = None
-        self._report: AnyArray = np.zeros(built.plan.report_bytes, np.uint8)
-        self.times_ns: AnyArray = np.zeros(len(program.spans), np.int64)
-        self._pairs = _Pairs(program)
+        self._last = GpuResults(self._reader, None)
 
     def __del__(self) -> None:
-        try:
+        with suppress(AttributeError, DeviceLostError):  # it was never loaded, or all of it is gone
             self._host.unload(self._number)
-        except (AttributeError, DeviceLostError):
-            pass  # it was never loaded, or all of it is gone
 
     def write(self, name: str, value: ArrayLike) -> None:
         bit, staged = self._inputs[name]
@@ -79,45 +77,88 @@ class GpuLoaded:
             part = self.program.segment(segment)
             first, last = part.start, part.stop
         starts = self._built.starts
-        self._ticket = self._host.run(self._number, starts[first], starts[last], self._staged, self._fresh, timed)
+        ticket = self._host.run(self._number, starts[first], starts[last], self._staged, self._fresh, timed)
+        self._last = GpuResults(self._reader, ticket)
         self._fresh = 0
 
+    def results(self) -> GpuResults:
+        return self._last
+
+    @property
+    def times_ns(self) -> AnyArray | None:
+        return self._last.times_ns
+
     def read(self, name: str) -> AnyArray:
-        buffer = self.program.buffers[self.program.outputs[name]]
-        at = self._built.reported.get(name)
-        if at is not None:
-            return view(self._results(), at, buffer.spec.shape, buffer.spec.dtype).copy()
-        if not buffer.spec.nbytes:
-            return np.empty(buffer.spec.shape, buffer.spec.dtype)
-        raw = self._host.read(self._regions[buffer.storage].offset + buffer.offset, buffer.spec.nbytes)
-        return raw.view(buffer.spec.dtype).reshape(buffer.spec.shape)
+        return self._last.read(name)
 
     def read_observed(self) -> AnyArray:
-        return self._pairs.joined(self._results()[self._built.observed :])
-
-    def _results(self) -> AnyArray:
-        """The report of the last run."""
-        if self._ticket is not None:
-            self._report, times = self._host.wait(self._ticket)
-            self._ticket = None
-            self.times_ns = np.zeros(len(self.program.spans), np.int64) if times is None else times
-        return self._report
+        return self._last.read_observed()
 
 
-class _Pairs:
-    """Float64 numbers among the observations: the GPU leaves each as two float32 whose sum it is."""
+class GpuResults:
+    """What one run left, fetched when it is first asked for; later runs of the same Program don't change it.
 
-    def __init__(self, program: Program) -> None:
-        places: list[int] = []
-        for buffer in program.buffers:
-            if buffer.storage == OBSERVED and buffer.spec.dtype == np.float64:
-                places += range(buffer.offset // 8, buffer.offset // 8 + buffer.spec.size)
-        self._places = np.array(sorted(set(places)), np.intp)
+    Only large outputs are read from the device as they are at that moment.
+    """
 
-    def joined(self, raw: AnyArray) -> AnyArray:
-        """The same bytes with real float64 in their places."""
+    def __init__(self, reader: _Reader, ticket: int | None) -> None:
+        self.program = reader.program
+        self._reader, self._ticket = reader, ticket
+
+    @cached_property
+    def _report(self) -> tuple[AnyArray, AnyArray | None]:
+        return self._reader.report(self._ticket)
+
+    @property
+    def times_ns(self) -> AnyArray | None:
+        return self._report[1]
+
+    def read(self, name: str) -> AnyArray:
+        return self._reader.output(name, lambda: self._report[0])
+
+    def read_observed(self) -> AnyArray:
+        return self._reader.observed(self._report[0])
+
+
+class _Reader:
+    """Takes outputs and observations out of reports."""
+
+    def __init__(self, program: Program, host: Host, built: Built, regions: Mapping[str, Region]) -> None:
+        self.program = program
+        self._host, self._built, self._regions = host, built, dict(regions)
+        self._pairs = _pairs(program)
+
+    def report(self, ticket: int | None) -> tuple[AnyArray, AnyArray | None]:
+        """What a run sent back: waits for it. Zeros before the first run."""
+        if ticket is None:
+            return np.zeros(self._built.plan.report_bytes, np.uint8), None
+        return self._host.wait(ticket)
+
+    def output(self, name: str, report: Callable[[], AnyArray]) -> AnyArray:
+        """A named output: a small one out of the report, a large one out of the device's memory."""
+        buffer = self.program.buffers[self.program.outputs[name]]
+        spec, at = buffer.spec, self._built.reported.get(name)
+        if at is not None:
+            return view(report(), at, spec.shape, spec.dtype).copy()
+        if not spec.nbytes:
+            return np.empty(spec.shape, spec.dtype)
+        raw = self._host.read(self._regions[buffer.storage].offset + buffer.offset, spec.nbytes)
+        return raw.view(spec.dtype).reshape(spec.shape)
+
+    def observed(self, report: AnyArray) -> AnyArray:
+        """The observations: numbers of float64 come from the GPU as two float32 each, whose sum they are."""
+        raw = report[self._built.observed :]
         whole: AnyArray = np.zeros(-(-raw.nbytes // 8) * 8, np.uint8)
         whole[: raw.nbytes] = raw
-        halves = whole.view(np.float32).reshape(-1, 2)[self._places].astype(np.float64)
-        whole.view(np.float64)[self._places] = halves[:, 0] + halves[:, 1]
+        halves = whole.view(np.float32).reshape(-1, 2)[self._pairs].astype(np.float64)
+        whole.view(np.float64)[self._pairs] = halves[:, 0] + halves[:, 1]
         return whole[: raw.nbytes]
+
+
+def _pairs(program: Program) -> AnyArray:
+    """Where float64 numbers lie among the observations, in steps of 8 bytes."""
+    places: set[int] = set()
+    for buffer in program.buffers:
+        if buffer.storage == OBSERVED and buffer.spec.dtype == np.float64:
+            places.update(range(buffer.offset // 8, buffer.offset // 8 + buffer.spec.size))
+    return np.array(sorted(places), np.intp)
