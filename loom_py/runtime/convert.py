@@ -58,7 +58,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, memoryview):
         # NumPy knows no format "c" or "?", and an ArrayBuffer has no element type: both are bytes.
         return np.frombuffer(value, dtype=_dtype_of(value))
-    if value is None or value is _js_null():
+    if is_null(value):
         return None
     if isinstance(value, bool | int | float | str):
         return value
@@ -82,6 +82,11 @@ def _dtype_of(view: memoryview) -> np.dtype[Any]:
 def _js_null() -> object:
     """JavaScript's null as Python sees it: None in Pyodide before 0.28, an object of its own since."""
     return getattr(ffi, "jsnull", None)
+
+
+def is_null(value: object) -> bool:
+    """Whether a value that came from JavaScript is its null or undefined."""
+    return value is None or value is _js_null()
 
 
 def _js_type(value: object) -> str:

@@ -1,0 +1,81 @@
+import { type Faults, GPURefused } from "./faults.ts";
+import { COMPUTE_STAGE } from "./flags.ts";
+import type { KernelData } from "./types.ts";
+
+/** Of every dispatch's uniform struct: what WebGPU asks of offsets into uniform buffers. */
+export const PARAMETER_BYTES = 256;
+
+/** A device's compute pipelines, each made once; all have the same two bindings. */
+export class Pipelines {
+  /** Binding 0: the heap; binding 1: 256 bytes of uniform parameters at an offset that each dispatch gives. */
+  readonly groupLayout: GPUBindGroupLayout;
+  readonly #device: GPUDevice;
+  readonly #faults: Faults;
+  readonly #layout: GPUPipelineLayout;
+  readonly #modules = new Map<string, GPUShaderModule>();
+  readonly #made = new Map<string, Promise<GPUComputePipeline>>();
+
+  constructor(device: GPUDevice, faults: Faults) {
+    this.#device = device;
+    this.#faults = faults;
+    const visibility = COMPUTE_STAGE;
+    this.groupLayout = device.createBindGroupLayout({
+      entries: [
+        { binding: 0, visibility, buffer: { type: "storage" } },
+        {
+          binding: 1,
+          visibility,
+          buffer: { type: "uniform", hasDynamicOffset: true, minBindingSize: PARAMETER_BYTES },
+        },
+      ],
+    });
+    this.#layout = device.createPipelineLayout({ bindGroupLayouts: [this.groupLayout] });
+  }
+
+  get count(): number {
+    return this.#made.size;
+  }
+
+  /** The pipeline of a kernel; rejects with the compiler's words. */
+  get(kernel: KernelData): Promise<GPUComputePipeline> {
+    const key = `${JSON.stringify(Object.entries(kernel.constants).sort())} ${kernel.source}`;
+    const known = this.#made.get(key);
+    if (known) return known;
+    const made = this.#make(kernel);
+    this.#made.set(key, made);
+    made.catch(() => this.#made.delete(key)); // its maker is told; whoever asks again gets an answer of his own
+    return made;
+  }
+
+  async #make({ name, source, constants }: KernelData): Promise<GPUComputePipeline> {
+    const module = await this.#module(name, source);
+    const compute = { module, entryPoint: "main", constants: { ...constants } };
+    try {
+      return await this.#device.createComputePipelineAsync({ label: name, layout: this.#layout, compute });
+    } catch (error) {
+      throw await this.#faults.explain(error, `kernel ${name} with ${JSON.stringify(constants)}`);
+    }
+  }
+
+  async #module(name: string, source: string): Promise<GPUShaderModule> {
+    const known = this.#modules.get(source);
+    if (known) return known;
+    let module: GPUShaderModule | undefined;
+    try {
+      await this.#faults.watch(`kernel ${name}`, () => {
+        module = this.#device.createShaderModule({ label: name, code: source });
+      });
+    } catch (error) {
+      const words = module && !this.#faults.lost ? await compilerWords(module, name) : "";
+      throw words ? new GPURefused(words) : error;
+    }
+    this.#modules.set(source, module as GPUShaderModule);
+    return module as GPUShaderModule;
+  }
+}
+
+async function compilerWords(module: GPUShaderModule, name: string): Promise<string> {
+  const { messages } = await module.getCompilationInfo();
+  const errors = messages.filter(({ type }) => type === "error");
+  return errors.map(({ lineNum, linePos, message }) => `${name}.wgsl:${lineNum}:${linePos}: ${message}`).join("\n");
+}

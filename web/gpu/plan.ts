@@ -1,0 +1,92 @@
+import type { Buffers } from "./buffers.ts";
+import { UNIFORM } from "./flags.ts";
+import { PARAMETER_BYTES } from "./pipelines.ts";
+import type { Mask, PlanData } from "./types.ts";
+
+/** A plan on a device: what a run needs, ready. */
+export class LoadedPlan {
+  readonly reportBytes: number;
+  readonly spans: Uint32Array;
+  readonly dispatches: number;
+  readonly #pipelines: readonly GPUComputePipeline[];
+  readonly #rows: Uint32Array;
+  readonly #inputs: Uint32Array;
+  readonly #report: Uint32Array;
+  readonly #offsets: Uint32Array<ArrayBuffer>;
+  readonly #params: GPUBuffer;
+  readonly #buffers: Buffers;
+  #group!: GPUBindGroup;
+
+  constructor(data: PlanData, pipelines: readonly GPUComputePipeline[], buffers: Buffers) {
+    this.#pipelines = pipelines;
+    this.#rows = data.dispatches;
+    this.#inputs = data.inputs;
+    this.#report = data.report;
+    this.spans = data.spans;
+    this.dispatches = data.dispatches.length / 4;
+    this.reportBytes = data.report.reduce((sum, bytes, at) => sum + (at % 2 ? bytes : 0), 0);
+    this.#offsets = Uint32Array.from({ length: this.dispatches }, (_, at) => at * PARAMETER_BYTES);
+    this.#buffers = buffers;
+    this.#params = buffers.filled(this.dispatches ? data.params : new Uint8Array(PARAMETER_BYTES), UNIFORM);
+  }
+
+  /** Bind to a heap: at first, and whenever it is another buffer. */
+  bind(device: GPUDevice, layout: GPUBindGroupLayout, heap: GPUBuffer): void {
+    this.#group = device.createBindGroup({
+      layout,
+      entries: [
+        { binding: 0, resource: { buffer: heap } },
+        { binding: 1, resource: { buffer: this.#params, size: PARAMETER_BYTES } },
+      ],
+    });
+  }
+
+  free(): void {
+    this.#buffers.free(this.#params);
+  }
+
+  /** Copy the inputs of the mask into the heap. */
+  writeInputs(queue: GPUQueue, heap: GPUBuffer, staged: Uint8Array<ArrayBuffer>, fresh: Mask): void {
+    const rows = this.#inputs;
+    for (let at = 0; at < rows.length; at += 3) {
+      const bytes = rows[at + 2] as number;
+      if (bytes && has(fresh, at / 3)) {
+        queue.writeBuffer(heap, rows[at] as number, staged, rows[at + 1] as number, bytes);
+      }
+    }
+  }
+
+  /** The dispatches `first` … `last` - 1 as one pass. */
+  encode(encoder: GPUCommandEncoder, first: number, last: number, stamps?: GPUComputePassTimestampWrites): void {
+    const rows = this.#rows;
+    const work = encoder.beginComputePass(stamps && { timestampWrites: stamps });
+    let current = -1;
+    for (let number = first, at = 4 * first; number < last; number++, at += 4) {
+      const kernel = rows[at] as number;
+      if (kernel !== current) {
+        work.setPipeline(this.#pipelines[kernel] as GPUComputePipeline);
+        current = kernel;
+      }
+      // Offsets by place in one array: an array for each call would be garbage for each dispatch.
+      work.setBindGroup(0, this.#group, this.#offsets, number, 1);
+      work.dispatchWorkgroups(rows[at + 1] as number, rows[at + 2], rows[at + 3]);
+    }
+    work.end();
+  }
+
+  /** Copy what a run sends back. */
+  encodeReport(encoder: GPUCommandEncoder, heap: GPUBuffer, staging: GPUBuffer): void {
+    const rows = this.#report;
+    for (let at = 0, end = 0; at < rows.length; at += 2) {
+      const bytes = rows[at + 1] as number;
+      encoder.copyBufferToBuffer(heap, rows[at] as number, staging, end, bytes);
+      end += bytes;
+    }
+  }
+}
+
+/** Whether a bit is set; numbers go beyond the 32 bits that JavaScript's own operators see. */
+function has(mask: Mask, bit: number): boolean {
+  if (typeof mask === "bigint") return ((mask >> BigInt(bit)) & 1n) === 1n;
+  return Math.floor(mask / 2 ** bit) % 2 === 1;
+}
