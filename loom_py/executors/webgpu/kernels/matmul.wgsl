@@ -43,7 +43,7 @@ var<private> y4: vec4f; var<private> y5: vec4f; var<private> y6: vec4f; var<priv
 
 // Where vector v of place k lies. Fetched along K, neighbours hold the same v of different k: turning v by k puts them
 // into different banks. Only bits that do not overlap are joined, so that compilers see the index in bounds.
-fn place(base: u32, k: u32, along: bool) -> u32 { return (base ^ select(0u, k, along)) | k * vectors; }
+fn place(base: u32, k: u32, along: bool) -> u32 { return (base ^ select(0u, k, along)) | (k * vectors); }
 
 // One place of K.
 fn step(k: u32, own_a: u32, own_b: u32) {
@@ -53,13 +53,13 @@ fn step(k: u32, own_a: u32, own_b: u32) {
   let b = tile_b[at_b];
   x0 = fma(a.xxxx, b, x0); x1 = fma(a.yyyy, b, x1); x2 = fma(a.zzzz, b, x2); x3 = fma(a.wwww, b, x3);
   if (wide) {
-    let c = tile_b[at_b | vectors / 2u];
+    let c = tile_b[at_b | (vectors / 2u)];
     y0 = fma(a.xxxx, c, y0); y1 = fma(a.yyyy, c, y1); y2 = fma(a.zzzz, c, y2); y3 = fma(a.wwww, c, y3);
-    let d = tile_a[at_a | vectors / 2u];
+    let d = tile_a[at_a | (vectors / 2u)];
     y4 = fma(d.xxxx, c, y4); y5 = fma(d.yyyy, c, y5); y6 = fma(d.zzzz, c, y6); y7 = fma(d.wwww, c, y7);
   }
   if (tall) {
-    let d = tile_a[at_a | vectors / 2u];
+    let d = tile_a[at_a | (vectors / 2u)];
     x4 = fma(d.xxxx, b, x4); x5 = fma(d.yyyy, b, x5); x6 = fma(d.zzzz, b, x6); x7 = fma(d.wwww, b, x7);
   }
 }
