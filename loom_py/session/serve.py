@@ -14,6 +14,7 @@ from loom_py.session.package import open_session
 from loom_py.session.session import Session
 from loom_py.session.streams import Streams
 from loom_py.session.surface import OBSERVE
+from loom_py.session.turns import Turns
 
 Message = Mapping[str, Any]
 
@@ -21,14 +22,16 @@ Message = Mapping[str, Any]
 class Server:
     """Answers the messages of one page; every call gets exactly one response."""
 
-    def __init__(self, session: Session, send: Callable[[Message], None]) -> None:
+    def __init__(self, session: Session, send: Callable[[Message], None], *, nested: bool = False) -> None:
         """Serve a session.
 
         Args:
             session: what is served.
             send: posts a message; takes over the arrays in it.
+            nested: a call that comes while another is being answered comes out of that one, and is answered first.
         """
         self._session = session
+        self._turns = Turns(nested=nested)
         self._send = send
         self._jobs: dict[int, tuple[int, Job]] = {}
         self._streams = Streams(session)
@@ -37,7 +40,7 @@ class Server:
         """Take one message; errors become responses, never exceptions."""
         kind = message.get("kind")
         if kind == "call":
-            self._answer(message)
+            self._turns.soon(partial(self._answer, message))
         elif kind == "abort":
             self._abort(message["id"])
         elif kind == "steer":
@@ -78,13 +81,16 @@ class Server:
         number = message["id"]
         run = self._session.start(target, method, args, options)
         on_events = partial(self._push_events, number, target) if message.get("events") else None
-        job = Job(run, on_events, on_rest=partial(self._streams.flush, target), steps=message.get("steps"))
+        job = Job(
+            run, on_events, on_rest=partial(self._streams.flush, target), steps=message.get("steps"), turns=self._turns
+        )
         self._jobs[number] = target, job
         runtime.spawn(self._finish(number, job))
 
     async def _finish(self, number: int, job: Job) -> None:
         try:
-            value = self._session.encode(await job.drive())
+            result = await job.drive()
+            value = await self._turns.turn(partial(self._session.encode, result))
             self._jobs.pop(number, None)
             self._send({"kind": "response", "id": number, "ok": True, "value": value})
         except Exception as error:
@@ -101,9 +107,21 @@ class Server:
         if number in self._jobs:
             self._jobs[number][1].cancel()
         else:
+            self._turns.soon(partial(self._end, number))  # the call itself may still wait for its turn
+
+    def _end(self, number: int) -> None:
+        if number in self._jobs:
+            self._jobs[number][1].cancel()
+        else:
             self._streams.close(number)
 
     def _steer(self, message: Message) -> None:
+        if message["id"] in self._jobs:
+            self._steer_job(message)
+        else:
+            self._turns.soon(partial(self._steer_job, message))
+
+    def _steer_job(self, message: Message) -> None:
         if message["id"] not in self._jobs:
             return  # it ended while the message was on its way
         job = self._jobs[message["id"]][1]
@@ -159,16 +177,16 @@ def serve(post: Any) -> Callable[[Any], None]:
 
     Posts the "ready" message, and gives the function to call with each message of the page.
     """
-    return _serve(open_session(), post)
+    return _serve(open_session(), post, nested=False)
 
 
 def serve_direct(post: Any) -> Callable[[Any], None]:
     """The same for JavaScript in the same thread: every answer is posted before the call with its message returns."""
-    return _serve(open_session(in_steps=False), post)
+    return _serve(open_session(in_steps=False), post, nested=True)
 
 
-def _serve(session: Session, post: Any) -> Callable[[Any], None]:
+def _serve(session: Session, post: Any, *, nested: bool) -> Callable[[Any], None]:
     send = runtime.sender(post)
-    server = Server(session, send)
+    server = Server(session, send, nested=nested)
     send({"kind": "ready", "surface": session.surface.table()})
     return runtime.receiver(server.receive)

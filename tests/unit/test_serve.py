@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from loom_py.events import Observer
 from loom_py.session.failures import describe_error
 from loom_py.session.jobs import Job
 from loom_py.session.package import open_session
@@ -90,6 +91,63 @@ def test_training_lets_others_in_and_is_aborted_between_steps(client):
     events = [event for push in client.of(2, "push") for event in push["messages"]]
     assert [events[0]["type"], events[-1]["type"]] == ["train_start", "train_end"]
     assert sum(event["type"] == "batch_end" for event in events) == result["steps"] > 0
+
+
+class Interrupting(Observer):
+    """An observer in the middle of whose work messages come, as they do where Python waits for the GPU."""
+
+    def __init__(self, post) -> None:
+        self.post = post
+        self.seen = 0
+
+    def on_layer_forward(self, layer_idx, stats) -> None:
+        self.seen += 1
+        if self.seen == 1:
+            self.post()
+
+
+def test_a_call_that_comes_in_the_middle_of_another_is_answered_after_it(client):
+    def interrupt():
+        client.call(client.net, "forward", X, number=3)
+        client.post("call", 4, target=client.net, method="observe", args=[])
+        client.post("abort", 4)
+        assert client.sent == before
+
+    observer = Interrupting(interrupt)
+    client.session.object(client.net).add_observer(observer)
+    before = list(client.sent)
+    client.call(client.net, "forward", X, number=2)
+    assert observer.seen == 2
+    answers = [message["id"] for message in client.sent[len(before) :] if message["kind"] == "response"]
+    assert answers == [2, 3, 4]
+    assert client.of(4, "push")[-1]["last"]  # the abort came after the call that it ends
+    assert client.call(client.net, "forward", X, number=5)["ok"]
+
+
+@needs_a_loop
+def test_a_step_in_which_python_waits_is_not_entered_by_others(client):
+    def interrupt():
+        client.call(client.net, "forward", X, number=3)
+        client.post("call", 4, target=client.net, method="fit", args=[X, Y])
+        client.post("abort", 2)
+
+    client.session.object(client.net).add_observer(Interrupting(interrupt))
+
+    async def run():
+        client.call(client.net, "fit", X, Y, {"epochs": 1_000_000}, number=2)
+        return await client.response(2), await client.response(3), await client.response(4)
+
+    trained, forward, second = asyncio.run(run())
+    assert (trained["value"]["stopped_because"], trained["value"]["steps"]) == ("cancelled", 1)
+    assert forward["ok"]
+    assert second["error"]["code"] == "state"
+
+
+def test_where_both_sides_share_a_thread_a_call_out_of_a_call_is_answered_at_once(client):
+    client.server = Server(client.session, client.sent.append, nested=True)
+    client.session.object(client.net).add_observer(Interrupting(lambda: client.call(client.net, "summary", number=3)))
+    client.call(client.net, "forward", X, number=2)
+    assert [message["id"] for message in client.sent[-2:]] == [3, 2]
 
 
 @needs_a_loop

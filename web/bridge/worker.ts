@@ -2,6 +2,7 @@
 
 import { importModule, type Pyodide, type Session, startSession, wireError } from "./core.ts";
 import { textOf } from "./errors.ts";
+import { PageGPU } from "./gpu.ts";
 import { LoadingError, LoadingProgress, unreachable, WatchedFetch } from "./loading.ts";
 import type { BootMessage, PageMessage, WorkerMessage } from "./protocol.ts";
 
@@ -34,12 +35,13 @@ async function boot({ indexURL, packageName }: BootMessage): Promise<void> {
   const ownFetch = self.fetch;
   const watch = new WatchedFetch(ownFetch.bind(self), progress);
   self.fetch = watch.fetch;
+  const gpu = new PageGPU();
   try {
     const pyodide = await load(indexURL, ["numpy", packageName], watch, progress);
     progress.phase("session", "Starting NumPy");
     importModule(pyodide, "numpy");
     progress.phase("session", "Starting the library");
-    session = startSession(pyodide, post);
+    session = startSession(pyodide, post, { pausing: await gpu.register(pyodide) });
     progress.phase("ready", "Ready");
   } catch (error) {
     const known = watch.failure ?? error;
