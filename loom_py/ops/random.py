@@ -21,11 +21,17 @@ def mix(x: AnyArray) -> AnyArray:
     return np.asarray(x ^ (x >> np.uint32(16)))
 
 
+def mixed_key(seed: int, stream: int, *more: int) -> AnyArray:
+    """One uint32 (1) that seed, stream and further words are mixed to, in this order."""
+    key = np.zeros(1, np.uint32)
+    for word in (seed, seed >> 32, stream, *more):
+        key = mix((key ^ np.uint32(word & 0xFFFFFFFF)) + np.uint32(_GOLDEN))
+    return key
+
+
 def random_bits(draw: int, count: int, *, seed: int, stream: int) -> AnyArray:
     """`count` uint32 words: mix(mix(i + key) + key), key mixed from seed, stream and draw."""
-    key = np.zeros(1, np.uint32)
-    for word in (seed & 0xFFFFFFFF, seed >> 32 & 0xFFFFFFFF, stream & 0xFFFFFFFF, draw & 0xFFFFFFFF):
-        key = mix((key ^ np.uint32(word)) + np.uint32(_GOLDEN))
+    key = mixed_key(seed, stream, draw)
     return mix(mix(np.arange(count, dtype=np.uint32) + key) + key)
 
 

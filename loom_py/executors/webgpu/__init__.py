@@ -12,6 +12,7 @@ from loom_py.executors.webgpu.heap import Heap, Region
 from loom_py.executors.webgpu.host import Host
 from loom_py.executors.webgpu.loaded import GpuLoaded, GpuMemory
 from loom_py.program import CONSTANTS, LOCAL, Program
+from loom_py.shapes import AnyArray
 
 FIRST_SCRATCH = 1 << 16
 
@@ -34,11 +35,9 @@ class WebGPUExecutor:
         assert isinstance(memory, GpuMemory)
         regions = {**memory.regions, **{name: self.heap.take(program.sizes.get(name, 0)) for name in LOCAL}}
         for index, value in program.constants.items():
-            raw = np.ascontiguousarray(value).reshape(-1).view(np.uint8)
-            if raw.size:
-                self.host.write(regions[CONSTANTS].offset + program.buffers[index].offset, raw)
-        pieces: list[Region] = []
-        builder = Builder(program, {name: r.offset for name, r in regions.items()}, lambda n: self._piece(n, pieces))
+            self._write(regions[CONSTANTS].offset + program.buffers[index].offset, value)
+        offsets, pieces = {name: r.offset for name, r in regions.items()}, list[Region]()
+        builder = Builder(program, offsets, lambda n: self._piece(n, pieces), lambda a: self._table(a, pieces))
         return GpuLoaded(program, self.host, builder.build(), regions, (memory, *pieces))
 
     def _piece(self, nbytes: int, pieces: list[Region]) -> int:
@@ -48,3 +47,14 @@ class WebGPUExecutor:
         if self._scratch not in pieces:
             pieces.append(self._scratch)
         return self._scratch.offset
+
+    def _table(self, array: AnyArray, pieces: list[Region]) -> int:
+        """Heap offset of numbers that a plan reads and nobody writes."""
+        pieces.append(self.heap.take(array.nbytes))
+        self._write(pieces[-1].offset, array)
+        return pieces[-1].offset
+
+    def _write(self, offset: int, array: AnyArray) -> None:
+        raw = np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+        if raw.size:
+            self.host.write(offset, raw)

@@ -12,6 +12,7 @@ from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu.lower import Call, Operand, lower
 from loom_py.executors.webgpu.plan import PARAMETER_BYTES, Dispatch, Kernel, Plan
 from loom_py.program import OBSERVED, Instruction, Program
+from loom_py.shapes import AnyArray
 
 REPORTED_BYTES = 64
 """Outputs up to this size come back with every run, such as the loss; larger ones when they are asked for."""
@@ -41,10 +42,18 @@ class Builder:
     Args:
         offsets: heap byte offset of every area.
         scratch: gives the heap byte offset of at least so many bytes that any dispatch may use.
+        table: writes an array into the heap, where it stays as long as the plan; gives its byte offset.
     """
 
-    def __init__(self, program: Program, offsets: Mapping[str, int], scratch: Callable[[int], int]) -> None:
-        self.program, self.offsets, self.scratch = program, offsets, scratch
+    def __init__(
+        self,
+        program: Program,
+        offsets: Mapping[str, int],
+        scratch: Callable[[int], int],
+        table: Callable[[AnyArray], int],
+    ) -> None:
+        self.program, self.offsets, self.scratch, self.table = program, offsets, scratch, table
+        self._tables: dict[int, tuple[int, AnyArray]] = {}  # by identity; holding the array keeps that its own
 
     def build(self) -> Built:
         """The plan.
@@ -70,7 +79,8 @@ class Builder:
         inputs = tuple(None if i is None else self._operand(i) for i in instruction.inputs)
         if all(o.size == 0 for o in (*outputs, *inputs) if o is not None):
             return []
-        dispatches = lower(instruction.verb.name, Call(outputs, inputs, instruction.attrs, _Pieces(self.scratch).take))
+        call = Call(outputs, inputs, instruction.attrs, _Pieces(self.scratch).take, self._table)
+        dispatches = lower(instruction.verb.name, call)
         if dispatches is None:
             raise UnavailableError.expected(
                 f"{instruction.verb.name} on the GPU",
@@ -79,6 +89,11 @@ class Builder:
                 do="use another device",
             )
         return dispatches
+
+    def _table(self, array: AnyArray) -> int:
+        if id(array) not in self._tables:
+            self._tables[id(array)] = self.table(array) // 4, array
+        return self._tables[id(array)][0]
 
     def _operand(self, index: int) -> Operand:
         buffer = self.program.buffers[index]

@@ -1,13 +1,26 @@
 """Lowering: each instruction of a Program as dispatches of kernels, or None where no kernel covers it."""
 
-from loom_py.executors.webgpu.lower import elementwise, matmul, move, windows
+from loom_py.executors.webgpu.lower import (
+    elementwise,
+    lookup,
+    loss,
+    matmul,
+    move,
+    recurrent,
+    reduce,
+    softmax,
+    statistics,
+    target,
+    update,
+    windows,
+)
 from loom_py.executors.webgpu.lower.call import LOWERINGS as LOWERINGS
 from loom_py.executors.webgpu.lower.call import Call as Call
 from loom_py.executors.webgpu.lower.call import Operand as Operand
 from loom_py.executors.webgpu.plan import Dispatch
 
 # Importing them fills LOWERINGS.
-assert all((elementwise, matmul, move, windows))
+assert all((elementwise, lookup, loss, matmul, move, recurrent, reduce, softmax, statistics, target, update, windows))
 
 
 def lower(verb: str, call: Call) -> list[Dispatch] | None:

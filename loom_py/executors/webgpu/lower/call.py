@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from loom_py.executors.webgpu.plan import Dispatch
-from loom_py.shapes import Shape, size_of
+from loom_py.shapes import AnyArray, Shape, size_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,8 @@ class Call:
     attrs: Mapping[str, Any]
     scratch: Callable[[int], int]
     """Takes so many words, gives where they lie; what is there before is anything."""
+    table: Callable[[AnyArray], int]
+    """Takes numbers of four bytes that never change, gives the word where they lie; the same array lies there once."""
 
     def given(self, place: int) -> Operand | None:
         """An input that may be left out."""

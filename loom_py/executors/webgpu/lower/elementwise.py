@@ -8,6 +8,10 @@ from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 
 OPERATIONS = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3}
 """As kernels/binary.wgsl numbers them."""
+FUNCTIONS = (
+    "linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu", "silu", "elu", "exp", "inverse_root",
+)  # fmt: skip
+"""As kernels/function.wgsl numbers them."""
 
 
 def _binary(name: str) -> None:
@@ -25,3 +29,36 @@ def _binary(name: str) -> None:
 
 for _name in OPERATIONS:
     _binary(_name)
+
+
+def _function(call: Call, name: str, *, kept: int = 0, eps: float = 0.0, gradient: bool = False) -> list[Dispatch]:
+    (out,) = call.outputs
+    constants = {"which": FUNCTIONS.index(name), "gradient": int(gradient)}
+    words = (out.size, out.word, call.word(0), kept, float(eps))
+    return [dispatch("function", *words, groups=spread(out.size), constants=constants)]
+
+
+@lowers("exp")
+def exp(call: Call) -> list[Dispatch]:
+    return _function(call, "exp")
+
+
+@lowers("inverse_root", knows=("eps",))
+def inverse_root(call: Call) -> list[Dispatch]:
+    return _function(call, "inverse_root", eps=call.attrs["eps"])
+
+
+@lowers("activate", knows=("function",))
+def activate(call: Call) -> list[Dispatch]:
+    return _function(call, call.attrs["function"])
+
+
+@lowers("activate_gradient", knows=("function",))
+def activate_gradient(call: Call) -> list[Dispatch]:
+    return _function(call, call.attrs["function"], kept=call.word(1), gradient=True)
+
+
+@lowers("magnitude")
+def magnitude(call: Call) -> list[Dispatch]:
+    (out,) = call.outputs
+    return [dispatch("magnitude", out.size, out.word, call.word(0), groups=spread(out.size))]

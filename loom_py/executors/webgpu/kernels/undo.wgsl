@@ -1,0 +1,15 @@
+// dst ← before unless ok, in place; words of any type.
+
+@group(0) @binding(0) var<storage, read_write> heap: array<u32>;
+@group(0) @binding(1) var<uniform> p: Parameters;
+
+struct Parameters { size: u32, dst: u32, before: u32, ok: u32 }
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
+  let i = (group.y * groups.x + group.x) * 256u + lane;
+  if (i >= p.size || (heap[p.ok] & 0x7fffffffu) != 0u) { return; }
+  heap[p.dst + i] = heap[p.before + i];
+}

@@ -1,0 +1,78 @@
+"""Rows by ids, positions as angles."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from loom_py.executors.webgpu.lower.call import Call, lowers
+from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
+from loom_py.ops.lookup import ROTARY_BASE, angles
+from loom_py.shapes import AnyArray
+
+STRETCH = 1024
+"""Ids that one workgroup sorts."""
+COLUMNS = 64
+"""Columns of a workgroup that adds rows: enough to read side by side, few enough to read several rows at once."""
+
+
+@lowers("gather", floats=False)
+def gather(call: Call) -> list[Dispatch] | None:
+    (out,), table, ids = call.outputs, call.input(0), call.input(1)
+    if ids.dtype.itemsize != 4 or table.dtype.itemsize != 4:
+        return None
+    rows = table.shape[0]
+    words = (out.size, out.word, table.word, ids.word, rows, table.size // rows)
+    return [dispatch("gather", *words, groups=spread(out.size))]
+
+
+@lowers("scatter_add", knows=("count",), floats=False)
+def scatter_add(call: Call) -> list[Dispatch] | None:
+    """Ids are sorted, then each run of one id is summed: work grows with N log N, not with the table or with N²."""
+    (out,), dy, ids = call.outputs, call.input(0), call.input(1)
+    if ids.dtype.itemsize != 4 or not dy.is_float:
+        return None
+    found = [dispatch("fill", out.size, out.word, 0, groups=spread(out.size))]
+    if not ids.size:
+        return found
+    place, sorting = _sorted(call, ids.word, ids.size)
+    rows = out.shape[0]
+    width = out.size // rows
+    columns = min(_power_of_two(width), COLUMNS)
+    x, y, _ = spread(ids.size, 1)
+    words = (ids.size, out.word, dy.word, place, rows, width, columns)
+    return [*found, *sorting, dispatch("scatter_add", *words, groups=(x, y, -(-width // columns)))]
+
+
+def _sorted(call: Call, ids: int, count: int) -> tuple[int, list[Dispatch]]:
+    """Where the sorted ids and behind them their positions will lie, and what sorts them: stretches, then merges."""
+    before, after = call.scratch(4 * count), 0
+    after = before + 2 * count
+    width = min(_power_of_two(count), STRETCH)
+    found = [dispatch("sort_ids", count, ids, before, width, groups=spread(count, width))]
+    while width < count:
+        found.append(dispatch("merge_ids", count, before, after, width, groups=spread(count)))
+        before, after, width = after, before, 2 * width
+    return before, found
+
+
+def _power_of_two(least: int) -> int:
+    return 1 << max(least - 1, 0).bit_length()
+
+
+@lowers("rotary", knows=("inverse", "base"))
+def rotary(call: Call) -> list[Dispatch]:
+    (out,), attrs = call.outputs, call.attrs
+    time, half = out.shape[-2], out.shape[-1] // 2
+    table = call.table(_angles(time, half, attrs.get("base", ROTARY_BASE)))
+    direction = -1.0 if attrs.get("inverse") else 1.0
+    pairs = out.size // 2
+    words = (pairs, out.word, call.word(0), half, time * half, table, direction)
+    return [dispatch("rotary", *words, groups=spread(pairs))]
+
+
+@lru_cache(maxsize=32)
+def _angles(time: int, half: int, base: float) -> AnyArray:
+    """cos and sin, one behind the other; the same array for the same angles, which is put on the device once."""
+    return np.stack(angles(time, half, base, np.dtype(np.float32)))
