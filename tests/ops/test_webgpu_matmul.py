@@ -1,0 +1,151 @@
+"""Matrix products on the GPU: every variant at the edges of its tiles, and which variant is chosen when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from loom_py import ops
+from loom_py.executors.webgpu.lower import matmul
+from loom_py.executors.webgpu.lower.matmul import BUSY, VARIANTS, Variant, choose
+from loom_py.shapes import AnyArray, Shape
+from tests.ops import machines, suite
+from tests.ops.guards import guarded
+
+GPU = machines.webgpu()
+on_gpu = pytest.mark.skipif(GPU is None, reason="no driver of a GPU")
+TILED = [replace(v, shares=s) for v in VARIANTS.values() if v.side for s in (1, 3)]
+CASES = [(a, b) for a in (False, True) for b in (False, True)]
+
+
+def values(shape: Shape, seed: int = 1) -> AnyArray:
+    return np.asarray(np.random.default_rng(seed).standard_normal(shape), np.float32)
+
+
+def product(a: AnyArray, b: AnyArray, bias: AnyArray | None = None, **attrs: Any) -> AnyArray:
+    assert GPU
+    return guarded(GPU[1], ops.matmul, [a, b, bias], **attrs)[0]
+
+
+def check(m: int, n: int, k: int, *, turned: tuple[bool, bool] = (False, False), biased: bool = False) -> None:
+    a = values((k, m) if turned[0] else (m, k), 1)
+    b = values((n, k) if turned[1] else (k, n), 2)
+    bias = values((n,), 3) if biased else None
+    attrs = {"transpose_a": turned[0], "transpose_b": turned[1]}
+    wanted = (a.T if turned[0] else a) @ (b.T if turned[1] else b) + (0 if bias is None else bias)
+    assert suite.distance(product(a, b, bias, **attrs), wanted) <= 2e-6 * max(k, 10) ** 0.5
+
+
+@on_gpu
+@pytest.mark.parametrize("turned", CASES)
+@pytest.mark.parametrize("variant", TILED, ids=lambda v: f"{v.side}/{v.shares}")
+@pytest.mark.parametrize("shape", [(128, 128, 16), (129, 131, 17), (31, 33, 40), (255, 3, 9), (2, 260, 8), (5, 7, 1)])
+def test_every_tile_at_its_edges(
+    monkeypatch: pytest.MonkeyPatch, shape: Shape, variant: Variant, turned: tuple[bool, bool]
+) -> None:
+    monkeypatch.setattr(matmul, "choose", lambda *_: variant)
+    check(*shape, turned=turned, biased=shape[0] % 2 == 1)
+
+
+@on_gpu
+@pytest.mark.parametrize("turned", CASES)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 257, 31), (257, 1, 33), (1, 16, 1000), (1, 1, 4099), (70_000, 1, 3)])
+def test_single_rows_and_columns(shape: Shape, turned: tuple[bool, bool]) -> None:
+    for biased in (False, True):
+        check(*shape, turned=turned, biased=biased)
+
+
+@on_gpu
+@settings(max_examples=30)
+@given(data=st.data())
+def test_whatever_is_chosen(data: st.DataObject) -> None:
+    m, n, k = (data.draw(st.sampled_from((1, 2, 7, 31, 32, 33, 63, 65, 100, 127, 130))) for _ in range(3))
+    check(m, n, k, turned=data.draw(st.sampled_from(CASES)), biased=data.draw(st.booleans()))
+
+
+@on_gpu
+@pytest.mark.parametrize(
+    ("a", "b"),
+    [
+        ((3, 20, 9), (9, 40)),  # one b: many rows
+        ((3, 1, 9), (9, 40)),
+        ((20, 9), (3, 9, 40)),
+        ((2, 3, 20, 9), (3, 9, 40)),
+        ((2, 1, 20, 9), (1, 3, 9, 40)),
+        ((2, 1, 3, 1, 2, 5, 4), (1, 3, 1, 2, 1, 4, 6)),
+        ((2, 3, 1, 9), (3, 9, 40)),
+        ((2, 3, 20, 9), (3, 9, 1)),
+    ],
+)
+def test_batches(a: Shape, b: Shape) -> None:
+    x, y = values(a, 1), values(b, 2)
+    for turned in CASES:
+        factors = [np.ascontiguousarray(z.swapaxes(-1, -2)) if t else z for z, t in zip((x, y), turned, strict=True)]
+        got = product(*factors, transpose_a=turned[0], transpose_b=turned[1])
+        assert suite.distance(got, np.matmul(x, y)) <= 1e-5
+
+
+@on_gpu
+def test_batches_cut_into_shares(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(matmul, "choose", lambda *_: replace(VARIANTS["small"], shares=4))
+    x, y, bias = values((3, 2, 35, 70), 1), values((2, 70, 20), 2), values((20,), 3)
+    assert suite.distance(product(x, y, bias), np.matmul(x, y) + bias) <= 1e-5
+
+
+@on_gpu
+@pytest.mark.parametrize("variant", TILED, ids=lambda v: f"{v.side}/{v.shares}")
+def test_what_is_not_finite_stays_in_its_row_and_column(monkeypatch: pytest.MonkeyPatch, variant: Variant) -> None:
+    """The last rows are multiplied again to fill a tile; nothing of that may show."""
+    monkeypatch.setattr(matmul, "choose", lambda *_: variant)
+    a, b = values((37, 21), 1), values((21, 45), 2)
+    a[36, 20], a[3, 0], b[20, 44] = np.nan, np.inf, -np.inf
+    with np.errstate(invalid="ignore"):
+        wanted = a @ b
+    np.testing.assert_array_equal(np.isnan(product(a, b)), np.isnan(wanted))
+    assert suite.distance(product(a, b), wanted) <= 1e-5
+
+
+@on_gpu
+def test_an_empty_inner_extent_gives_the_bias() -> None:
+    bias = values((5,))
+    for m in (1, 4):
+        got = product(np.zeros((m, 0), np.float32), np.zeros((0, 5), np.float32), bias)
+        np.testing.assert_array_equal(got, np.broadcast_to(bias, (m, 5)))
+
+
+@on_gpu
+def test_the_same_numbers_every_time() -> None:
+    a, b = values((64, 900), 1), values((900, 40), 2)
+    assert choose(64, 40, 900, 1).shares > 1
+    first = product(a, b)
+    for _ in range(3):
+        np.testing.assert_array_equal(product(a, b), first)
+
+
+def test_large_products_take_large_tiles_uncut() -> None:
+    for extent in (4096, 4095, 4097, 8192):
+        assert choose(extent, extent, extent, 1) == VARIANTS["large"]
+
+
+def test_single_rows_are_vectors() -> None:
+    assert choose(1, 1000, 1000, 1) == choose(1000, 1, 1000, 7) == VARIANTS["vector"]
+
+
+@settings(max_examples=200)
+@given(m=st.integers(2, 5000), n=st.integers(2, 5000), k=st.integers(1, 200_000), batch=st.integers(1, 100))
+def test_cutting_fills_the_device_and_stops_there(m: int, n: int, k: int, batch: int) -> None:
+    chosen = choose(m, n, k, batch)
+    invocations = -(-m // chosen.side) * -(-n // chosen.side) * batch * chosen.shares * 2 * chosen.side
+    assert chosen.shares == 1 or invocations <= 4 * BUSY
+    assert chosen.shares == 1 or k // chosen.shares >= matmul.LEAST_SHARE
+    assert chosen.shares * m * n * batch <= max(matmul.MOST_PARTS, m * n * batch)
+
+
+def test_few_tiles_of_a_long_sum_are_cut() -> None:
+    assert choose(64, 576, 100_000, 1).shares >= 16  # the gradient of a convolution's weights
+    assert choose(4096, 4096, 64, 1).shares == 1
