@@ -138,21 +138,28 @@ class _Reader:
         """A named output: a small one out of the report, a large one out of the device's memory."""
         buffer = self.program.buffers[self.program.outputs[name]]
         spec, at = buffer.spec, self._built.reported.get(name)
-        if at is not None:
-            return view(report(), at, spec.shape, spec.dtype).copy()
         if not spec.nbytes:
             return np.empty(spec.shape, spec.dtype)
-        raw = self._host.read(self._regions[buffer.storage].offset + buffer.offset, spec.nbytes)
+        if at is not None:
+            raw = report()[at : at + spec.nbytes].copy()
+        else:
+            raw = self._host.read(self._regions[buffer.storage].offset + buffer.offset, spec.nbytes)
+        if spec.dtype == np.float64:
+            return _joined(raw.view(np.float32).reshape(-1, 2)).reshape(spec.shape)
         return raw.view(spec.dtype).reshape(spec.shape)
 
     def observed(self, report: AnyArray) -> AnyArray:
-        """The observations: numbers of float64 come from the GPU as two float32 each, whose sum they are."""
+        """The observations, with real float64 in the places of pairs."""
         raw = report[self._built.observed :]
         whole: AnyArray = np.zeros(-(-raw.nbytes // 8) * 8, np.uint8)
         whole[: raw.nbytes] = raw
-        halves = whole.view(np.float32).reshape(-1, 2)[self._pairs].astype(np.float64)
-        whole.view(np.float64)[self._pairs] = halves[:, 0] + halves[:, 1]
+        whole.view(np.float64)[self._pairs] = _joined(whole.view(np.float32).reshape(-1, 2)[self._pairs])
         return whole[: raw.nbytes]
+
+
+def _joined(pairs: AnyArray) -> AnyArray:
+    """Float64 numbers (N) as the GPU leaves them: two float32 each (N,2), whose sum they are."""
+    return np.asarray(pairs[:, 0].astype(np.float64) + pairs[:, 1])
 
 
 def _pairs(program: Program) -> AnyArray:

@@ -1,0 +1,75 @@
+// √Σ x², or √Σ (x - y)², in one pass and without overflow: large, common and small values are squared apart, the large
+// ones scaled down, the small ones up (Blue 1978). NaN and infinities count as large and come through.
+
+@group(0) @binding(0) var<storage, read_write> heap: array<u32>;
+@group(0) @binding(1) var<uniform> p: Parameters;
+
+struct Parameters {
+  out: u32, x: u32, y: u32, parts: u32,
+  size: u32, part: u32, count: u32, // values, of each range, ranges
+}
+
+override stage: u32;     // 0 a range each, into `parts`; 1 from `parts` to the norm; 2 both at once
+override distance: bool; // whether there is a y
+
+const DOWN = 0x1p-80f;
+const UP = 0x1p80f;
+const LARGE = 0x57800000u; // 2^48
+const SMALL = 0x26800000u; // 2^-50
+
+var<workgroup> work: array<vec3f, 256>;
+
+fn value(i: u32) -> f32 {
+  var v = bitcast<f32>(heap[p.x + i]);
+  if (distance) { v -= bitcast<f32>(heap[p.y + i]); }
+  return v;
+}
+
+// The square of v in the place for its size: large, common, small.
+fn squared(v: f32) -> vec3f {
+  let size = bitcast<u32>(v) & 0x7fffffffu;
+  if (size >= LARGE) { return vec3f((v * DOWN) * (v * DOWN), 0.0, 0.0); }
+  if (size < SMALL) { return vec3f(0.0, 0.0, (v * UP) * (v * UP)); }
+  return vec3f(0.0, v * v, 0.0);
+}
+
+fn root(s: vec3f) -> f32 {
+  if (bitcast<u32>(s.x) != 0u) { return sqrt(s.x + s.y * DOWN * DOWN) * UP; }
+  if (s.y > 0.0) { return sqrt(s.y + s.z * DOWN * DOWN); }
+  return sqrt(s.z) * DOWN;
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
+  let range = group.y * groups.x + group.x;
+  if (range >= p.count) { return; }
+  var sum = vec3f(0.0);
+  if (stage == 1u) {
+    for (var i = lane; i < p.count; i += 256u) {
+      let at = p.parts + 3u * i;
+      sum += bitcast<vec3f>(vec3u(heap[at], heap[at + 1u], heap[at + 2u]));
+    }
+  } else {
+    let end = min((range + 1u) * p.part, p.size);
+    var i = range * p.part + lane;
+    for (; i + 768u < end; i += 1024u) {
+      let ab = squared(value(i)) + squared(value(i + 256u));
+      sum += ab + (squared(value(i + 512u)) + squared(value(i + 768u)));
+    }
+    for (; i < end; i += 256u) { sum += squared(value(i)); }
+  }
+  work[lane] = sum;
+  for (var half = 128u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (lane < half) { work[lane] += work[lane + half]; }
+  }
+  if (lane != 0u) { return; }
+  sum = work[0];
+  if (stage == 0u) {
+    for (var k = 0u; k < 3u; k++) { heap[p.parts + 3u * range + k] = bitcast<u32>(sum[k]); }
+  } else {
+    heap[p.out] = bitcast<u32>(root(sum));
+  }
+}

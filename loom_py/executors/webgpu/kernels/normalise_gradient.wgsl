@@ -1,0 +1,75 @@
+// dx = rstd · (dn - mean(dn) - n · mean(dn·n)) over axes, or the two sums alone where several workgroups share a result.
+// Tiles as in reduce.wgsl.
+
+@group(0) @binding(0) var<storage, read_write> heap: array<u32>;
+@group(0) @binding(1) var<uniform> p: Parameters;
+
+struct Parameters {
+  out: u32, dnormal: u32, normal: u32, rstd: u32,
+  results: u32, elements: u32, along: u32, part: u32, tiles: u32, groups: u32,
+  k1: u32, sk0: u32, sk1: u32, r1: u32, sr0: u32, sr1: u32,
+}
+
+override stage: u32;   // 0 sums of dn and of dn·n (parts, 2, results), 2 the gradient
+override rows: bool;   // whether neighbours in memory are elements of one result
+override centre: bool; // else mean(dn) counts as 0
+
+var<workgroup> work: array<vec2f, 256>;
+
+fn element(e: u32) -> u32 {
+  var at = e * p.sr1;
+  if (p.r1 < p.elements) { at = (e / p.r1) * p.sr0 + (e % p.r1) * p.sr1; }
+  return at;
+}
+
+fn both(at: u32) -> vec2f {
+  let d = bitcast<f32>(heap[p.dnormal + at]);
+  return vec2f(d, d * bitcast<f32>(heap[p.normal + at]));
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
+  let id = group.y * groups.x + group.x;
+  if (id >= p.groups) { return; }
+  let across = 256u / p.along;
+  let mine = select(lane / across, lane % p.along, rows);
+  let column = select(lane % across, lane / p.along, rows);
+  let slot = mine * across + column;
+  let result = (id % p.tiles) * across + column;
+  let part = id / p.tiles;
+  let last = select(0u, min((part + 1u) * p.part, p.elements), result < p.results);
+  let begin = (result / p.k1) * p.sk0 + (result % p.k1) * p.sk1;
+  let start = part * p.part + mine;
+  let step = p.along;
+
+  var sums = vec2f(0.0);
+  var e = start;
+  for (; e + step < last; e += 2u * step) { sums += both(begin + element(e)) + both(begin + element(e + step)); }
+  if (e < last) { sums += both(begin + element(e)); }
+  work[slot] = sums;
+  for (var half = step / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (mine < half) { work[slot] += work[slot + half * across]; }
+  }
+  workgroupBarrier();
+  sums = work[column];
+  if (!centre) { sums.x = 0.0; }
+
+  if (stage == 0u) {
+    if (mine == 0u && result < p.results) {
+      heap[p.out + 2u * part * p.results + result] = bitcast<u32>(sums.x);
+      heap[p.out + (2u * part + 1u) * p.results + result] = bitcast<u32>(sums.y);
+    }
+    return;
+  }
+  if (result >= p.results) { return; }
+  let means = sums / f32(p.elements);
+  let rstd = bitcast<f32>(heap[p.rstd + result]);
+  for (e = start; e < last; e += step) {
+    let at = begin + element(e);
+    let dx = rstd * (bitcast<f32>(heap[p.dnormal + at]) - means.x - bitcast<f32>(heap[p.normal + at]) * means.y);
+    heap[p.out + at] = bitcast<u32>(dx);
+  }
+}

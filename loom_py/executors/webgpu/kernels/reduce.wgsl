@@ -1,0 +1,77 @@
+// Sums over axes, and counts: each workgroup has a tile of results and one part of their elements.
+// Lanes of a tile meet in a tree of fixed order. A second run of the kernel adds the parts up.
+
+@group(0) @binding(0) var<storage, read_write> heap: array<u32>;
+@group(0) @binding(1) var<uniform> p: Parameters;
+
+struct Parameters {
+  out: u32, x: u32,
+  divisor: f32, // of finished sums
+  // Results and elements of each; lanes that share a result; elements of a part; tiles of results; workgroups.
+  results: u32, elements: u32, along: u32, part: u32, tiles: u32, groups: u32,
+  // Result j begins at j/k1·sk0 + j%k1·sk1; its element e lies e/r1·sr0 + e%r1·sr1 further.
+  k1: u32, sk0: u32, sk1: u32, r1: u32, sr0: u32, sr1: u32,
+}
+
+override operation: u32; // 0 sum, 1 sum of counts, 2 how many are not finite, 3 how many are not 0
+override rows: bool;     // whether neighbours in memory are elements of one result, or different results
+override finished: bool; // whether the outcome is a float, divided, or goes on as it is
+
+var<workgroup> work: array<u32, 256>;
+
+fn element(e: u32) -> u32 {
+  var at = e * p.sr1;
+  if (p.r1 < p.elements) { at = (e / p.r1) * p.sr0 + (e % p.r1) * p.sr1; }
+  return at;
+}
+
+fn read(at: u32) -> u32 {
+  let bits = heap[p.x + at];
+  if (operation == 2u) { return select(0u, 1u, (bits & 0x7f800000u) == 0x7f800000u); }
+  if (operation == 3u) { return select(0u, 1u, (bits & 0x7fffffffu) != 0u); }
+  return bits;
+}
+
+fn plus(a: u32, b: u32) -> u32 {
+  if (operation == 0u) { return bitcast<u32>(bitcast<f32>(a) + bitcast<f32>(b)); }
+  return a + b;
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
+  let id = group.y * groups.x + group.x;
+  if (id >= p.groups) { return; }
+  let across = 256u / p.along;
+  let mine = select(lane / across, lane % p.along, rows);
+  let column = select(lane % across, lane / p.along, rows);
+  let result = (id % p.tiles) * across + column;
+  let part = id / p.tiles;
+  let last = select(0u, min((part + 1u) * p.part, p.elements), result < p.results);
+  let begin = (result / p.k1) * p.sk0 + (result % p.k1) * p.sk1;
+  let step = p.along;
+
+  // Four at a time: so many reads are on their way together, and the chain of additions is a quarter as long.
+  var sum = 0u;
+  var e = part * p.part + mine;
+  for (; e + 3u * step < last; e += 4u * step) {
+    let ab = plus(read(begin + element(e)), read(begin + element(e + step)));
+    let cd = plus(read(begin + element(e + 2u * step)), read(begin + element(e + 3u * step)));
+    sum = plus(sum, plus(ab, cd));
+  }
+  for (; e < last; e += step) { sum = plus(sum, read(begin + element(e))); }
+
+  let slot = mine * across + column;
+  work[slot] = sum;
+  for (var half = p.along / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (mine < half) { work[slot] = plus(work[slot], work[slot + half * across]); }
+  }
+  if (mine == 0u && result < p.results) {
+    var value = work[slot];
+    if (finished && operation == 0u) { value = bitcast<u32>(bitcast<f32>(value) / p.divisor); }
+    if (finished && operation != 0u) { value = bitcast<u32>(f32(value)); }
+    heap[p.out + part * p.results + result] = value;
+  }
+}

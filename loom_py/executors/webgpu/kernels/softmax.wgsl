@@ -1,0 +1,95 @@
+// y = exp((x - max)/τ) / Σ over rows; entries that a mask or the diagonal hides take no part. Output may lie where x is:
+// each lane overwrites only what nobody but itself still reads.
+// `along` lanes share a row, so that narrow rows fill a workgroup together. NaN and infinities are told by their bits,
+// since WGSL promises nothing for comparisons with them.
+
+@group(0) @binding(0) var<storage, read_write> heap: array<u32>;
+@group(0) @binding(1) var<uniform> p: Parameters;
+
+struct Parameters {
+  out: u32, x: u32, mask: u32, inverse: f32, // 1/τ
+  rows: u32, width: u32, along: u32,
+  n1: u32, n2: u32, n3: u32,                           // extents of the rows' axes but the first
+  m0: u32, m1: u32, m2: u32, m3: u32, mask_step: u32,  // strides of the mask along them and along a row
+}
+
+override masked: bool;
+override causal: bool;
+
+const NAN = 0x7fc00000u;
+const MINUS_INFINITY = 0x007fffffu; // as keys
+const INFINITY = 0xff800000u;
+
+var<workgroup> tops: array<u32, 256>;
+var<workgroup> sums: array<f32, 256>;
+
+// Unsigned numbers in the order of the floats, NaN above all.
+fn key(bits: u32) -> u32 {
+  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0xffffffffu; }
+  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
+}
+fn from_key(k: u32) -> f32 { return bitcast<f32>(select(~k, k & 0x7fffffffu, k >= 0x80000000u)); }
+
+fn hidden(mask: u32, i: u32, diagonal: u32) -> bool {
+  if (causal && i > diagonal) { return true; }
+  // A float or an integer: 0 has no bits but a sign.
+  return masked && (heap[mask + i * p.mask_step] & 0x7fffffffu) == 0u;
+}
+
+@compute @workgroup_size(256)
+fn main(
+  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
+) {
+  let first = (group.y * groups.x + group.x) * (256u / p.along);
+  if (first >= p.rows) { return; }
+  let row = first + lane / p.along;
+  let mine = lane % p.along;
+  let last = select(0u, p.width, row < p.rows);
+  let x = p.x + row * p.width;
+  let diagonal = row % p.width;
+  var mask = p.mask;
+  if (masked) {
+    let above = row / p.n3;
+    let higher = above / p.n2;
+    mask += (higher / p.n1) * p.m0 + (higher % p.n1) * p.m1 + (above % p.n2) * p.m2 + (row % p.n3) * p.m3;
+  }
+
+  var top = MINUS_INFINITY;
+  for (var i = mine; i < last; i += p.along) {
+    if (!hidden(mask, i, diagonal)) { top = max(top, key(heap[x + i])); }
+  }
+  tops[lane] = top;
+  for (var half = p.along / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (mine < half) { tops[lane] = max(tops[lane], tops[lane + half]); }
+  }
+  workgroupBarrier();
+  top = tops[lane - mine];
+  let nothing = top == MINUS_INFINITY && (masked || causal); // such a row becomes 0
+  let bad = top >= INFINITY || (top == MINUS_INFINITY && !nothing);
+  let shift = select(from_key(top), 0.0, bad || nothing);
+
+  var sum = 0.0;
+  for (var i = mine; i < last; i += p.along) {
+    if (!hidden(mask, i, diagonal)) { sum += exp(max((bitcast<f32>(heap[x + i]) - shift) * p.inverse, -104.0)); }
+  }
+  sums[lane] = sum;
+  for (var half = p.along / 2u; half > 0u; half /= 2u) {
+    workgroupBarrier();
+    if (mine < half) { sums[lane] += sums[lane + half]; }
+  }
+  workgroupBarrier();
+  sum = sums[lane - mine];
+
+  let y = p.out + row * p.width;
+  for (var i = mine; i < last; i += p.along) {
+    var bits = NAN;
+    if (!bad) {
+      bits = 0u;
+      if (!nothing && !hidden(mask, i, diagonal)) {
+        bits = bitcast<u32>(exp(max((bitcast<f32>(heap[x + i]) - shift) * p.inverse, -104.0)) / sum);
+      }
+    }
+    heap[y + i] = bits;
+  }
+}

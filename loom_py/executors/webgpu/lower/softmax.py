@@ -1,0 +1,75 @@
+"""Softmax and its sparse relatives."""
+
+from __future__ import annotations
+
+from loom_py.executors.axes import LOOPS, merged, stretched
+from loom_py.executors.webgpu.lower.call import Call, lowers
+from loom_py.executors.webgpu.lower.tiles import LANES, power_above
+from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
+from loom_py.shapes import Shape
+
+SOFTMAX, ENTMAX_2, ENTMAX_1_5 = range(3)
+"""As kernels/rows_gradient.wgsl numbers them."""
+
+
+def rows_of(shape: Shape) -> tuple[int, int, int]:
+    """Rows, their width, and how many lanes share one: about four values for each lane."""
+    width = shape[-1] if shape else 1
+    rows = 1
+    for extent in shape[:-1]:
+        rows *= extent
+    return rows, width, min(power_above(-(-width // 4)), LANES)
+
+
+def _groups(shape: Shape) -> tuple[int, int, int]:
+    rows, _, along = rows_of(shape)
+    return spread(rows * along)
+
+
+@lowers("softmax", knows=("temperature", "causal"), floats=False)
+def softmax(call: Call) -> list[Dispatch] | None:
+    (out,), x, mask = call.outputs, call.input(0), call.given(1)
+    if not (out.is_float and x.is_float):
+        return None
+    steps: tuple[int, ...] = (0,) * len(x.shape)
+    if mask is not None:
+        if mask.dtype.kind not in "iuf" or mask.dtype.itemsize != 4:
+            return None
+        steps = stretched(mask.shape, mask.strides, x.shape)
+    loops = merged(x.shape[:-1], steps[:-1])
+    if loops is None or loops[0][0] != 1:
+        return None
+    extents, (along,) = (loops[0][LOOPS - 3 :], [loops[1][0][LOOPS - 4 :]])
+    causal = call.attrs.get("causal", False)
+    words = (
+        out.word, x.word, 0 if mask is None else mask.word, 1 / call.attrs.get("temperature", 1.0),
+        *rows_of(x.shape), *extents, *along, steps[-1] if steps else 0,
+    )  # fmt: skip
+    constants = {"masked": int(mask is not None), "causal": int(causal)}
+    return [dispatch("softmax", *words, groups=_groups(x.shape), constants=constants)]
+
+
+def _gradient(call: Call, kind: int) -> list[Dispatch]:
+    (dx,) = call.outputs
+    words = (dx.word, call.word(0), call.word(1), 1 / call.attrs.get("temperature", 1.0), *rows_of(dx.shape))
+    return [dispatch("rows_gradient", *words, groups=_groups(dx.shape), constants={"kind": kind})]
+
+
+@lowers("softmax_gradient", knows=("temperature",))
+def softmax_gradient(call: Call) -> list[Dispatch]:
+    return _gradient(call, SOFTMAX)
+
+
+@lowers("entmax_gradient", knows=("alpha", "temperature"))
+def entmax_gradient(call: Call) -> list[Dispatch] | None:
+    kind = {2.0: ENTMAX_2, 1.5: ENTMAX_1_5}.get(call.attrs["alpha"])
+    return None if kind is None else _gradient(call, kind)
+
+
+@lowers("entmax", knows=("alpha", "temperature"))
+def entmax(call: Call) -> list[Dispatch] | None:
+    (out,), alpha = call.outputs, call.attrs["alpha"]
+    if alpha not in (1.5, 2.0):
+        return None
+    words = (out.word, call.word(0), (alpha - 1) / call.attrs.get("temperature", 1.0), *rows_of(out.shape))
+    return [dispatch("entmax", *words, groups=_groups(out.shape), constants={"square": int(alpha == 1.5)})]

@@ -1,0 +1,149 @@
+"""How reductions are shared out among workgroups: tiles of results, lanes along their elements, parts of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from loom_py.executors.axes import Split
+from loom_py.executors.webgpu.lower.call import Call
+from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
+
+LANES = 256
+"""Of every workgroup."""
+ONE_GROUP = 16384
+"""Values up to this number are left to one workgroup, which saves a dispatch and is as quick."""
+WANTED_GROUPS = 512
+"""Workgroups that keep a large GPU busy."""
+
+
+def power_above(n: int) -> int:
+    """The power of two that is at least n, and at least 1."""
+    return 1 << max(n - 1, 0).bit_length()
+
+
+@dataclass(frozen=True, slots=True)
+class Tiling:
+    """A reduction of `elements` values each to `results`.
+
+    Attributes:
+        split: axes with their strides.
+        rows: whether neighbours in memory are elements of one result (else they are different results).
+        along: lanes of a workgroup that share a result; the others have results of their own.
+        parts: how many workgroups share the elements of a result.
+    """
+
+    results: int
+    elements: int
+    split: Split
+    rows: bool
+    along: int
+    parts: int
+
+    @property
+    def part(self) -> int:
+        """Elements of one part."""
+        return max(-(-self.elements // self.parts), 1)
+
+    @property
+    def tiles(self) -> int:
+        """Workgroups beside each other across the results."""
+        return -(-self.results * self.along // LANES)
+
+    @property
+    def groups(self) -> tuple[int, int, int]:
+        """Workgroups to dispatch."""
+        return spread(self.tiles * self.parts, 1)
+
+    @property
+    def words(self) -> tuple[int, ...]:
+        """As the kernels read it."""
+        (_, sk0, k1, sk1), (_, sr0, r1, sr1) = self.split
+        counts = (self.results, self.elements, self.along, self.part, self.tiles, self.tiles * self.parts)
+        return (*counts, k1, sk0, sk1, r1, sr0, sr1)
+
+
+def tiling(axes: Split, *, empty: bool = False) -> Tiling:
+    """The tiling of a reduction.
+
+    Args:
+        axes: what is kept and what is reduced.
+        empty: whether there is nothing to reduce.
+    """
+    (k0, _, k1, _), (r0, _, r1, sr1) = axes
+    results, elements = k0 * k1, 0 if empty else r0 * r1
+    rows = (sr1 == 1 and r1 > 1) or results == 1
+    if rows:
+        along = min(power_above(-(-elements // 4)), LANES)
+    else:  # 32 neighbours make a whole read of memory; more where results have too few elements for the lanes
+        across = max(32, LANES // power_above(elements))
+        along = LANES // min(across, power_above(results))
+    tiles = -(-results * along // LANES)
+    parts = 1
+    if elements > 32 * along:
+        parts = max(min(WANTED_GROUPS // tiles, elements // (16 * along)), -(-elements // (256 * along)))
+    return Tiling(results, elements, axes, rows, along, parts)
+
+
+def columns(results: int, elements: int) -> Tiling:
+    """The tiling of the sums over the first axis of an array (elements, results)."""
+    return tiling(Split((1, 0, results, 1), (1, 0, elements, results)), empty=elements == 0)
+
+
+SUM, SUM_OF_COUNTS, NOT_FINITE, NOT_ZERO = range(4)
+"""As kernels/reduce.wgsl numbers them."""
+
+
+def reduction(
+    call: Call, out: int, x: int, shared: Tiling, *, operation: int = SUM, divisor: float = 1.0, finished: bool = True
+) -> list[Dispatch]:
+    """Dispatches of kernels/reduce.wgsl, as many as there are stages.
+
+    Args:
+        call: whose scratch memory may be used.
+        out, x: where the results and the array lie.
+        shared: how the work is shared out.
+        operation: one of those above.
+        divisor: what sums are divided by.
+        finished: whether counts become floats.
+    """
+    last = shared.parts == 1
+    target = out if last else call.scratch(shared.parts * shared.results)
+    constants = {"operation": operation, "rows": int(shared.rows), "finished": int(finished and last)}
+    first = dispatch("reduce", target, x, divisor, *shared.words, groups=shared.groups, constants=constants)
+    if last:
+        return [first]
+    rest = columns(shared.results, shared.parts)
+    follow = operation if operation == SUM else SUM_OF_COUNTS
+    return [first, *reduction(call, out, target, rest, operation=follow, divisor=divisor, finished=finished)]
+
+
+@dataclass(frozen=True, slots=True)
+class Ranges:
+    """A flat array of `size` values, cut into ranges of `part` for `count` workgroups."""
+
+    size: int
+    part: int
+    count: int
+
+    @property
+    def groups(self) -> tuple[int, int, int]:
+        """Workgroups to dispatch."""
+        return spread(self.count, 1)
+
+    @property
+    def words(self) -> tuple[int, int, int]:
+        """As the kernels read it."""
+        return self.size, self.part, self.count
+
+
+def ranges(size: int, *, one: int = ONE_GROUP, least: int = 4096) -> Ranges:
+    """Ranges for a large GPU.
+
+    Args:
+        size: of the array.
+        one: up to this size there is one range.
+        least: values of a range, where there are several.
+    """
+    count = 1 if size <= one else max(min(-(-size // least), WANTED_GROUPS), -(-size // (256 * LANES)))
+    part = max(-(-size // (count * LANES)), 1) * LANES
+    return Ranges(size, part, max(-(-size // part), 1))
