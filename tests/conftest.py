@@ -2,6 +2,7 @@
 
 import sys
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 IN_PYODIDE = sys.platform == "emscripten"
@@ -16,3 +17,16 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("loom")
+
+
+@pytest.fixture
+def no_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a GPU, whatever this one has."""
+    from loom_py.errors import UnavailableError
+    from loom_py.executors.webgpu import find
+
+    def refuse() -> None:
+        raise UnavailableError("there is none in this test")
+
+    monkeypatch.setattr(find, "find_executor", refuse)
+    monkeypatch.setattr(find, "gpu_unavailable_reason", lambda: "there is none in this test")

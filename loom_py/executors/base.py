@@ -76,6 +76,11 @@ class Executor(Protocol):
         """How many runs may be under way while their results are still to come; 0 when `run` waits for its end."""
         ...
 
+    @property
+    def software(self) -> bool:
+        """Whether it runs on the processor, though it be one that plays a GPU."""
+        ...
+
     def allocate(self, sizes: Mapping[str, int]) -> Memory:
         """Zeroed areas."""
         ...

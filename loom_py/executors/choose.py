@@ -10,20 +10,33 @@ from loom_py.executors.numpy import NumpyExecutor
 from loom_py.executors.wasm import WasmExecutor, wasm_unavailable_reason
 
 
-@cache
 def executor_for(device: str) -> Executor:
-    """The executor of a device: "numpy", "wasm", or "auto" for the fastest there is.
+    """The executor of a device: "numpy", "wasm", "webgpu", or "auto" for the fastest that needs no GPU.
 
     Raises:
         UnavailableError: it can't be had here; the text says why.
     """
     if device == "auto":
-        return NumpyExecutor() if wasm_unavailable_reason() else executor_for("wasm")
+        return _numpy() if wasm_unavailable_reason() else _wasm()
     if device == "numpy":
-        return NumpyExecutor()
+        return _numpy()
+    if device == "webgpu":
+        from loom_py.executors.webgpu.find import find_executor  # a page pays for every module at its start
+
+        return find_executor()
     if device == "wasm":
         reason = wasm_unavailable_reason()
         if reason is not None:
             raise UnavailableError(f"device wasm: {reason}")
-        return WasmExecutor()
+        return _wasm()
     raise UnavailableError(f"device {device}: this version has no such executor")
+
+
+@cache
+def _numpy() -> NumpyExecutor:
+    return NumpyExecutor()
+
+
+@cache
+def _wasm() -> WasmExecutor:
+    return WasmExecutor()

@@ -23,27 +23,30 @@ class NetworkCore(Running):
         """Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
 
         Args:
-            device: "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy".
+            device: "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy"; where
+                there is a GPU, the first training step tries whether "webgpu" is faster for this network.
 
         Raises:
             ConfigError: unknown device. UnavailableError: it is not there; the text says why.
         """
         if device not in ("auto", "numpy", "wasm", "webgpu"):
             raise ConfigError.expected("device", expected="auto or numpy or wasm or webgpu", got=repr(device))
-        if device == "webgpu":
+        if device == "webgpu" and self.gpu_unavailable_reason:
             raise UnavailableError(f"device webgpu: {self.gpu_unavailable_reason}")
-        executor = executor_for(device)
-        if executor is not self._executor:
-            if self._engine is not None:
-                self._engine.move_to(executor)
-            self._executor = executor
-            self._pending = None
+        self._move_to(executor_for(device))
+        self._undecided = device == "auto"
+        self._device_reason = f"{device} was asked for"
         return self
 
     @property
     def device(self) -> str:
         """Name of the executor in use."""
-        return self._executor.name
+        return (self._executor if self._engine is None else self._engine.executor).name
+
+    @property
+    def device_reason(self) -> str:
+        """Why it is this device: it was asked for, or what was measured."""
+        return self._device_reason
 
     def get_telemetry(self) -> Telemetry:
         """Memory and the state of every layer now.

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 from typing import cast
 
 import numpy as np
 
-from loom_py.errors import StateError
+from loom_py.errors import DeviceLostError
 from loom_py.events import LayerStats
-from loom_py.executors.base import Executor, Loaded, Memory, Results
+from loom_py.executors.base import Executor, Loaded, Results
+from loom_py.executors.choose import executor_for
 from loom_py.layers import Layer
-from loom_py.network.arrays import (
-    BUFFERS,
-    GRADIENTS,
-    STANDING,
-    SUMMED,
-    WEIGHTS,
-    Layout,
-    checked,
-    fill_new,
-    optimizer_area,
-    read_all,
-    walk,
-)
 from loom_py.network.compile import Compiled, Compiler, Role, StepOptions
 from loom_py.network.flight import Flight as Flight
 from loom_py.network.flight import Ready as Ready
@@ -34,8 +20,9 @@ from loom_py.network.flight import StepResult as StepResult
 from loom_py.network.grid import Slot
 from loom_py.network.inputs import Feed, Form
 from loom_py.network.reading import Index, Reading, fill
+from loom_py.network.recovery import Entry, Journal
+from loom_py.network.state import State
 from loom_py.network.watching import Moment, Watch
-from loom_py.optimizers import Optimizer
 from loom_py.program import ARENA
 from loom_py.shapes import AnyArray, Array
 
@@ -43,25 +30,14 @@ MOST_PROGRAMS = 24
 """Compiled Programs kept; the least recently used goes first."""
 
 
-class Engine:
+class Engine(State):
     """Memory and Programs of one set of layers."""
 
     def __init__(self, slots: Sequence[tuple[Slot, Layer]], seed: int, executor: Executor) -> None:
-        self.slots = slots
-        self.seed = seed
-        self.executor = executor
-        top = [(str(slot.index), layer) for slot, layer in slots]
-        self.layers = dict(walk(top))
-        self.layout = Layout(self.layers.items())
-        self.compiler = Compiler(top, self.layout, seed)
-        self.memory: Memory = executor.allocate(self._least_sizes)
-        fill_new(self.memory, self.layout, seed)
-        self._stand()
-        self.optimizer: Optimizer | None = None
-        self.steps = 0
-        self.updates = 0
-        self.has_gradients = False
-        self._ready: OrderedDict[Hashable, Ready] = OrderedDict()
+        super().__init__(slots, seed, executor)
+        self.compiler = Compiler(self.top, self.layout, seed)
+        self.journal = Journal()
+        self.incidents: list[str] = []
 
     # Programs ------------------------------------------------------------------------------------------------------
 
@@ -97,8 +73,22 @@ class Engine:
         """Begin a training step: one Program, or one for each micro-batch.
 
         On a device whose `depth` is above 0 that many further steps may be begun before this one is finished; when it
-        turns out to be refused, they are too, and have to be dropped.
+        turns out to be refused, they are too, and have to be dropped. When such a device is lost, everything goes on
+        with the processor, not a step missing, and `incidents` says so.
         """
+        if not self.executor.depth:
+            return self._begin(feed, rate, options, watch)
+        try:
+            if self.journal.due:
+                self.journal.take(self)
+            flight = self._begin(feed, rate, options, watch)
+        except DeviceLostError as error:
+            self._go_on_elsewhere(error)
+            return self._begin(feed, rate, options, watch)
+        self.journal.entries.append(Entry(feed, rate, options, watch, flight))
+        return flight
+
+    def _begin(self, feed: Feed, rate: float, options: StepOptions, watch: Watch | None) -> Flight:
         self.use(options)
         if options.micro_batch is not None and options.micro_batch < feed.samples:
             return self._begin_in_parts(feed, rate, options, watch, options.micro_batch)
@@ -108,11 +98,36 @@ class Engine:
 
     def finish(self, flight: Flight) -> StepResult:
         """The results of a step that was begun, steps in their order; a refused one is taken back from the counts."""
-        result = flight.landed()
+        try:
+            result = flight.landed()
+        except DeviceLostError as error:
+            self._go_on_elsewhere(error)
+            result = flight.landed()
         if not result.ok:
             self.steps, self.updates = flight.number + 1, flight.updates
-            self._stand()
+            self.journal.drop_after(flight)
+            self.stand()
         return result
+
+    def _go_on_elsewhere(self, error: DeviceLostError) -> None:
+        """Do again what a lost device had done since its state was last copied, with the processor."""
+        before, host = self.executor.name, executor_for("auto")
+        done = len(self.journal.entries)
+        self.journal.restore(self, host, self._again)
+        self.incidents.append(
+            f"{before} was lost ({error}); training goes on with {host.name} from step {self.steps}: "
+            f"{done} steps were done again and none is missing"
+        )
+
+    def take_incidents(self) -> list[str]:
+        """What happened to the device since this was last asked."""
+        taken, self.incidents = self.incidents, []
+        return taken
+
+    def _again(self, entry: Entry) -> Flight:
+        flight = self._begin(entry.feed, entry.rate, entry.options, entry.watch)
+        self.finish(flight)
+        return flight
 
     def _step_program(self, feed: Feed, options: StepOptions, watch: Watch | None, role: Role) -> Ready:
         form, late = feed.form, self.executor.depth > 0
@@ -174,10 +189,6 @@ class Engine:
         self.has_gradients = True
         return flight
 
-    def _stand(self) -> None:
-        """Let steps change parameters, after the first one that was refused kept the later ones from it."""
-        self.memory.write(STANDING, 0, np.ones(1, np.float32))
-
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         """Shape of one sample's output, from that of its input."""
         _, program = self.compiler.survey((1, *input_shape))
@@ -190,116 +201,6 @@ class Engine:
                 loaded.write(name, value)
         if "draw" in loaded.program.inputs:
             loaded.write("draw", np.uint32((self.steps + (part << 24)) & 0xFFFFFFFF))
-
-    # state ---------------------------------------------------------------------------------------------------------
-
-    def use(self, options: StepOptions) -> None:
-        """Make room for an optimizer's state: kept while the kind of optimizer stays, zeroed when another comes."""
-        optimizer = options.optimizer
-        before, kept = self.memory, self._areas(optimizer)
-        if options.micro_batch is not None:
-            kept.add(SUMMED)
-        if self.optimizer == optimizer and kept <= set(before.sizes):
-            return
-        if self.optimizer is None or self.optimizer.name != optimizer.name:
-            self.updates = 0
-        if kept != set(before.sizes):
-            sizes = self._least_sizes
-            sizes |= dict.fromkeys(kept - set(sizes), self.layout.sizes[WEIGHTS])
-            self._move(self.executor, sizes)
-        self.optimizer = optimizer
-
-    def move_to(self, executor: Executor) -> None:
-        """Go on with another executor: parameters, gradients and optimizer state are copied, Programs made anew."""
-        self._move(executor, dict(self.memory.sizes))
-
-    def _move(self, executor: Executor, sizes: dict[str, int]) -> None:
-        """Areas of these sizes on an executor, filled from those there were."""
-        before = self.memory
-        memory = executor.allocate(sizes)
-        for name in set(sizes) & set(before.sizes):
-            memory.write(name, 0, before.read(name, 0, (sizes[name],), np.uint8))
-        self.executor, self.memory = executor, memory
-        self._ready.clear()
-
-    @property
-    def _least_sizes(self) -> dict[str, int]:
-        return {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS], STANDING: 4}
-
-    def _areas(self, optimizer: Optimizer) -> set[str]:
-        return {
-            WEIGHTS,
-            GRADIENTS,
-            BUFFERS,
-            STANDING,
-            *(optimizer_area(optimizer.name, name) for name in optimizer.state()),
-        }
-
-    def optimizer_state(self) -> dict[str, Array]:
-        """Copies of the optimizer's state by its name and the parameter's, such as "m/0.weight"."""
-        if self.optimizer is None:
-            return {}
-        found: dict[str, Array] = {}
-        for name in self.optimizer.state():
-            area = optimizer_area(self.optimizer.name, name)
-            found |= {f"{name}/{key}": v for key, v in read_all(self.memory, self.layout.trained, area).items()}
-        return found
-
-    def set_optimizer_state(self, options: StepOptions, values: Mapping[str, Array]) -> None:
-        """Take an optimizer's state as `optimizer_state` gives it, or none at all: then it is zero.
-
-        Raises:
-            StateError: names or shapes are not those of this optimizer's state.
-        """
-        names = options.optimizer.state() if values else ()
-        wanted = {f"{name}/{place.name}": (name, place) for name in names for place in self.layout.trained}
-        shapes = {key: place.parameter.shape for key, (_, place) in wanted.items()}
-        if values and {key: value.shape for key, value in values.items()} != shapes:
-            raise StateError.expected(
-                "optimizer state", expected=f"that of {options.optimizer.name}, {len(shapes)} arrays", got="another"
-            )
-        self.optimizer = None
-        self.use(options)
-        for name in options.optimizer.state():
-            area = optimizer_area(options.optimizer.name, name)
-            self.memory.write(area, 0, np.zeros(self.memory.sizes[area], np.uint8))
-        for key, (name, place) in wanted.items():
-            self.memory.write(optimizer_area(options.optimizer.name, name), place.offset, values[key])
-
-    @contextmanager
-    def buffers_kept(self, *, fresh_states: bool = False) -> Iterator[Callable[[], None]]:
-        """Put all buffers back in the end, unless the function given is called; meanwhile maybe with states of 0."""
-        size = self.memory.sizes[BUFFERS]
-        before = self.memory.read(BUFFERS, 0, (size,), np.uint8) if size else None
-        given_up: list[bool] = []
-        if fresh_states:
-            self.reset_states()
-        try:
-            yield lambda: given_up.append(True)
-        finally:
-            if before is not None and not given_up:
-                self.memory.write(BUFFERS, 0, before)
-
-    def reset_states(self) -> None:
-        """Zero what recurrent layers carry from run to run."""
-        for place in self.layout.places.values():
-            if place.parameter.state:
-                self.memory.write(place.area, place.offset, np.zeros(place.parameter.shape, np.float32))
-
-    def take_over(self, before: Engine) -> None:
-        """Keep the trained values of layers that are the same at the same place in an earlier engine."""
-        for path, layer in self.layers.items():
-            if before.layers.get(path) == layer:
-                for parameter in layer.parameters():
-                    name = f"{path}.{parameter.name}"
-                    old, new = before.layout.places[name], self.layout.places[name]
-                    self.memory.write(new.area, new.offset, before.memory.read(old.area, old.offset, parameter.shape))
-
-    def write_parameters(self, values: dict[str, Array]) -> None:
-        """Overwrite arrays; names and shapes are checked before any is written."""
-        for name, value in checked(self.layout, values).items():
-            place = self.layout.places[name]
-            self.memory.write(place.area, place.offset, value)
 
     @property
     def activation_bytes(self) -> int:

@@ -10,13 +10,16 @@ import numpy as np
 
 from loom_py.errors import ConfigError, DataError, ShapeError, StateError
 from loom_py.events import Observer, measured
-from loom_py.executors.base import Results
+from loom_py.executors.base import Executor, Results
+from loom_py.executors.choose import executor_for
 from loom_py.introspect import available_when, internal
 from loom_py.layers.options import OptionsConfig
 from loom_py.losses import CrossEntropy
+from loom_py.network.choosing import choose
 from loom_py.network.compile import StepOptions
 from loom_py.network.flight import Flight, Ready, StepResult
 from loom_py.network.inputs import Feed, read_input, read_mask
+from loom_py.network.shadow import Shadow
 from loom_py.network.structure import Pending, Structure
 from loom_py.network.watching import Moment, Watch
 from loom_py.optimizers import Optimizer, OptimizerName, resolve_optimizer
@@ -54,6 +57,8 @@ class StepUnderWay(NamedTuple):
 
 class Running(Structure):
     """Forward, backward and update by hand."""
+
+    _shadow: Shadow | None = None
 
     def forward(self, x: ArrayLike, *, mask: ArrayLike | None = None) -> Array:
         """The output for an input, on the active device, nothing kept for a backward pass.
@@ -109,12 +114,25 @@ class Running(Structure):
             UnavailableError: there is no usable WebGPU device; the text says why.
         """
         began = perf_counter_ns()
-        return ForwardResult(self.forward(x), perf_counter_ns() - began)
+        if self.engine.executor.name == "webgpu":
+            return ForwardResult(self.forward(x), perf_counter_ns() - began)
+        feed, single = self.read_feed(x, None)
+        watch, listeners = self.dispatcher.due(self._runs)
+        if self._shadow is None or self._shadow.engine is not self.engine:
+            self._shadow = Shadow(self.engine, executor_for("webgpu"))
+        ready = self._shadow.run(feed, watch)
+        self._runs += 1
+        self._last_input = feed
+        self._deliver(ready, Moment(self.engine.steps), listeners, ("forward",))
+        output = ready.loaded.read("output")
+        return ForwardResult(output[0] if single else output, perf_counter_ns() - began)
 
     @property
     def gpu_unavailable_reason(self) -> str | None:
         """Why the GPU can't be used; None if it can."""
-        return "this version has no WebGPU executor; the network runs with NumPy"
+        from loom_py.executors.webgpu.find import gpu_unavailable_reason  # a page pays for every module at its start
+
+        return gpu_unavailable_reason()
 
     def backward_cpu(self, grad: ArrayLike) -> BackwardResult:
         """Gradients of everything from the gradient of the last `forward_cpu`'s output.
@@ -200,6 +218,8 @@ class Running(Structure):
     @internal
     def begin_step(self, feed: Feed, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0) -> StepUnderWay:
         """Begin a training step on checked arrays; up to the executor's `depth` more may be begun before it ends."""
+        if self._undecided:
+            self._decide(feed, options)
         began = perf_counter_ns()
         watch, listeners = self.dispatcher.due(self._runs)
         moment = Moment(self.engine.steps, epoch, batch)
@@ -240,6 +260,26 @@ class Running(Structure):
         self._last_input = feed
         self._deliver(ready, Moment(self.engine.steps), listeners, ("forward",))
         self.dispatcher.note(listeners, perf_counter_ns() - began)
+
+    def _decide(self, feed: Feed, options: StepOptions) -> None:
+        """Let `auto` try whether the GPU trains this network faster."""
+        self._undecided = False
+        self._device_reason = f"auto: there is no GPU to try: {self.gpu_unavailable_reason}"
+        if self.gpu_unavailable_reason is None:
+            gpu = executor_for("webgpu")
+            if gpu.software:
+                self._device_reason = "auto: the only GPU there is is played by the processor"
+                return
+            choice = choose(self.engine, gpu, feed, options)
+            self._device_reason = f"auto: {choice.reason}"
+            self._move_to(choice.executor)
+
+    def _move_to(self, executor: Executor) -> None:
+        if executor is not self._executor or (self._engine is not None and executor is not self._engine.executor):
+            if self._engine is not None:
+                self._engine.move_to(executor)
+            self._executor = executor
+            self._pending = None
 
     def _deliver(
         self,

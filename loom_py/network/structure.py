@@ -63,6 +63,8 @@ class Structure(Introspectable):
         self.model_id = "model"
         self.dispatcher = Dispatcher()
         self._executor = executor_for("auto")
+        self._undecided = True
+        self._device_reason = "auto: the fastest that needs no GPU; a GPU is tried by the first training step"
         self._engine: Engine | None = None
         self._stale = False
         self._optimizer: Optimizer = resolve_optimizer("sgd")

@@ -187,6 +187,8 @@ class Trainer:
             path, text = explain(self.net.engine, begun.feed, self.options, result)
             yield self._tell("anomaly", **where, gradient_norm=result.gradient_norm, path=path, text=text)
             return "anomaly"
+        for text in self.net.engine.take_incidents():
+            yield self._tell("anomaly", **where, text=text)
         answers = self.options.loss.answers(begun.target)
         accuracy = None if result.correct is None or not answers else result.correct / answers
         facts = {**where, "step": begun.step, "gradient_norm": result.gradient_norm}

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 4dbec0c0047f60c0832aedb4ed15cac42d04fabdfa3d7315dfad9ac1b8023996
+ * Content hash of the description: d3b3e80e3d877de2b8bab886177e42935041bc9746f0ac5dc05a48c2456e65be
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -2475,6 +2475,8 @@ export interface NetworkForwardCPUOptions {
 export interface Network extends Handle {
   /** Name of the executor in use. */
   device(): Promise<string>;
+  /** Why it is this device: it was asked for, or what was measured. */
+  deviceReason(): Promise<string>;
   /** Why the GPU can't be used; None if it can. */
   gpuUnavailableReason(): Promise<string | null>;
   /**
@@ -2542,7 +2544,7 @@ export interface Network extends Handle {
   /**
    * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
    *
-   * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy".
+   * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy"; where there is a GPU, the first training step tries whether "webgpu" is faster for this network.
    * @throws {@link ConfigError} unknown device.
    * @throws {@link UnavailableError} it is not there; the text says why.
    */
@@ -3748,6 +3750,8 @@ export namespace direct {
   export interface Network extends Handle {
     /** Name of the executor in use. */
     readonly device: string;
+    /** Why it is this device: it was asked for, or what was measured. */
+    readonly deviceReason: string;
     /** Why the GPU can't be used; None if it can. */
     readonly gpuUnavailableReason: string | null;
     /**
@@ -3814,7 +3818,7 @@ export namespace direct {
     /**
      * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
      *
-     * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy".
+     * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy"; where there is a GPU, the first training step tries whether "webgpu" is faster for this network.
      * @throws {@link ConfigError} unknown device.
      * @throws {@link UnavailableError} it is not there; the text says why.
      */

@@ -106,6 +106,7 @@ class NumpyExecutor:
 
     name = "numpy"
     depth = 0
+    software = True
 
     def allocate(self, sizes: Mapping[str, int]) -> NumpyMemory:
         return NumpyMemory(sizes)

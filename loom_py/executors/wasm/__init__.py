@@ -18,6 +18,7 @@ class WasmExecutor:
 
     name = "wasm"
     depth = 0
+    software = True
 
     def __init__(self, library: Library | None = None) -> None:
         """Load the kernels.

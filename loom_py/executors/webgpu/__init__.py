@@ -28,6 +28,11 @@ class WebGPUExecutor:
         self.heap = Heap(host)
         self._scratch: Region | None = None
 
+    @property
+    def software(self) -> bool:
+        """Whether a CPU plays the GPU."""
+        return self.host.adapter.software
+
     def allocate(self, sizes: Mapping[str, int]) -> GpuMemory:
         return GpuMemory(self.host, self.heap, sizes)
 

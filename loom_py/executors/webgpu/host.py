@@ -36,6 +36,11 @@ class Host(Protocol):
     @property
     def adapter(self) -> Adapter: ...
 
+    @property
+    def lost(self) -> str | None:
+        """Why the device is gone; None as long as it is there."""
+        ...
+
     def resize(self, nbytes: int) -> None:
         """Make the heap larger: what is there stays, the rest is zero."""
         ...

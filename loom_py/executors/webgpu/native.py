@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
+from functools import cache, wraps
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
-from loom_py.errors import UnavailableError
+from loom_py.errors import DeviceLostError, LoomError, UnavailableError
 from loom_py.executors.webgpu.host import Adapter
 from loom_py.executors.webgpu.plan import PARAMETER_BYTES, Kernel, Plan
 from loom_py.shapes import AnyArray
@@ -17,6 +18,29 @@ from loom_py.shapes import AnyArray
 MOST_TICKETS = 64
 """Reports kept that nobody asked for yet."""
 TIMESTAMPS = "timestamp-query"
+PREFERENCE = {"DiscreteGPU": 0, "IntegratedGPU": 1, "CPU": 3}
+
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+def _guarded(method: Method) -> Method:
+    """Errors of the native library as those of this package; a lost device is known by its words."""
+
+    @wraps(method)
+    def guarded(self: NativeHost, *args: Any) -> Any:
+        if self.lost is not None:
+            raise DeviceLostError(self.lost)
+        try:
+            return method(self, *args)
+        except self.errors as error:
+            text = " ".join(str(error).split())
+            if "device is lost" in text.lower():
+                self.lost = text
+                raise DeviceLostError(text) from error
+            raise LoomError(f"{self.adapter.name} refused: {text}") from error
+
+    return cast("Method", guarded)
 
 
 @dataclass(slots=True)
@@ -46,6 +70,8 @@ class NativeHost:
 
         self._wgpu = wgpu
         self.device, self.adapter = device, adapter
+        self.lost: str | None = None
+        self.errors = (wgpu.GPUError, RuntimeError)
         usage, stage = wgpu.BufferUsage, wgpu.ShaderStage.COMPUTE
         self._usage = usage
         self._layout = device.create_bind_group_layout(
@@ -66,6 +92,7 @@ class NativeHost:
 
     # memory --------------------------------------------------------------------------------------------------------
 
+    @_guarded
     def resize(self, nbytes: int) -> None:
         before = self._heap
         usage = self._usage.STORAGE | self._usage.COPY_SRC | self._usage.COPY_DST
@@ -77,19 +104,23 @@ class NativeHost:
         for loaded in self._plans.values():
             loaded.group = self._bind(loaded.params)
 
+    @_guarded
     def clear(self, offset: int, nbytes: int) -> None:
         encoder = self.device.create_command_encoder()
         encoder.clear_buffer(self._heap, offset, nbytes)
         self.device.queue.submit([encoder.finish()])
 
+    @_guarded
     def write(self, offset: int, data: AnyArray) -> None:
         self.device.queue.write_buffer(self._heap, offset, data)
 
+    @_guarded
     def read(self, offset: int, nbytes: int) -> AnyArray:
         return np.frombuffer(self.device.queue.read_buffer(self._heap, offset, nbytes), np.uint8)
 
     # plans ---------------------------------------------------------------------------------------------------------
 
+    @_guarded
     def load(self, plan: Plan) -> int:
         params = self.device.create_buffer_with_data(
             data=plan.params if plan.params.size else np.zeros(PARAMETER_BYTES, np.uint8), usage=self._usage.UNIFORM
@@ -125,6 +156,7 @@ class NativeHost:
 
     # running -------------------------------------------------------------------------------------------------------
 
+    @_guarded
     def run(self, loaded: int, first: int, last: int, staged: AnyArray, fresh: int, timed: bool) -> int:
         known = self._plans[loaded]
         plan, queue = known.plan, self.device.queue
@@ -187,6 +219,7 @@ class NativeHost:
         usage = self._usage.MAP_READ | self._usage.COPY_DST
         return spare.pop() if spare else self.device.create_buffer(size=nbytes, usage=usage)
 
+    @_guarded
     def wait(self, ticket: int) -> tuple[AnyArray, AnyArray | None]:
         report = self._reports.pop(ticket)
         found: AnyArray = np.zeros(0, np.uint8)
@@ -216,9 +249,10 @@ def native_host() -> NativeHost:
     except ImportError:
         raise UnavailableError("wgpu is not installed; do: pip install loom-py[gpu]") from None
     try:
-        adapter = wgpu.gpu.request_adapter_sync(power_preference="high-performance")
-        if adapter is None:
-            raise UnavailableError("wgpu found no GPU and no driver that plays one")
+        adapters = [a for a in wgpu.gpu.enumerate_adapters_sync() if a.info["backend_type"] != "OpenGL"]
+        if not adapters:
+            raise UnavailableError("wgpu found no driver of Vulkan, Metal or Direct3D 12")
+        adapter = min(adapters, key=lambda a: PREFERENCE.get(a.info["adapter_type"], 2))
         limits = adapter.limits
         most = min(limits["max-storage-buffer-binding-size"], limits["max-buffer-size"])
         wanted = {"max-storage-buffer-binding-size": most, "max-buffer-size": most}

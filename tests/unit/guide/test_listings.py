@@ -49,7 +49,7 @@ def test_discovering_methods() -> None:
         assert f"\n{name}(" in "\n" + text, name
 
 
-def test_checking_for_specific_methods() -> None:
+def test_checking_for_specific_methods(no_gpu: None) -> None:
     network = nn.Network(1024, 2, 2, 2)
     assert not network.has_method("ForwardGPU")
     assert network.has_method("ForwardCPU") and network.has_method("forwardCPU") and network.has_method("forward_cpu")
@@ -57,7 +57,7 @@ def test_checking_for_specific_methods() -> None:
     assert signature == "train(batches: Iterable[Batch], config: TrainingConfig | None = None) -> TrainingResult"
 
 
-def test_json_export() -> None:
+def test_json_export(no_gpu: None) -> None:
     methods = json.loads(nn.Network(4).get_methods_json())
     forward = next(m for m in methods if m["method_name"] == "forward_cpu")
     assert forward["parameters"][0]["name"] == "x"

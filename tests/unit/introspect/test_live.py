@@ -70,6 +70,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "setLayer": [0, 0, 0, {"type": "Dense", "inputs": 3, "outputs": 2, "activation": "tanh"}],
         "to": ["numpy"],
         "device": [],
+        "deviceReason": [],
         "gpuUnavailableReason": [],
         "setOptimizer": [{"type": "SGD", "momentum": 0.9}],
         "toConfig": [],

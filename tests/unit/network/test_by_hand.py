@@ -148,7 +148,7 @@ def test_set_parameters_checks_all_before_it_writes_any() -> None:
         assert (net.parameters()["0.weight"] == before["0.weight"]).all()
 
 
-def test_the_gpu_tells_the_truth() -> None:
+def test_without_a_gpu_it_says_so(no_gpu: None) -> None:
     net = small()
     assert not net.has_method("ForwardGPU")
     assert net.has_method("ForwardCPU")

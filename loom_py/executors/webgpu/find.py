@@ -1,0 +1,56 @@
+"""The GPU of this place: the page's through JavaScript, the machine's through wgpu."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from loom_py.errors import UnavailableError
+from loom_py.executors.webgpu import WebGPUExecutor
+from loom_py.executors.webgpu.host import Host
+from loom_py.runtime import in_browser
+
+
+def find_executor() -> WebGPUExecutor:
+    """The executor on the GPU of this place.
+
+    Raises:
+        UnavailableError: there is none, or none that can be used; the text says why.
+    """
+    found = _executor()
+    if found.host.lost is not None:
+        raise UnavailableError(f"the GPU was lost: {found.host.lost}")
+    return found
+
+
+@cache
+def _executor() -> WebGPUExecutor:
+    return WebGPUExecutor(_host())
+
+
+def _host() -> Host:
+    if in_browser():
+        from loom_py.executors.webgpu.browser import browser_host
+
+        return browser_host()
+    from loom_py.executors.webgpu.native import native_host
+
+    return native_host()
+
+
+def gpu_unavailable_reason() -> str | None:
+    """Why the GPU can't be used here; None if it can."""
+    reason = _never()
+    if reason is not None:
+        return reason
+    lost = _executor().host.lost
+    return None if lost is None else f"the GPU was lost: {lost}"
+
+
+@cache
+def _never() -> str | None:
+    """Why there was no GPU from the beginning: it is looked for once."""
+    try:
+        _executor()
+    except UnavailableError as error:
+        return str(error)
+    return None

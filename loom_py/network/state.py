@@ -1,0 +1,171 @@
+"""What a network holds on its device: parameters, gradients, optimizer state, buffers; moved, read and written."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+
+from loom_py.errors import StateError
+from loom_py.executors.base import Executor, Memory
+from loom_py.layers import Layer
+from loom_py.network.arrays import (
+    BUFFERS,
+    GRADIENTS,
+    STANDING,
+    SUMMED,
+    WEIGHTS,
+    Layout,
+    checked,
+    fill_new,
+    optimizer_area,
+    read_all,
+    walk,
+)
+from loom_py.network.compile import StepOptions
+from loom_py.network.flight import Ready
+from loom_py.network.grid import Slot
+from loom_py.optimizers import Optimizer
+from loom_py.shapes import AnyArray, Array
+
+
+class State:
+    """Memory of one set of layers on an executor, and how many steps made it what it is."""
+
+    def __init__(self, slots: Sequence[tuple[Slot, Layer]], seed: int, executor: Executor) -> None:
+        self.slots = slots
+        self.seed = seed
+        self.executor = executor
+        self.top = [(str(slot.index), layer) for slot, layer in slots]
+        self.layers = dict(walk(self.top))
+        self.layout = Layout(self.layers.items())
+        self.memory: Memory = executor.allocate(self._least_sizes)
+        fill_new(self.memory, self.layout, seed)
+        self.stand()
+        self.optimizer: Optimizer | None = None
+        self.steps = 0
+        self.updates = 0
+        self.has_gradients = False
+        self._ready: OrderedDict[Hashable, Ready] = OrderedDict()
+
+    def stand(self) -> None:
+        """Let steps change parameters, after the first one that was refused kept the later ones from it."""
+        self.memory.write(STANDING, 0, np.ones(1, np.float32))
+
+    def use(self, options: StepOptions) -> None:
+        """Make room for an optimizer's state: kept while the kind of optimizer stays, zeroed when another comes."""
+        optimizer = options.optimizer
+        before, kept = self.memory, self._areas(optimizer)
+        if options.micro_batch is not None:
+            kept.add(SUMMED)
+        if self.optimizer == optimizer and kept <= set(before.sizes):
+            return
+        if self.optimizer is None or self.optimizer.name != optimizer.name:
+            self.updates = 0
+        if kept != set(before.sizes):
+            sizes = self._least_sizes
+            sizes |= dict.fromkeys(kept - set(sizes), self.layout.sizes[WEIGHTS])
+            self._move(self.executor, sizes)
+        self.optimizer = optimizer
+
+    def put(self, executor: Executor, areas: Mapping[str, AnyArray]) -> None:
+        """Take areas from bytes, on an executor; what there was is let go of unread."""
+        memory = executor.allocate({name: raw.nbytes for name, raw in areas.items()})
+        for name, raw in areas.items():
+            memory.write(name, 0, raw)
+        self.executor, self.memory = executor, memory
+        self._ready.clear()
+
+    def move_to(self, executor: Executor) -> None:
+        """Go on with another executor: parameters, gradients and optimizer state are copied, Programs made anew."""
+        self._move(executor, dict(self.memory.sizes))
+
+    def _move(self, executor: Executor, sizes: dict[str, int]) -> None:
+        """Areas of these sizes on an executor, filled from those there were."""
+        before = self.memory
+        memory = executor.allocate(sizes)
+        for name in set(sizes) & set(before.sizes):
+            memory.write(name, 0, before.read(name, 0, (sizes[name],), np.uint8))
+        self.executor, self.memory = executor, memory
+        self._ready.clear()
+
+    @property
+    def _least_sizes(self) -> dict[str, int]:
+        return {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS], STANDING: 4}
+
+    def _areas(self, optimizer: Optimizer) -> set[str]:
+        return {
+            WEIGHTS,
+            GRADIENTS,
+            BUFFERS,
+            STANDING,
+            *(optimizer_area(optimizer.name, name) for name in optimizer.state()),
+        }
+
+    def optimizer_state(self) -> dict[str, Array]:
+        """Copies of the optimizer's state by its name and the parameter's, such as "m/0.weight"."""
+        if self.optimizer is None:
+            return {}
+        found: dict[str, Array] = {}
+        for name in self.optimizer.state():
+            area = optimizer_area(self.optimizer.name, name)
+            found |= {f"{name}/{key}": v for key, v in read_all(self.memory, self.layout.trained, area).items()}
+        return found
+
+    def set_optimizer_state(self, options: StepOptions, values: Mapping[str, Array]) -> None:
+        """Take an optimizer's state as `optimizer_state` gives it, or none at all: then it is zero.
+
+        Raises:
+            StateError: names or shapes are not those of this optimizer's state.
+        """
+        names = options.optimizer.state() if values else ()
+        wanted = {f"{name}/{place.name}": (name, place) for name in names for place in self.layout.trained}
+        shapes = {key: place.parameter.shape for key, (_, place) in wanted.items()}
+        if values and {key: value.shape for key, value in values.items()} != shapes:
+            raise StateError.expected(
+                "optimizer state", expected=f"that of {options.optimizer.name}, {len(shapes)} arrays", got="another"
+            )
+        self.optimizer = None
+        self.use(options)
+        for name in options.optimizer.state():
+            area = optimizer_area(options.optimizer.name, name)
+            self.memory.write(area, 0, np.zeros(self.memory.sizes[area], np.uint8))
+        for key, (name, place) in wanted.items():
+            self.memory.write(optimizer_area(options.optimizer.name, name), place.offset, values[key])
+
+    @contextmanager
+    def buffers_kept(self, *, fresh_states: bool = False) -> Iterator[Callable[[], None]]:
+        """Put all buffers back in the end, unless the function given is called; meanwhile maybe with states of 0."""
+        size = self.memory.sizes[BUFFERS]
+        before = self.memory.read(BUFFERS, 0, (size,), np.uint8) if size else None
+        given_up: list[bool] = []
+        if fresh_states:
+            self.reset_states()
+        try:
+            yield lambda: given_up.append(True)
+        finally:
+            if before is not None and not given_up:
+                self.memory.write(BUFFERS, 0, before)
+
+    def reset_states(self) -> None:
+        """Zero what recurrent layers carry from run to run."""
+        for place in self.layout.places.values():
+            if place.parameter.state:
+                self.memory.write(place.area, place.offset, np.zeros(place.parameter.shape, np.float32))
+
+    def take_over(self, before: State) -> None:
+        """Keep the trained values of layers that are the same at the same place in an earlier engine."""
+        for path, layer in self.layers.items():
+            if before.layers.get(path) == layer:
+                for parameter in layer.parameters():
+                    name = f"{path}.{parameter.name}"
+                    old, new = before.layout.places[name], self.layout.places[name]
+                    self.memory.write(new.area, new.offset, before.memory.read(old.area, old.offset, parameter.shape))
+
+    def write_parameters(self, values: dict[str, Array]) -> None:
+        """Overwrite arrays; names and shapes are checked before any is written."""
+        for name, value in checked(self.layout, values).items():
+            place = self.layout.places[name]
+            self.memory.write(place.area, place.offset, value)
