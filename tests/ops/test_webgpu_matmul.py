@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from loom_py import ops
 from loom_py.executors.webgpu.lower import matmul
-from loom_py.executors.webgpu.lower.matmul import BUSY, VARIANTS, Variant, choose
+from loom_py.executors.webgpu.lower.variants import BUSY, LEAST_SHARE, MOST_PARTS, VARIANTS, Variant, choose
 from loom_py.shapes import AnyArray, Shape
 from tests.ops import machines, suite
 from tests.ops.guards import guarded
@@ -54,7 +54,9 @@ def test_every_tile_at_its_edges(
 
 @on_gpu
 @pytest.mark.parametrize("turned", CASES)
-@pytest.mark.parametrize("shape", [(1, 1, 1), (1, 257, 31), (257, 1, 33), (1, 16, 1000), (1, 1, 4099), (70_000, 1, 3)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1, 1), (1, 257, 31), (257, 1, 33), (1, 16, 1000), (1, 1, 4099), (3, 1, 9000), (70_000, 1, 3)]
+)
 def test_single_rows_and_columns(shape: Shape, turned: tuple[bool, bool]) -> None:
     for biased in (False, True):
         check(*shape, turned=turned, biased=biased)
@@ -134,16 +136,17 @@ def test_large_products_take_large_tiles_uncut() -> None:
 
 def test_single_rows_are_vectors() -> None:
     assert choose(1, 1000, 1000, 1) == choose(1000, 1, 1000, 7) == VARIANTS["vector"]
+    assert choose(1, 1, 1 << 20, 1) == replace(VARIANTS["vector"], shares=64)
 
 
 @settings(max_examples=200)
 @given(m=st.integers(2, 5000), n=st.integers(2, 5000), k=st.integers(1, 200_000), batch=st.integers(1, 100))
-def test_cutting_fills_the_device_and_stops_there(m: int, n: int, k: int, batch: int) -> None:
+def test_cutting_tiles_fills_the_device_and_stops_there(m: int, n: int, k: int, batch: int) -> None:
     chosen = choose(m, n, k, batch)
     invocations = -(-m // chosen.side) * -(-n // chosen.side) * batch * chosen.shares * 2 * chosen.side
     assert chosen.shares == 1 or invocations <= 4 * BUSY
-    assert chosen.shares == 1 or k // chosen.shares >= matmul.LEAST_SHARE
-    assert chosen.shares * m * n * batch <= max(matmul.MOST_PARTS, m * n * batch)
+    assert chosen.shares == 1 or k // chosen.shares >= LEAST_SHARE
+    assert chosen.shares * m * n * batch <= max(MOST_PARTS, m * n * batch)
 
 
 def test_few_tiles_of_a_long_sum_are_cut() -> None:

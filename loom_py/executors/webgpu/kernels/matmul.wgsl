@@ -14,7 +14,7 @@ struct Parameters {
   rows: u32, columns: u32, inner: u32, // M, N, K
   a_row: u32, a_inner: u32, b_inner: u32, b_column: u32, // words from one to the next
   down: u32, across: u32, tiles: u32, // tiles of one product either way, and of all together
-  share: u32, shares: u32, batch: u32, // K is cut into shares of this length, each the product of one part of K
+  share: u32, batch: u32, // K is cut into shares of this length, each with products of its own
   n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, // the batch, and its steps
   a0: u32, a1: u32, a2: u32, a3: u32, a4: u32,
   b0: u32, b1: u32, b2: u32, b3: u32, b4: u32,

@@ -9,12 +9,15 @@ struct Parameters {
   size: u32, inner: u32, // N, K
   x_inner: u32, inner_step: u32, step: u32, bias_step: u32, // words from one to the next, of the matrix along K and N
   blocks: u32, groups: u32, // workgroups for one product, and for all
+  share: u32, batch: u32, // K is cut into shares of this length, each with products of its own
   n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, // the batch, and its steps
   x0: u32, x1: u32, x2: u32, x3: u32, x4: u32,
   m0: u32, m1: u32, m2: u32, m3: u32, m4: u32,
 }
 
-override along: bool; // whether the matrix is contiguous along K: 32 lanes for each of 8 numbers, else 16 for each of 16
+override along: bool; // whether the matrix is contiguous along K, so that neighbouring lanes should read along K
+override lanes: u32;  // for each number: a power of two
+override numbers = 256u / lanes;
 override biased: bool;
 
 var<workgroup> sums: array<f32, 256>;
@@ -29,13 +32,14 @@ fn main(
 ) {
   let number = group.y * groups.x + group.x;
   if (number >= p.groups) { return; }
-  let lanes = select(16u, 32u, along);
-  let numbers = select(16u, 8u, along);
-  let first = select(lane / 16u, lane % 32u, along);
-  let own = select(lane % 16u, lane / 32u, along);
+  let first = select(lane / numbers, lane % lanes, along);
+  let own = select(lane % numbers, lane / lanes, along);
   let i = number % p.blocks * numbers + own;
-  var rest = number / p.blocks;
-  let out = p.out + rest * p.size + i;
+  let product = number / p.blocks;
+  let out = p.out + product * p.size + i;
+  let begin = product / p.batch * p.share;
+  let end = min(begin + p.share, p.inner);
+  var rest = product % p.batch;
   let i4 = rest % p.n4; rest /= p.n4;
   let i3 = rest % p.n3; rest /= p.n3;
   let i2 = rest % p.n2; rest /= p.n2;
@@ -45,13 +49,13 @@ fn main(
 
   // Four sums apart, so that four words are on their way at a time.
   var s = vec4f();
-  var k = first;
-  for (; k + 3u * lanes < p.inner; k += 4u * lanes) {
+  var k = begin + first;
+  for (; k + 3u * lanes < end; k += 4u * lanes) {
     s += vec4f(
       term(x, matrix, k), term(x, matrix, k + lanes), term(x, matrix, k + 2u * lanes), term(x, matrix, k + 3u * lanes),
     );
   }
-  for (; k < p.inner; k += lanes) { s.x += term(x, matrix, k); }
+  for (; k < end; k += lanes) { s.x += term(x, matrix, k); }
   sums[first * numbers + own] = s.x + s.y + s.z + s.w;
   for (var half = lanes / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();

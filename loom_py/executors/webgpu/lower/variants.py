@@ -1,0 +1,75 @@
+"""Matrix products: which of the kernels, with which tiles, and whether K is cut so that a GPU has enough to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+BUSY = 32768
+"""Invocations that keep a large GPU busy: 256 on each of its 132 or so multiprocessors."""
+LATENCY = 40.0
+"""Nanoseconds that a place of K takes at least, however little there is to do: an eighth of a fetch and a barrier."""
+LAUNCH = 4000.0
+"""Nanoseconds of one more dispatch that waits for the one before."""
+WORD = 0.0015
+"""Nanoseconds to write a word and read it again."""
+LEAST_SHARE = 32
+"""Places of K below which no cutting pays, of tiles."""
+LEAST_VECTOR = 1024
+"""Likewise of vectors."""
+ENOUGH_VECTORS = 8192
+"""Numbers of products with vectors that are not cut: 512 workgroups."""
+CUTS = (1, 2, 4, 8, 16, 32, 64)
+"""Numbers of shares that are tried."""
+MOST_PARTS = 1 << 24
+"""Words of scratch memory that the products of all shares may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One way to run a product.
+
+    Attributes:
+        kernel: a file of kernels/.
+        side: of the square tile that a workgroup makes; it has 2·side invocations, each with side/2 numbers.
+        rate: multiplications a nanosecond of one lane when all are busy: what reading the tiles leaves of one.
+        shares: into how many parts K is cut; more than one takes scratch memory and a second dispatch.
+    """
+
+    kernel: str
+    side: int = 0
+    rate: float = 0.0
+    shares: int = 1
+
+
+VARIANTS = {
+    "large": Variant("matmul", 128, 1.0),
+    "medium": Variant("matmul", 64, 0.8),
+    "small": Variant("matmul", 32, 0.5),
+    "vector": Variant("matmul_vector"),
+}
+"""What there is to choose from; the tiled ones at any number of shares."""
+
+
+def choose(m: int, n: int, k: int, batch: int) -> Variant:
+    """The variant for products (m,k)·(k,n).
+
+    A single row or column goes to "vector", cut where there are few numbers and K is long. Else the tile and the number
+    of shares (1, 2, 4 … 64) that `expected` finds quickest: the largest tile where there are enough of them, a smaller
+    one where they are few, cut where those are few as well and K is long.
+    """
+    numbers = m * n * batch
+    if m == 1 or n == 1:
+        cuts = [s for s in CUTS if s == 1 or (k >= s * LEAST_VECTOR and s * numbers <= ENOUGH_VECTORS)]
+        return replace(VARIANTS["vector"], shares=max(cuts))
+    tiled = [v for v in VARIANTS.values() if v.side]
+    cuts = [s for s in CUTS if s == 1 or (k >= s * LEAST_SHARE and s * numbers <= MOST_PARTS)]
+    return min((replace(v, shares=s) for s in cuts for v in tiled), key=lambda v: expected(v, m, n, k, batch))
+
+
+def expected(variant: Variant, m: int, n: int, k: int, batch: int) -> float:
+    """Nanoseconds of a tiled variant on a large GPU, roughly: good to compare variants, not to be believed."""
+    side, shares = variant.side, variant.shares
+    invocations = -(-m // side) * -(-n // side) * batch * shares * 2 * side
+    own = side / 2 / variant.rate  # numbers of one invocation
+    time = -(-k // shares) * max(own * max(invocations / BUSY, 1.0), LATENCY)
+    return time if shares == 1 else time + LAUNCH + WORD * shares * m * n * batch
