@@ -57,6 +57,7 @@ fn main(
   let top = select(from_key(highest), 0.0, bad);
 
   var t = -1.0;
+  var done = false;
   for (var step = 0u; step < STEPS; step++) {
     var sums = vec2f(0.0); // α = 2: Σ and how many; α = 1.5: Σ and Σ of squares
     for (var i = begin + mine; i < end; i += p.along) {
@@ -73,9 +74,11 @@ fn main(
     sums = work[lane - mine];
     let root = sqrt(sums.y);
     let next = t + select((sums.x - 1.0) / sums.y, (root - 1.0) * root / sums.x, square);
-    if (!bad && row < p.rows && next > t) {
+    if (!bad && !done && row < p.rows) {
+      // The step that no longer rises only takes away what rounding left: far below 1, t has more digits than at first.
+      done = next <= t;
       t = next;
-      atomicStore(&moving, 1u);
+      if (!done) { atomicStore(&moving, 1u); }
     }
     workgroupBarrier();
     if (lane == 0u) { goes_on = atomicLoad(&moving); }

@@ -33,10 +33,13 @@ fn squared(v: f32) -> vec3f {
   return vec3f(0.0, v * v, 0.0);
 }
 
+// Scaled as roots: 2^-160, which the squares would take, is 0.
 fn root(s: vec3f) -> f32 {
-  if (bitcast<u32>(s.x) != 0u) { return sqrt(s.x + s.y * DOWN * DOWN) * UP; }
-  if (s.y > 0.0) { return sqrt(s.y + s.z * DOWN * DOWN); }
-  return sqrt(s.z) * DOWN;
+  let common_down = sqrt(s.y) * DOWN;
+  let small = sqrt(s.z) * DOWN;
+  if (bitcast<u32>(s.x) != 0u) { return sqrt(s.x + common_down * common_down) * UP; }
+  if (bitcast<u32>(s.y) != 0u) { return sqrt(s.y + small * small); }
+  return small;
 }
 
 @compute @workgroup_size(256)
