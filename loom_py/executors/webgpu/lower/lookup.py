@@ -13,8 +13,10 @@ from loom_py.shapes import AnyArray
 
 STRETCH = 1024
 """Ids that one workgroup sorts."""
+LONG = 64
+"""Rows of one id that one lane adds; where there are more, a workgroup does it."""
 COLUMNS = 64
-"""Columns of a workgroup that adds rows: enough to read side by side, few enough to read several rows at once."""
+"""Columns of such a workgroup: enough to read side by side, few enough to read several rows at once."""
 
 
 @lowers("gather", floats=False)
@@ -34,15 +36,19 @@ def scatter_add(call: Call) -> list[Dispatch] | None:
     if ids.dtype.itemsize != 4 or not dy.is_float:
         return None
     found = [dispatch("fill", out.size, out.word, 0, groups=spread(out.size))]
-    if not ids.size:
+    if not dy.size:
         return found
-    place, sorting = _sorted(call, ids.word, ids.size)
+    sorted_ids, sorting = _sorted(call, ids.word, ids.size)
     rows = out.shape[0]
     width = out.size // rows
-    columns = min(_power_of_two(width), COLUMNS)
-    x, y, _ = spread(ids.size, 1)
-    words = (ids.size, out.word, dy.word, place, rows, width, columns)
-    return [*found, *sorting, dispatch("scatter_add", *words, groups=(x, y, -(-width // columns)))]
+    words = (ids.size, out.word, dy.word, sorted_ids, rows, width)
+    found += [*sorting, dispatch("scatter_short", dy.size, *words, groups=spread(dy.size), constants={"LONG": LONG})]
+    if ids.size > LONG:
+        columns = min(_power_of_two(width), COLUMNS)
+        x, y, _ = spread(ids.size // LONG, 1)
+        groups = (x, y, -(-width // columns))
+        found.append(dispatch("scatter_long", *words, columns, groups=groups, constants={"LONG": LONG}))
+    return found
 
 
 def _sorted(call: Call, ids: int, count: int) -> tuple[int, list[Dispatch]]:
