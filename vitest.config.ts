@@ -1,11 +1,17 @@
 import { defineConfig } from "vitest/config";
+import { vulkanEnvironment } from "./build/vulkan.mjs";
+
+const GPU = "tests/web/gpu/**/*.test.ts";
+const shared = { environment: "node", testTimeout: 30_000 } as const;
 
 export default defineConfig({
   test: {
-    include: ["tests/web/**/*.test.ts"],
-    environment: "node",
     // Two cores: a booted Pyodide a file is heavy, so files take turns.
     maxWorkers: 2,
-    testTimeout: 30_000,
+    projects: [
+      { test: { ...shared, name: "web", include: ["tests/web/**/*.test.ts"], exclude: [GPU] } },
+      // A process of its own for each file, since drivers are found by the environment that it starts with.
+      { test: { ...shared, name: "gpu", include: [GPU], pool: "forks", env: vulkanEnvironment() ?? {} } },
+    ],
   },
 });

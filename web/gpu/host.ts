@@ -44,6 +44,11 @@ export class GPUHost {
     this.#heap = this.#buffers.make(FIRST_BYTES, HEAP_USAGE);
   }
 
+  /** Why the device is gone; null while it is there. */
+  get lost(): string | null {
+    return this.#faults.lost?.message ?? null;
+  }
+
   counters(): Counters {
     return {
       runs: this.#runs,

@@ -1,0 +1,165 @@
+"""Writes what web/gpu is tested with: the calls that a host gets for verbs and training, and what NumPy makes of them.
+
+python -m tests.gpu.export FILE
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+import loom_py
+from loom_py.errors import UnavailableError
+from loom_py.executors.webgpu import WebGPUExecutor
+from loom_py.executors.webgpu.build import REPORTED_BYTES
+from loom_py.executors.webgpu.lower import LOWERINGS
+from loom_py.executors.webgpu.native import native_host
+from loom_py.ops import VERBS
+from loom_py.shapes import AnyArray
+from tests import vulkan
+from tests.gpu.script import ScriptHost, encoded
+from tests.ops import cases_arithmetic, cases_networks, cases_tweening, cases_updates, cases_windows, suite
+from tests.ops.case import CASES, Call, Draw
+
+assert all((cases_arithmetic, cases_networks, cases_tweening, cases_updates, cases_windows))  # they declare the cases
+CALLS = 4
+"""Of every verb."""
+STEPS = 3
+"""Of every training run."""
+
+
+def calls_of(name: str) -> list[Call]:
+    """The same few random calls of a verb every time."""
+    found: list[Call] = []
+
+    @seed(20)
+    @settings(max_examples=CALLS, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def draw(data: st.DataObject) -> None:
+        found.append(CASES[name](Draw(data), name))
+
+    draw()
+    return found[-CALLS:]
+
+
+class Expectations:
+    """What must be found where: in the report of the last run, or by a read."""
+
+    def __init__(self, host: ScriptHost, reads: int | None = None) -> None:
+        """Of all reads, or of the last few."""
+        self.found: list[dict[str, Any]] = []
+        of = [n for n, step in enumerate(host.steps) if step["do"] == "read"]
+        self._reads = iter(of if reads is None else of[-reads:])
+        self._waits = [n for n, step in enumerate(host.steps) if step["do"] == "wait"]
+        self._reported = 0
+
+    def output(self, wanted: AnyArray) -> None:
+        """The next output of the Program."""
+        if 0 < wanted.nbytes <= REPORTED_BYTES:
+            self._add(self._waits[-1], self._reported, wanted)
+            self._reported += wanted.nbytes
+        else:
+            self.memory(wanted)
+
+    def memory(self, wanted: AnyArray) -> None:
+        """The next array that was read from memory."""
+        if wanted.nbytes:
+            self._add(next(self._reads), 0, wanted)
+
+    def _add(self, step: int, at: int, wanted: AnyArray) -> None:
+        # Float64 comes from the GPU as two float32 whose sum it is.
+        values = encoded(np.asarray(wanted, np.float64).ravel())
+        self.found.append({"step": step, "at": at, "dtype": wanted.dtype.name, "values": values})
+
+
+def verb_case(name: str, number: int, call: Call) -> tuple[dict[str, Any], ScriptHost] | None:
+    """One call of a verb; None when there is no kernel for it."""
+    host = ScriptHost()
+    try:
+        suite.executed(VERBS[name], call, WebGPUExecutor(host))
+    except UnavailableError:
+        return None
+    wanted = suite.eager(VERBS[name], call, np.float32)
+    expected = Expectations(host)
+    for output in wanted.outputs:
+        expected.output(output)
+    for place in VERBS[name].writes:
+        after = wanted.inputs[place]
+        if after is not None:
+            expected.memory(after)
+    return {"title": f"{name} {number}", "steps": host.steps, "expected": expected.found}, host
+
+
+NETWORKS: dict[str, tuple[tuple[int, ...], list[loom_py.Layer]]] = {
+    "dense": (
+        (6,),
+        [loom_py.Dense(6, 16, activation="tanh"), loom_py.LayerNorm(16), loom_py.Dropout(0.25), loom_py.Dense(16, 3)],
+    ),
+    "convolutions": (
+        (1, 8, 8),
+        [
+            loom_py.Conv2D(1, 4, 3, activation="relu"),
+            loom_py.MaxPool2D(2),
+            loom_py.Flatten(),
+            loom_py.Dense(36, 3),
+        ],
+    ),
+}
+
+
+def training_case(name: str) -> tuple[dict[str, Any], ScriptHost]:
+    """A few training steps, watched, and all parameters after them."""
+    shape, layers = NETWORKS[name]
+    rng = np.random.default_rng(5)
+    x = rng.standard_normal((8, *shape)).astype(np.float32)
+    y = rng.integers(0, 3, 8).astype(np.int32)
+    config = loom_py.TrainingConfig(epochs=STEPS, batch_size=8, learning_rate=0.01, optimizer=loom_py.AdamW())
+
+    def trained(net: loom_py.Network) -> list[AnyArray]:
+        net.add_observer(loom_py.RecordingObserver())
+        net.fit(x, y, config)
+        return list(net.parameters().values())
+
+    # What is done after a step depends on what the step gave, so a device must do it; one of its own for a fresh heap.
+    host = ScriptHost(native_host.__wrapped__())
+    on_paper, net = (loom_py.Network.of(shape, layers, seed=3).to("numpy") for _ in range(2))
+    on_paper._move_to(WebGPUExecutor(host))
+    trained(on_paper)
+    wanted = trained(net)
+    expected = Expectations(host, len(wanted))
+    for array in wanted:
+        expected.memory(array)
+    return {"title": f"training {name}", "steps": host.steps, "expected": expected.found}, host
+
+
+def cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
+    """All of them."""
+    for name in sorted(LOWERINGS):
+        for number, call in enumerate(calls_of(name)):
+            found = verb_case(name, number, call)
+            if found is not None:
+                yield found
+    vulkan.provide()
+    for name in NETWORKS:
+        yield training_case(name)
+
+
+def main(path: Path) -> None:
+    kernels: dict[str, str] = {}
+    found = []
+    for case, host in cases():
+        kernels |= host.kernels
+        found.append(case)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps({"kernels": kernels, "cases": found}, allow_nan=False))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
