@@ -1,4 +1,4 @@
-"""Statistics, histograms and norms on the GPU, against exact sums; numbers below 2^-126 may count as 0 in the moments."""
+"""Statistics, histograms and norms on the GPU, against exact sums; in the moments numbers below 2^-126 may be 0."""
 
 from __future__ import annotations
 

@@ -110,7 +110,7 @@ fn main(
       if (bad) {
         losses = bitcast<f32>(nan_bits);
       } else if ((bitcast<u32>(t) & 0x7fffffffu) != 0u) { // 0·(-∞) counts as 0
-        losses -= t * (shifted - log_sum) / by;
+        losses -= t * (shifted - log_sum);
       }
     }
   }
@@ -120,5 +120,5 @@ fn main(
     workgroupBarrier();
     if (lane < half) { work[lane].x += work[lane + half].x; }
   }
-  if (lane == 0u) { heap[p.loss + id] = bitcast<u32>(work[0].x); }
+  if (lane == 0u) { heap[p.loss + id] = bitcast<u32>(work[0].x / by); }
 }

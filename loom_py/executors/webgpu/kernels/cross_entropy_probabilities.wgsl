@@ -65,7 +65,7 @@ fn main(
     let is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
     bad = bad || is_nan;
     let safe = bitcast<f32>(select(bits, LEAST, !is_nan && (bits < LEAST || bits >= 0x80000000u)));
-    if (!is_nan && (bitcast<u32>(t) & 0x7fffffffu) != 0u) { losses -= t * log_of(safe) / by; } // 0·∞ counts as 0
+    if (!is_nan && (bitcast<u32>(t) & 0x7fffffffu) != 0u) { losses -= t * log_of(safe); } // 0·∞ counts as 0
     heap[p.dx + i] = bitcast<u32>(-(t / safe) / by);
   }
   var nan_bits = 0x7fc00000u; // a variable, since WGSL has no constant that is NaN
@@ -74,5 +74,5 @@ fn main(
     workgroupBarrier();
     if (lane < half) { work[lane] += work[lane + half]; }
   }
-  if (lane == 0u) { heap[p.loss + range] = bitcast<u32>(work[0]); }
+  if (lane == 0u) { heap[p.loss + range] = bitcast<u32>(work[0] / by); }
 }
