@@ -13,6 +13,9 @@ export class GPURefused extends Error {
   override readonly name = "GPURefused";
 }
 
+/** Of work that asks for memory. */
+export const MEMORY: readonly GPUErrorFilter[] = ["out-of-memory", "validation"];
+
 /** A device's errors: nobody waits for them, so they are kept until someone can be told. */
 export class Faults {
   readonly #device: GPUDevice;
@@ -47,24 +50,29 @@ export class Faults {
     return this.#lost;
   }
 
-  /** Do some work on the device; what it refuses of it rejects, named by `what`. */
-  async watch<T>(what: string, work: () => T): Promise<T> {
-    this.#device.pushErrorScope("validation");
-    this.#device.pushErrorScope("out-of-memory");
-    let given: T;
-    let scopes: Promise<GPUError | null>[];
+  /** Do some work on the device; gives what it gives, and a promise that rejects with what the device refused of it. */
+  watch<T>(
+    what: string,
+    work: () => T,
+    kinds: readonly GPUErrorFilter[] = ["validation"],
+  ): readonly [T, Promise<void>] {
+    for (const kind of kinds) this.#device.pushErrorScope(kind);
+    const refused = () => Promise.all(kinds.map(() => this.#scope(what))).then(() => {});
     try {
-      given = work();
-    } finally {
-      scopes = [this.#device.popErrorScope(), this.#device.popErrorScope()];
+      const given = work();
+      return [given, refused()];
+    } catch (error) {
+      refused().catch(() => {}); // this error came first
+      throw error;
     }
-    const [memory, validation] = await Promise.all(scopes).catch(async (error: unknown) => {
-      throw await this.explain(error, what);
+  }
+
+  async #scope(what: string): Promise<void> {
+    const error = await this.#device.popErrorScope().catch(async (problem: unknown) => {
+      throw await this.explain(problem, what);
     });
     if (this.#lost) throw this.#lost;
-    const error = memory ?? validation;
     if (error) throw worded(error, what);
-    return given;
   }
 
   /** What a promise of WebGPU rejected with, as we tell it; promises of a device that is gone may reject first. */

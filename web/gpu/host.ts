@@ -1,5 +1,5 @@
 import { Buffers } from "./buffers.ts";
-import { Faults } from "./faults.ts";
+import { Faults, MEMORY } from "./faults.ts";
 import { COPY_DST, COPY_SRC, READ_MODE, STORAGE } from "./flags.ts";
 import { Pipelines } from "./pipelines.ts";
 import { LoadedPlan } from "./plan.ts";
@@ -70,16 +70,13 @@ export class GPUHost {
   /** Make the heap larger: what is there stays, the rest is zero. When it is refused nothing has changed. */
   async resize(bytes: number): Promise<void> {
     this.#faults.check();
-    let grown: GPUBuffer | undefined;
-    try {
-      await this.#faults.watch(`a heap of ${bytes} bytes`, () => {
-        grown = this.#buffers.make(bytes, HEAP_USAGE);
-      });
-    } catch (error) {
-      if (grown) this.#buffers.free(grown);
+    const make = () => this.#buffers.make(bytes, HEAP_USAGE);
+    const [grown, refused] = this.#faults.watch(`a heap of ${bytes} bytes`, make, MEMORY);
+    await refused.catch((error: unknown) => {
+      this.#buffers.free(grown);
       throw error;
-    }
-    this.#move(grown as GPUBuffer);
+    });
+    this.#move(grown);
   }
 
   clear(offset: number, bytes: number): void {
@@ -96,8 +93,9 @@ export class GPUHost {
   async read(offset: number, bytes: number): Promise<Uint8Array> {
     this.#faults.check();
     const staging = this.#buffers.staging(bytes);
-    this.#submit((encoder) => encoder.copyBufferToBuffer(this.#heap, offset, staging, 0, bytes));
-    const got = await this.#fetch(staging, bytes);
+    const copy = () => this.#submit((encoder) => encoder.copyBufferToBuffer(this.#heap, offset, staging, 0, bytes));
+    const [, refused] = this.#faults.watch("reading from the GPU", copy);
+    const [got] = await Promise.all([this.#fetch(staging, bytes), refused]);
     this.#faults.check(); // what went wrong before is known by now, and may have gone into these bytes
     return new Uint8Array(got);
   }
@@ -109,10 +107,15 @@ export class GPUHost {
     this.#faults.check();
     const pipelines = await Promise.all(data.kernels.map((kernel) => this.#pipelines.get(kernel)));
     const number = this.#next++;
-    await this.#faults.watch("a plan", () => {
+    const make = () => {
       const plan = new LoadedPlan(data, pipelines, this.#buffers);
       plan.bind(this.#device, this.#pipelines.groupLayout, this.#heap);
       this.#plans.set(number, plan);
+    };
+    const [, refused] = this.#faults.watch("a plan", make, MEMORY);
+    await refused.catch((error: unknown) => {
+      this.unload(number);
+      throw error;
     });
     return number;
   }
@@ -135,29 +138,14 @@ export class GPUHost {
   run(number: number, first: number, last: number, staged: Bytes, fresh: Mask, timed: boolean): number {
     this.#faults.check();
     const plan = this.#plan(number);
-    if (fresh) lend(staged, (data) => plan.writeInputs(this.#queue, this.#heap, data, fresh));
     const timing = timed ? this.#timing(number, plan) : undefined;
-    const encoder = this.#device.createCommandEncoder();
-    let measured: number[] = [];
-    if (timing) measured = timing.encode(encoder, plan, first, last);
-    else if (first < last) plan.encode(encoder, first, last);
-    const readingsAt = Math.ceil(plan.reportBytes / 8) * 8;
-    const bytes = timing ? readingsAt + 16 * measured.length : plan.reportBytes;
-    const staging = bytes ? this.#buffers.staging(bytes) : undefined;
-    if (staging) {
-      plan.encodeReport(encoder, this.#heap, staging);
-      timing?.encodeReadings(encoder, measured.length, staging, readingsAt);
-    }
-    this.#queue.submit([encoder.finish()]);
+    const [arriving, refused] = this.#faults.watch("a run", () => {
+      if (fresh) lend(staged, (data) => plan.writeInputs(this.#queue, this.#heap, data, fresh));
+      return this.#send(plan, first, last, timing);
+    });
     this.#runs += 1;
     this.#dispatches += last - first;
-    const arriving = staging ? this.#fetch(staging, bytes) : Promise.resolve(new ArrayBuffer(0));
-    return this.#tickets.add(
-      arriving.then((got) => ({
-        bytes: new Uint8Array(got, 0, plan.reportBytes),
-        times: timing ? timesOf(new BigUint64Array(got, readingsAt), measured, plan.spans.length / 2) : null,
-      })),
-    );
+    return this.#tickets.add(Promise.all([arriving, refused]).then(([report]) => report));
   }
 
   /** The report of a run when it has arrived already, else null. A report is given once. */
@@ -183,6 +171,27 @@ export class GPUHost {
     const timing = this.#timings.get(number) ?? new Timing(this.#device, this.#buffers, spans);
     this.#timings.set(number, timing);
     return timing;
+  }
+
+  /** Submit dispatches and the copy of what they leave; gives the report when it comes. */
+  #send(plan: LoadedPlan, first: number, last: number, timing: Timing | undefined): Promise<Report> {
+    const encoder = this.#device.createCommandEncoder();
+    let measured: number[] = [];
+    if (timing) measured = timing.encode(encoder, plan, first, last);
+    else if (first < last) plan.encode(encoder, first, last);
+    const readingsAt = Math.ceil(plan.reportBytes / 8) * 8;
+    const bytes = timing ? readingsAt + 16 * measured.length : plan.reportBytes;
+    const staging = bytes ? this.#buffers.staging(bytes) : undefined;
+    if (staging) {
+      plan.encodeReport(encoder, this.#heap, staging);
+      timing?.encodeReadings(encoder, measured.length, staging, readingsAt);
+    }
+    this.#queue.submit([encoder.finish()]);
+    const arriving = staging ? this.#fetch(staging, bytes) : Promise.resolve(new ArrayBuffer(0));
+    return arriving.then((got) => ({
+      bytes: new Uint8Array(got, 0, plan.reportBytes),
+      times: timing ? timesOf(new BigUint64Array(got, readingsAt), measured, plan.spans.length / 2) : null,
+    }));
   }
 
   #move(heap: GPUBuffer): void {

@@ -60,17 +60,14 @@ export class Pipelines {
   async #module(name: string, source: string): Promise<GPUShaderModule> {
     const known = this.#modules.get(source);
     if (known) return known;
-    let module: GPUShaderModule | undefined;
-    try {
-      await this.#faults.watch(`kernel ${name}`, () => {
-        module = this.#device.createShaderModule({ label: name, code: source });
-      });
-    } catch (error) {
-      const words = module && !this.#faults.lost ? await compilerWords(module, name) : "";
+    const make = () => this.#device.createShaderModule({ label: name, code: source });
+    const [module, refused] = this.#faults.watch(`kernel ${name}`, make);
+    await refused.catch(async (error: unknown) => {
+      const words = this.#faults.lost ? "" : await compilerWords(module, name);
       throw words ? new GPURefused(words) : error;
-    }
-    this.#modules.set(source, module as GPUShaderModule);
-    return module as GPUShaderModule;
+    });
+    this.#modules.set(source, module);
+    return module;
   }
 }
 

@@ -1,0 +1,169 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { type GPUHost, openGPU } from "../../../web/gpu/index.ts";
+import { dawn, missing } from "./dawn.ts";
+import { addKernel, addPlan, numbers, words } from "./plans.ts";
+
+const NOTHING = new Uint8Array(0);
+
+describe.skipIf(missing)("a device", () => {
+  let host: GPUHost;
+
+  beforeEach(async () => {
+    host = await dawn();
+  });
+  afterEach(() => host.destroy());
+
+  /** Run all of a plan on these words. */
+  async function run(plan: number, dispatches: number, ...inputs: number[]): Promise<number[]> {
+    const ticket = host.run(plan, 0, dispatches, words(...inputs), 1, false);
+    return numbers((await host.report(ticket)).bytes);
+  }
+
+  test("says what it is", () => {
+    expect(host.adapter.name).not.toBe("");
+    expect(host.adapter.mostBytes).toBeGreaterThanOrEqual(128 << 20);
+  });
+
+  test("runs a plan, whole and in parts, each dispatch after the one before", async () => {
+    const plan = await host.load(addPlan([1, 10, 100]));
+    expect(await run(plan, 3, 1, 2, 3, 4)).toEqual([112, 113, 114, 115]);
+    const part = host.run(plan, 1, 2, NOTHING, 0, false);
+    expect(numbers((await host.report(part)).bytes)).toEqual([122, 123, 124, 125]);
+    const none = host.run(plan, 2, 2, NOTHING, 0, false);
+    expect(numbers((await host.report(none)).bytes)).toEqual([122, 123, 124, 125]);
+  });
+
+  test("grows and keeps what is there; plans that were loaded go on in the new heap", async () => {
+    const plan = await host.load(addPlan([5]));
+    host.write(0, words(1, 2, 3, 4));
+    await host.resize(1 << 20);
+    expect(numbers(await host.read(0, 16))).toEqual([1, 2, 3, 4]);
+    expect(numbers(await host.read((1 << 20) - 8, 8))).toEqual([0, 0]);
+    await host.report(host.run(plan, 0, 1, NOTHING, 0, false));
+    await host.resize(1 << 21);
+    expect(numbers(await host.read(0, 16))).toEqual([6, 7, 8, 9]);
+    host.clear(4, 8);
+    expect(numbers(await host.read(0, 16))).toEqual([6, 0, 0, 9]);
+  });
+
+  test("refuses a heap that it has no room for, and goes on with the old one", async () => {
+    host.write(0, words(1, 2, 3, 4));
+    await expect(host.resize(2 ** 40)).rejects.toThrow(/a heap of 1099511627776 bytes/);
+    expect(numbers(await host.read(0, 16))).toEqual([1, 2, 3, 4]);
+  });
+
+  test("writes the inputs that are fresh, also beyond those that a number can name", async () => {
+    const count = 70; // 32 is where JavaScript's bit operators end, 53 where its numbers do
+    const inputs = Uint32Array.from(Array.from({ length: count }, (_, i) => [4 * i, 8 * i, 4]).flat());
+    await host.resize(1 << 16);
+    const plan = await host.load(addPlan([0], 4, { inputs, report: Uint32Array.from([0, 4 * count]) }));
+    const staged = words(...Array.from({ length: 2 * count }, (_, i) => (i % 2 ? 0 : i / 2 + 1)));
+    async function written(fresh: number | bigint) {
+      host.clear(0, 4 * count);
+      const { bytes } = await host.report(host.run(plan, 0, 1, staged, fresh, false));
+      return numbers(bytes).flatMap((number, at) => (number === at + 1 ? [at] : []));
+    }
+    expect(await written(0b101)).toEqual([0, 2]);
+    expect(await written(2 ** 31 + 2 ** 40 + 1)).toEqual([0, 31, 40]);
+    expect(await written((1n << 69n) | (1n << 33n) | 2n)).toEqual([1, 33, 69]);
+  });
+
+  test("takes bytes that are lent, and gives them back at once", async () => {
+    let out = 0;
+    const lent = {
+      getBuffer: () => {
+        out += 1;
+        const release = () => {
+          out -= 1;
+        };
+        return { data: words(7, 8, 9, 10), release };
+      },
+    };
+    const plan = await host.load(addPlan([1]));
+    const { bytes } = await host.report(host.run(plan, 0, 1, lent, 1, false));
+    expect(numbers(bytes)).toEqual([8, 9, 10, 11]);
+    host.write(0, lent);
+    expect(numbers(await host.read(0, 16))).toEqual([7, 8, 9, 10]);
+    expect(out).toBe(0);
+  });
+
+  test("tickets are good once, in any order; the oldest that nobody asks for are dropped", async () => {
+    const plan = await host.load(addPlan([1]));
+    const run = () => host.run(plan, 0, 1, NOTHING, 0, false);
+    const [first, second, third] = [run(), run(), run()];
+    const got = await Promise.all([third, first].map(async (t) => numbers((await host.report(t)).bytes)[0]));
+    expect(got).toEqual([3, 1]);
+    await expect(host.report(first)).rejects.toThrow(`ticket ${first}`);
+    for (let i = 0; i < 64; i++) run();
+    await expect(host.report(second)).rejects.toThrow(`ticket ${second}`);
+    expect(host.counters().tickets).toBe(64);
+    const last = run();
+    expect(numbers((await host.report(last)).bytes)[0]).toBe(68);
+    expect(host.arrived(last)).toBeNull();
+    expect(numbers(host.arrived(last - 1)?.bytes ?? NOTHING)[0]).toBe(67); // it came before the last one
+  });
+
+  test("measures spans where it has a clock, and gives none where nobody asked", async () => {
+    const count = 1 << 20; // long enough for clocks that browsers make coarse
+    await host.resize(4 * count);
+    const spans = Uint32Array.from([0, 1, 1, 1, 1, 3]);
+    const plan = await host.load(addPlan([1, 10, 100], count, { spans, report: Uint32Array.from([0, 16]) }));
+    const { bytes, times } = await host.report(host.run(plan, 0, 3, NOTHING, 0, true));
+    expect(numbers(bytes)).toEqual([111, 111, 111, 111]);
+    if (!host.adapter.features.includes("timestamp-query")) expect(times).toBeNull();
+    else {
+      expect(times).toHaveLength(3);
+      expect(times?.[0]).toBeGreaterThan(0);
+      expect(times?.[1]).toBe(0); // a span without dispatches
+      expect(times?.[2]).toBeGreaterThan(0);
+      const part = await host.report(host.run(plan, 0, 1, NOTHING, 0, true));
+      expect(part.times?.[0]).toBeGreaterThan(0);
+      expect(part.times?.[2]).toBe(0);
+    }
+    expect((await host.report(host.run(plan, 0, 3, NOTHING, 0, false))).times).toBeNull();
+    const bare = await host.load(addPlan([1], 4, { spans: new Uint32Array(0) }));
+    const untimed = await host.report(host.run(bare, 0, 1, words(1, 1, 1, 1), 1, true));
+    expect(numbers(untimed.bytes)).toEqual([2, 2, 2, 2]);
+  });
+
+  test("ten thousand runs leave nothing behind", async () => {
+    const before = host.counters();
+    const plan = await host.load(addPlan([1, 1]));
+    let ticket = 0;
+    const seen = new Set<number>();
+    for (let i = 1; i <= 10_000; i++) {
+      ticket = host.run(plan, 0, 2, NOTHING, 0, i % 100 === 0);
+      if (i % 4 === 0) await host.report(ticket); // most are never asked for, as with observers that rest
+      if (i % 1000 === 0) seen.add(host.counters().buffers);
+    }
+    expect(numbers(await host.read(0, 4))).toEqual([20_000]);
+    expect(host.counters()).toMatchObject({ runs: before.runs + 10_000, dispatches: before.dispatches + 20_000 });
+    expect(Math.max(...seen)).toBeLessThan(before.buffers + 12);
+    expect(seen.size).toBeLessThanOrEqual(2);
+    host.unload(plan);
+    expect(() => host.run(plan, 0, 2, NOTHING, 0, false)).toThrow(`plan ${plan}`);
+    const other = await host.load(addPlan([1, 1]));
+    expect(host.counters()).toMatchObject({ plans: 1, pipelines: 1 });
+    host.unload(other);
+    expect(host.counters().plans).toBe(0);
+  });
+
+  test("plans that are loaded and unloaded leave nothing behind, and share pipelines", async () => {
+    const counts = [];
+    for (let i = 0; i < 20; i++) {
+      const plan = await host.load(addPlan([1], 4, { kernels: [addKernel(1 + (i % 2))] }));
+      await run(plan, 1, 0, 0, 0, 0);
+      host.unload(plan);
+      counts.push(host.counters().buffers);
+    }
+    expect(new Set(counts).size).toBe(1);
+    expect(host.counters().pipelines).toBe(2);
+  });
+});
+
+test("without WebGPU the reason is told", async () => {
+  const found = await openGPU(); // Node 20 has no navigator
+  expect(found).toEqual({ reason: "this browser has no WebGPU" });
+  const none = await openGPU({ gpu: { requestAdapter: async () => null } as unknown as GPU });
+  expect(none).toEqual({ reason: expect.stringContaining("found no GPU") });
+});
