@@ -11,6 +11,7 @@ from loom_py.errors import UnavailableError
 from loom_py.executors.wasm import WasmExecutor
 from loom_py.executors.wasm.library import Library
 from loom_py.executors.webgpu import WebGPUExecutor
+from loom_py.executors.webgpu.find import find_executor
 from tests import vulkan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -37,10 +38,8 @@ def webgpu() -> tuple[str, WebGPUExecutor] | None:
     """The WebGPU executor, natively through wgpu; None where there is no driver."""
     if sys.platform == "emscripten":
         return None
-    from loom_py.executors.webgpu.native import native_host
-
     try:
         vulkan.provide()
-        return "webgpu (native)", WebGPUExecutor(native_host())
+        return "webgpu (native)", find_executor()
     except UnavailableError:
         return None

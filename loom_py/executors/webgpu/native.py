@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache, wraps
+from functools import wraps
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -237,9 +237,8 @@ class NativeHost:
         return found, times
 
 
-@cache
 def native_host() -> NativeHost:
-    """The best adapter of this machine.
+    """A device on the best adapter of this machine.
 
     Raises:
         UnavailableError: wgpu is not installed, or finds none.
