@@ -23,7 +23,7 @@ if TYPE_CHECKING:
         UnavailableError,
     )
     from loom_py.evaluate import DeviationMetrics, WorstSample
-    from loom_py.events import LayerStats, Observer, TrainingEvent, TweenStep, TweenView
+    from loom_py.events import LayerStats, Observer, ParameterStats, TrainingEvent, TweenStep, TweenView
     from loom_py.introspect import Introspectable, MethodInfo, ParameterInfo, describe, typegen
     from loom_py.layers import (
         GRU,
@@ -97,7 +97,7 @@ else:
                 "StateError UnavailableError"
             ),
             "evaluate": "DeviationMetrics WorstSample",
-            "events": "LayerStats Observer TrainingEvent TweenStep TweenView",
+            "events": "LayerStats Observer ParameterStats TrainingEvent TweenStep TweenView",
             "introspect": "Introspectable MethodInfo ParameterInfo describe typegen",
             "layers": (
                 "GRU LSTM RNN Activation AvgPool1D AvgPool2D BatchNorm Conv1D Conv2D Dense Dropout Embedding "
@@ -190,6 +190,7 @@ __all__ = [
     "Parallel",
     "ParameterGroup",
     "ParameterInfo",
+    "ParameterStats",
     "Polynomial",
     "PositionalEmbedding",
     "RMSNorm",

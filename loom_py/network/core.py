@@ -67,7 +67,7 @@ class NetworkCore(Running):
         return Telemetry(
             memory_usage=total_bytes(memory),
             memory=memory,
-            layer_stats=layer_telemetry(engine, outputs, self._update_ratios),
+            layer_stats=layer_telemetry(engine, outputs, self._update_ratios.all()),
         )
 
     def set_observer(self, observer: Observer | None) -> None:

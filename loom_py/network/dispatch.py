@@ -9,8 +9,9 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from loom_py.events import LayerStats, Observer, TrainingEvent, TweenStep
+from loom_py.events import Observer, TrainingEvent, TweenStep
 from loom_py.network.pace import Pace
+from loom_py.network.watched import WatchedRun
 from loom_py.network.watching import Watch
 
 log = logging.getLogger("loom_py")
@@ -49,23 +50,17 @@ class Dispatcher:
             watch = wanted if watch is None else watch.union(wanted)
         return watch, listening
 
-    def layer_stats(self, listeners: Iterable[Observer], all_stats: list[LayerStats]) -> None:
-        """Deliver the layers' statistics of one run."""
+    def layer_run(self, listeners: Iterable[Observer], run: WatchedRun) -> None:
+        """Deliver what was watched of one run."""
         for observer in listeners:
-            for stats in all_stats:
-                if observer.layers is not None and stats.path not in observer.layers:
-                    continue
-                told = observer.on_layer_forward if stats.phase == "forward" else observer.on_layer_backward
-                own = copy(stats)
-                if own.output_values is not None:
-                    own.output_values = own.output_values.copy() if observer.output_values else None
-                if not self._safely(observer, partial(told, own.layer_index, own)):
-                    break
+            own = run.chosen(observer.layers, values=observer.output_values, histograms=observer.histograms)
+            self._safely(observer, partial(observer.on_layer_run, own))
 
     def event(self, event: TrainingEvent) -> None:
         """Deliver a training event."""
         for observer in list(self.observers):
-            self._safely(observer, partial(observer.on_training_event, copy(event)))
+            if type(observer).on_training_event is not Observer.on_training_event:
+                self._safely(observer, partial(observer.on_training_event, copy(event)))
 
     def tween_step(self, step: TweenStep) -> None:
         """Deliver a step of neural tweening."""
@@ -90,6 +85,5 @@ class Dispatcher:
 
 def wants_layers(observer: Observer) -> bool:
     """Whether an observer listens to layers at all: one that only hears training events costs no statistics."""
-    cls = type(observer)
-    forward = cls.on_layer_forward is not Observer.on_layer_forward
-    return forward or cls.on_layer_backward is not Observer.on_layer_backward
+    names = ("on_layer_run", "on_layer_forward", "on_layer_backward")
+    return any(getattr(type(observer), name) is not getattr(Observer, name) for name in names)

@@ -12,6 +12,7 @@ from loom_py.errors import DeviceLostError
 from loom_py.events import LayerStats
 from loom_py.executors.base import Executor, Loaded, Results
 from loom_py.executors.choose import executor_for
+from loom_py.layer_run import records_of
 from loom_py.layers import Layer
 from loom_py.network.compile import Compiled, Compiler, Role, StepOptions
 from loom_py.network.flight import Flight as Flight
@@ -19,9 +20,10 @@ from loom_py.network.flight import Ready as Ready
 from loom_py.network.flight import StepResult as StepResult
 from loom_py.network.grid import Slot
 from loom_py.network.inputs import Feed, Form
-from loom_py.network.reading import Index, Reading, fill
+from loom_py.network.reading import Index
 from loom_py.network.recovery import Entry, Journal
 from loom_py.network.state import State
+from loom_py.network.watched import RecordLayout, WatchedRun, watched
 from loom_py.network.watching import Moment, Watch
 from loom_py.program import ARENA
 from loom_py.shapes import AnyArray, Array
@@ -209,24 +211,22 @@ class Engine(State):
 
     # observation ---------------------------------------------------------------------------------------------------
 
-    def layer_stats(
+    def layer_stats(self, ready: Ready, moment: Moment, seq: int, phases: Sequence[str]) -> list[LayerStats]:
+        """LayerStats of every watched pass of the last run, in order of execution."""
+        return list(records_of([self.watched(ready, moment, seq, phases)]))
+
+    def watched(
         self, ready: Ready, moment: Moment, seq: int, phases: Sequence[str], results: Results | None = None
-    ) -> list[LayerStats]:
-        """LayerStats of every watched pass, in order of execution; `results` are those of a run, None: of the last."""
-        if ready.index is None:
-            ready.index = Index(ready.loaded.program)
+    ) -> WatchedRun:
+        """What the watched passes left; `results` are those of a run, None: of the last."""
+        if ready.layout is None:
             for passed in ready.passes:
                 slot, _ = self.slots[int(passed.path.partition(".")[0])]
                 layer = self.layers[passed.path]
                 kind, place = type(layer).__name__, {"row": slot.row, "col": slot.col, "layer": slot.layer}
                 passed.describe(layer, layer_index=slot.index, layer_type=kind, **place)
-        reading = Reading(results or ready.loaded, ready.index)
-        when = {"step": moment.step, "epoch": moment.epoch, "batch": moment.batch}
-        found: list[LayerStats] = []
-        for passed in ready.passes:
-            if passed.phase in phases:
-                found.append(fill(passed, reading, **when, seq=seq + len(found)))
-        return found
+            ready.layout = RecordLayout(Index(ready.loaded.program), ready.passes)
+        return watched(ready.layout.of_phases(phases), results or ready.loaded, moment, seq)
 
 
 def _count(loaded: Loaded) -> int | None:

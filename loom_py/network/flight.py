@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loom_py.executors.base import Loaded, Results
-from loom_py.network.reading import Index, Passed
+from loom_py.network.reading import Passed
+from loom_py.network.watched import RecordLayout
 
 
 @dataclass(slots=True)
@@ -15,8 +16,8 @@ class Ready:
 
     loaded: Loaded
     passes: Sequence[Passed]
-    index: Index | None = None
-    """Where its observations lie, once it was read."""
+    layout: RecordLayout | None = None
+    """What its observations mean, once it was watched."""
 
 
 @dataclass(frozen=True, slots=True)

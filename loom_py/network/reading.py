@@ -1,25 +1,20 @@
-"""From the numbers that a watched run leaves to LayerStats: taken out all at once, by places looked up once."""
+"""What a watched run leaves: which observations belong to which pass, and where their numbers lie."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
-from math import sqrt
-from time import time_ns
 from typing import Any
 
 import numpy as np
 
-from loom_py.events import NOT_MEASURED, LayerStats
-from loom_py.executors.base import Results
 from loom_py.layers import Layer
 from loom_py.ops import STAT_FIELDS
 from loom_py.program import Program
 from loom_py.shapes import AnyArray, Shape
 
-_NAN, _PLUS, _MINUS, _ZEROS, _MIN, _MAX, _MEAN, _STD, _NORM, _DEAD = range(1, 11)
-assert STAT_FIELDS[_NAN] == "nan" and STAT_FIELDS[_DEAD] == "dead_units"
+WORD = 8
+"""Observations begin at multiples of so many bytes."""
 
 
 @dataclass(slots=True)
@@ -28,8 +23,9 @@ class Passed:
 
     Attributes:
         parts: observations by what they are: "output", "weight.<name>", "gradient.<name>", "update.<name>", …
-        facts: fields of LayerStats that are the same in every run, and which parts each norm is made of; filled in by
-            `describe`.
+        facts: fields of LayerStats that are the same in every run; filled in by `describe`.
+        norms: the parts that each norm is made of, by kind: "weight", "bias", "gradient", "update", "before".
+        arrays: the parts of each parameter array, by its name and the kind: "weight" (its own norm), "gradient", ….
     """
 
     path: str
@@ -39,143 +35,74 @@ class Passed:
     parts: dict[str, int]
     facts: dict[str, Any] = field(default_factory=dict)
     norms: dict[str, list[int]] = field(default_factory=dict)
+    arrays: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def describe(self, layer: Layer, /, **facts: Any) -> None:
         """Note what does not change from run to run."""
         biases = {p.name for p in layer.parameters() if p.is_bias}
         groups: dict[str, list[int]] = {}
+        arrays: dict[str, dict[str, int]] = {}
         for part, observation in self.parts.items():
             kind, _, name = part.partition(".")
             if name:
+                arrays.setdefault(name, {})["weight" if kind == "before" else kind] = observation
                 kind = "bias" if kind == "weight" and name in biases else kind
                 groups.setdefault(kind, []).append(observation)
-        self.norms = groups
+        self.norms, self.arrays = groups, arrays
         shapes = {"input_shape": self.input_shape, "output_shape": self.output_shape}
         self.facts = {"path": self.path, "phase": self.phase, **shapes, **facts}
 
 
 class Index:
-    """Where a Program's observations lie, so that all single numbers and all rows are taken out in two moves."""
+    """Where a Program's observations lie among the words of its numbers; large ones are kept apart.
+
+    Attributes:
+        singles: places of norms, counted in float32, by observation.
+        rows: places of rows of `stats`, counted in float64, by observation.
+        large: observations that are copies of arrays, and histograms.
+    """
 
     def __init__(self, program: Program) -> None:
-        self.places: list[int] = []
-        singles: list[int] = []
-        rows: list[int] = []
-        for observation in program.observations:
+        self.program = program
+        self.singles: dict[int, int] = {}
+        self.rows: dict[int, int] = {}
+        self.large: list[int] = []
+        words: list[int] = []
+        for number, observation in enumerate(program.observations):
             buffer = program.buffers[observation.buffer]
+            first = buffer.offset // WORD
             if buffer.spec.shape == () and buffer.spec.dtype == np.float32:
-                self.places.append(len(singles))
-                singles.append(buffer.offset // 4)
+                self.singles[number] = 2 * len(words)
+                words.append(first)
             elif buffer.spec.shape == (len(STAT_FIELDS),) and buffer.spec.dtype == np.float64:
-                self.places.append(len(rows))
-                rows.append(buffer.offset // 8)
+                self.rows[number] = len(words)
+                words += range(first, first + len(STAT_FIELDS))
             else:
-                self.places.append(-1)  # values and the like, read one by one
-        self.singles = np.array(singles, np.intp)
-        self.rows = np.add.outer(np.array(rows, np.intp), np.arange(len(STAT_FIELDS)))
-        self.spans = [
-            (number, span.phase, [span.path.rsplit(".", up)[0] for up in range(span.path.count(".") + 1)])
-            for number, span in enumerate(program.spans)
-            if span.path
-        ]
+                self.large.append(number)
+        self._words = np.array(words, np.intp)
+        self._all = words == list(range(len(words)))
+
+    def numbers(self, raw: AnyArray) -> AnyArray:
+        """The words of all numbers, in memory of their own; `raw` is a copy of the area of observations."""
+        whole = raw.view(np.uint64)
+        return whole if self._all and len(whole) == len(self._words) else whole[self._words]
+
+    def arrays(self, raw: AnyArray) -> Mapping[int, AnyArray]:
+        """Copies of the large ones."""
+        return {number: array_in(self.program, raw, number).copy() for number in self.large}
 
 
-class Reading:
-    """The numbers of one watched run."""
-
-    def __init__(self, results: Results, index: Index | None = None) -> None:
-        self.program = results.program
-        self.raw = results.read_observed()
-        self.index = index or Index(results.program)
-        times = results.times_ns
-        self._spans_ns = None if times is None else times.tolist()
-
-    @cached_property
-    def times(self) -> dict[tuple[str, str], int]:
-        """Nanoseconds by path and phase, a layer's time includes its children's; empty where nothing was measured."""
-        found: dict[tuple[str, str], int] = {}
-        if self._spans_ns is None:
-            return found
-        for number, phase, paths in self.index.spans:
-            ns = self._spans_ns[number]
-            for path in paths:
-                found[path, phase] = found.get((path, phase), 0) + ns
-        return found
-
-    @cached_property
-    def _singles(self) -> list[float]:
-        return self._whole(4).view(np.float32)[self.index.singles].tolist()  # type: ignore[no-any-return]
-
-    @cached_property
-    def _rows(self) -> list[list[float]]:
-        return self._whole(8).view(np.float64)[self.index.rows].tolist()  # type: ignore[no-any-return]
-
-    def _whole(self, size: int) -> AnyArray:
-        return self.raw[: len(self.raw) // size * size]
-
-    def array(self, observation: int) -> AnyArray:
-        """The value of one observation, a view of this reading's own bytes."""
-        buffer = self.program.buffers[self.program.observations[observation].buffer]
-        return np.ndarray(buffer.spec.shape, buffer.spec.dtype, buffer=self.raw.data, offset=buffer.offset)
-
-    def row(self, observation: int) -> list[float]:
-        """A row of `stats`."""
-        return self._rows[self.index.places[observation]]
-
-    def norm(self, observations: Sequence[int] | None) -> float:
-        """√Σ norm² of observed norms, not measured when there is none."""
-        if not observations:
-            return NOT_MEASURED
-        places, singles = self.index.places, self._singles
-        return sqrt(sum([singles[places[o]] ** 2 for o in observations]))
+def array_in(program: Program, raw: AnyArray, observation: int) -> AnyArray:
+    """The value of one observation in a copy of the area of observations; a view of it."""
+    buffer = program.buffers[program.observations[observation].buffer]
+    return np.ndarray(buffer.spec.shape, buffer.spec.dtype, buffer=raw.data, offset=buffer.offset)
 
 
-def fill(passed: Passed, reading: Reading, **moment: Any) -> LayerStats:
-    """LayerStats of one pass that was described, from the run's numbers."""
-    parts, norms = passed.parts, passed.norms.get
-    row = reading.row(parts["output"])
-    incoming, dead = parts.get("input_gradient"), row[_DEAD]
-    return LayerStats(
-        **passed.facts,
-        **moment,
-        time_ns=time_ns(),
-        weight_norm=reading.norm(norms("weight")),
-        bias_norm=reading.norm(norms("bias")),
-        gradient_norm=reading.norm(norms("gradient")),
-        input_gradient_norm=NOT_MEASURED if incoming is None else _honest_norm(reading.row(incoming)),
-        update_ratio=_update_ratio(reading, passed.norms),
-        output_min=row[_MIN],
-        output_max=row[_MAX],
-        output_mean=row[_MEAN],
-        output_std=row[_STD],
-        zero_fraction=row[_ZEROS] / max(row[0], 1),
-        dead_units=None if dead != dead else int(dead),
-        nan_count=int(row[_NAN]),
-        inf_count=int(row[_PLUS] + row[_MINUS]),
-        compute_time_ns=reading.times.get((passed.path, passed.phase)),
-        histogram=_counts(reading, parts),
-        output_values=reading.array(parts["values"]) if "values" in parts else None,
-    )
-
-
-def _honest_norm(row: Sequence[float]) -> float:
-    """The norm of a row, NaN or infinite when the array holds such: a gradient that broke must not read as small."""
-    if row[_NAN]:
-        return float("nan")
-    return float("inf") if row[_PLUS] + row[_MINUS] else row[_NORM]
-
-
-def _counts(reading: Reading, parts: Mapping[str, int]) -> tuple[int, ...] | None:
-    if "histogram" not in parts:
-        return None
-    return tuple(int(n) for n in reading.array(parts["histogram"]))
-
-
-def _update_ratio(reading: Reading, norms: Mapping[str, list[int]]) -> float:
-    """‖update‖ / ‖weights before it‖; infinite when weights of 0 were moved."""
-    if "update" not in norms:
-        return NOT_MEASURED
-    moved, norm = reading.norm(norms["update"]), reading.norm(norms["before"])
-    if not moved:
-        return 0.0
-    return moved / norm if norm else moved * float("inf")
+def spans_of(program: Program, passes: Sequence[Passed]) -> list[list[int]]:
+    """Which spans each pass's time is the sum of: its own and those of the layers inside."""
+    found: dict[tuple[str, str], list[int]] = {}
+    for number, span in enumerate(program.spans):
+        if span.path:
+            for up in range(span.path.count(".") + 1):
+                found.setdefault((span.path.rsplit(".", up)[0], span.phase), []).append(number)
+    return [found.get((passed.path, passed.phase), []) for passed in passes]

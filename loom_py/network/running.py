@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from time import perf_counter_ns
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from loom_py.errors import ConfigError, DataError, ShapeError, StateError
-from loom_py.events import Observer, measured
+from loom_py.events import Observer
 from loom_py.executors.base import Executor, Results
 from loom_py.executors.choose import executor_for
 from loom_py.introspect import available_when, internal
@@ -286,11 +286,11 @@ class Running(Structure):
         ready: Ready,
         moment: Moment,
         listeners: list[Observer],
-        phases: Sequence[str],
+        phases: tuple[str, ...],
         results: Results | None = None,
     ) -> None:
         if listeners:
-            found = self.engine.layer_stats(ready, moment, self._seq, phases, results)
-            self._update_ratios |= {s.path: s.update_ratio for s in found if measured(s.update_ratio)}
-            self._seq += len(found)
-            self.dispatcher.layer_stats(listeners, found)
+            run = self.engine.watched(ready, moment, self._seq, phases, results)
+            self._update_ratios.note(run)
+            self._seq += len(run)
+            self.dispatcher.layer_run(listeners, run)

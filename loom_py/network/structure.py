@@ -17,6 +17,7 @@ from loom_py.network.dispatch import Dispatcher
 from loom_py.network.engine import Engine, Ready
 from loom_py.network.grid import Grid, NetworkConfig, read_seed, read_shape
 from loom_py.network.inputs import Feed
+from loom_py.network.watched import UpdateRatios
 from loom_py.optimizers import Optimizer, resolve_optimizer
 from loom_py.shapes import Array, ArrayLike, Shape
 
@@ -72,7 +73,7 @@ class Structure(Introspectable):
         self._last_input: Feed | None = None
         self._runs = 0
         self._seq = 0
-        self._update_ratios: dict[str, float] = {}
+        self._update_ratios = UpdateRatios()
 
     def set_layer(self, row: int, col: int, layer: int, what: Layer) -> None:
         """Put a layer into a slot of the grid. Trained values of the other layers stay.

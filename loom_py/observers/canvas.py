@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
 from loom_py.errors import ConfigError
 from loom_py.events import LayerStats, TrainingEvent
+from loom_py.introspect import internal
+from loom_py.layer_run import LayerRun
 from loom_py.observers.base import LoomObserver
-from loom_py.observers.columns import ColumnBuffer
+from loom_py.observers.columns import STATS_COLUMNS, StatsTable, in_pieces
 from loom_py.observers.flatten import flatten_paths
+from loom_py.shapes import Array
 
-STATS_COLUMNS = (
-    "step",
-    "epoch",
-    "layer",
-    "phase",
-    "output_min",
-    "output_max",
-    "output_mean",
-    "output_std",
-    "zero_fraction",
-    "dead_units",
-    "nan_count",
-    "inf_count",
-    "weight_norm",
-    "bias_norm",
-    "gradient_norm",
-    "input_gradient_norm",
-    "compute_time_ns",
-)
 TRAINING_COLUMNS = (
     "step",
     "epoch",
@@ -47,6 +32,7 @@ TRAINING_COLUMNS = (
 )
 
 Message = dict[str, Any]
+_training_row = attrgetter(*TRAINING_COLUMNS)
 
 
 class CanvasObserver(LoomObserver):
@@ -82,9 +68,9 @@ class CanvasObserver(LoomObserver):
         self._sink = sink
         self._interval_s = interval_s
         self._positions: dict[str, int] = {}
-        self._stats = ColumnBuffer(STATS_COLUMNS, capacity)
-        self._training = ColumnBuffer(TRAINING_COLUMNS, capacity)
-        self._types: list[str] = []
+        self._capacity = capacity
+        self._stats = StatsTable()
+        self._training: list[tuple[Sequence[float | None], str]] = []
         self._sent_at = time.monotonic()
 
     def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
@@ -92,11 +78,16 @@ class CanvasObserver(LoomObserver):
         self.flush()
         tree = _as_dict(blueprint)
         self._positions = {path: position for position, path in enumerate(flatten_paths(tree.get("layers", ())))}
-        self._send({"kind": "blueprint", "blueprint": tree})
+        self._sink({"kind": "blueprint", "blueprint": tree})
+
+    @internal
+    def on_layer_run(self, run: LayerRun) -> None:
+        """Keep a run's numbers; rows are made of them when they are sent."""
+        self._add(run, len(run))
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Add a row of phase 0."""
-        self._add(stats, 0)
+        self._add(stats, 1)
 
     def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
         """Add a row of phase 1."""
@@ -106,41 +97,41 @@ class CanvasObserver(LoomObserver):
         """Add a row; an anomaly and the ends of training and epochs are sent at once."""
         if event.type == "anomaly":
             self.flush()
-            self._send({"kind": "anomaly", "event": dataclasses.asdict(event)})
+            self._sink({"kind": "anomaly", "event": dataclasses.asdict(event)})
             return
         if not self._closed:
-            self._training.add([getattr(event, name) for name in TRAINING_COLUMNS])
-            self._types.append(event.type)
+            self._training.append((_training_row(event), event.type))
             self._send_if_due(at_once=event.type in ("train_start", "train_end"))
 
     def flush(self) -> None:
         """Send all rows that are held."""
         self._sent_at = time.monotonic()
-        rows = self._stats.rows
-        if rows:
-            self._send({"kind": "stats", "columns": list(STATS_COLUMNS), "rows": rows, "data": self._stats.take()})
-        rows = self._training.rows
-        if rows:
-            types, self._types = self._types, []
-            data = self._training.take()
-            columns = list(TRAINING_COLUMNS)
-            self._send({"kind": "training", "columns": columns, "rows": rows, "data": data, "types": types})
+        if self._stats.rows:
+            in_pieces(self._stats.take(self._positions), self._capacity, self._send_stats)
+        if self._training:
+            held, self._training = self._training, []
+            rows = np.array([row for row, _ in held], np.float64)  # NumPy makes NaN of None
+            types = [kind for _, kind in held]
+            in_pieces(rows, len(held), lambda count, data: self._send_training(count, data, types))
 
-    def _add(self, stats: LayerStats, phase: int) -> None:
-        if self._closed:
-            return
-        position = self._positions.get(stats.path, np.nan)
-        measured = [getattr(stats, name) for name in STATS_COLUMNS[4:]]
-        self._stats.add([stats.step, stats.epoch, position, phase, *measured])
-        self._send_if_due()
+    def _add(self, item: LayerRun | LayerStats, rows: int) -> None:
+        if not self._closed:
+            if self._stats.rows and self._stats.rows + rows > self._capacity:
+                self.flush()
+            self._stats.add(item)
+            self._send_if_due()
 
     def _send_if_due(self, *, at_once: bool = False) -> None:
-        full = self._stats.full or self._training.full
+        full = max(self._stats.rows, len(self._training)) >= self._capacity
         if at_once or full or time.monotonic() - self._sent_at >= self._interval_s:
             self.flush()
 
-    def _send(self, message: Message) -> None:
-        self._sink(message)
+    def _send_stats(self, rows: int, data: Array) -> None:
+        self._sink({"kind": "stats", "columns": list(STATS_COLUMNS), "rows": rows, "data": data})
+
+    def _send_training(self, rows: int, data: Array, types: list[str]) -> None:
+        columns = list(TRAINING_COLUMNS)
+        self._sink({"kind": "training", "columns": columns, "rows": rows, "data": data, "types": types})
 
 
 def _as_dict(blueprint: object) -> dict[str, Any]:

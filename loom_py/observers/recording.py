@@ -11,15 +11,15 @@ from typing import Any, Literal
 
 from loom_py.errors import ConfigError
 from loom_py.events import LayerStats, TrainingEvent
+from loom_py.introspect import internal
+from loom_py.layer_run import LayerRun
 from loom_py.observers.base import LoomObserver
 from loom_py.observers.exports import EXPORTS
 from loom_py.observers.files import write_whole
+from loom_py.observers.kept import RECORD_BYTES, KeptStats
 from loom_py.observers.plain import plain
 from loom_py.observers.recording_file import Header, Reader, write_lines
 from loom_py.observers.rows import Record
-
-# Measured with tracemalloc on CPython 3.13: a record with its numbers, and its place in the queue.
-_RECORD_BYTES = 700
 
 ExportFormat = Literal["tensorboard", "trace", "otlp", "csv"]
 
@@ -59,13 +59,11 @@ class RecordingObserver(LoomObserver):
         if capacity is not None and capacity < 1:
             raise ConfigError.expected("capacity", expected="at least 1 record or None", got=capacity)
         self._capacity = capacity
-        self._values_limit = values_bytes
         self.header = Header()
         self.truncated = False
-        self._numbered_stats: deque[tuple[int, LayerStats]] = deque()
+        self._stats = KeptStats(capacity, values_bytes)
         self._numbered_events: deque[tuple[int, TrainingEvent]] = deque()
         self._count = 0
-        self._values_bytes = 0
 
     @property
     def dropped(self) -> int:
@@ -74,8 +72,8 @@ class RecordingObserver(LoomObserver):
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that the records take, about: a fixed size each, and their output values."""
-        return _RECORD_BYTES * (len(self._numbered_stats) + len(self._numbered_events)) + self._values_bytes
+        """Bytes that the records take, about."""
+        return self._stats.memory_bytes + RECORD_BYTES * len(self._numbered_events)
 
     def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
         """Keep the blueprint for the file's header."""
@@ -84,6 +82,12 @@ class RecordingObserver(LoomObserver):
             self.header.blueprint = found
         self.header.config = dict(config)
         self.header.seed = config.get("seed")
+
+    @internal
+    def on_layer_run(self, run: LayerRun) -> None:
+        """Keep a run's numbers; records are made of them when they are asked for."""
+        if len(run):
+            self._keep(run)
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Keep the record."""
@@ -105,7 +109,7 @@ class RecordingObserver(LoomObserver):
         """Forward records in the order of execution, completed with the gradient norms of their run's backward pass."""
         history: list[LayerStats] = []
         latest: dict[str, int] = {}
-        for _, stats in self._numbered_stats:
+        for _, stats in self._stats:
             if stats.phase == "forward":
                 latest[stats.path] = len(history)
                 history.append(stats)
@@ -115,7 +119,7 @@ class RecordingObserver(LoomObserver):
 
     def get_backward_history(self) -> list[LayerStats]:
         """Backward records in the order of execution."""
-        return [stats for _, stats in self._numbered_stats if stats.phase == "backward"]
+        return [stats for _, stats in self._stats if stats.phase == "backward"]
 
     def get_training_history(self) -> list[TrainingEvent]:
         """Training events in order."""
@@ -123,14 +127,13 @@ class RecordingObserver(LoomObserver):
 
     def get_records(self) -> list[LayerStats | TrainingEvent]:
         """Forward, backward and training records together, in the order in which they came."""
-        both: list[tuple[int, Record]] = [*self._numbered_stats, *self._numbered_events]
+        both: list[tuple[int, Record]] = [*self._stats, *self._numbered_events]
         return [record for _, record in sorted(both, key=lambda numbered: numbered[0])]
 
     def clear(self) -> None:
         """Forget all records and the count of dropped ones; the header stays."""
-        self._numbered_stats.clear()
+        self._stats.clear()
         self._numbered_events.clear()
-        self._values_bytes = 0
         self.header.dropped = 0
         self.header.time_origin_ns = 0
 
@@ -191,17 +194,11 @@ class RecordingObserver(LoomObserver):
         recording.truncated = reader.truncated
         return recording
 
-    def _keep(self, stats: LayerStats) -> None:
-        self._number(stats)
-        self._numbered_stats.append((self._count, stats))
-        self._values_bytes += _bytes_of(stats)
-        full = self._capacity is not None and len(self._numbered_stats) > self._capacity
-        while full or (self._values_bytes > self._values_limit and len(self._numbered_stats) > 1):
-            self._values_bytes -= _bytes_of(self._numbered_stats.popleft()[1])
-            self.header.dropped += 1
-            full = False
+    def _keep(self, item: LayerRun | LayerStats) -> None:
+        self._number(item)
+        self.header.dropped += self._stats.add(self._count, item)
 
-    def _number(self, record: Record) -> None:
+    def _number(self, record: LayerRun | Record) -> None:
         self._count += 1
         if self.header.time_origin_ns == 0:
             self.header.time_origin_ns = record.time_ns
@@ -215,7 +212,3 @@ def _completed(forward: LayerStats, backward: LayerStats) -> LayerStats:
         input_gradient_norm=backward.input_gradient_norm,
         update_ratio=backward.update_ratio,
     )
-
-
-def _bytes_of(stats: LayerStats) -> int:
-    return 0 if stats.output_values is None else stats.output_values.nbytes

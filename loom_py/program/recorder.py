@@ -148,6 +148,8 @@ class Recorder:
         for b in buffers:
             if b.storage != ARENA:
                 sizes[b.storage] = max(sizes.get(b.storage, 0), b.offset + b.spec.nbytes)
+        if self.observations:
+            sizes[OBSERVED] = self._observed  # whole words of 8 bytes
         return Program(
             tuple(buffers),
             tuple(instructions),

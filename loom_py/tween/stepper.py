@@ -16,7 +16,7 @@ from loom_py.network.compile import StepOptions
 from loom_py.network.core import NetworkCore
 from loom_py.network.engine import Ready, StepResult
 from loom_py.network.inputs import Feed
-from loom_py.network.reading import Reading
+from loom_py.network.reading import array_in
 from loom_py.network.watching import Watch
 from loom_py.shapes import AnyArray
 from loom_py.tween.config import Following, TweenConfig
@@ -112,11 +112,11 @@ class Stepper:
 
 def read_views(loaded: Loaded) -> tuple[TweenView, ...]:
     """The views of the layers that have a target, first to last."""
-    reading = Reading(loaded)
+    raw = loaded.read_observed()
     parts: dict[str, dict[str, float]] = {}
     for index, observation in enumerate(loaded.program.observations):
         if observation.phase == VIEW:
-            parts.setdefault(observation.path, {})[observation.name] = float(reading.array(index))
+            parts.setdefault(observation.path, {})[observation.name] = float(array_in(loaded.program, raw, index))
     views: list[TweenView] = []
     barrier = 1.0
     for path in sorted(parts, key=int):

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: d3b3e80e3d877de2b8bab886177e42935041bc9746f0ac5dc05a48c2456e65be
+ * Content hash of the description: b1edb14a6e3b688b2a4ec9952765926ae9e824f75c89a052b86cbfd7b9e665fe
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -606,6 +606,8 @@ export interface LayerStatsFields {
   readonly input_gradient_norm: number;
   /** L2 norm of the parameters' last update over the L2 norm of the parameters (backward phase). */
   readonly update_ratio: number;
+  /** The same norms for each trained array of the layer's own by its name, such as "weight"; empty if it has none. */
+  readonly parameters: Readonly<Record<string, ParameterStats>>;
   /** Smallest finite output; NaN if none is finite. */
   readonly output_min: number;
   /** Largest finite output; NaN if none is finite. */
@@ -780,6 +782,16 @@ export interface ParameterGroup {
    * @defaultValue `null`
    */
   readonly weight_decay?: number | null;
+}
+
+/** One parameter array of a layer in one pass. */
+export interface ParameterStats {
+  /** L2 norm of its values; in the backward phase those of before the update. */
+  readonly weight_norm: number;
+  /** L2 norm of its gradient (backward phase). */
+  readonly gradient_norm: number;
+  /** L2 norm of its last update over the L2 norm of its values before it (backward phase). */
+  readonly update_ratio: number;
 }
 
 /** (1 - step/steps)^power down to `end`. */
@@ -2706,7 +2718,7 @@ export interface OTLPObserver extends Handle {
 export interface RecordingObserver extends Handle {
   /** Records that had to make room for newer ones. */
   dropped(): Promise<number>;
-  /** Bytes that the records take, about: a fixed size each, and their output values. */
+  /** Bytes that the records take, about. */
   memoryBytes(): Promise<number>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
@@ -3980,7 +3992,7 @@ export namespace direct {
   export interface RecordingObserver extends Handle {
     /** Records that had to make room for newer ones. */
     readonly dropped: number;
-    /** Bytes that the records take, about: a fixed size each, and their output values. */
+    /** Bytes that the records take, about. */
     readonly memoryBytes: number;
     /** Whether `close` was called. */
     readonly closed: boolean;

@@ -1,0 +1,212 @@
+"""A watched run as observers get it: see `layer_run`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from time import time_ns
+from typing import Any, cast
+
+import numpy as np
+
+from loom_py.events import NOT_MEASURED, LayerStats, ParameterStats, Phase
+from loom_py.executors.base import Results
+from loom_py.layer_run import NUMBERS, LayerRun
+from loom_py.network.figures import Figures
+from loom_py.network.reading import Index, Passed
+from loom_py.network.watching import Moment
+from loom_py.shapes import AnyArray
+
+_FLOATS = NUMBERS.index("dead_units")
+
+
+class RecordLayout:
+    """Some passes of a Program, of which every run gives a record each.
+
+    Attributes:
+        order: which number each of them has among the passes of a run that nobody filters.
+    """
+
+    def __init__(self, index: Index, passes: Sequence[Passed], order: Sequence[int] | None = None) -> None:
+        self.index = index
+        self.passes = passes
+        self.paths = tuple(passed.path for passed in passes)
+        self.phases = tuple(cast("Phase", passed.phase) for passed in passes)
+        self.order = range(len(passes)) if order is None else order
+        self._some: dict[Any, RecordLayout] = {}
+
+    def of_phases(self, phases: Sequence[str]) -> RecordLayout:
+        """The passes of these phases."""
+        if set(self.phases) <= set(phases):
+            return self
+        if phases not in self._some:
+            self._some[phases] = RecordLayout(self.index, [p for p in self.passes if p.phase in phases])
+        return self._some[phases]
+
+    def of_layers(self, layers: frozenset[str] | None) -> RecordLayout:
+        """The passes of these layers; None: of all."""
+        if layers is None:
+            return self
+        if layers not in self._some:
+            order = [number for number, path in zip(self.order, self.paths, strict=True) if path in layers]
+            self._some[layers] = RecordLayout(self.index, [p for p in self.passes if p.path in layers], order)
+        return self._some[layers]
+
+    @cached_property
+    def figures(self) -> Figures:
+        """How the numbers are made."""
+        return Figures(self.index, self.passes)
+
+    def large(self, *parts: str) -> set[int]:
+        """The observations that are these parts ("values", "histogram") of the passes."""
+        return {passed.parts[part] for passed in self.passes for part in parts if part in passed.parts}
+
+    def table(self, runs: Sequence[LayerRun]) -> AnyArray:
+        """NUMBERS of all records, (runs, records, numbers); NaN where nothing was measured."""
+        known = cast("Sequence[WatchedRun]", runs)
+        times = [run.times for run in known if run.times is not None]
+        return self.figures.table(_words(known), np.stack(times) if len(times) == len(known) else None)
+
+    def records(self, runs: Sequence[LayerRun]) -> Iterator[LayerStats]:
+        """The records of runs of this layout, new objects that share nothing."""
+        known = cast("Sequence[WatchedRun]", runs)
+        tables, singles = self.table(runs).tolist(), _words(known).view(np.float32)
+        measured = self.figures.measured.tolist()
+        for run, table, norms in zip(known, tables, singles, strict=True):
+            when: dict[str, Any] = {"step": run.step, "epoch": run.epoch, "batch": run.batch, "time_ns": run.time_ns}
+            for passed, number, row, known_ones in zip(self.passes, self.order, table, measured, strict=True):
+                numbers = [v if m else NOT_MEASURED for v, m in zip(row[:_FLOATS], known_ones, strict=False)]
+                dead, nans, infs, spent = row[_FLOATS:]
+                yield LayerStats(
+                    **passed.facts,
+                    **when,
+                    **_named(numbers),
+                    seq=run.seq + number,
+                    parameters=_parameters(passed, self.index, norms),
+                    dead_units=None if dead != dead else int(dead),
+                    nan_count=int(nans),
+                    inf_count=int(infs),
+                    compute_time_ns=None if spent != spent else int(spent),
+                    histogram=_counts(run, passed),
+                    output_values=run.array(passed, "values"),
+                )
+
+
+@dataclass(slots=True, eq=False)
+class WatchedRun:
+    """One run as it was watched.
+
+    Attributes:
+        words: all its numbers, as the Program left them.
+        times: nanoseconds of each span; None where the device can't tell.
+        seq: number of its first record within the network's life.
+        large: copies of outputs, and histograms, by observation.
+    """
+
+    layout: RecordLayout
+    words: AnyArray
+    times: AnyArray | None
+    step: int
+    epoch: int
+    batch: int
+    seq: int
+    time_ns: int
+    large: Mapping[int, AnyArray] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.layout.passes)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it holds, output values left out."""
+        return self.words.nbytes + (0 if self.times is None else self.times.nbytes)
+
+    def value_bytes(self, record: int) -> int:
+        """Bytes of output values that a record of it holds."""
+        observation = self.layout.passes[record].parts.get("values", -1)
+        return self.large[observation].nbytes if observation in self.large else 0
+
+    def array(self, passed: Passed, part: str) -> AnyArray | None:
+        """A copy of a large part of a pass; None if it has none."""
+        found = self.large.get(passed.parts.get(part, -1))
+        return None if found is None else found.copy()
+
+    def chosen(self, layers: frozenset[str] | None, *, values: bool, histograms: bool) -> WatchedRun:
+        """What an observer asked for of it."""
+        if layers is None and not self.large:
+            return self
+        layout = self.layout.of_layers(layers)
+        wanted = layout.large(*["values"] * values, *["histogram"] * histograms) if self.large else ()
+        return replace(self, layout=layout, large={number: self.large[number] for number in wanted})
+
+
+def watched(layout: RecordLayout, results: Results, moment: Moment, seq: int) -> WatchedRun:
+    """What a run left, in memory of its own."""
+    raw, times = results.read_observed(), results.times_ns
+    return WatchedRun(
+        layout,
+        layout.index.numbers(raw),
+        None if times is None else times.copy(),
+        moment.step,
+        moment.epoch,
+        moment.batch,
+        seq,
+        time_ns(),
+        layout.index.arrays(raw) if layout.index.large else {},
+    )
+
+
+class UpdateRatios:
+    """The last update ratio of every layer that was watched in training, reckoned when somebody asks."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, float] = {}
+        self._last: WatchedRun | None = None
+
+    def note(self, run: WatchedRun) -> None:
+        """Take a run."""
+        if "backward" in run.layout.phases:
+            if self._last is not None and self._last.layout is not run.layout:
+                self.all()
+            self._last = run.chosen(None, values=False, histograms=False)
+
+    def all(self) -> dict[str, float]:
+        """By path."""
+        run, self._last = self._last, None
+        if run is not None:
+            column = NUMBERS.index("update_ratio")
+            rows = zip(run.layout.paths, run.layout.figures.measured[:, column], strict=True)
+            ratios = run.layout.table([run])[0, :, column].tolist()
+            self._known |= {path: ratio for (path, there), ratio in zip(rows, ratios, strict=True) if there}
+        return dict(self._known)
+
+
+def _named(floats: Sequence[float]) -> dict[str, Any]:
+    return dict(zip(NUMBERS, floats, strict=False))
+
+
+def _words(runs: Sequence[WatchedRun]) -> AnyArray:
+    return np.stack([run.words for run in runs])
+
+
+def _parameters(passed: Passed, index: Index, norms: AnyArray) -> dict[str, ParameterStats]:
+    """Norms of each array; the float32 `norms` of one run."""
+    found: dict[str, ParameterStats] = {}
+    for name, parts in passed.arrays.items():
+        at = {kind: float(norms[index.singles[observation]]) for kind, observation in parts.items()}
+        ratio = NOT_MEASURED
+        if "update" in at:
+            moved, norm = at["update"], at["weight"]
+            ratio = 0.0 if not moved else moved / norm if norm else moved * float("inf")
+        found[name] = ParameterStats(
+            weight_norm=at.get("weight", NOT_MEASURED),
+            gradient_norm=at.get("gradient", NOT_MEASURED),
+            update_ratio=ratio,
+        )
+    return found
+
+
+def _counts(run: WatchedRun, passed: Passed) -> tuple[int, ...] | None:
+    found = run.large.get(passed.parts.get("histogram", -1))
+    return None if found is None else tuple(int(n) for n in found.tolist())

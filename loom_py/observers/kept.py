@@ -1,0 +1,98 @@
+"""What a recording keeps of layers: runs as they came and single records, the newest within bounds."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from itertools import groupby
+
+from loom_py.events import LayerStats
+from loom_py.layer_run import LayerRun, records_of
+
+# Measured with tracemalloc on CPython 3.13: a record with its numbers, or a run without them, each with its place.
+RECORD_BYTES = 700
+RUN_BYTES = 500
+
+
+class KeptStats:
+    """Records by the number at which they came; the oldest make room for the newest.
+
+    Attributes:
+        count: records held.
+        value_bytes: bytes of their output values.
+    """
+
+    def __init__(self, capacity: int | None, most_value_bytes: int) -> None:
+        """Begin empty; bounds are numbers of records, and bytes of output values."""
+        self._capacity, self._most = capacity, most_value_bytes
+        self._items: deque[tuple[int, LayerRun | LayerStats]] = deque()
+        self._gone = 0  # records of the first item that made room already
+        self._bytes = 0
+        self.count = 0
+        self.value_bytes = 0
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes that all takes, about."""
+        return self._bytes + self.value_bytes
+
+    def add(self, number: int, item: LayerRun | LayerStats) -> int:
+        """Add a record or a run's; gives how many had to make room."""
+        self._items.append((number, item))
+        self._bytes += _bytes_of(item)
+        self.count += _length(item)
+        self.value_bytes += sum(_values_of(item, place) for place in range(_length(item)))
+        dropped = 0
+        while self._too_much():
+            self._drop_oldest()
+            dropped += 1
+        return dropped
+
+    def __iter__(self) -> Iterator[tuple[int, LayerStats]]:
+        """All records, each with its number; those of runs are new objects every time."""
+        gone = self._gone
+        for single, items in groupby(self._items, key=lambda pair: isinstance(pair[1], LayerStats)):
+            if single:
+                yield from items  # type: ignore[misc]
+                continue
+            runs: list[tuple[int, LayerRun]] = list(items)  # type: ignore[arg-type]
+            numbers = (number for number, run in runs for _ in range(len(run)))
+            for number, stats in zip(numbers, records_of(run for _, run in runs), strict=True):
+                if gone:
+                    gone -= 1
+                else:
+                    yield number, stats
+
+    def clear(self) -> None:
+        """Forget all."""
+        self._items.clear()
+        self._gone = self._bytes = self.count = self.value_bytes = 0
+
+    def _too_much(self) -> bool:
+        full = self._capacity is not None and self.count > self._capacity
+        return full or (self.value_bytes > self._most and self.count > 1)
+
+    def _drop_oldest(self) -> None:
+        _, item = self._items[0]
+        self.value_bytes -= _values_of(item, self._gone)
+        self.count -= 1
+        self._gone += 1
+        if self._gone == _length(item):
+            self._items.popleft()
+            self._bytes -= _bytes_of(item)
+            self._gone = 0
+
+
+def _length(item: LayerRun | LayerStats) -> int:
+    return 1 if isinstance(item, LayerStats) else len(item)
+
+
+def _bytes_of(item: LayerRun | LayerStats) -> int:
+    return RECORD_BYTES if isinstance(item, LayerStats) else RUN_BYTES + item.nbytes
+
+
+def _values_of(item: LayerRun | LayerStats, place: int) -> int:
+    """Bytes of output values in one record of an item."""
+    if isinstance(item, LayerStats):
+        return 0 if item.output_values is None else item.output_values.nbytes
+    return item.value_bytes(place)
