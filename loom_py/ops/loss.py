@@ -149,6 +149,9 @@ def binary_cross_entropy_probabilities(loss: AnyArray, dx: AnyArray, p: AnyArray
 @verb(lambda output, target, *, ignore=None: Spec((), np.dtype(np.float32)), flops=lambda i, o, a: i[0].size)
 def correct_count(out: AnyArray, output: AnyArray, target: AnyArray, *, ignore: int | None = None) -> None:
     """Rows whose largest output stands at the target's class; a row with NaN is wrong, label `ignore` not counted."""
-    wanted = target if target.dtype.kind in "iu" else target.argmax(axis=-1)
+    labels = target.dtype.kind in "iu"
+    wanted = target if labels else target.argmax(axis=-1)
     right = output.argmax(axis=-1) == wanted
+    if labels and ignore is not None:
+        right &= wanted != ignore
     out[...] = np.count_nonzero(right & ~np.isnan(output).any(axis=-1))

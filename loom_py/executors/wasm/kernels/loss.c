@@ -171,7 +171,7 @@ static W first_largest(const float *x, W n) {
   return i;
 }
 
-// out output target labelled rows n: rows whose first largest value stands at the target's class, NaN nowhere
+// out output target labelled rows n ignored: rows whose first largest value stands at the target's class, NaN nowhere
 void op_correct_count(const W *a) {
   W right = 0, n = a[5];
   for (W r = 0; r < a[4]; r++) {
@@ -184,7 +184,7 @@ void op_correct_count(const W *a) {
       const float *t = IN(2) + r * n;
       for (W i = 1; i < n; i++) if (t[i] > t[wanted]) wanted = i;
     }
-    right += best == wanted;
+    right += best == wanted && wanted != a[6];
   }
   *OUT(0) = (float)right;
 }

@@ -55,5 +55,7 @@ def correct_count(call: Call) -> list[int] | None:
     labelled = _labelled(target)
     if labelled is None or not x.is_float:
         return None
-    classes = x.shape[-1]
-    return operation("correct_count", out.address, x.address, target.address, int(labelled), x.size // classes, classes)
+    classes, ignore = x.shape[-1], call.attrs.get("ignore")
+    ignored = ignore if labelled and ignore is not None else -1  # no largest value ever stands at -1
+    words = (int(labelled), x.size // classes, classes, ignored)
+    return operation("correct_count", out.address, x.address, target.address, *words)

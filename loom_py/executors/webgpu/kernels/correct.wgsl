@@ -6,6 +6,7 @@
 
 struct Parameters {
   out: u32, x: u32, target_at: u32, rows: u32, width: u32, along: u32, passes: u32, count: u32,
+  ignored: u32, // a label that is never right
 }
 
 override labelled: bool; // whether targets are int32 labels
@@ -57,7 +58,7 @@ fn main(
       top = tops[lane];
       var wanted = top.w;
       if (labelled) { wanted = heap[p.target_at + row]; }
-      right += select(0u, 1u, top.x != NAN && top.y == wanted);
+      right += select(0u, 1u, top.x != NAN && top.y == wanted && wanted != p.ignored);
     }
   }
   rights[lane] = right;

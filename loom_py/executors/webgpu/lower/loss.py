@@ -128,7 +128,9 @@ def correct_count(call: Call) -> list[Dispatch] | None:
     shared, (rows, width, _) = _rows(x), rows_of(x.shape)
     one = shared.count == 1
     counts = out.word if one else call.scratch(shared.count)
-    words = (counts, x.word, target.word, rows, width, shared.along, shared.passes, shared.count)
+    ignore = call.attrs.get("ignore")
+    ignored = ignore if labelled and ignore is not None else -1  # no largest value ever stands at -1
+    words = (counts, x.word, target.word, rows, width, shared.along, shared.passes, shared.count, ignored)
     constants = {"labelled": int(labelled), "finished": int(one)}
     first = dispatch("correct", *words, groups=spread(shared.count, 1), constants=constants)
     return [first, *_summed(call, counts, shared.count, out, SUM_OF_COUNTS)]
