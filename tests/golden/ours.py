@@ -26,9 +26,10 @@ def eager(case: Golden, dtype: Any) -> Arrays:
     return got | {f"buffers_after/{path}": arrays[f"0.{path}"] for path in case.group("buffers")}
 
 
-def executed(case: Golden) -> Arrays:
-    """A network of this one layer, run forward and backward on its executor in float32."""
+def executed(case: Golden, device: str = "auto") -> Arrays:
+    """A network of this one layer, run forward and backward on a device in float32."""
     net = Network.of(case.arrays["input"].shape[1:], [from_config(case.line["layer"])], seed=0)
+    net.to(device)  # type: ignore[arg-type]
     stored = case.group("parameters") | case.group("buffers")
     net.set_parameters({f"0.{path}": value for path, value in stored.items()})
     got: Arrays = {

@@ -8,7 +8,9 @@ import pytest
 from loom_py.layers import REGISTRY
 from tests.golden import ours, pending
 from tests.golden.loader import Arrays, Golden, layer_cases, layer_types, relative_errors
+from tests.ops import machines
 
+GPU = 2e-5  # exp, division and square root are only nearly exact in WGSL
 FLOAT64 = 1e-11  # the same formula in the same precision: only the order of additions differs
 CASES = [pending.parameter(case) for case in layer_cases()]
 
@@ -34,6 +36,14 @@ def test_formula_in_float64(case: Golden) -> None:
 def test_network_in_float32(case: Golden) -> None:
     needs(case)
     check(case, ours.executed(case), case.line["tolerance"])
+
+
+@pytest.mark.cpython
+@pytest.mark.skipif(machines.webgpu() is None, reason="no Vulkan driver, not even Chromium's")
+@pytest.mark.parametrize("case", CASES)
+def test_network_on_the_gpu(case: Golden) -> None:
+    needs(case)
+    check(case, ours.executed(case, "webgpu"), max(case.line["tolerance"], GPU))
 
 
 def test_pending_layers_are_those_not_registered() -> None:
