@@ -35,10 +35,10 @@ def wasm() -> tuple[str, WasmExecutor]:
 
 @cache
 def webgpu() -> tuple[str, WebGPUExecutor] | None:
-    """The WebGPU executor, natively through wgpu; None where there is no driver."""
-    if sys.platform == "emscripten":
-        return None
+    """The WebGPU executor, natively through wgpu or in a page; None where there is no driver."""
     try:
+        if sys.platform == "emscripten":
+            return "webgpu (page)", find_executor()
         vulkan.provide()
         return "webgpu (native)", find_executor()
     except UnavailableError:

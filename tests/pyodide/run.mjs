@@ -26,7 +26,7 @@ const HOME = "/loom";
 const STACK = "--stack-size=3800";
 
 /** A folder with pytest for Pyodide, made from the virtual environment when its lock changes. */
-function pytestFolder() {
+export function pytestFolder() {
   const folder = join(CACHE, "pyodide-tests");
   const stamp = join(folder, ".stamp");
   const key = sha256(join(ROOT, "requirements", "dev.txt"));
