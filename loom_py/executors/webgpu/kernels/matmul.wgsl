@@ -1,10 +1,5 @@
-// out (…,M,N) = a (…,M,K) · b (…,K,N) + bias (N). A workgroup makes a square tile of the product, an invocation 4×4, 8×4
-// or 8×8 numbers of it in registers. Both factors pass through workgroup memory, eight places of K at a time and in two
-// stages: the next eight are fetched while these are multiplied, and one barrier is enough.
-//
-// The side of a tile is kept as vectors of four: vector v holds rows v, v + side/4, v + side/2 and v + 3·side/4. So
-// neighbouring invocations fetch, and store, neighbouring words, and nothing need be aligned. Rows beyond the last are
-// the last once more, and nobody stores what comes of them: within the loop only the end of K is looked at.
+// As matmul_large.wgsl, in tiles of 64×64 with 8×4 numbers an invocation, or 32×32 with 4×4: for products with fewer
+// numbers. Vector v of the side of a tile holds rows v, v + side/4, v + side/2 and v + 3·side/4.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -20,46 +15,27 @@ struct Parameters {
   b0: u32, b1: u32, b2: u32, b3: u32, b4: u32,
 }
 
-override side: u32;     // of a tile: 128, 64 or 32; a workgroup has twice as many invocations
-override tall: bool;    // whether an invocation has 8 rows, else 4
-override wide: bool;    // whether it has 8 columns, else 4; only where it is tall
+override tall: bool;    // whether tiles are 64×64
 override along_a: bool; // whether a is contiguous along K, so that neighbouring invocations should fetch along K
 override along_b: bool;
 override biased: bool;
-override vectors = side / 4u;     // along the side of a tile
-override stage = 8u * vectors;    // vectors in one stage of one factor
+override SIDE = 32u + 32u * u32(tall);
+override VECTORS = SIDE / 4u; // along a side
 
 const DEPTH = 8u; // places of K in a stage
 const BAND = 8u;  // tiles are walked in bands of eight rows of tiles, so that their factors stay in the cache
 
-var<workgroup> tile_a: array<vec4f, 2u * stage>; // [stage][k][vector]
-var<workgroup> tile_b: array<vec4f, 2u * stage>;
+var<workgroup> tile_a: array<array<vec4f, 16>, 16>; // [stage and place of K][vector]
+var<workgroup> tile_b: array<array<vec4f, 16>, 16>;
 
-// An invocation's numbers: x0…x7 the rows in the columns of its first vector of b, y0…y7 in those of the second.
+// An invocation's numbers, row by row.
 var<private> x0: vec4f; var<private> x1: vec4f; var<private> x2: vec4f; var<private> x3: vec4f;
 var<private> x4: vec4f; var<private> x5: vec4f; var<private> x6: vec4f; var<private> x7: vec4f;
-var<private> y0: vec4f; var<private> y1: vec4f; var<private> y2: vec4f; var<private> y3: vec4f;
-var<private> y4: vec4f; var<private> y5: vec4f; var<private> y6: vec4f; var<private> y7: vec4f;
 
-// Where vector v of place k lies. Fetched along K, neighbours hold the same v of different k: turning v by k puts them
-// into different banks. Only bits that do not overlap are joined, so that compilers see the index in bounds.
-fn place(base: u32, k: u32, along: bool) -> u32 { return (base ^ select(0u, k, along)) | (k * vectors); }
-
-// One place of K.
-fn step(k: u32, own_a: u32, own_b: u32) {
-  let at_a = place(own_a, k, along_a);
-  let at_b = place(own_b, k, along_b);
-  let a = tile_a[at_a];
-  let b = tile_b[at_b];
+// One place of K: rows of a and, in tall tiles, d.
+fn step(a: vec4f, d: vec4f, b: vec4f) {
   x0 = fma(a.xxxx, b, x0); x1 = fma(a.yyyy, b, x1); x2 = fma(a.zzzz, b, x2); x3 = fma(a.wwww, b, x3);
-  if (wide) {
-    let c = tile_b[at_b | (vectors / 2u)];
-    y0 = fma(a.xxxx, c, y0); y1 = fma(a.yyyy, c, y1); y2 = fma(a.zzzz, c, y2); y3 = fma(a.wwww, c, y3);
-    let d = tile_a[at_a | (vectors / 2u)];
-    y4 = fma(d.xxxx, c, y4); y5 = fma(d.yyyy, c, y5); y6 = fma(d.zzzz, c, y6); y7 = fma(d.wwww, c, y7);
-  }
   if (tall) {
-    let d = tile_a[at_a | (vectors / 2u)];
     x4 = fma(d.xxxx, b, x4); x5 = fma(d.yyyy, b, x5); x6 = fma(d.zzzz, b, x6); x7 = fma(d.wwww, b, x7);
   }
 }
@@ -71,8 +47,7 @@ fn fetch(at: vec4u, inside: bool) -> vec4f {
 
 fn bias(column: u32) -> vec4f {
   if (!biased) { return vec4f(); }
-  let at = p.bias + min(column + vec4u(0u, 1u, 2u, 3u) * vectors, vec4u(p.columns - 1u));
-  return fetch(at, true);
+  return fetch(p.bias + min(column + vec4u(0u, 1u, 2u, 3u) * VECTORS, vec4u(p.columns - 1u)), true);
 }
 
 fn put(out: u32, row: u32, column: u32, values: vec4f) {
@@ -80,12 +55,12 @@ fn put(out: u32, row: u32, column: u32, values: vec4f) {
   let at = out + row * p.columns + column;
   let words = bitcast<vec4u>(values);
   if (column < p.columns) { heap[at] = words.x; }
-  if (column + vectors < p.columns) { heap[at + vectors] = words.y; }
-  if (column + 2u * vectors < p.columns) { heap[at + 2u * vectors] = words.z; }
-  if (column + 3u * vectors < p.columns) { heap[at + 3u * vectors] = words.w; }
+  if (column + VECTORS < p.columns) { heap[at + VECTORS] = words.y; }
+  if (column + 2u * VECTORS < p.columns) { heap[at + 2u * VECTORS] = words.z; }
+  if (column + 3u * VECTORS < p.columns) { heap[at + 3u * VECTORS] = words.w; }
 }
 
-@compute @workgroup_size(side * 2u)
+@compute @workgroup_size(SIDE * 2u)
 fn main(
   @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
 ) {
@@ -96,8 +71,8 @@ fn main(
   let tile = number % (p.down * p.across);
   let band = tile / (BAND * p.across) * BAND;
   let height = min(p.down - band, BAND);
-  let first_row = (band + tile % (BAND * p.across) % height) * side;
-  let first_column = tile % (BAND * p.across) / height * side;
+  let first_row = (band + tile % (BAND * p.across) % height) * SIDE;
+  let first_column = tile % (BAND * p.across) / height * SIDE;
   let product = number / (p.down * p.across);
   let out = p.out + product * p.rows * p.columns;
   let begin = product / p.batch * p.share;
@@ -110,69 +85,69 @@ fn main(
   let a = p.a + i0 * p.a0 + i1 * p.a1 + i2 * p.a2 + i3 * p.a3 + i4 * p.a4;
   let b = p.b + i0 * p.b0 + i1 * p.b1 + i2 * p.b2 + i3 * p.b3 + i4 * p.b4;
 
-  // What this invocation fetches each time: a vector of either factor at one place of K.
-  let quarters = vec4u(0u, 1u, 2u, 3u) * vectors;
-  let vector_a = select(lane % vectors, lane / DEPTH, along_a);
-  let vector_b = select(lane % vectors, lane / DEPTH, along_b);
-  let k_a = select(lane / vectors, lane % DEPTH, along_a);
-  let k_b = select(lane / vectors, lane % DEPTH, along_b);
-  let to_a = place(vector_a, k_a, along_a);
-  let to_b = place(vector_b, k_b, along_b);
+  // What this invocation fetches each time: a vector of either factor at one place of K. Eight neighbours always have
+  // different vectors of one place, which lie in different banks.
+  let quarters = vec4u(0u, 1u, 2u, 3u) * VECTORS;
+  let vector_a = select(lane % VECTORS, lane % 8u + lane / 64u * 8u, along_a);
+  let vector_b = select(lane % VECTORS, lane % 8u + lane / 64u * 8u, along_b);
+  let k_a = select(lane / VECTORS, lane / 8u % 8u, along_a);
+  let k_b = select(lane / VECTORS, lane / 8u % 8u, along_b);
   var from_a = a + min(first_row + vector_a + quarters, vec4u(p.rows - 1u)) * p.a_row + (begin + k_a) * p.a_inner;
   var from_b = b + min(first_column + vector_b + quarters, vec4u(p.columns - 1u)) * p.b_column + (begin + k_b) * p.b_inner;
 
   // What it makes. Eight by four invocations that follow one another make a block, and read few different vectors.
-  let blocks = select(vectors, vectors / 2u, wide) / 8u; // of the tile across
-  let own_a = (lane / 8u % 4u + lane / (32u * blocks) * 4u) % select(vectors, vectors / 2u, tall);
-  let own_b = lane % 8u + lane / 32u % blocks * 8u;
+  let own_a = (lane / 8u % 4u + lane / (4u * VECTORS) * 4u) % 8u;
+  let own_b = lane % 8u + lane / 32u * 8u % VECTORS;
+  let far_a = own_a + 8u;
 
-  tile_a[to_a] = fetch(from_a, begin + k_a < end);
-  tile_b[to_b] = fetch(from_b, begin + k_b < end);
+  tile_a[k_a][vector_a] = fetch(from_a, begin + k_a < end);
+  tile_b[k_b][vector_b] = fetch(from_b, begin + k_b < end);
   workgroupBarrier();
-  for (var k = begin; k < end; k += DEPTH) {
+  for (var k = begin; k < end; k += 2u * DEPTH) {
     from_a += DEPTH * p.a_inner;
     from_b += DEPTH * p.b_inner;
-    let next_a = fetch(from_a, k + DEPTH + k_a < end);
-    let next_b = fetch(from_b, k + DEPTH + k_b < end);
-    let here = (k - begin) / DEPTH % 2u * stage;
-    let at_a = here | own_a;
-    let at_b = here | own_b;
-    step(0u, at_a, at_b);
-    step(1u, at_a, at_b);
-    step(2u, at_a, at_b);
-    step(3u, at_a, at_b);
-    step(4u, at_a, at_b);
-    step(5u, at_a, at_b);
-    step(6u, at_a, at_b);
-    step(7u, at_a, at_b);
-    tile_a[(stage - here) | to_a] = next_a;
-    tile_b[(stage - here) | to_b] = next_b;
+    var next_a = fetch(from_a, k + DEPTH + k_a < end);
+    var next_b = fetch(from_b, k + DEPTH + k_b < end);
+    step(tile_a[0][own_a], tile_a[0][far_a], tile_b[0][own_b]);
+    step(tile_a[1][own_a], tile_a[1][far_a], tile_b[1][own_b]);
+    step(tile_a[2][own_a], tile_a[2][far_a], tile_b[2][own_b]);
+    step(tile_a[3][own_a], tile_a[3][far_a], tile_b[3][own_b]);
+    step(tile_a[4][own_a], tile_a[4][far_a], tile_b[4][own_b]);
+    step(tile_a[5][own_a], tile_a[5][far_a], tile_b[5][own_b]);
+    step(tile_a[6][own_a], tile_a[6][far_a], tile_b[6][own_b]);
+    step(tile_a[7][own_a], tile_a[7][far_a], tile_b[7][own_b]);
+    tile_a[DEPTH + k_a][vector_a] = next_a;
+    tile_b[DEPTH + k_b][vector_b] = next_b;
+    workgroupBarrier();
+    if (k + DEPTH >= end) { break; }
+    from_a += DEPTH * p.a_inner;
+    from_b += DEPTH * p.b_inner;
+    next_a = fetch(from_a, k + 2u * DEPTH + k_a < end);
+    next_b = fetch(from_b, k + 2u * DEPTH + k_b < end);
+    step(tile_a[8][own_a], tile_a[8][far_a], tile_b[8][own_b]);
+    step(tile_a[9][own_a], tile_a[9][far_a], tile_b[9][own_b]);
+    step(tile_a[10][own_a], tile_a[10][far_a], tile_b[10][own_b]);
+    step(tile_a[11][own_a], tile_a[11][far_a], tile_b[11][own_b]);
+    step(tile_a[12][own_a], tile_a[12][far_a], tile_b[12][own_b]);
+    step(tile_a[13][own_a], tile_a[13][far_a], tile_b[13][own_b]);
+    step(tile_a[14][own_a], tile_a[14][far_a], tile_b[14][own_b]);
+    step(tile_a[15][own_a], tile_a[15][far_a], tile_b[15][own_b]);
+    tile_a[k_a][vector_a] = next_a;
+    tile_b[k_b][vector_b] = next_b;
     workgroupBarrier();
   }
 
   let row = first_row + own_a;
   let column = first_column + own_b;
-  let bias_x = bias(column);
-  put(out, row, column, x0 + bias_x);
-  put(out, row + vectors, column, x1 + bias_x);
-  put(out, row + 2u * vectors, column, x2 + bias_x);
-  put(out, row + 3u * vectors, column, x3 + bias_x);
+  let beta = bias(column);
+  put(out, row, column, x0 + beta);
+  put(out, row + VECTORS, column, x1 + beta);
+  put(out, row + 2u * VECTORS, column, x2 + beta);
+  put(out, row + 3u * VECTORS, column, x3 + beta);
   if (tall) {
-    put(out, row + vectors / 2u, column, x4 + bias_x);
-    put(out, row + vectors / 2u + vectors, column, x5 + bias_x);
-    put(out, row + vectors / 2u + 2u * vectors, column, x6 + bias_x);
-    put(out, row + vectors / 2u + 3u * vectors, column, x7 + bias_x);
-  }
-  if (wide) {
-    let right = column + vectors / 2u;
-    let bias_y = bias(right);
-    put(out, row, right, y0 + bias_y);
-    put(out, row + vectors, right, y1 + bias_y);
-    put(out, row + 2u * vectors, right, y2 + bias_y);
-    put(out, row + 3u * vectors, right, y3 + bias_y);
-    put(out, row + vectors / 2u, right, y4 + bias_y);
-    put(out, row + vectors / 2u + vectors, right, y5 + bias_y);
-    put(out, row + vectors / 2u + 2u * vectors, right, y6 + bias_y);
-    put(out, row + vectors / 2u + 3u * vectors, right, y7 + bias_y);
+    put(out, row + 8u, column, x4 + beta);
+    put(out, row + 8u + VECTORS, column, x5 + beta);
+    put(out, row + 8u + 2u * VECTORS, column, x6 + beta);
+    put(out, row + 8u + 3u * VECTORS, column, x7 + beta);
   }
 }

@@ -87,11 +87,9 @@ def _tiled(call: Call, product: _Product, variant: Variant, out: int, bias: Oper
         out, call.word(0), call.word(1), bias.word if bias else 0, m, n, k, *strides,
         down, across, tiles, share, batch, *extents, *a_steps, *b_steps,
     )  # fmt: skip
-    constants = {
-        "side": side, "tall": int(side > 32), "wide": int(side > 64),
-        "along_a": int(product.a_inner == 1), "along_b": int(product.b_inner == 1), "biased": int(bias is not None),
-    }  # fmt: skip
-    return dispatch("matmul", *words, groups=spread(tiles, 1), constants=constants)
+    along = {"along_a": int(product.a_inner == 1), "along_b": int(product.b_inner == 1)}
+    constants = {**along, "biased": int(bias is not None), **variant.constants}
+    return dispatch(variant.kernel, *words, groups=spread(tiles, 1), constants=constants)
 
 
 def _vector(call: Call, product: _Product, variant: Variant, out: int, bias: Operand | None) -> Dispatch:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 BUSY = 32768
 """Invocations that keep a large GPU busy: 256 on each of its 132 or so multiprocessors."""
@@ -33,18 +34,20 @@ class Variant:
         side: of the square tile that a workgroup makes; it has 2·side invocations, each with side/2 numbers.
         rate: multiplications a nanosecond of one lane when all are busy: what reading the tiles leaves of one.
         shares: into how many parts K is cut; more than one takes scratch memory and a second dispatch.
+        constants: values of the kernel's override constants.
     """
 
     kernel: str
     side: int = 0
     rate: float = 0.0
     shares: int = 1
+    constants: Mapping[str, int] = field(default_factory=dict)
 
 
 VARIANTS = {
-    "large": Variant("matmul", 128, 1.0),
-    "medium": Variant("matmul", 64, 0.8),
-    "small": Variant("matmul", 32, 0.5),
+    "large": Variant("matmul_large", 128, 1.0),
+    "medium": Variant("matmul", 64, 0.8, constants={"tall": 1}),
+    "small": Variant("matmul", 32, 0.5, constants={"tall": 0}),
     "vector": Variant("matmul_vector"),
 }
 """What there is to choose from; the tiled ones at any number of shares."""
