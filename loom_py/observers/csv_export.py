@@ -1,4 +1,9 @@
-"""CSV of a recording: one row a record, empty where a value is absent, NaN and infinities in words (RFC 4180)."""
+"""CSV of a recording: empty where a value is absent, NaN and infinities in words (RFC 4180).
+
+`kind` says what a row is: "forward" or "backward" of a layer, followed by a row "forward_parameter" or
+"backward_parameter" for each of its parameter arrays; the type of a training event; "tween" for a step of neural
+tweening, followed by a row "tween_view" for each layer.
+"""
 
 from __future__ import annotations
 
@@ -9,33 +14,51 @@ from pathlib import Path
 
 import numpy as np
 
-from loom_py.events import LayerStats
+from loom_py.events import LayerStats, TrainingEvent
 from loom_py.observers.files import write_whole
 from loom_py.observers.plain import encode_float
 from loom_py.observers.recording_file import Header
-from loom_py.observers.rows import LAYER_COLUMNS, Record
+from loom_py.observers.rows import LAYER_COLUMNS, Kept
 from loom_py.observers.rows import STATS_COLUMNS as ROW_COLUMNS
-from loom_py.observers.scalars import EVENT_NUMBERS
+from loom_py.observers.scalars import EVENT_NUMBERS, TWEEN_NUMBERS, VIEW_NUMBERS
 
-_STATS = tuple(name for name in ROW_COLUMNS if name not in ("histogram", "output_values"))
-COLUMNS = ("kind", *LAYER_COLUMNS, *_STATS, *(n for n in EVENT_NUMBERS if n not in _STATS), "text")
+_STATS = tuple(name for name in ROW_COLUMNS if name not in ("parameters", "histogram", "output_values"))
+_TWEEN = (*TWEEN_NUMBERS, "exploding", "updated", *VIEW_NUMBERS)
+COLUMNS = tuple(dict.fromkeys(("kind", "parameter", *LAYER_COLUMNS, *_STATS, *EVENT_NUMBERS, "text", *_TWEEN)))
+_WHERE = ("layer_index", "layer_type", "path", "step", "epoch", "batch", "time_ns")
 
 
-def export_csv(records: Iterable[Record], header: Header, path: Path) -> Path:
+def export_csv(records: Iterable[Kept], header: Header, path: Path) -> Path:
     """Write the CSV file; returns its path."""
     return write_whole(path, (text.encode() for text in _lines(records)))
 
 
-def _lines(records: Iterable[Record]) -> Iterator[str]:
+def _lines(records: Iterable[Kept]) -> Iterator[str]:
     yield _line(COLUMNS)
     for record in records:
-        kind = record.phase if isinstance(record, LayerStats) else record.type
-        yield _line([kind, *(_cell(getattr(record, name, None)) for name in COLUMNS[1:])])
+        where = {name: getattr(record, name, None) for name in _WHERE}
+        if isinstance(record, LayerStats):
+            yield _row(record, kind=record.phase)
+            for name, parameter in record.parameters.items():
+                yield _row(parameter, kind=f"{record.phase}_parameter", parameter=name, **where)
+        elif isinstance(record, TrainingEvent):
+            yield _row(record, kind=record.type)
+        else:
+            yield _row(record, kind="tween")
+            for view in record.views:
+                yield _row(view, kind="tween_view", **(where | {"path": view.path}))
+
+
+def _row(owner: object, **cells: object) -> str:
+    """A line of an object's fields, and what is not among them."""
+    return _line(_cell(cells[name] if name in cells else getattr(owner, name, None)) for name in COLUMNS)
 
 
 def _cell(value: object) -> object:
     if isinstance(value, float | np.floating):
         return encode_float(value if isinstance(value, float) else float(value))
+    if isinstance(value, bool):
+        return int(value)
     return "x".join(map(str, value)) if isinstance(value, tuple) else value
 
 

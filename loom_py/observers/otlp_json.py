@@ -12,12 +12,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from loom_py.events import LayerStats, TrainingEvent
+from loom_py.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.observers.files import write_whole
 from loom_py.observers.plain import dumps, encode_float
 from loom_py.observers.recording_file import Header, versions
-from loom_py.observers.rows import Record
-from loom_py.observers.scalars import event_scalars, layer_scalars
+from loom_py.observers.rows import Kept, Record
+from loom_py.observers.scalars import (
+    event_scalars,
+    layer_scalars,
+    parameter_scalars,
+    tween_scalars,
+    view_scalars,
+)
 
 ROWS_PER_LINE = 512
 _UNITS = {
@@ -26,21 +32,22 @@ _UNITS = {
     "nan_count": "{element}",
     "inf_count": "{element}",
     "dead_units": "{unit}",
+    "bad_values": "{element}",
     "samples_per_second": "{sample}/s",
 }
 
 Json = dict[str, Any]
 
 
-def metrics_data(records: Sequence[Record], resource: Mapping[str, str]) -> Json:
+def metrics_data(records: Sequence[Kept], resource: Mapping[str, str]) -> Json:
     """`MetricsData`, which is also the body of an export request: one gauge a name, its points in order."""
     points: dict[tuple[str, str], list[Json]] = {}
     for record in records:
-        group = "loom.layer" if isinstance(record, LayerStats) else "loom.training"
-        attributes = _attributes(_describe(record))
-        for name, value in _scalars(record):
-            key = (f"{group}.{name.removesuffix('_s')}", _UNITS.get(name, "1"))
-            points.setdefault(key, []).append(_point(record.time_ns, value, attributes))
+        for group, described, scalars in _groups(record):
+            attributes = _attributes(described)
+            for name, value in scalars:
+                key = (f"{group}.{name.removesuffix('_s')}", _UNITS.get(name, "1"))
+                points.setdefault(key, []).append(_point(record.time_ns, value, attributes))
     metrics = [{"name": name, "unit": unit, "gauge": {"dataPoints": rows}} for (name, unit), rows in points.items()]
     scope = {"name": "loom_py", "version": versions()["loom_py"]}
     return {
@@ -59,15 +66,33 @@ def count_points(data: Json) -> int:
     return sum(len(metric["gauge"]["dataPoints"]) for metric in metrics)
 
 
-def export_otlp(records: Iterable[Record], header: Header, path: Path) -> Path:
+def export_otlp(records: Iterable[Kept], header: Header, path: Path) -> Path:
     """Write OTLP JSON Lines; returns the path."""
     return write_whole(path, _lines(iter(records), header))
 
 
-def _lines(records: Iterator[Record], header: Header) -> Iterator[bytes]:
+def _lines(records: Iterator[Kept], header: Header) -> Iterator[bytes]:
     resource = {"process.runtime.version": header.versions.get("python", "")}
     while batch := list(islice(records, ROWS_PER_LINE)):
         yield dumps(metrics_data(batch, resource)).encode() + b"\n"
+
+
+def _groups(record: Kept) -> Iterator[tuple[str, dict[str, str | int], list[tuple[str, float]]]]:
+    """What a record says: the beginning of the metrics' names, the attributes, the numbers."""
+    if isinstance(record, TweenStep):
+        yield "loom.tween", {}, [("step", record.step), *tween_scalars(record)]
+        for view in record.views:
+            yield "loom.tween", {"loom.layer.path": view.path}, view_scalars(view)
+        return
+    described = _describe(record)
+    yield "loom.layer" if isinstance(record, LayerStats) else "loom.training", described, _scalars(record)
+    if isinstance(record, LayerStats):
+        for name, parameter in record.parameters.items():
+            yield (
+                "loom.parameter",
+                {**described, "loom.parameter.name": name},
+                parameter_scalars(parameter, record.phase),
+            )
 
 
 def _scalars(record: Record) -> list[tuple[str, float]]:

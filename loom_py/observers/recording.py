@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from loom_py.errors import ConfigError
-from loom_py.events import LayerStats, TrainingEvent
+from loom_py.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.introspect import internal
 from loom_py.layer_run import LayerRun
 from loom_py.observers.base import LoomObserver
@@ -19,13 +19,13 @@ from loom_py.observers.files import write_whole
 from loom_py.observers.kept import RECORD_BYTES, KeptStats
 from loom_py.observers.plain import plain
 from loom_py.observers.recording_file import Header, Reader, write_lines
-from loom_py.observers.rows import Record
+from loom_py.observers.rows import Kept
 
 ExportFormat = Literal["tensorboard", "trace", "otlp", "csv"]
 
 
 class RecordingObserver(LoomObserver):
-    """Keeps layer statistics and training events in memory, newest `capacity` of each.
+    """Keeps layer statistics, training events and steps of neural tweening in memory, newest `capacity` of each.
 
     Attributes:
         header: blueprint, config, seed and versions that the file will carry; `config` and `seed` may be set by hand.
@@ -63,6 +63,7 @@ class RecordingObserver(LoomObserver):
         self.truncated = False
         self._stats = KeptStats(capacity, values_bytes)
         self._numbered_events: deque[tuple[int, TrainingEvent]] = deque()
+        self._numbered_tweens: deque[tuple[int, TweenStep]] = deque()
         self._count = 0
 
     @property
@@ -73,7 +74,7 @@ class RecordingObserver(LoomObserver):
     @property
     def memory_bytes(self) -> int:
         """Bytes that the records take, about."""
-        return self._stats.memory_bytes + RECORD_BYTES * len(self._numbered_events)
+        return self._stats.memory_bytes + RECORD_BYTES * (len(self._numbered_events) + len(self._numbered_tweens))
 
     def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
         """Keep the blueprint for the file's header."""
@@ -101,9 +102,13 @@ class RecordingObserver(LoomObserver):
         """Keep the event."""
         self._number(event)
         self._numbered_events.append((self._count, event))
-        if self._capacity is not None and len(self._numbered_events) > self._capacity:
-            self._numbered_events.popleft()
-            self.header.dropped += 1
+        self._bound(self._numbered_events)
+
+    def on_tween_step(self, step: TweenStep) -> None:
+        """Keep the step of neural tweening."""
+        self._number(step)
+        self._numbered_tweens.append((self._count, step))
+        self._bound(self._numbered_tweens)
 
     def get_history(self) -> list[LayerStats]:
         """Forward records in the order of execution, completed with the gradient norms of their run's backward pass."""
@@ -125,21 +130,25 @@ class RecordingObserver(LoomObserver):
         """Training events in order."""
         return [event for _, event in self._numbered_events]
 
+    def get_tween_history(self) -> list[TweenStep]:
+        """Steps of neural tweening in order."""
+        return [step for _, step in self._numbered_tweens]
+
     def get_records(self) -> list[LayerStats | TrainingEvent]:
         """Forward, backward and training records together, in the order in which they came."""
-        both: list[tuple[int, Record]] = [*self._stats, *self._numbered_events]
-        return [record for _, record in sorted(both, key=lambda numbered: numbered[0])]
+        return [record for record in self._all() if not isinstance(record, TweenStep)]
 
     def clear(self) -> None:
         """Forget all records and the count of dropped ones; the header stays."""
         self._stats.clear()
         self._numbered_events.clear()
+        self._numbered_tweens.clear()
         self.header.dropped = 0
         self.header.time_origin_ns = 0
 
     def to_text(self) -> str:
         """The recording as the text of its file (JSON Lines)."""
-        return "".join(write_lines(self.header, self.get_records()))
+        return "".join(write_lines(self.header, self._all()))
 
     def save_to_file(self, path: str | os.PathLike[str]) -> None:
         """Write the recording as JSON Lines; a file that was there is replaced only when all is written.
@@ -147,7 +156,7 @@ class RecordingObserver(LoomObserver):
         Raises:
             OSError: the path can't be written.
         """
-        write_whole(path, (line.encode() for line in write_lines(self.header, self.get_records())))
+        write_whole(path, (line.encode() for line in write_lines(self.header, self._all())))
 
     def export(self, path: str | os.PathLike[str], format: ExportFormat) -> Path:
         """Write the recording for another tool.
@@ -164,7 +173,7 @@ class RecordingObserver(LoomObserver):
         """
         if format not in EXPORTS:
             raise ConfigError.expected("format", expected=f"one of {', '.join(EXPORTS)}", got=repr(format))
-        return EXPORTS[format](self.get_records(), self.header, Path(path))
+        return EXPORTS[format](self._all(), self.header, Path(path))
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RecordingObserver:
@@ -188,17 +197,29 @@ class RecordingObserver(LoomObserver):
         for record in reader.read(lines):
             if isinstance(record, LayerStats):
                 recording._keep(record)
+            elif isinstance(record, TweenStep):
+                recording.on_tween_step(record)
             else:
                 recording.on_training_event(record)
         recording.header = reader.header
         recording.truncated = reader.truncated
         return recording
 
+    def _all(self) -> list[Kept]:
+        """All that is kept, in the order in which it came."""
+        numbered: list[tuple[int, Kept]] = [*self._stats, *self._numbered_events, *self._numbered_tweens]
+        return [record for _, record in sorted(numbered, key=lambda pair: pair[0])]
+
+    def _bound(self, kept: deque[Any]) -> None:
+        if self._capacity is not None and len(kept) > self._capacity:
+            kept.popleft()
+            self.header.dropped += 1
+
     def _keep(self, item: LayerRun | LayerStats) -> None:
         self._number(item)
         self.header.dropped += self._stats.add(self._count, item)
 
-    def _number(self, record: LayerRun | Record) -> None:
+    def _number(self, record: LayerRun | Kept) -> None:
         self._count += 1
         if self.header.time_origin_ns == 0:
             self.header.time_origin_ns = record.time_ns

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from loom_py.errors import FileFormatError
-from loom_py.events import TrainingEvent
-from loom_py.observers import rows
+from loom_py.events import TrainingEvent, TweenStep
+from loom_py.observers import rows, tween_rows
 from loom_py.observers.plain import dumps, loads, plain
-from loom_py.observers.rows import Identity, Record, Row
+from loom_py.observers.rows import Identity, Kept, Row
 
 FORMAT = "loom_py-recording"
 VERSION = 1
@@ -52,13 +52,16 @@ def versions() -> dict[str, str]:
     return {"loom_py": own, "python": platform.python_version(), "numpy": np.__version__, "platform": sys.platform}
 
 
-def write_lines(header: Header, records: Iterable[Record]) -> Iterator[str]:
+def write_lines(header: Header, records: Iterable[Kept]) -> Iterator[str]:
     """The lines of a recording file, each with its line end."""
     yield dumps({"format": FORMAT, "version": VERSION, **plain(header), "columns": plain(rows.COLUMNS)}) + "\n"
     known: dict[Identity, int] = {}
     for record in records:
         if isinstance(record, TrainingEvent):
             yield dumps(rows.event_row(record, header.time_origin_ns)) + "\n"
+            continue
+        if isinstance(record, TweenStep):
+            yield dumps(tween_rows.tween_row(record, header.time_origin_ns)) + "\n"
             continue
         identity = rows.identity_of(record)
         if identity not in known:
@@ -80,7 +83,7 @@ class Reader:
     truncated: bool = False
     _layers: list[dict[str, Any]] = field(default_factory=list)
 
-    def read(self, lines: Iterable[bytes]) -> Iterator[Record]:
+    def read(self, lines: Iterable[bytes]) -> Iterator[Kept]:
         """The records of the file, in order; raises FileFormatError with the number of the bad line."""
         stream = iter(lines)
         self.header = _read_header(next(stream, b""))
@@ -99,7 +102,7 @@ class Reader:
             if record is not None:
                 yield record
 
-    def _record(self, row: Row) -> Record | None:
+    def _record(self, row: Row) -> Kept | None:
         match row[0]:
             case rows.LAYER:
                 self._layers.append(rows.read_identity(row))
@@ -108,7 +111,9 @@ class Reader:
                 return rows.read_stats(row, self._layers, self.header.time_origin_ns)
             case rows.EVENT:
                 return rows.read_event(row, self.header.time_origin_ns)
-        raise FileFormatError.expected("kind of row", expected="0, 1, 2 or 3", got=repr(row[0])[:40])
+            case tween_rows.TWEEN:
+                return tween_rows.read_tween(row, self.header.time_origin_ns)
+        raise FileFormatError.expected("kind of row", expected="0, 1, 2, 3 or 4", got=repr(row[0])[:40])
 
 
 def _parse(line: bytes) -> Row:

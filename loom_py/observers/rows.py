@@ -1,7 +1,8 @@
 """Rows of a recording file: statistics and events as compact arrays, and back, with every value checked.
 
 What a layer is (index, type, path, shapes …) is written once, in a "layer" row, and the rows of its statistics refer
-to it by number. A row's first item says what it is: 0 a layer, 1 a forward pass, 2 a backward pass, 3 an event.
+to it by number. A row's first item says what it is: 0 a layer, 1 a forward pass, 2 a backward pass, 3 an event, 4 a
+step of neural tweening.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from typing import Any, get_args
 import numpy as np
 
 from loom_py.errors import FileFormatError
-from loom_py.events import EventType, LayerStats, TrainingEvent
+from loom_py.events import EventType, LayerStats, ParameterStats, TrainingEvent, TweenStep, measured
+from loom_py.observers.checks import checked_count, checked_list, checked_shape, checked_text, exactly
 from loom_py.observers.plain import decode_float, encode_float, plain
-from loom_py.shapes import Array, Shape, size_of
+from loom_py.observers.tween_rows import TWEEN_COLUMNS, VIEW_COLUMNS
+from loom_py.shapes import Array, size_of
 
 LAYER, FORWARD, BACKWARD, EVENT = range(4)
 
@@ -34,20 +37,30 @@ _FLOATS = (
     "output_std",
     "zero_fraction",
 )
-STATS_COLUMNS = (*_COUNTS, *_OPTIONAL_COUNTS, *_FLOATS, "histogram", "output_values")
+STATS_COLUMNS = (*_COUNTS, *_OPTIONAL_COUNTS, *_FLOATS, "parameters", "histogram", "output_values")
+PARAMETER_COLUMNS = ("weight_norm", "gradient_norm", "update_ratio")
 _EVENT_COUNTS = ("epoch", "batch", "step", "time_ns")
 _EVENT_FLOATS = ("loss", "accuracy", "learning_rate", "gradient_norm", "samples_per_second", "eta_s")
 EVENT_COLUMNS = ("type", *_EVENT_COUNTS, *_EVENT_FLOATS, "path", "text")
-COLUMNS = {"layer": LAYER_COLUMNS, "stats": STATS_COLUMNS, "event": EVENT_COLUMNS}
+COLUMNS = {
+    "layer": (*LAYER_COLUMNS, "parameters"),
+    "stats": STATS_COLUMNS,
+    "parameters": PARAMETER_COLUMNS,
+    "event": EVENT_COLUMNS,
+    "tween": TWEEN_COLUMNS,
+    "views": VIEW_COLUMNS,
+}
 
 Row = list[Any]
 Identity = tuple[Any, ...]
 Record = LayerStats | TrainingEvent
+Kept = Record | TweenStep
+"""What a recording file holds."""
 
 
 def identity_of(stats: LayerStats) -> Identity:
-    """What says which layer, with which shapes, the statistics are of."""
-    return tuple(getattr(stats, name) for name in LAYER_COLUMNS)
+    """What says which layer, with which shapes and parameters, the statistics are of."""
+    return (*(getattr(stats, name) for name in LAYER_COLUMNS), tuple(stats.parameters))
 
 
 def layer_row(identity: Identity) -> Row:
@@ -62,7 +75,16 @@ def stats_row(stats: LayerStats, layer_number: int, origin_ns: int) -> Row:
     row[2 + _COUNTS.index("time_ns")] -= origin_ns
     row += [plain(getattr(stats, name)) for name in _OPTIONAL_COUNTS]
     row += [encode_float(getattr(stats, name)) for name in _FLOATS]
-    return [*row, plain(stats.histogram), _encode_array(stats.output_values)]
+    parameters = [_parameter_row(parameter) for parameter in stats.parameters.values()]
+    return [*row, parameters, plain(stats.histogram), _encode_array(stats.output_values)]
+
+
+def _parameter_row(parameter: ParameterStats) -> Row:
+    """Its norms, those at the end left out that were not measured."""
+    values = [getattr(parameter, name) for name in PARAMETER_COLUMNS]
+    while values and not measured(values[-1]):
+        values.pop()
+    return [encode_float(value) for value in values]
 
 
 def event_row(event: TrainingEvent, origin_ns: int) -> Row:
@@ -80,47 +102,61 @@ def event_row(event: TrainingEvent, origin_ns: int) -> Row:
 
 def read_identity(row: Row) -> dict[str, Any]:
     """The layer's fields from its row; raises FileFormatError."""
-    fields = dict(zip(LAYER_COLUMNS, _exactly(row[1:], len(LAYER_COLUMNS), "layer row"), strict=True))
+    columns = COLUMNS["layer"]
+    fields = dict(zip(columns, exactly(row[1:], len(columns), "layer row"), strict=True))
     for name in ("layer_index", "row", "col", "layer"):
-        _count(fields[name], name)
+        checked_count(fields[name], name)
     for name in ("layer_type", "path"):
-        _text(fields[name], name)
+        checked_text(fields[name], name)
     for name in ("input_shape", "output_shape"):
-        fields[name] = _shape(fields[name], name)
+        fields[name] = checked_shape(fields[name], name)
+    fields["parameters"] = [
+        checked_text(name, "name of a parameter") for name in checked_list(fields["parameters"], "parameters")
+    ]
     return fields
 
 
 def read_stats(row: Row, layers: list[dict[str, Any]], origin_ns: int) -> LayerStats:
     """The statistics from their row; raises FileFormatError."""
-    number, *values = _exactly(row[1:], len(STATS_COLUMNS) + 1, "statistics row")
-    if _count(number, "layer number") >= len(layers):
+    number, *values = exactly(row[1:], len(STATS_COLUMNS) + 1, "statistics row")
+    if checked_count(number, "layer number") >= len(layers):
         raise FileFormatError.expected("layer number", expected=f"less than {len(layers)}", got=number)
     fields = dict(zip(STATS_COLUMNS, values, strict=True))
     for name in _COUNTS:
-        _count(fields[name], name)
+        checked_count(fields[name], name)
     for name in _OPTIONAL_COUNTS:
         if fields[name] is not None:
-            _count(fields[name], name)
+            checked_count(fields[name], name)
     for name in _FLOATS:
         fields[name] = decode_float(fields[name])
     fields["time_ns"] += origin_ns
-    fields["histogram"] = None if fields["histogram"] is None else _shape(fields["histogram"], "histogram")
+    fields["histogram"] = None if fields["histogram"] is None else checked_shape(fields["histogram"], "histogram")
     fields["output_values"] = _decode_array(fields["output_values"])
-    return LayerStats(**layers[number], phase="forward" if row[0] == FORWARD else "backward", **fields)
+    names = layers[number]["parameters"]
+    found = exactly(checked_list(fields["parameters"], "parameters"), len(names), "norms of parameters")
+    fields["parameters"] = {name: _read_parameter(values) for name, values in zip(names, found, strict=True)}
+    return LayerStats(**(layers[number] | fields), phase="forward" if row[0] == FORWARD else "backward")
+
+
+def _read_parameter(row: object) -> ParameterStats:
+    values = checked_list(row, "norms of a parameter")
+    if len(values) > len(PARAMETER_COLUMNS):
+        raise FileFormatError.expected("norms of a parameter", expected=f"{len(PARAMETER_COLUMNS)}", got=len(values))
+    return ParameterStats(**dict(zip(PARAMETER_COLUMNS, map(decode_float, values), strict=False)))
 
 
 def read_event(row: Row, origin_ns: int) -> TrainingEvent:
     """The event from its row; raises FileFormatError."""
-    fields = dict(zip(EVENT_COLUMNS, _exactly(row[1:], len(EVENT_COLUMNS), "event row"), strict=True))
+    fields = dict(zip(EVENT_COLUMNS, exactly(row[1:], len(EVENT_COLUMNS), "event row"), strict=True))
     if fields["type"] not in get_args(EventType):
         raise FileFormatError.expected("event type", expected=f"one of {get_args(EventType)}", got=fields["type"])
     for name in _EVENT_COUNTS:
-        _count(fields[name], name)
+        checked_count(fields[name], name)
     for name in _EVENT_FLOATS:
         fields[name] = None if fields[name] is None else decode_float(fields[name])
     for name in ("path", "text"):
         if fields[name] is not None:
-            _text(fields[name], name)
+            checked_text(fields[name], name)
     fields["time_ns"] += origin_ns
     return TrainingEvent(**fields)
 
@@ -137,7 +173,7 @@ def _decode_array(value: object) -> Array | None:
         return None
     if not isinstance(value, dict) or not isinstance(value.get("f32"), str):
         raise FileFormatError.expected("output_values", expected='null or {"shape", "f32"}', got=repr(value)[:40])
-    shape = _shape(value.get("shape"), "shape of output_values")
+    shape = checked_shape(value.get("shape"), "shape of output_values")
     try:
         data = base64.b64decode(value["f32"], validate=True)
     except (binascii.Error, ValueError) as error:
@@ -145,27 +181,3 @@ def _decode_array(value: object) -> Array | None:
     if len(data) != 4 * size_of(shape):
         raise FileFormatError.expected("output_values", expected=f"{4 * size_of(shape)} bytes", got=len(data))
     return np.frombuffer(data, "<f4").reshape(shape).astype(np.float32)
-
-
-def _exactly(values: list[Any], length: int, what: str) -> list[Any]:
-    if len(values) != length:
-        raise FileFormatError.expected(what, expected=f"{length} values", got=len(values))
-    return values
-
-
-def _count(value: object, name: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
-        return value
-    raise FileFormatError.expected(name, expected="an integer", got=repr(value)[:40])
-
-
-def _text(value: object, name: str) -> str:
-    if isinstance(value, str):
-        return value
-    raise FileFormatError.expected(name, expected="a text", got=repr(value)[:40])
-
-
-def _shape(value: object, name: str) -> Shape:
-    if not isinstance(value, list):
-        raise FileFormatError.expected(name, expected="a list of integers", got=repr(value)[:40])
-    return tuple(_count(extent, name) for extent in value)

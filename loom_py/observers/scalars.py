@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from loom_py.events import LayerStats, TrainingEvent, measured
+from loom_py.events import LayerStats, ParameterStats, Phase, TrainingEvent, TweenStep, TweenView, measured
 
 OUTPUT_STATISTICS = ("output_min", "output_max", "output_mean", "output_std", "zero_fraction")
 NORMS = ("weight_norm", "bias_norm", "gradient_norm", "input_gradient_norm", "update_ratio")
 COUNTS = ("nan_count", "inf_count", "dead_units")
 EVENT_NUMBERS = ("loss", "accuracy", "learning_rate", "gradient_norm", "samples_per_second", "eta_s")
+_PARAMETER_NUMBERS = {"forward": ("weight_norm",), "backward": ("gradient_norm", "update_ratio")}
+TWEEN_NUMBERS = ("loss", "accuracy", "rate_factor")
+VIEW_NUMBERS = ("link_budget", "gap", "depth_barrier", "bad_values")
 
 
 def layer_scalars(stats: LayerStats) -> list[tuple[str, float]]:
@@ -30,3 +33,21 @@ def event_scalars(event: TrainingEvent) -> list[tuple[str, float]]:
     """Named numbers of an event; a loss of NaN is one of them."""
     values = [(name, getattr(event, name)) for name in EVENT_NUMBERS]
     return [(name, value) for name, value in values if value is not None]
+
+
+def parameter_scalars(parameter: ParameterStats, phase: Phase) -> list[tuple[str, float]]:
+    """Named norms of one parameter array, each in the phase in which it is new."""
+    values = [(name, getattr(parameter, name)) for name in _PARAMETER_NUMBERS[phase]]
+    return [(name, value) for name, value in values if measured(value)]
+
+
+def tween_scalars(step: TweenStep) -> list[tuple[str, float]]:
+    """Named numbers of a step of neural tweening as a whole."""
+    values = [(name, getattr(step, name)) for name in TWEEN_NUMBERS]
+    flags = [("exploding", int(step.exploding)), ("updated", int(step.updated))]
+    return [(name, value) for name, value in [*values, *flags] if value is not None]
+
+
+def view_scalars(view: TweenView) -> list[tuple[str, float]]:
+    """Named numbers of how one layer stands to its target."""
+    return [(name, getattr(view, name)) for name in VIEW_NUMBERS]

@@ -1,4 +1,4 @@
-"""TensorBoardObserver: scalars of layers and training in an event file that TensorBoard opens."""
+"""TensorBoardObserver: scalars and histograms of layers and training in an event file that TensorBoard opens."""
 
 from __future__ import annotations
 
@@ -6,24 +6,35 @@ import os
 import struct
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from loom_py.events import LayerStats, TrainingEvent
+from loom_py.bins import histogram_edges
+from loom_py.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.observers.base import LoomObserver
 from loom_py.observers.recording_file import Header
-from loom_py.observers.rows import Record
-from loom_py.observers.scalars import event_scalars, layer_scalars
-from loom_py.observers.tfevents import EventFileWriter
+from loom_py.observers.rows import Kept
+from loom_py.observers.scalars import (
+    event_scalars,
+    layer_scalars,
+    parameter_scalars,
+    tween_scalars,
+    view_scalars,
+)
+from loom_py.observers.tfevents import EventFileWriter, Histogram
 
 _FLOAT32_MAX = 3.4028234663852886e38
+_LIMITS = [high for _, high in histogram_edges()]
 # A bar of the same name for the same thing in every run: TensorBoard groups charts by what stands before the slash.
 _GROUPS = {"batch_end": "train", "epoch_end": "epoch", "validation": "validation"}
 
 
 class TensorBoardObserver(LoomObserver):
-    """Writes an event file: tags such as `output_mean/0 Dense`, `gradient_norm/0 Dense`, `train/loss`.
+    """Writes an event file.
+
+    Tags: `output_mean/0 Dense`, `gradient_norm/0 Dense`, `parameter_gradient_norm/0 Dense weight`, `train/loss`,
+    `tween/loss`, `tween_link_budget/0`; histograms: `output/0 Dense`, `output_gradient/0 Dense`.
 
     Attributes:
         path: the event file.
@@ -36,6 +47,7 @@ class TensorBoardObserver(LoomObserver):
         every: int = 1,
         budget: float | None = None,
         layers: Iterable[str | int] | None = None,
+        histograms: bool = False,
     ) -> None:
         """Create the folder if it is missing, and the event file.
 
@@ -44,11 +56,12 @@ class TensorBoardObserver(LoomObserver):
             every: write layers at every N-th run of the network.
             budget: share of the time that watching may take, such as 0.05; None is no limit.
             layers: write these layer paths only; None is all.
+            histograms: write histograms of outputs and their gradients too.
 
         Raises:
             OSError: the folder can't be made or written.
         """
-        super().__init__(every=every, budget=budget, layers=layers)
+        super().__init__(every=every, budget=budget, layers=layers, histograms=histograms)
         self.path, self._file = _create(Path(log_dir))
         self._writer = EventFileWriter(self._file, time.time())
 
@@ -66,6 +79,10 @@ class TensorBoardObserver(LoomObserver):
         if event.type in ("epoch_end", "train_end"):
             self.flush()
 
+    def on_tween_step(self, step: TweenStep) -> None:
+        """Write how the layers stand to their targets."""
+        self._write(step)
+
     def flush(self) -> None:
         """Bring the file up to date, for a TensorBoard that watches it."""
         if not self._file.closed:
@@ -74,25 +91,63 @@ class TensorBoardObserver(LoomObserver):
     def _release(self) -> None:
         self._file.close()
 
-    def _write(self, record: Record) -> None:
+    def _write(self, record: Kept) -> None:
         if not self._closed:
             write_record(self._writer, record)
 
 
-def write_record(writer: EventFileWriter, record: Record) -> None:
+def write_record(writer: EventFileWriter, record: Kept) -> None:
     """Write the numbers of a record under their tags."""
+    time_s = record.time_ns / 1e9
+    if tagged := [(tag, _as_float32(value)) for tag, value in _tagged(record)]:
+        writer.add_scalars(record.step, time_s, tagged)
+    if isinstance(record, LayerStats) and (histogram := _histogram(record)) is not None:
+        kind = "output" if record.phase == "forward" else "output_gradient"
+        writer.add_histogram(record.step, time_s, f"{kind}/{record.path} {record.layer_type}", histogram)
+
+
+def _tagged(record: Kept) -> Iterator[tuple[str, float]]:
     if isinstance(record, LayerStats):
         label = f"{record.path} {record.layer_type}"
-        tagged = [(f"{name}/{label}", _as_float32(value)) for name, value in layer_scalars(record)]
+        for name, value in layer_scalars(record):
+            yield f"{name}/{label}", value
+        for parameter, norms in record.parameters.items():
+            for name, value in parameter_scalars(norms, record.phase):
+                yield f"parameter_{name}/{label} {parameter}", value
+    elif isinstance(record, TweenStep):
+        yield from _tween_tagged(record)
     elif record.type in _GROUPS:
-        group = _GROUPS[record.type]
-        tagged = [(f"{group}/{name}", _as_float32(value)) for name, value in event_scalars(record)]
-    else:
-        return
-    writer.add_scalars(record.step, record.time_ns / 1e9, tagged)
+        for name, value in event_scalars(record):
+            yield f"{_GROUPS[record.type]}/{name}", value
 
 
-def export_tensorboard(records: Iterable[Record], header: Header, path: Path) -> Path:
+def _tween_tagged(step: TweenStep) -> Iterator[tuple[str, float]]:
+    for name, value in tween_scalars(step):
+        yield f"tween/{name}", value
+    for view in step.views:
+        for name, value in view_scalars(view):
+            yield f"tween_{name}/{view.path}", value
+
+
+def _histogram(stats: LayerStats) -> Histogram | None:
+    """The counts between the first and the last that is not 0, and an empty bin before them; None if all are 0."""
+    counts = stats.histogram or ()
+    filled = [place for place, count in enumerate(counts) if count]
+    if not filled:
+        return None
+    first, last = max(filled[0] - 1, 0), filled[-1] + 1
+    mean, count = stats.output_mean, sum(counts)
+    return Histogram(
+        stats.output_min,
+        stats.output_max,
+        mean * count,
+        (stats.output_std**2 + mean**2) * count,
+        _LIMITS[first:last],
+        counts[first:last],
+    )
+
+
+def export_tensorboard(records: Iterable[Kept], header: Header, path: Path) -> Path:
     """Write an event file into the folder `path`; returns the file."""
     target, file = _create(path)
     with file:

@@ -8,7 +8,8 @@ endian; the bytes are an `Event` message of tensorflow/core/util/event.proto. CR
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import BinaryIO
 
 _POLYNOMIAL = 0x82F63B78  # 0x1EDC6F41, bits reversed
@@ -54,8 +55,31 @@ def _bytes_field(number: int, data: bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(data)) + data
 
 
+@dataclass(frozen=True, slots=True)
+class Histogram:
+    """A `HistogramProto` (tensorflow/core/framework/summary.proto): bucket i holds what is in (limit i-1, limit i].
+
+    Attributes:
+        limits: upper limits of the buckets, rising.
+    """
+
+    low: float
+    high: float
+    total: float
+    squares: float
+    limits: Sequence[float]
+    counts: Sequence[float]
+
+    def encoded(self) -> bytes:
+        """As protobuf."""
+        numbers = (self.low, self.high, float(sum(self.counts)), self.total, self.squares)
+        head = b"".join(struct.pack("<Bd", number << 3 | 1, value) for number, value in enumerate(numbers, 1))
+        packed = [struct.pack(f"<{len(values)}d", *values) for values in (self.limits, self.counts)]
+        return head + _bytes_field(6, packed[0]) + _bytes_field(7, packed[1])
+
+
 class EventFileWriter:
-    """Writes scalars to an open binary file; NaN and infinities stay what they are."""
+    """Writes scalars and histograms to an open binary file; NaN and infinities stay what they are."""
 
     def __init__(self, file: BinaryIO, wall_time_s: float) -> None:
         """Write the record that names the file's version."""
@@ -65,7 +89,14 @@ class EventFileWriter:
 
     def add_scalars(self, step: int, wall_time_s: float, scalars: Iterable[tuple[str, float]]) -> None:
         """Write tagged values of one step as one record."""
-        summary = b"".join(_bytes_field(1, self._tag(tag) + struct.pack("<Bf", 0x15, v)) for tag, v in scalars)
+        self._summary(step, wall_time_s, [(tag, struct.pack("<Bf", 0x15, value)) for tag, value in scalars])
+
+    def add_histogram(self, step: int, wall_time_s: float, tag: str, histogram: Histogram) -> None:
+        """Write a histogram as a record."""
+        self._summary(step, wall_time_s, [(tag, _bytes_field(5, histogram.encoded()))])
+
+    def _summary(self, step: int, wall_time_s: float, values: Iterable[tuple[str, bytes]]) -> None:
+        summary = b"".join(_bytes_field(1, self._tag(tag) + value) for tag, value in values)
         event = struct.pack("<Bd", 0x09, wall_time_s) + b"\x10" + _varint(step) + _bytes_field(5, summary)
         self._write(event)
 

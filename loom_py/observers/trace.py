@@ -11,12 +11,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from loom_py.events import LayerStats, TrainingEvent
+from loom_py.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.observers.files import write_whole
 from loom_py.observers.plain import dumps, encode_float
 from loom_py.observers.recording_file import Header
-from loom_py.observers.rows import Record
-from loom_py.observers.scalars import event_scalars, layer_scalars
+from loom_py.observers.rows import Kept
+from loom_py.observers.scalars import event_scalars, layer_scalars, tween_scalars, view_scalars
 
 _PROCESS = 1
 _TRAINING_TRACK = 1
@@ -25,12 +25,12 @@ _LAYERS_TRACK = 2
 Event = dict[str, Any]
 
 
-def export_trace(records: Iterable[Record], header: Header, path: Path) -> Path:
+def export_trace(records: Iterable[Kept], header: Header, path: Path) -> Path:
     """Write the trace file; returns its path."""
     return write_whole(path, (text.encode() for text in _lines(records, header)))
 
 
-def _lines(records: Iterable[Record], header: Header) -> Iterator[str]:
+def _lines(records: Iterable[Kept], header: Header) -> Iterator[str]:
     yield '{"displayTimeUnit":"ms","otherData":' + dumps(header.versions) + ',"traceEvents":[\n'
     yield dumps(_name("process_name", 0, "loom_py"))
     for event in _events(records, header.time_origin_ns):
@@ -38,13 +38,16 @@ def _lines(records: Iterable[Record], header: Header) -> Iterator[str]:
     yield "\n]}\n"
 
 
-def _events(records: Iterable[Record], origin_ns: int) -> Iterator[Event]:
+def _events(records: Iterable[Kept], origin_ns: int) -> Iterator[Event]:
     yield _name("thread_name", _TRAINING_TRACK, "training")
     ends: dict[int, float] = {}
     for record in records:
         start = (record.time_ns - origin_ns) / 1e3
         if isinstance(record, TrainingEvent):
             yield from _training(record, start)
+            continue
+        if isinstance(record, TweenStep):
+            yield _tween(record, start)
             continue
         track = _LAYERS_TRACK + record.path.count(".")
         if track not in ends:
@@ -86,3 +89,11 @@ def _training(event: TrainingEvent, start: float) -> Iterator[Event]:
 
 def _name(kind: str, track: int, name: str) -> Event:
     return {"ph": "M", "pid": _PROCESS, "tid": track, "name": kind, "args": {"name": name}}
+
+
+def _tween(step: TweenStep, start: float) -> Event:
+    layers = {view.path: {name: encode_float(value) for name, value in view_scalars(view)} for view in step.views}
+    details = {"step": step.step, "epoch": step.epoch, "layers": layers}
+    details |= {name: encode_float(value) for name, value in tween_scalars(step)}
+    common = {"pid": _PROCESS, "tid": _TRAINING_TRACK, "ts": start}
+    return {**common, "ph": "i", "s": "t", "name": "tween", "cat": "training", "args": details}

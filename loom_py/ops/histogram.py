@@ -6,20 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from loom_py.bins import BINS as BINS
+from loom_py.bins import HIGHEST, LOWEST
+from loom_py.bins import histogram_edges as histogram_edges
 from loom_py.ops.verb import Spec, verb
 from loom_py.shapes import AnyArray
 
-LOWEST, HIGHEST = -32, 31
-"""Exponents of the outermost bins; what lies beyond is counted in them."""
-_SIDE = HIGHEST - LOWEST + 1
-BINS = 2 * _SIDE + 1
-"""Bins in order of value: negative from large to small, zero, positive from small to large."""
-
-
-def histogram_edges() -> list[tuple[float, float]]:
-    """Lowest and highest value of each bin: (-2^(k+1), -2^k], {0}, [2^k, 2^(k+1))."""
-    positive = [(2.0**k, 2.0 ** (k + 1)) for k in range(LOWEST, HIGHEST + 1)]
-    return [*((-high, -low) for low, high in reversed(positive)), (0.0, 0.0), *positive]
+_SIDE = BINS // 2
 
 
 @verb(lambda x: Spec((BINS,), np.dtype(np.float64)), flops=lambda i, o, a: 4 * i[0].size)

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: b1edb14a6e3b688b2a4ec9952765926ae9e824f75c89a052b86cbfd7b9e665fe
+ * Content hash of the description: 5579239f2c5085f920ff754611d6780a61ba07e666dbfeeef1a6511e04de60b1
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -2714,7 +2714,7 @@ export interface OTLPObserver extends Handle {
   getMethodsJSON(): Promise<string>;
 }
 
-/** Keeps layer statistics and training events in memory, newest `capacity` of each. */
+/** Keeps layer statistics, training events and steps of neural tweening in memory, newest `capacity` of each. */
 export interface RecordingObserver extends Handle {
   /** Records that had to make room for newer ones. */
   dropped(): Promise<number>;
@@ -2728,6 +2728,8 @@ export interface RecordingObserver extends Handle {
   getBackwardHistory(): Promise<readonly LayerStats[]>;
   /** Training events in order. */
   getTrainingHistory(): Promise<readonly TrainingEvent[]>;
+  /** Steps of neural tweening in order. */
+  getTweenHistory(): Promise<readonly TweenStep[]>;
   /** Forward, backward and training records together, in the order in which they came. */
   getRecords(): Promise<readonly (LayerStats | TrainingEvent)[]>;
   /** Forget all records and the count of dropped ones; the header stays. */
@@ -2772,7 +2774,12 @@ export interface RecordingObserver extends Handle {
   getMethodsJSON(): Promise<string>;
 }
 
-/** Writes an event file: tags such as `output_mean/0 Dense`, `gradient_norm/0 Dense`, `train/loss`. */
+/**
+ * Writes an event file.
+ *
+ * Tags: `output_mean/0 Dense`, `gradient_norm/0 Dense`, `parameter_gradient_norm/0 Dense weight`, `train/loss`,
+ * `tween/loss`, `tween_link_budget/0`; histograms: `output/0 Dense`, `output_gradient/0 Dense`.
+ */
 export interface TensorBoardObserver extends Handle {
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
@@ -3268,6 +3275,12 @@ export interface LoomTensorBoardObserverOptions {
    * @defaultValue `null`
    */
   readonly layers?: readonly (string | number)[] | null;
+  /**
+   * write histograms of outputs and their gradients too.
+   *
+   * @defaultValue `false`
+   */
+  readonly histograms?: boolean;
 }
 
 /** Arguments by name of `Loom.tweenTrainer`. */
@@ -3413,13 +3426,13 @@ export interface Loom extends Handle {
    */
   otlpObserver(url?: string, options?: LoomOTLPObserverOptions): Promise<OTLPObserver>;
   /**
-   * Make: Keeps layer statistics and training events in memory, newest `capacity` of each.
+   * Make: Keeps layer statistics, training events and steps of neural tweening in memory, newest `capacity` of each.
    *
    * @param options - arguments by name
    */
   recordingObserver(options?: LoomRecordingObserverOptions): Promise<RecordingObserver>;
   /**
-   * Make: Writes an event file: tags such as `output_mean/0 Dense`, `gradient_norm/0 Dense`, `train/loss`.
+   * Make: Writes an event file.
    *
    * @param logDir - folder of this run's event files.
    * @param options - arguments by name
@@ -3988,7 +4001,7 @@ export namespace direct {
     getMethodsJSON(): string;
   }
 
-  /** Keeps layer statistics and training events in memory, newest `capacity` of each. */
+  /** Keeps layer statistics, training events and steps of neural tweening in memory, newest `capacity` of each. */
   export interface RecordingObserver extends Handle {
     /** Records that had to make room for newer ones. */
     readonly dropped: number;
@@ -4002,6 +4015,8 @@ export namespace direct {
     getBackwardHistory(): readonly LayerStats[];
     /** Training events in order. */
     getTrainingHistory(): readonly TrainingEvent[];
+    /** Steps of neural tweening in order. */
+    getTweenHistory(): readonly TweenStep[];
     /** Forward, backward and training records together, in the order in which they came. */
     getRecords(): readonly (LayerStats | TrainingEvent)[];
     /** Forget all records and the count of dropped ones; the header stays. */
@@ -4046,7 +4061,12 @@ export namespace direct {
     getMethodsJSON(): string;
   }
 
-  /** Writes an event file: tags such as `output_mean/0 Dense`, `gradient_norm/0 Dense`, `train/loss`. */
+  /**
+   * Writes an event file.
+   *
+   * Tags: `output_mean/0 Dense`, `gradient_norm/0 Dense`, `parameter_gradient_norm/0 Dense weight`, `train/loss`,
+   * `tween/loss`, `tween_link_budget/0`; histograms: `output/0 Dense`, `output_gradient/0 Dense`.
+   */
   export interface TensorBoardObserver extends Handle {
     /** Whether `close` was called. */
     readonly closed: boolean;
@@ -4577,6 +4597,12 @@ export namespace direct {
      * @defaultValue `null`
      */
     readonly layers?: readonly (string | number)[] | null;
+    /**
+     * write histograms of outputs and their gradients too.
+     *
+     * @defaultValue `false`
+     */
+    readonly histograms?: boolean;
   }
 
   /** Arguments by name of `Loom.tweenTrainer`. */
@@ -4730,13 +4756,13 @@ export namespace direct {
      */
     otlpObserver(url?: string, options?: LoomOTLPObserverOptions): OTLPObserver;
     /**
-     * Make: Keeps layer statistics and training events in memory, newest `capacity` of each.
+     * Make: Keeps layer statistics, training events and steps of neural tweening in memory, newest `capacity` of each.
      *
      * @param options - arguments by name
      */
     recordingObserver(options?: LoomRecordingObserverOptions): RecordingObserver;
     /**
-     * Make: Writes an event file: tags such as `output_mean/0 Dense`, `gradient_norm/0 Dense`, `train/loss`.
+     * Make: Writes an event file.
      *
      * @param logDir - folder of this run's event files.
      * @param options - arguments by name

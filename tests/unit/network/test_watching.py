@@ -12,10 +12,12 @@ from loom_py import (
     LayerStats,
     Network,
     Observer,
+    RecordingObserver,
     TrainingEvent,
     cross_entropy_loss_grad,
 )
 from loom_py.events import measured
+from loom_py.layer_run import NUMBERS, LayerRun, by_layout, records_of
 from loom_py.network.compile import StepOptions
 from loom_py.network.inputs import Feed
 from loom_py.network.watching import Watch
@@ -204,3 +206,78 @@ def test_telemetry_measures_now() -> None:
     assert now.memory_usage == sum(n for kind, n in now.memory.items() if kind not in ("gpu", "wasm_heap"))
     assert now.memory["weights"] == net.engine.memory.areas["weights"].nbytes  # type: ignore[attr-defined]
     assert now.memory["activations"] > 0 and now.memory["gpu"] == 0
+
+
+def test_each_parameter_array_has_norms_of_its_own() -> None:
+    net, notes = small(), Notes()
+    net.set_observer(notes)
+    before = net.parameters()
+    net.fit(X, Y, TrainingConfig(batch_size=12, learning_rate=0.1))
+    after, gradients = net.parameters(), net.gradients()
+    first, last = notes.forward[0], notes.backward[-1]
+    assert list(first.parameters) == list(last.parameters) == ["weight", "bias"]
+    for name in ("weight", "bias"):
+        full, was, now = f"0.{name}", first.parameters[name], last.parameters[name]
+        norm = np.linalg.norm(before[full])
+        assert was.weight_norm == now.weight_norm == pytest.approx(norm, rel=1e-6)
+        assert not measured(was.gradient_norm) and not measured(was.update_ratio)
+        assert now.gradient_norm == pytest.approx(np.linalg.norm(gradients[full]), rel=1e-6)
+        moved = np.linalg.norm(after[full] - before[full])
+        assert now.update_ratio == (np.inf if norm == 0 else pytest.approx(moved / norm, rel=1e-4))
+
+
+class Columns(Observer):
+    """Takes runs as they are, and makes records of them later."""
+
+    def __init__(self, **options: object) -> None:
+        super().__init__(**options)  # type: ignore[arg-type]
+        self.runs: list[LayerRun] = []
+
+    def on_layer_run(self, run: LayerRun) -> None:
+        self.runs.append(run)
+
+
+@pytest.mark.parametrize("options", [{}, {"layers": ["1"]}, {"histograms": True, "output_values": True}])
+def test_runs_give_the_records_that_others_are_told(options: dict[str, object]) -> None:
+    net, notes, columns = small(), Notes(**options), Columns(**options)
+    net.add_observer(notes)
+    net.add_observer(columns)
+    net.fit(X, Y, TrainingConfig(batch_size=5, learning_rate=0.1))
+    net.forward(X[0])
+    net.remove_observer(notes)
+    records = list(records_of(columns.runs))
+    told = sorted(notes.forward + notes.backward, key=lambda stats: stats.seq)
+    assert repr(records) == repr(told)
+    kinds = {layout for layout, _ in by_layout(columns.runs)}
+    for layout, runs in by_layout(columns.runs):
+        table = layout.table(runs).reshape(-1, len(NUMBERS))
+        for row, stats in zip(table, layout.records(runs), strict=True):
+            np.testing.assert_array_equal(row, np.array([getattr(stats, name) for name in NUMBERS], float))
+    assert 2 <= len(kinds) <= 4  # whole batches, the last one, a single sample
+
+
+def test_a_class_between_is_told_of_records_again() -> None:
+    class Mine(RecordingObserver):
+        seen = 0
+
+        def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
+            self.seen += 1
+            super().on_layer_forward(layer_idx, stats)
+
+    net, mine = small(), Mine(capacity=4)
+    net.add_observer(mine)
+    net.forward(X)
+    net.forward(X)
+    assert mine.seen == 6
+    assert (len(mine.get_history()), mine.dropped) == (4, 2)
+
+
+def test_a_recording_drops_single_records_of_a_run() -> None:
+    net, recording = small(), RecordingObserver(capacity=4, output_values=True)
+    net.add_observer(recording)
+    net.forward(X)
+    net.forward(X)
+    assert [s.path for s in recording.get_history()] == ["2", "0", "1", "2"]
+    assert recording.dropped == 2
+    held = sum(s.output_values.nbytes for s in recording.get_history() if s.output_values is not None)
+    assert held < recording.memory_bytes < held + 3000

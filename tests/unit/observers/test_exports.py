@@ -5,10 +5,14 @@ import io
 import itertools
 import json
 import math
+from dataclasses import replace
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from loom_py.errors import ConfigError
+from loom_py import Dense, Network, TweenConfig, TweenTrainer
+from loom_py.errors import ConfigError, FileFormatError
 from loom_py.observers import RecordingObserver, TensorBoardObserver
 from loom_py.observers.tfevents import crc32c
 
@@ -68,6 +72,36 @@ def test_tensorboard_observer_writes_the_same_live(recording, deliver, make_stat
     assert {tag: repr(v) for tag, v in exported.items()}.items() <= {tag: repr(v) for tag, v in live.items()}.items()
     assert live["output_max/x Dense"] == [(2**40, math.inf)]
     assert live["output_min/x Dense"] == [(2**40, -math.inf)]
+
+
+@pytest.mark.cpython
+@pytest.mark.filterwarnings("ignore")
+def test_tensorboard_reads_histograms_of_a_real_network(tmp_path):
+    accumulator_module = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    net = Network.of(6, [Dense(6, 5, "relu"), Dense(5, 3)], seed=0)
+    x = np.random.default_rng(0).normal(size=(32, 6)).astype(np.float32)
+    values = RecordingObserver(histograms=True, output_values=True)
+    net.add_observer(values)
+    with TensorBoardObserver(tmp_path, histograms=True) as live:
+        net.add_observer(live)
+        net.forward(x)
+        x[:] = np.nan
+        live.on_layer_forward(0, replace(values.get_history()[0], histogram=(0,) * 129, path="nothing"))
+    accumulator = accumulator_module.EventAccumulator(str(tmp_path))
+    accumulator.Reload()
+    assert sorted(accumulator.Tags()["histograms"]) == ["output/0 Dense", "output/1 Dense"]
+    output = values.get_history()[0].output_values
+    (event,) = accumulator.Histograms("output/0 Dense")
+    found = event.histogram_value
+    assert (found.num, found.min, found.max) == (output.size, output.min(), output.max())
+    np.testing.assert_allclose(found.sum, output.sum(), rtol=1e-5)
+    np.testing.assert_allclose(found.sum_squares, np.square(output).sum(), rtol=1e-5)
+    truth, low = [], -np.inf
+    for limit in found.bucket_limit:
+        truth.append(int(((output > low) & (output <= limit)).sum()))
+        low = limit
+    assert [int(n) for n in found.bucket] == truth
+    assert sum(truth) == output.size
 
 
 def test_tensorboard_folder_that_is_a_file(tmp_path):
@@ -140,3 +174,66 @@ def test_unknown_format_and_path(recording, tmp_path):
         recording.export(tmp_path / "x", "pickle")
     with pytest.raises(OSError, match="missing"):
         recording.export(tmp_path / "missing" / "x.csv", "csv")
+
+
+@pytest.fixture
+def tweened():
+    """A recording of three steps of neural tweening."""
+    net = Network.of(4, [Dense(4, 6, "tanh"), Dense(6, 3)], seed=0)
+    recording = RecordingObserver(histograms=True)
+    net.add_observer(recording)
+    rng = np.random.default_rng(0)
+    trainer = TweenTrainer(net, TweenConfig())
+    trainer.fit(rng.normal(size=(24, 4)).astype(np.float32), rng.integers(0, 3, 24), epochs=1, batch_size=8)
+    assert len(recording.get_tween_history()) == 3
+    return recording
+
+
+def test_tween_steps_and_parameters_survive_the_file(tweened):
+    loaded = RecordingObserver.from_text(tweened.to_text())
+    again = loaded.get_tween_history()
+    for ours, theirs in zip(tweened.get_tween_history(), again, strict=True):
+        assert (ours.step, ours.time_ns, ours.updated) == (theirs.step, theirs.time_ns, theirs.updated)
+        assert ours.loss == pytest.approx(theirs.loss, rel=1e-8)
+        for a, b in zip(ours.views, theirs.views, strict=True):
+            assert (a.path, a.bad_values) == (b.path, b.bad_values)
+            assert (b.link_budget, b.gap) == pytest.approx((a.link_budget, a.gap), rel=1e-8)
+    assert loaded.to_text() == tweened.to_text()
+    first = loaded.get_history()[0]
+    assert list(first.parameters) == ["weight", "bias"]
+    assert first.parameters["weight"].weight_norm == pytest.approx(first.weight_norm, rel=1e-8)
+    tweened.clear()
+    assert tweened.get_tween_history() == []
+
+
+def test_damaged_tween_rows_are_refused(tweened):
+    lines = tweened.to_text().splitlines(keepends=True)
+    place = next(number for number, line in enumerate(lines) if line.startswith("[4,"))
+    row = json.loads(lines[place])
+    for at, bad in ((1, 0.5), (5, "nan"), (8, 1), (10, 7), (10, [["0", 1, 1, 1]]), (10, [[0, 1, 1, 1, 0]])):
+        broken = json.dumps([*row[:at], bad, *row[at + 1 :]]) + "\n"
+        with pytest.raises(FileFormatError, match=f"line {place + 1}"):
+            RecordingObserver.from_text("".join([*lines[:place], broken, *lines[place + 1 :]]))
+
+
+@pytest.mark.cpython
+@pytest.mark.filterwarnings("ignore")
+def test_tween_steps_and_parameters_are_exported(tweened, tmp_path):
+    step = tweened.get_tween_history()[1]
+    scalars = read_scalars(Path(tweened.export(tmp_path / "board", "tensorboard")).parent)
+    assert scalars["tween/loss"][1] == (step.step, np.float32(step.loss))
+    assert scalars["tween_gap/1"][1] == (step.step, np.float32(step.views[1].gap))
+    assert len(scalars["parameter_weight_norm/0 Dense bias"]) == len(scalars["weight_norm/0 Dense"])
+    rows = list(csv.DictReader(io.StringIO(tweened.export(tmp_path / "run.csv", "csv").read_text())))
+    view = [row for row in rows if row["kind"] == "tween_view"][3]
+    assert (view["path"], view["step"]) == ("1", str(step.step))
+    assert float(view["gap"]) == pytest.approx(step.views[1].gap, rel=1e-8)
+    parameter = next(row for row in rows if row["kind"] == "forward_parameter")
+    assert (parameter["parameter"], parameter["path"]) == ("weight", "0")
+    trace = strict(tweened.export(tmp_path / "trace.json", "trace").read_text())["traceEvents"]
+    assert [e["args"]["step"] for e in trace if e["name"] == "tween"] == [1, 2, 3]
+    otlp = strict(tweened.export(tmp_path / "m.jsonl", "otlp").read_text().splitlines()[0])
+    metrics = {m["name"]: m["gauge"]["dataPoints"] for m in otlp["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]}
+    assert metrics["loom.tween.gap"][1]["asDouble"] == pytest.approx(tweened.get_tween_history()[0].views[1].gap)
+    names = {a["value"]["stringValue"] for a in metrics["loom.parameter.weight_norm"][0]["attributes"]}
+    assert {"weight", "0", "forward"} <= names
