@@ -67,6 +67,12 @@ class PageGpu:
         self._host = host
         self._run, self._arrived, self._unload = host.run, host.arrived, host.unload
 
+    @property
+    def lost(self) -> str | None:
+        """Why the device is gone, None while it is there."""
+        reason = self._host.lost
+        return None if is_null(reason) else str(reason)
+
     def counters(self) -> Mapping[str, int]:
         """What lives on the device, and how often it ran."""
         found: Mapping[str, int] = self._host.counters().to_py()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
 
 from loom_py.executors.webgpu.host import Adapter
@@ -22,9 +23,13 @@ class BrowserHost:
         self.wait, self.wait_async, self.read_async = gpu.report, gpu.report_async, gpu.read_async
 
     @property
-    def runs(self) -> int:
-        """How many runs were queued so far."""
-        return self._gpu.counters()["runs"]
+    def lost(self) -> str | None:
+        """Why the device is gone, None while it is there."""
+        return self._gpu.lost
+
+    def counters(self) -> Mapping[str, int]:
+        """How often it ran, and what lives on the device."""
+        return self._gpu.counters()
 
     def load(self, plan: Plan) -> int:
         kernels = [{"name": k.name, "source": k.source, "constants": dict(k.constants)} for k in plan.kernels]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -39,6 +40,10 @@ class Host(Protocol):
     @property
     def lost(self) -> str | None:
         """Why the device is gone; None as long as it is there."""
+        ...
+
+    def counters(self) -> Mapping[str, int]:
+        """How often it ran ("runs"), and what lives on the device ("plans", …)."""
         ...
 
     def resize(self, nbytes: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -88,7 +88,11 @@ class NativeHost:
         self._reports: OrderedDict[int, _Report] = OrderedDict()
         self._spare: dict[int, list[Any]] = {}
         self._next = 0
-        self.runs = 0
+        self._runs = 0
+
+    def counters(self) -> Mapping[str, int]:
+        """How often it ran, and what lives on the device."""
+        return {"runs": self._runs, "plans": len(self._plans), "pipelines": len(self._pipelines)}
 
     # memory --------------------------------------------------------------------------------------------------------
 
@@ -176,7 +180,7 @@ class NativeHost:
                 encoder.copy_buffer_to_buffer(self._heap, offset, report.buffer, end, nbytes)
                 end += nbytes
         queue.submit([encoder.finish()])
-        self.runs += 1
+        self._runs += 1
         self._next += 1
         self._reports[self._next] = report
         while len(self._reports) > MOST_TICKETS:
