@@ -99,6 +99,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "getHistory": [],
         "getBackwardHistory": [],
         "getTrainingHistory": [],
+        "getTweenHistory": [],
         "getRecords": [],
         "toText": [],
         "saveToFile": ["{folder}/a.jsonl"],
