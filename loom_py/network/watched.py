@@ -71,26 +71,63 @@ class RecordLayout:
     def records(self, runs: Sequence[LayerRun]) -> Iterator[LayerStats]:
         """The records of runs of this layout, new objects that share nothing."""
         known = cast("Sequence[WatchedRun]", runs)
-        tables, singles = self.table(runs).tolist(), _words(known).view(np.float32)
-        measured = self.figures.measured.tolist()
+        tables, singles = self.table(runs).tolist(), _words(known).view(np.float32).tolist()
         for run, table, norms in zip(known, tables, singles, strict=True):
-            when: dict[str, Any] = {"step": run.step, "epoch": run.epoch, "batch": run.batch, "time_ns": run.time_ns}
-            for passed, number, row, known_ones in zip(self.passes, self.order, table, measured, strict=True):
-                numbers = [v if m else NOT_MEASURED for v, m in zip(row[:_FLOATS], known_ones, strict=False)]
-                dead, nans, infs, spent = row[_FLOATS:]
-                yield LayerStats(
-                    **passed.facts,
-                    **when,
-                    **_named(numbers),
-                    seq=run.seq + number,
-                    parameters=_parameters(passed, self.index, norms),
-                    dead_units=None if dead != dead else int(dead),
-                    nan_count=int(nans),
-                    inf_count=int(infs),
-                    compute_time_ns=None if spent != spent else int(spent),
-                    histogram=_counts(run, passed),
-                    output_values=run.array(passed, "values"),
-                )
+            for number, pattern, row in zip(self.order, self._patterns, table, strict=True):
+                yield pattern.record(run, run.seq + number, row, norms)
+
+    @cached_property
+    def _patterns(self) -> list[_Pattern]:
+        measured = self.figures.measured.tolist()
+        return [_Pattern(passed, self.index, known) for passed, known in zip(self.passes, measured, strict=True)]
+
+
+class _Pattern:
+    """How the record of one pass is made."""
+
+    def __init__(self, passed: Passed, index: Index, measured: Sequence[bool]) -> None:
+        self._passed = passed
+        self._floats = [(place, name) for place, name in enumerate(NUMBERS[:_FLOATS]) if measured[place]]
+        self._arrays = [
+            (name, [index.singles.get(parts.get(kind, -1)) for kind in ("weight", "gradient", "update")])
+            for name, parts in passed.arrays.items()
+        ]
+
+    def record(self, run: WatchedRun, seq: int, row: Sequence[float], norms: Sequence[float]) -> LayerStats:
+        """The record from a row of the run's table and the words of the run as float32."""
+        dead, nans, infs, spent = row[_FLOATS:]
+        large = run.large
+        floats: dict[str, Any] = {name: row[place] for place, name in self._floats}
+        return LayerStats(
+            **self._passed.facts,
+            **floats,
+            step=run.step,
+            epoch=run.epoch,
+            batch=run.batch,
+            time_ns=run.time_ns,
+            seq=seq,
+            parameters={name: _parameter(norms, *places) for name, places in self._arrays},
+            dead_units=None if dead != dead else int(dead),
+            nan_count=int(nans),
+            inf_count=int(infs),
+            compute_time_ns=None if spent != spent else int(spent),
+            histogram=_counts(run, self._passed) if large else None,
+            output_values=run.array(self._passed, "values") if large else None,
+        )
+
+
+def _parameter(norms: Sequence[float], weight: int | None, gradient: int | None, update: int | None) -> ParameterStats:
+    """Norms of one array, from their places among the words."""
+    if gradient is None or weight is None:
+        return ParameterStats(
+            weight_norm=NOT_MEASURED if weight is None else norms[weight],
+            gradient_norm=NOT_MEASURED if gradient is None else norms[gradient],
+        )
+    norm, ratio = norms[weight], NOT_MEASURED
+    if update is not None:
+        moved = norms[update]
+        ratio = 0.0 if not moved else moved / norm if norm else moved * float("inf")
+    return ParameterStats(weight_norm=norm, gradient_norm=norms[gradient], update_ratio=ratio)
 
 
 @dataclass(slots=True, eq=False)
@@ -182,29 +219,8 @@ class UpdateRatios:
         return dict(self._known)
 
 
-def _named(floats: Sequence[float]) -> dict[str, Any]:
-    return dict(zip(NUMBERS, floats, strict=False))
-
-
 def _words(runs: Sequence[WatchedRun]) -> AnyArray:
     return np.stack([run.words for run in runs])
-
-
-def _parameters(passed: Passed, index: Index, norms: AnyArray) -> dict[str, ParameterStats]:
-    """Norms of each array; the float32 `norms` of one run."""
-    found: dict[str, ParameterStats] = {}
-    for name, parts in passed.arrays.items():
-        at = {kind: float(norms[index.singles[observation]]) for kind, observation in parts.items()}
-        ratio = NOT_MEASURED
-        if "update" in at:
-            moved, norm = at["update"], at["weight"]
-            ratio = 0.0 if not moved else moved / norm if norm else moved * float("inf")
-        found[name] = ParameterStats(
-            weight_norm=at.get("weight", NOT_MEASURED),
-            gradient_norm=at.get("gradient", NOT_MEASURED),
-            update_ratio=ratio,
-        )
-    return found
 
 
 def _counts(run: WatchedRun, passed: Passed) -> tuple[int, ...] | None:
