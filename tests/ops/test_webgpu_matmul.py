@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from loom_py import ops
-from loom_py.executors.webgpu.lower import matmul
-from loom_py.executors.webgpu.lower.variants import BUSY, LEAST_SHARE, MOST_PARTS, VARIANTS, Variant, choose
+from loom_py.executors.webgpu.lower import call
+from loom_py.executors.webgpu.lower.variants import BUSY, LEAST_SHARE, MOST_PARTS, VARIANTS, Product, Variant, choose
 from loom_py.shapes import AnyArray, Shape
 from tests.ops import machines, suite
 from tests.ops.guards import guarded
@@ -48,7 +48,7 @@ def check(m: int, n: int, k: int, *, turned: tuple[bool, bool] = (False, False),
 def test_every_tile_at_its_edges(
     monkeypatch: pytest.MonkeyPatch, shape: Shape, variant: Variant, turned: tuple[bool, bool]
 ) -> None:
-    monkeypatch.setattr(matmul, "choose", lambda *_: variant)
+    monkeypatch.setattr(call, "choose", lambda *_: variant)
     check(*shape, turned=turned, biased=shape[0] % 2 == 1)
 
 
@@ -94,7 +94,7 @@ def test_batches(a: Shape, b: Shape) -> None:
 
 @on_gpu
 def test_batches_cut_into_shares(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(matmul, "choose", lambda *_: replace(VARIANTS["small"], shares=4))
+    monkeypatch.setattr(call, "choose", lambda *_: replace(VARIANTS["small"], shares=4))
     x, y, bias = values((3, 2, 35, 70), 1), values((2, 70, 20), 2), values((20,), 3)
     assert suite.distance(product(x, y, bias), np.matmul(x, y) + bias) <= 1e-5
 
@@ -103,7 +103,7 @@ def test_batches_cut_into_shares(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("variant", TILED, ids=lambda v: f"{v.side}/{v.shares}")
 def test_what_is_not_finite_stays_in_its_row_and_column(monkeypatch: pytest.MonkeyPatch, variant: Variant) -> None:
     """The last rows are multiplied again to fill a tile; nothing of that may show."""
-    monkeypatch.setattr(matmul, "choose", lambda *_: variant)
+    monkeypatch.setattr(call, "choose", lambda *_: variant)
     a, b = values((37, 21), 1), values((21, 45), 2)
     a[36, 20], a[3, 0], b[20, 44] = np.nan, np.inf, -np.inf
     with np.errstate(invalid="ignore"):
@@ -123,7 +123,7 @@ def test_an_empty_inner_extent_gives_the_bias() -> None:
 @on_gpu
 def test_the_same_numbers_every_time() -> None:
     a, b = values((64, 900), 1), values((900, 40), 2)
-    assert choose(64, 40, 900, 1).shares > 1
+    assert choose(Product(64, 40, 900, 1)).shares > 1
     first = product(a, b)
     for _ in range(3):
         np.testing.assert_array_equal(product(a, b), first)
@@ -131,18 +131,18 @@ def test_the_same_numbers_every_time() -> None:
 
 def test_large_products_take_large_tiles_uncut() -> None:
     for extent in (4096, 4095, 4097, 8192):
-        assert choose(extent, extent, extent, 1) == VARIANTS["large"]
+        assert choose(Product(extent, extent, extent, 1)) == VARIANTS["large"]
 
 
 def test_single_rows_are_vectors() -> None:
-    assert choose(1, 1000, 1000, 1) == choose(1000, 1, 1000, 7) == VARIANTS["vector"]
-    assert choose(1, 1, 1 << 20, 1) == replace(VARIANTS["vector"], shares=64)
+    assert choose(Product(1, 1000, 1000, 1)) == choose(Product(1000, 1, 1000, 7)) == VARIANTS["vector"]
+    assert choose(Product(1, 1, 1 << 20, 1)) == replace(VARIANTS["vector"], shares=64)
 
 
 @settings(max_examples=200)
 @given(m=st.integers(2, 5000), n=st.integers(2, 5000), k=st.integers(1, 200_000), batch=st.integers(1, 100))
 def test_cutting_tiles_fills_the_device_and_stops_there(m: int, n: int, k: int, batch: int) -> None:
-    chosen = choose(m, n, k, batch)
+    chosen = choose(Product(m, n, k, batch))
     invocations = -(-m // chosen.side) * -(-n // chosen.side) * batch * chosen.shares * 2 * chosen.side
     assert chosen.shares == 1 or invocations <= 4 * BUSY
     assert chosen.shares == 1 or k // chosen.shares >= LEAST_SHARE
@@ -150,5 +150,5 @@ def test_cutting_tiles_fills_the_device_and_stops_there(m: int, n: int, k: int, 
 
 
 def test_few_tiles_of_a_long_sum_are_cut() -> None:
-    assert choose(64, 576, 100_000, 1).shares >= 16  # the gradient of a convolution's weights
-    assert choose(4096, 4096, 64, 1).shares == 1
+    assert choose(Product(64, 576, 100_000, 1)).shares >= 16  # the gradient of a convolution's weights
+    assert choose(Product(4096, 4096, 64, 1)).shares == 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -11,6 +11,8 @@ from loom_py.executors.webgpu.build import Builder
 from loom_py.executors.webgpu.heap import Heap, Region
 from loom_py.executors.webgpu.host import Host
 from loom_py.executors.webgpu.loaded import GpuLoaded, GpuMemory
+from loom_py.executors.webgpu.lower.call import by_rule
+from loom_py.executors.webgpu.tuning import Tuner
 from loom_py.program import CONSTANTS, LOCAL, Program
 from loom_py.shapes import AnyArray
 
@@ -23,9 +25,16 @@ class WebGPUExecutor:
     name = "webgpu"
     depth = 3
 
-    def __init__(self, host: Host) -> None:
+    def __init__(self, host: Host, tuner: Callable[[Host, Heap], Tuner] | None = None) -> None:
+        """Take a device.
+
+        Args:
+            host: the device.
+            tuner: makes what measures variants of matrix products; None: they go by rule.
+        """
         self.host = host
         self.heap = Heap(host)
+        self._choose = by_rule if tuner is None else tuner(host, self.heap).choose
         self._scratch: Region | None = None
 
     @property
@@ -42,7 +51,9 @@ class WebGPUExecutor:
         for index, value in program.constants.items():
             self._write(regions[CONSTANTS].offset + program.buffers[index].offset, value)
         offsets, pieces = {name: r.offset for name, r in regions.items()}, list[Region]()
-        builder = Builder(program, offsets, lambda n: self._piece(n, pieces), lambda a: self._table(a, pieces))
+        builder = Builder(
+            program, offsets, lambda n: self._piece(n, pieces), lambda a: self._table(a, pieces), self._choose
+        )
         return GpuLoaded(program, self.host, builder.build(), regions, (memory, *pieces))
 
     def _piece(self, nbytes: int, pieces: list[Region]) -> int:

@@ -10,7 +10,8 @@ import numpy as np
 
 from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu.lower import Call, Operand, lower
-from loom_py.executors.webgpu.plan import PARAMETER_BYTES, Dispatch, Kernel, Plan
+from loom_py.executors.webgpu.lower.call import Chooser, by_rule
+from loom_py.executors.webgpu.plan import Dispatch, Plan, plan_rows
 from loom_py.program import OBSERVED, Instruction, Program
 from loom_py.shapes import AnyArray
 
@@ -43,6 +44,7 @@ class Builder:
         offsets: heap byte offset of every area.
         scratch: gives the heap byte offset of at least so many bytes that any dispatch may use.
         table: writes an array into the heap, where it stays as long as the plan; gives its byte offset.
+        choose: finds variants of matrix products.
     """
 
     def __init__(
@@ -51,8 +53,10 @@ class Builder:
         offsets: Mapping[str, int],
         scratch: Callable[[int], int],
         table: Callable[[AnyArray], int],
+        choose: Chooser = by_rule,
     ) -> None:
         self.program, self.offsets, self.scratch, self.table = program, offsets, scratch, table
+        self.choose = choose
         self._tables: dict[int, tuple[int, AnyArray]] = {}  # by identity; holding the array keeps that its own
 
     def build(self) -> Built:
@@ -64,12 +68,11 @@ class Builder:
         groups = [self._lowered(i) for i in self.program.instructions]
         starts = tuple(accumulate((len(g) for g in groups), initial=0))
         dispatches = [d for group in groups for d in group]
-        kernels = {d.kernel: None for d in dispatches}
-        numbers = {kernel: n for n, kernel in enumerate(kernels)}
+        kernels, rows, params = plan_rows(dispatches)
         inputs, staged = self._inputs()
         report, reported, observed = self._report()
         plan = Plan(
-            tuple(kernels), _rows(dispatches, numbers), _params(dispatches), inputs, report,
+            kernels, rows, params, inputs, report,
             np.array([(starts[s.start], starts[s.stop]) for s in self.program.spans], np.uint32).reshape(-1, 2),
         )  # fmt: skip
         return Built(plan, starts, staged, reported, observed)
@@ -79,7 +82,7 @@ class Builder:
         inputs = tuple(None if i is None else self._operand(i) for i in instruction.inputs)
         if all(o.size == 0 for o in (*outputs, *inputs) if o is not None):
             return []
-        call = Call(outputs, inputs, instruction.attrs, _Pieces(self.scratch).take, self._table)
+        call = Call(outputs, inputs, instruction.attrs, _Pieces(self.scratch).take, self._table, self.choose)
         dispatches = lower(instruction.verb.name, call)
         if dispatches is None:
             raise UnavailableError.expected(
@@ -136,14 +139,3 @@ class _Pieces:
         begin = self._words
         self._words += words
         return self._scratch(4 * self._words) // 4 + begin
-
-
-def _rows(dispatches: list[Dispatch], numbers: Mapping[Kernel, int]) -> np.ndarray:
-    return np.array([(numbers[d.kernel], *d.groups) for d in dispatches], np.uint32).reshape(-1, 4)
-
-
-def _params(dispatches: list[Dispatch]) -> np.ndarray:
-    packed = np.zeros((len(dispatches), PARAMETER_BYTES), np.uint8)
-    for row, d in zip(packed, dispatches, strict=True):
-        row[: len(d.params)] = np.frombuffer(d.params, np.uint8)
-    return packed

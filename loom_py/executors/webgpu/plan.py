@@ -7,10 +7,12 @@ All memory of a device is one storage buffer, the heap, so that every kernel has
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+import numpy as np
 
 from loom_py.shapes import AnyArray
 
@@ -77,6 +79,17 @@ def spread(items: int, per_group: int = 256) -> tuple[int, int, int]:
     groups = max(-(-items // per_group), 1)
     rows = -(-groups // MOST_GROUPS)
     return -(-groups // rows), rows, 1
+
+
+def plan_rows(dispatches: Sequence[Dispatch]) -> tuple[tuple[Kernel, ...], AnyArray, AnyArray]:
+    """What a Plan has of dispatches: the kernels, each once, its rows and its parameters."""
+    kernels = tuple({d.kernel: None for d in dispatches})
+    numbers = {kernel: n for n, kernel in enumerate(kernels)}
+    rows = np.array([(numbers[d.kernel], *d.groups) for d in dispatches], np.uint32).reshape(-1, 4)
+    params = np.zeros((len(dispatches), PARAMETER_BYTES), np.uint8)
+    for row, d in zip(params, dispatches, strict=True):
+        row[: len(d.params)] = np.frombuffer(d.params, np.uint8)
+    return kernels, rows, params
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from loom_py.executors.webgpu.lower.variants import Product, Variant, choose
 from loom_py.executors.webgpu.plan import Dispatch
 from loom_py.shapes import AnyArray, Shape, size_of
 
@@ -40,6 +41,14 @@ class Operand:
         return self.dtype == np.float32
 
 
+Chooser = Callable[[Product, Callable[[Variant, int], list[Dispatch]]], Variant]
+
+
+def by_rule(product: Product, _make: Callable[[Variant, int], list[Dispatch]]) -> Variant:
+    """The variant that the rule finds, nothing measured."""
+    return choose(product)
+
+
 @dataclass(slots=True)
 class Call:
     """One instruction: operands, attributes, and memory that is its own while it runs."""
@@ -51,6 +60,8 @@ class Call:
     """Takes so many words, gives where they lie; what is there before is anything."""
     table: Callable[[AnyArray], int]
     """Takes numbers of four bytes that never change, gives the word where they lie; the same array lies there once."""
+    choose: Chooser
+    """Finds the variant of a matrix product, given its shape and what makes a variant's dispatches for a result."""
 
     def given(self, place: int) -> Operand | None:
         """An input that may be left out."""

@@ -6,11 +6,11 @@ from typing import NamedTuple
 
 from loom_py.executors.axes import LOOPS, merged, stretched
 from loom_py.executors.webgpu.lower.call import Call, Operand, lowers
-from loom_py.executors.webgpu.lower.variants import Variant, choose
+from loom_py.executors.webgpu.lower.variants import Product, Variant
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 
 
-class _Product(NamedTuple):
+class _Strided(NamedTuple):
     """Strides of the factors, and the batch as loops."""
 
     m: int
@@ -34,18 +34,25 @@ def matmul(call: Call) -> list[Dispatch] | None:
     product = _product(call)
     if product is None:
         return None
-    variant = choose(product.m, product.n, product.k, product.batch)
+    shape = Product(
+        product.m, product.n, product.k, product.batch, product.a_inner == 1, product.b_inner == 1,
+    )  # fmt: skip
+    variant = call.choose(shape, lambda v, out: _dispatches(call, product, v, out))
+    return _dispatches(call, product, variant, call.outputs[0].word)
+
+
+def _dispatches(call: Call, product: _Strided, variant: Variant, out_word: int) -> list[Dispatch]:
     (out,), bias = call.outputs, call.given(2)
     if variant.shares == 1:
-        return [_kernel(call, product, variant, out.word, bias)]
+        return [_kernel(call, product, variant, out_word, bias)]
     parts = call.scratch(variant.shares * out.size)
-    words = (out.size, out.word, parts, variant.shares, bias.word if bias else 0, out.shape[-1])
+    words = (out.size, out_word, parts, variant.shares, bias.word if bias else 0, out.shape[-1])
     constants = {"biased": int(bias is not None)}
     added = dispatch("matmul_sum", *words, groups=spread(out.size), constants=constants)
     return [_kernel(call, product, variant, parts, None), added]
 
 
-def _product(call: Call) -> _Product | None:
+def _product(call: Call) -> _Strided | None:
     (out,), a, b = call.outputs, call.input(0), call.input(1)
     *batch, m, n = out.shape
     a_row, a_inner = _strides(a, bool(call.attrs.get("transpose_a")))
@@ -63,7 +70,7 @@ def _product(call: Call) -> _Product | None:
         # One b for many a that lie row after row: one product of many rows.
         m, extents = m * count, [1] * LOOPS
     whole = out.size // (m * n)
-    return _Product(m, n, k, a_row, a_inner, b_inner, b_column, whole, extents, a_steps, b_steps)
+    return _Strided(m, n, k, a_row, a_inner, b_inner, b_column, whole, extents, a_steps, b_steps)
 
 
 def _strides(factor: Operand, transposed: bool) -> tuple[int, int]:
@@ -71,13 +78,13 @@ def _strides(factor: Operand, transposed: bool) -> tuple[int, int]:
     return (columns, rows) if transposed else (rows, columns)
 
 
-def _kernel(call: Call, product: _Product, variant: Variant, out: int, bias: Operand | None) -> Dispatch:
+def _kernel(call: Call, product: _Strided, variant: Variant, out: int, bias: Operand | None) -> Dispatch:
     """The products, or those of every share one after the other."""
     lowering = _vector if variant.kernel == "matmul_vector" else _tiled
     return lowering(call, product, variant, out, bias)
 
 
-def _tiled(call: Call, product: _Product, variant: Variant, out: int, bias: Operand | None) -> Dispatch:
+def _tiled(call: Call, product: _Strided, variant: Variant, out: int, bias: Operand | None) -> Dispatch:
     m, n, k, *strides, batch, extents, a_steps, b_steps = product
     side, shares = variant.side, variant.shares
     down, across = -(-m // side), -(-n // side)
@@ -92,7 +99,7 @@ def _tiled(call: Call, product: _Product, variant: Variant, out: int, bias: Oper
     return dispatch(variant.kernel, *words, groups=spread(tiles, 1), constants=constants)
 
 
-def _vector(call: Call, product: _Product, variant: Variant, out: int, bias: Operand | None) -> Dispatch:
+def _vector(call: Call, product: _Strided, variant: Variant, out: int, bias: Operand | None) -> Dispatch:
     """One row of a, or one column of b, is the vector; the other factor is the matrix."""
     m, n, k, a_row, a_inner, b_inner, b_column, batch, extents, a_steps, b_steps = product
     a, b, row = (call.word(0), a_inner, a_steps), (call.word(1), b_inner, b_steps), m == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 BUSY = 32768
 """Invocations that keep a large GPU busy: 256 on each of its 132 or so multiprocessors."""
@@ -53,25 +54,50 @@ VARIANTS = {
 """What there is to choose from; the tiled ones at any number of shares."""
 
 
-def choose(m: int, n: int, k: int, batch: int) -> Variant:
-    """The variant for products (m,k)·(k,n).
+class Product(NamedTuple):
+    """The shape of products (m,k)·(k,n), and whether rows of a and of b lie along memory."""
+
+    m: int
+    n: int
+    k: int
+    batch: int = 1
+    along_a: bool = True
+    along_b: bool = False
+
+    @property
+    def numbers(self) -> int:
+        """Of all results."""
+        return self.m * self.n * self.batch
+
+    @property
+    def work(self) -> int:
+        """Multiplications."""
+        return self.numbers * self.k
+
+    def __str__(self) -> str:
+        return f"{self.m}x{self.n}x{self.k} batch {self.batch} along {int(self.along_a)}{int(self.along_b)}"
+
+
+def choose(product: Product) -> Variant:
+    """The variant for a product, by rule.
 
     A single row or column goes to "vector", cut where there are few numbers and K is long. Else the tile and the number
     of shares (1, 2, 4 … 64) that `expected` finds quickest: the largest tile where there are enough of them, a smaller
     one where they are few, cut where those are few as well and K is long.
     """
-    numbers = m * n * batch
+    m, n, k, *_ = product
+    numbers = product.numbers
     if m == 1 or n == 1:
         cuts = [s for s in CUTS if s == 1 or (k >= s * LEAST_VECTOR and s * numbers <= ENOUGH_VECTORS)]
         return replace(VARIANTS["vector"], shares=max(cuts))
     tiled = [v for v in VARIANTS.values() if v.side]
     cuts = [s for s in CUTS if s == 1 or (k >= s * LEAST_SHARE and s * numbers <= MOST_PARTS)]
-    return min((replace(v, shares=s) for s in cuts for v in tiled), key=lambda v: expected(v, m, n, k, batch))
+    return min((replace(v, shares=s) for s in cuts for v in tiled), key=lambda v: expected(v, product))
 
 
-def expected(variant: Variant, m: int, n: int, k: int, batch: int) -> float:
+def expected(variant: Variant, product: Product) -> float:
     """Nanoseconds of a tiled variant on a large GPU, roughly: good to compare variants, not to be believed."""
-    side, shares = variant.side, variant.shares
+    side, shares, (m, n, k, batch, *_) = variant.side, variant.shares, product
     invocations = -(-m // side) * -(-n // side) * batch * shares * 2 * side
     own = side / 2 / variant.rate  # numbers of one invocation
     time = -(-k // shares) * max(own * max(invocations / BUSY, 1.0), LATENCY)
