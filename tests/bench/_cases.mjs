@@ -21,16 +21,53 @@ const ODD = [
   [1, 784, 256],
 ];
 const EXTENTS = [...SQUARES.map((n) => [n, n, n]), ...ODD];
+/** Of the WebGPU systems; small, since a processor plays the GPU. */
+const GPU_SYSTEMS = ["loom-webgpu", "tfjs-webgpu", "jax-webgpu"];
+const GPU_EXTENTS = [
+  [128, 128, 128],
+  [256, 256, 256],
+  [100, 300, 70],
+];
 export const MODELS = ["mlp-128", "mlp-32", "cnn-digits", "lstm", "transformer"];
 const WATCHED = ["observe-off", "observe-default", "observe-full", "observe-histograms"];
 
 const matmulName = ([m, k, n]) => `matmul-${m === k && k === n ? m : `${m}x${k}x${n}`}`;
 
+/** Cost of sending work to the GPU: no system takes turns in it. */
+export const ENCODE = "encode";
+/** All that is run on WebGPU, as one name for `--only`. */
+export const WEBGPU = "webgpu";
+
 /** Allowed difference: of a product as a share of its largest value, of any of the first ten losses. */
 const PRODUCT = 1e-5;
 const LOSS = 1e-3;
 
-const groups = () => [
+/** Blocks last about `block` milliseconds and have at least `least` runs; they come `fewest` to `most` times, after
+ * `group` milliseconds no further one. Slow runs are made in every fourth round. */
+const SHORT = { block: 5, least: 1, group: 9_000, fewest: 9, most: 100, slow: 300 };
+/** Work is sent ahead to a GPU, so a block is long enough to have several steps under way. */
+const AHEAD = { block: 300, least: 6, group: 20_000, fewest: 5, most: 15, slow: 1_000 };
+
+/** Groups on WebGPU: `reference` says what is right and is not timed. */
+const gpuGroups = () => [
+  ...GPU_EXTENTS.map((extents) => ({
+    tolerance: PRODUCT,
+    reference: "numpy-pyodide",
+    entries: GPU_SYSTEMS.map((system) => ({ name: matmulName(extents), system, extents })),
+  })),
+  ...MODELS.map((model) => ({
+    tolerance: LOSS,
+    reference: "loom-numpy",
+    entries: GPU_SYSTEMS.map((system) => ({ name: model, system, model })),
+  })),
+  {
+    tolerance: LOSS,
+    reference: "loom-numpy",
+    entries: WATCHED.map((name) => ({ name, system: "loom-webgpu", model: "mlp-128" })),
+  },
+];
+
+const cpuGroups = () => [
   ...EXTENTS.map((extents) => ({
     tolerance: PRODUCT,
     entries: MATMUL_SYSTEMS.map((system) => ({ name: matmulName(extents), system, extents })),
@@ -47,7 +84,16 @@ const groups = () => [
   },
 ];
 
-export const CASES = [...EXTENTS.map(matmulName), ...MODELS, ...WATCHED];
+const groups = () => [
+  ...cpuGroups().map((group) => ({ ...group, on: "cpu", pace: SHORT })),
+  ...gpuGroups().map((group) => ({ ...group, on: WEBGPU, pace: AHEAD })),
+];
+
+export const CASES = [...EXTENTS.map(matmulName), ...MODELS, ...WATCHED, ENCODE, WEBGPU];
 
 /** The groups that hold a wanted case; watching is a ratio, so its cases stay together. */
-export const groupsOf = (wanted) => groups().filter(({ entries }) => entries.some(({ name }) => wanted.includes(name)));
+export const groupsOf = (wanted) =>
+  groups().filter(
+    ({ on, entries }) =>
+      (on === WEBGPU && wanted.includes(WEBGPU)) || entries.some(({ name }) => wanted.includes(name)),
+  );

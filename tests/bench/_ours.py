@@ -60,6 +60,12 @@ WATCHED: dict[str, Callable[[], Observer] | None] = {
 WATCHED_MODEL = "mlp-128"
 
 
+def device_of(system: str) -> str:
+    """The device that a system such as "loom-wasm" names; wgpu is how CPython reaches "webgpu"."""
+    device = system.rpartition("-")[2]
+    return "webgpu" if device == "wgpu" else device
+
+
 def block(case: str, system: str, count: int) -> float:
     """Milliseconds of one run, the mean of `count`."""
     run = runs[f"{case} {system}"]
@@ -94,7 +100,7 @@ def start_matmul(case: str, system: str, extents: tuple[int, int, int]) -> NDArr
     recorder = Recorder()
     product = ops.matmul(recorder.input("a", a.shape), recorder.input("b", b.shape))
     recorder.output("product", product)
-    executor = executor_for(system.removeprefix("loom-"))
+    executor = executor_for(device_of(system))
     loaded = executor.load(recorder.finish(), executor.allocate({}))
     loaded.write("a", a)
     loaded.write("b", b)
@@ -102,6 +108,8 @@ def start_matmul(case: str, system: str, extents: tuple[int, int, int]) -> NDArr
     def run(count: int) -> None:
         for _ in range(count):
             loaded.run()
+        if executor.depth:
+            loaded.read("product")  # waits for all that was begun
 
     runs[f"{case} {system}"] = run
     run(1)
@@ -115,7 +123,7 @@ def start_training(case: str, system: str, digits: bytes) -> list[float]:
     """Prepare a model's steps; returns the losses of the first of them."""
     name = WATCHED_MODEL if case in WATCHED else case
     model, batch = MODELS[name], batch_of(name, digits)
-    net, losses = model.network(system.rpartition("-")[2]), Losses()
+    net, losses = model.network(device_of(system)), Losses()
     net.add_observer(losses)
     net.train([batch] * STEPS, model.config)
     net.remove_observer(losses)
@@ -124,13 +132,15 @@ def start_training(case: str, system: str, digits: bytes) -> list[float]:
         net.add_observer(make())
 
     # One long run, driven step by step as a page does it: data are checked once, at its beginning.
-    events = net.trainer([batch] * EPOCH, replace(model.config, epochs=ENDLESS)).run()
+    trainer = net.trainer([batch] * EPOCH, replace(model.config, epochs=ENDLESS))
+    events = trainer.run()
 
     def run(count: int) -> None:
         made = 0
         for event in events:
             made += event.type == "batch_end"
             if made == count:
+                trainer._settle()  # what a GPU still has under way belongs to this block
                 return
         raise RuntimeError(f"{case} {system}: expected {count} steps, made {made}; the loss is no longer finite")
 

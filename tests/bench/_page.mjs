@@ -6,19 +6,22 @@ import { chromium } from "@playwright/test";
 import { build } from "vite";
 import { CHROMIUM_FLAGS, chromiumPath } from "../../build/chromium.mjs";
 import { CACHE, PYODIDE_DIR, ROOT } from "../../build/lib.mjs";
+import { WEBGPU } from "./_cases.mjs";
 import { ISOLATED, serveFolders } from "./_pyodide.mjs";
 
 const modules = (name) => join(ROOT, "node_modules", name, "dist");
+/** What the page and Node load as one file each. */
+export const BUILT = join(CACHE, "bench");
 const FOLDERS = {
   bench: join(ROOT, "tests", "bench"),
   demo: join(ROOT, "web", "demo", "public"),
   pyodide: PYODIDE_DIR,
-  tfjs: join(CACHE, "bench"),
+  built: BUILT,
   "tfjs-wasm": modules("@tensorflow/tfjs-backend-wasm"),
   jax: modules("@jax-js/jax"),
 };
 const THREADS = String(Math.max(2, availableParallelism()));
-/** The file of each worker, and its name: how many threads it may use. */
+/** The file of each worker, and its name: how many threads it may use, or that it is on the GPU. */
 const WORKERS = {
   loom: ["ours.mjs", "1"],
   "tfjs-wasm": ["tfjs.mjs", "1"],
@@ -26,6 +29,9 @@ const WORKERS = {
   "jax-wasm": ["jax.mjs", "1"],
   "jax-wasm-threads": ["jax.mjs", THREADS],
   "fma-ceiling": ["ceiling.mjs", "1"],
+  "loom-webgpu": ["ours.mjs", WEBGPU],
+  "tfjs-webgpu": ["tfjs.mjs", WEBGPU],
+  "jax-webgpu": ["jax.mjs", WEBGPU],
 };
 
 const median = (values) => {
@@ -33,34 +39,46 @@ const median = (values) => {
   return sorted[Math.floor(sorted.length / 2)];
 };
 
-async function measureGroup(page, { entries, tolerance }) {
-  const states = await page.evaluate(
-    ([list, allowed]) => globalThis.bench.prepare(list, allowed),
-    [entries, tolerance],
-  );
+async function measureGroup(page, group) {
+  const states = await page.evaluate((given) => globalThis.bench.prepare(given), group);
   const running = states.filter(({ failure }) => failure === undefined);
-  const times = await page.evaluate((list) => globalThis.bench.measure(list), running);
+  const times = await page.evaluate(([list, pace]) => globalThis.bench.measure(list, pace), [running, group.pace]);
+  const isGPU = group.on === WEBGPU;
+  const calls = isGPU ? await page.evaluate((list) => globalThis.bench.calls(list), running) : [];
   return states.map((state) => {
     const { name, system, extents, loss, failure, absent } = state;
-    const row = { case: name, system, ...(extents && { extents }), ...(loss !== undefined && { loss }) };
+    const row = {
+      case: name,
+      system,
+      ...(isGPU && { on: WEBGPU }),
+      ...(extents && { extents }),
+      ...(loss !== undefined && { loss }),
+    };
     if (failure !== undefined) return { ...row, failure, absent: absent ?? false };
-    const taken = times[running.indexOf(state)];
-    return { ...row, median_ms: median(taken), min_ms: Math.min(...taken), runs: taken.length };
+    const at = running.indexOf(state);
+    const taken = times[at];
+    const figures = { median_ms: median(taken), min_ms: Math.min(...taken), runs: taken.length };
+    return { ...row, ...figures, ...(isGPU && { calls: calls[at] }) };
   });
 }
 
-/** TensorFlow.js as one file: its packages name each other, which a worker can't resolve. Not minified, since its
- * threads are started from the text of one of its functions. */
-async function bundleTfjs() {
-  const entry = join(ROOT, "tests", "bench", "_tfjs.mjs");
-  const lib = { entry, formats: ["es"], fileName: () => "tfjs.js" };
-  const output = { lib, outDir: FOLDERS.tfjs, emptyOutDir: true, minify: false, target: "es2022" };
-  await build({ configFile: false, publicDir: false, logLevel: "error", build: output });
+/** TensorFlow.js and our GPU as one file each: packages name each other, and TypeScript is none that a worker reads. Not
+ * minified, since the threads of the former are started from the text of one of its functions. */
+export async function bundle() {
+  const entries = { tfjs: "_tfjs.mjs", gpu: "_gpu.mjs" };
+  for (const [index, [name, file]] of Object.entries(entries).entries()) {
+    const entry = join(ROOT, "tests", "bench", file);
+    const lib = { entry, formats: ["es"], fileName: () => `${name}.js` };
+    const output = { lib, outDir: BUILT, emptyOutDir: index === 0, minify: false, target: "es2022" };
+    await build({ configFile: false, publicDir: false, logLevel: "error", build: output });
+  }
 }
+
+/** The workers that a group needs; "loom" gives all their numbers. */
+const workersOf = ({ entries }) => ["loom", ...entries.map(({ system }) => system).filter((name) => name in WORKERS)];
 
 /** Rows of results, group by group as `tell` gets them; Chromium's version; verbs left to NumPy by case. */
 export async function measureInPage(groups, tell) {
-  await bundleTfjs();
   const server = await serveFolders(FOLDERS, ISOLATED);
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_FLAGS });
   try {
@@ -68,17 +86,20 @@ export async function measureInPage(groups, tell) {
     page.on("pageerror", (error) => console.error(error.message));
     await page.goto(server.url);
     await page.addScriptTag({ url: "/bench/page/main.mjs", type: "module" });
-    for (const [name, file] of Object.entries(WORKERS)) {
-      await page.evaluate(([key, value]) => globalThis.bench.open(key, value), [name, file]);
-    }
     const rows = [];
+    const opened = new Set();
     for (const group of groups) {
+      for (const name of workersOf(group).filter((name) => !opened.has(name))) {
+        opened.add(name);
+        await page.evaluate(([key, value]) => globalThis.bench.open(key, value), [name, WORKERS[name]]);
+      }
       const found = await measureGroup(page, group);
       rows.push(...found);
       tell(found);
     }
-    const uncovered = await page.evaluate(() => globalThis.bench.uncovered());
-    return { rows, uncovered, browser: `Chromium ${browser.version().split(".")[0]}` };
+    const uncovered = groups.length ? await page.evaluate(() => globalThis.bench.uncovered()) : {};
+    const adapter = await page.evaluate(() => globalThis.bench.adapter());
+    return { rows, uncovered, adapter, browser: `Chromium ${browser.version().split(".")[0]}` };
   } finally {
     await browser.close();
     server.close();

@@ -1,6 +1,6 @@
 // Results as text: lines for the terminal, a page for the docs.
 
-const figure = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+export const figure = (value) => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 const minimum = (rows, name, system) => rows.find((row) => row.case === name && row.system === system)?.min_ms;
 const columns = (rows, key) => [...new Set(rows.map((row) => row[key]))];
 
@@ -16,8 +16,9 @@ export function told(rows) {
   const lines = rows.map((row) => {
     const head = `  ${row.case.padEnd(20)}${row.system.padEnd(20)}`;
     if (row.failure) return `${head}${row.absent ? "can't" : "WRONG"}: ${row.failure}`;
-    const ours = minimum(rows, row.case, "loom-wasm");
-    const ratio = ours && row.system !== "loom-wasm" ? `${figure(row.min_ms / ours)} × ours` : "";
+    const first = row.on === "webgpu" ? "loom-webgpu" : "loom-wasm";
+    const ours = minimum(rows, row.case, first);
+    const ratio = ours && row.system !== first ? `${figure(row.min_ms / ours)} × ours` : "";
     const cells = [figure(row.median_ms), figure(row.min_ms), ratio, rate(row)];
     return `${head}${cells.map((cell) => cell.padStart(16)).join("")}`;
   });
@@ -26,7 +27,8 @@ export function told(rows) {
 
 export const HEAD = `  ${"case".padEnd(20)}${"system".padEnd(20)}${["median ms", "min ms", "", ""].map((c) => c.padStart(16)).join("")}`;
 
-function table(rows, cell, title) {
+/** A table of cases and systems. */
+export function table(rows, cell, title) {
   const [names, systems] = [columns(rows, "case"), columns(rows, "system")];
   const at = (name, system) => {
     const row = rows.find((found) => found.case === name && found.system === system);
@@ -41,7 +43,7 @@ function table(rows, cell, title) {
   ].join("\n");
 }
 
-const times = ({ median_ms, min_ms }) => `${figure(median_ms)} (${figure(min_ms)})`;
+export const times = ({ median_ms, min_ms }) => `${figure(median_ms)} (${figure(min_ms)})`;
 
 function watching(rows) {
   const cost = (row) => {
@@ -51,7 +53,7 @@ function watching(rows) {
   return table(rows, cell(cost), "MLP 784-256-128-10, batch 128");
 }
 const cell = (text) => (row) => text(row);
-const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(0)}`;
+export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(0)}`;
 
 /** A page of the docs. */
 export function page({ rows, native, uncovered, browser, cores, load, peers }) {

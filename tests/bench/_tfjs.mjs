@@ -2,5 +2,7 @@
 
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 
+import "@tensorflow/tfjs-backend-webgpu";
+
 export * as wasm from "@tensorflow/tfjs-backend-wasm";
 export * from "@tensorflow/tfjs-core";

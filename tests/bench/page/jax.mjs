@@ -1,16 +1,27 @@
-// jax-js on its WASM backend: loss, gradients and update in one jitted function.
+// jax-js on its WASM backend, or on WebGPU in the worker of that name: loss, gradients and update in one jitted function.
 //
-// It shares work among threads wherever SharedArrayBuffer is to be had; a worker named "1" hides that from it, which is
+// On WebGPU nothing is waited for but the end of a block. On WASM it shares work among threads wherever SharedArrayBuffer is to be had; a worker named "1" hides that from it, which is
 // how a page without cross-origin isolation looks. Every array is used up by the function that takes it, hence `.ref`.
 
-import { block, oneHot, prepare, serve } from "./serve.mjs";
+import { block, calls, oneHot, prepare, serve } from "./serve.mjs";
 
 if (name === "1") delete globalThis.SharedArrayBuffer;
 
-const { defaultDevice, init, jit, lax, nn, numpy: np, tree, valueAndGrad } = await import("/jax/index.js");
+const {
+  blockUntilReady,
+  defaultDevice,
+  init,
+  jit,
+  lax,
+  nn,
+  numpy: np,
+  tree,
+  valueAndGrad,
+} = await import("/jax/index.js");
 
-await init("wasm");
-defaultDevice("wasm");
+const device = name === "webgpu" ? "webgpu" : "wasm";
+await init(device);
+defaultDevice(device);
 
 const arrayOf = ({ data, shape }) => np.array(data).reshape(shape);
 
@@ -75,17 +86,33 @@ function transformer(p, input) {
 
 const MODELS = { "mlp-128": mlp, "mlp-32": mlp, "cnn-digits": cnn, lstm, transformer };
 
+/** Remembers a case: on WASM every result is waited for by `read`, on WebGPU the last of a block and all that `rest` gives. */
+function prepareCase(name, run, read, rest) {
+  if (device === "wasm") {
+    prepare(name, async () => read(run()));
+    return;
+  }
+  let last;
+  const next = () => {
+    last?.dispose();
+    last = run();
+  };
+  prepare(name, next, () => blockUntilReady([last, ...rest()]));
+}
+
 serve({
   block,
+  calls,
   async startMatmul(name, factors) {
     const [a, b] = factors.map(arrayOf);
     const multiply = jit(np.matmul);
-    prepare(name, async () => {
-      const product = multiply(a.ref, b.ref);
+    const run = () => multiply(a.ref, b.ref);
+    const read = async (product) => {
       await product.blockUntilReady();
       product.dispose();
-    });
-    return { data: await multiply(a.ref, b.ref).data() };
+    };
+    prepareCase(name, run, read, () => []);
+    return { data: await run().data() };
   },
   async startTraining(name, { parameters, x, y, classes, rate }, steps) {
     let p = Object.fromEntries(Object.entries(parameters).map(([path, value]) => [path, arrayOf(value)]));
@@ -96,14 +123,19 @@ serve({
       const [value, gradients] = valueAndGrad(loss)(tree.ref(q), from, to);
       return [tree.map((weight, gradient) => weight.sub(gradient.mul(rate)), q, gradients), value];
     });
-    const step = async () => {
+    const step = () => {
       const [next, value] = update(p, input.ref, wanted.ref);
       p = next;
-      return value.jsAsync();
+      return value;
     };
     const losses = [];
-    for (let i = 0; i < steps; i++) losses.push(await step());
-    prepare(name, step);
+    for (let i = 0; i < steps; i++) losses.push(await step().jsAsync());
+    prepareCase(
+      name,
+      step,
+      (value) => value.jsAsync(),
+      () => Object.values(p),
+    );
     return losses;
   },
 });

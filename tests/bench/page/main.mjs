@@ -1,13 +1,7 @@
 // The page of the bench: opens the workers, gives all the same numbers, compares what they answer, times them in turn.
 
 const PATIENCE_MS = 600_000;
-/** A block lasts about as long as this: long beside the clock's tick, short enough that a busy machine lets some of
- * them through undisturbed. */
-const BLOCK_MS = 5;
-/** A group's rounds end after this time, when there were enough; slow runs are made in a few of them. */
-const GROUP_MS = 9_000;
-const [FEWEST, MOST] = [9, 100];
-const [SLOW_MS, SLOW_EVERY] = [300, 4];
+const SLOW_EVERY = 4;
 const FIRST = 10;
 
 const workers = new Map();
@@ -40,6 +34,9 @@ function open(worker, [file, name]) {
 }
 
 const workerOf = (system) => workers.get(system) ?? workers.get("loom");
+const isOurs = (system) => system.startsWith("loom-") || !workers.has(system);
+/** So many runs are looked at when calls are counted. */
+const COUNTED = 4;
 
 /** Largest difference as a share of the largest magnitude. */
 function distance(found, wanted) {
@@ -55,7 +52,7 @@ function distance(found, wanted) {
 async function start(entry, shared) {
   const { name, system, extents } = entry;
   const worker = workerOf(system);
-  const ours = worker === workers.get("loom");
+  const ours = isOurs(system);
   if (extents) {
     const given = ours ? [name, system, extents] : [name, shared.factors];
     const result = await worker("startMatmul", ...given);
@@ -79,18 +76,19 @@ globalThis.bench = {
   open,
 
   /** Starts all entries of a group; those that fail or answer otherwise than the first are out. */
-  async prepare(entries, tolerance) {
+  async prepare({ entries, tolerance, reference }) {
     const [first] = entries;
     const shared = first.extents
       ? { factors: await workers.get("loom")("factors", first.extents) }
       : { material: await workers.get("loom")("material", first.model) };
+    if (reference) await start({ ...first, system: reference }, shared);
     const found = [];
     for (const entry of entries) {
       let state;
       try {
         state = await start(entry, shared);
         if (state.error !== undefined && !(state.error <= tolerance)) {
-          state.failure = `differs from ${first.system} by ${state.error.toExponential(1)}, allowed ${tolerance}`;
+          state.failure = `differs from ${reference ?? first.system} by ${state.error.toExponential(1)}, allowed ${tolerance}`;
         }
       } catch (error) {
         state = { failure: error.message, absent: true };
@@ -101,22 +99,30 @@ globalThis.bench = {
   },
 
   /** Milliseconds of a run in each round, entry by entry; all take turns. */
-  async measure(entries) {
+  async measure(entries, pace) {
     const counts = [];
     const times = entries.map(() => []);
     for (const entry of entries) {
-      const once = await timed(entry, 1);
-      counts.push(Math.max(1, Math.round(BLOCK_MS / (once > 1 ? once : await timed(entry, 20)))));
+      const once = await timed(entry, pace.least);
+      counts.push(Math.max(pace.least, Math.round(pace.block / (once > 1 ? once : await timed(entry, 20)))));
     }
-    const end = performance.now() + GROUP_MS;
-    for (let round = 0; round < MOST && (round < FEWEST || performance.now() < end); round++) {
+    const end = performance.now() + pace.group;
+    for (let round = 0; round < pace.most && (round < pace.fewest || performance.now() < end); round++) {
       for (const [index, entry] of entries.entries()) {
-        if (times[index][0] > SLOW_MS && round % SLOW_EVERY) continue;
+        if (times[index][0] > pace.slow && round % SLOW_EVERY) continue;
         times[index].push(await timed(entry, counts[index]));
       }
     }
     return times;
   },
 
+  /** What a run of each entry asks of WebGPU. */
+  async calls(entries) {
+    const found = [];
+    for (const { name, system } of entries) found.push(await workerOf(system)("calls", name, COUNTED, system));
+    return found;
+  },
+
+  adapter: () => workers.get("loom-webgpu")?.("adapter"),
   uncovered: () => workers.get("loom")("uncovered"),
 };

@@ -1,5 +1,7 @@
 // What the workers of the bench share: answering calls from the page, and timing a block of runs.
 
+import { callsOfRuns } from "./calls.mjs";
+
 /** Answers `{ id, call, args }` by `{ id, value }` or `{ id, error }`; says first that the worker is up. */
 export function serve(handlers) {
   addEventListener("message", async ({ data: { id, call, args } }) => {
@@ -14,16 +16,20 @@ export function serve(handlers) {
 
 const runs = new Map();
 
-/** Remembers what `block` is to run for a case. */
-export const prepare = (name, run) => runs.set(name, run);
+/** Remembers what `block` is to run for a case, and what waits until all of it is done. */
+export const prepare = (name, run, finish = () => {}) => runs.set(name, { run, finish });
 
 /** Milliseconds of one run of a case, the mean of `count`. */
 export async function block(name, count) {
-  const run = runs.get(name);
+  const { run, finish } = runs.get(name);
   const began = performance.now();
   for (let i = 0; i < count; i++) await run();
+  await finish();
   return (performance.now() - began) / count;
 }
+
+/** What one run of a case asks of WebGPU, the mean of `count`. */
+export const calls = (name, count) => callsOfRuns(block, name, count);
 
 /** Labels as rows that are 1 at the label and 0 elsewhere. */
 export function oneHot(labels, classes) {

@@ -1,15 +1,39 @@
-// TensorFlow.js on its WASM backend with SIMD; as many threads as the worker's name says.
+// TensorFlow.js: on its WASM backend with SIMD and as many threads as the worker's name says, or on WebGPU.
 //
-// Dense layers take the fused product, as TensorFlow.js's own layers do. Input and target stay on the device.
+// Dense layers take the fused product, as TensorFlow.js's own layers do. Input and target stay on the device. On WebGPU
+// only the last result of a block is read.
 
-import { block, oneHot, prepare, serve } from "./serve.mjs";
+import { block, calls, oneHot, prepare, serve } from "./serve.mjs";
 
-const tf = await import("/tfjs/tfjs.js");
-const threads = Number(name);
-tf.wasm.setWasmPaths(`${location.origin}/tfjs-wasm/`);
-tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", threads > 1);
-if (threads > 1) tf.wasm.setThreadsCount(threads);
-await tf.setBackend("wasm");
+const tf = await import("/built/tfjs.js");
+const gpu = name === "webgpu";
+if (gpu) {
+  if (!(await tf.setBackend("webgpu"))) throw new Error("TensorFlow.js got no WebGPU device");
+} else {
+  const threads = Number(name);
+  tf.wasm.setWasmPaths(`${location.origin}/tfjs-wasm/`);
+  tf.env().set("WASM_HAS_MULTITHREAD_SUPPORT", threads > 1);
+  if (threads > 1) tf.wasm.setThreadsCount(threads);
+  await tf.setBackend("wasm");
+}
+
+/** Remembers a case: on WASM every result is there at once, on WebGPU the last of a block is waited for. */
+function prepareCase(name, run, read) {
+  if (!gpu) {
+    prepare(name, () => {
+      const result = run();
+      read?.(result);
+      result.dispose();
+    });
+    return;
+  }
+  let last;
+  const next = () => {
+    last?.dispose();
+    last = run();
+  };
+  prepare(name, next, () => last.data());
+}
 
 const tensorOf = ({ data, shape }) => tf.tensor(data, shape, "float32");
 
@@ -96,15 +120,16 @@ function causalMask(time) {
 
 serve({
   block,
-  startMatmul(name, factors) {
+  calls,
+  async startMatmul(name, factors) {
     const [a, b] = factors.map(tensorOf);
-    prepare(name, () => tf.matMul(a, b).dispose());
+    prepareCase(name, () => tf.matMul(a, b));
     const product = tf.matMul(a, b);
-    const data = product.dataSync();
+    const data = await product.data();
     product.dispose();
     return { data };
   },
-  startTraining(name, { parameters, x, y, classes, rate }, steps) {
+  async startTraining(name, { parameters, x, y, classes, rate }, steps) {
     const variables = Object.entries(parameters).map(([path, value]) => [path, tf.variable(tensorOf(value))]);
     const p = Object.fromEntries(variables);
     const input = tensorOf(x);
@@ -116,14 +141,14 @@ serve({
       const right = tf.mul(tf.logSoftmax(MODELS[name](p, input, fixed)), wanted);
       return tf.neg(tf.mean(tf.sum(right, -1)));
     };
-    const step = () => {
-      const value = optimizer.minimize(loss, true, trained);
-      const [number] = value.dataSync();
+    const step = () => optimizer.minimize(loss, true, trained);
+    const losses = [];
+    for (let i = 0; i < steps; i++) {
+      const value = step();
+      losses.push((await value.data())[0]);
       value.dispose();
-      return number;
-    };
-    const losses = Array.from({ length: steps }, step);
-    prepare(name, step);
+    }
+    prepareCase(name, step, (value) => value.dataSync());
     return losses;
   },
 });

@@ -1,0 +1,108 @@
+// The part of the docs' page that is about WebGPU.
+
+import { figure, signed, table, times } from "./_report.mjs";
+
+/** The heading that this part begins with; it ends with the page. */
+export const HEADING = "## WebGPU (software adapter)";
+const OURS = "loom-webgpu";
+const round = (value) => (value >= 10 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1));
+const of = (rows, name, system) => rows.find((row) => row.case === name && row.system === system && !row.failure);
+
+/** Their time over ours: above 1 ours is faster. */
+function against(row, rows) {
+  const ours = of(rows, row.case, OURS);
+  return ours && row.system !== OURS ? `${times(row)}, ${figure(row.min_ms / ours.min_ms)}×` : times(row);
+}
+
+function asked(row) {
+  const { dispatches, passes, submits, bind_groups, pipelines, maps } = row.calls ?? {};
+  return [dispatches, pipelines, passes, submits, bind_groups, maps].map(round).join(" / ");
+}
+
+function watching(rows) {
+  const off = of(rows, "observe-off", OURS);
+  const cost = (row) =>
+    row === off || !off ? times(row) : `${times(row)}, ${signed((row.min_ms / off.min_ms - 1) * 100)} %`;
+  return table(rows, cost, "MLP 784-256-128-10, batch 128");
+}
+
+function encodeTable(rows) {
+  const failed = rows.filter((row) => row.failure).map((row) => `- ${row.system}: ${row.failure}`);
+  const line = (row) => {
+    const whole = (row.median_ms * 1e3) / row.dispatches;
+    const cells = [row.us_per_dispatch, whole, row.finish_ms * 1e3, row.submit_ms * 1e3].map((us) => us.toPrecision(2));
+    return `| ${row.case.replace("encode-", "")} | ${row.system} | ${row.dispatches} | ${cells.join(" | ")} |`;
+  };
+  return [
+    "| plan | where | dispatches | µs a dispatch, ours | with finish and submit | finish, µs a run | submit, µs a run |",
+    "| --- | --- | --: | --: | --: | --: | --: |",
+    ...rows.filter((row) => !row.failure).map(line),
+    ...(failed.length ? ["", ...failed] : []),
+  ].join("\n");
+}
+
+function crossings(rows) {
+  const ours = rows.filter((row) => row.system === OURS && row.calls?.crossings);
+  const line = (row) => {
+    const { crossings: crossed, run_ms, dispatches } = row.calls;
+    const words = Object.entries(crossed).map(([name, count]) => `${name} ${round(count)}`);
+    return `| ${row.case} | ${words.join(", ")} | ${round(dispatches)} | ${(run_ms * 1e3).toFixed(0)} |`;
+  };
+  const head = "| step | calls of the host by Python | dispatches | inside `run`, µs |\n| --- | --- | --: | --: |";
+  return `${head}\n${ours.map(line).join("\n")}`;
+}
+
+/** Markdown of this part. */
+export function gpuPart({ rows, adapter, native, peers }) {
+  const matmuls = rows.filter((row) => row.extents);
+  const watched = rows.filter((row) => row.case.startsWith("observe-"));
+  const encode = rows.filter((row) => row.case.startsWith("encode-"));
+  const training = rows.filter((row) => ![...matmuls, ...watched, ...encode].includes(row));
+  const failed = rows.filter((row) => row.failure && !encode.includes(row));
+  const absent = failed.map((row) => `- ${row.system}, ${row.case}: ${row.failure}`);
+  const inPage = training.filter((row) => row.system !== "loom-wgpu");
+  return `${HEADING}
+
+Written by \`npm run bench -- peers --docs --only webgpu\`. **No GPU here: the adapter of Chromium was ${adapter || "none"}, that of CPython
+${native || "none"}.** A processor plays the GPU, many times slower than the WASM executor; these figures show that all
+systems give the same numbers, and what is asked of WebGPU for them, and say nothing of what a graphics card does: there
+workgroup memory and barriers, which are dear here, are what makes products fast. On a card: \`npm run bench -- gpu\`.
+
+Medians and, in brackets, minima in milliseconds; behind a peer's its time as a multiple of ours (above 1: ours is faster).
+Systems take turns in one page; a block of steps ends when all of them are done. Ours is driven as a page drives it: three
+steps under way, each step's loss read as it comes. Peers send all steps of a block and wait at its end alone.
+\`loom-webgpu\`: ours from Python in Pyodide. \`loom-wgpu\`: the same plan and kernels from CPython through wgpu, timed on its own.
+\`tfjs-webgpu\`: ${peers.tfjs}. \`jax-webgpu\`: ${peers.jax}, jitted.
+
+${table(training, against, "step, ms")}
+
+${table(matmuls, against, "matrix product, ms")}
+
+${absent.length ? `Not timed:\n\n${absent.join("\n")}\n\n` : ""}### What a step asks of WebGPU
+
+Dispatches / pipelines set / passes / submits / bind groups made / buffers mapped, of each step.
+
+${table(inPage, asked, "step")}
+
+### What watching costs on WebGPU, ms
+
+Off; as the demo's page watches; all statistics of every step; histograms as well. The kernels of statistics read every
+output once more, which a processor feels and a GPU hides.
+
+${watching(watched)}
+
+### Encoding
+
+JavaScript's time in the synchronous part of \`GPUHost.run\`, in which a plan is encoded and submitted: medians of runs with nothing
+else under way. "Ours" is all of it but the browser's own \`finish\` and \`submit\`: error scope, writing of inputs, a pass with
+\`setPipeline\` where the kernel changes, \`setBindGroup\` with its offset and \`dispatchWorkgroups\`, the copy of the report, its mapping.
+\`same\`: one pipeline for all dispatches; \`changing\`: another one at each; \`single\`: a run of one dispatch, so the price of a run.
+In Chromium the calls are written down for the process of the GPU, in Node they go straight to Dawn through Node-API.
+
+${encodeTable(encode)}
+
+A training step is one call of \`run\`; \`arrived\` looks whether a report is there, and \`report\` waits when it is not.
+
+${crossings(training)}
+`;
+}
