@@ -10,8 +10,16 @@ export default defineConfig({
     maxWorkers: 2,
     projects: [
       { test: { ...shared, name: "web", include: ["tests/web/**/*.test.ts"], exclude: [GPU] } },
-      // A process of its own for each file, since drivers are found by the environment that it starts with.
-      { test: { ...shared, name: "gpu", include: [GPU], pool: "forks", env: vulkanEnvironment() ?? {} } },
+      {
+        test: {
+          ...shared,
+          name: "gpu",
+          include: [GPU],
+          pool: "forks", // drivers are found by the environment that a process starts with
+          env: vulkanEnvironment() ?? {},
+          fileParallelism: false, // the processor plays the GPU with all of its cores
+        },
+      },
     ],
   },
 });

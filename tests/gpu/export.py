@@ -128,7 +128,7 @@ def training_case(name: str) -> tuple[dict[str, Any], ScriptHost]:
         return list(net.parameters().values())
 
     # What is done after a step depends on what the step gave, so a device must do it; one of its own for a fresh heap.
-    host = ScriptHost(native_host.__wrapped__())
+    host = ScriptHost(native_host())
     on_paper, net = (loom_py.Network.of(shape, layers, seed=3).to("numpy") for _ in range(2))
     on_paper._move_to(WebGPUExecutor(host))
     trained(on_paper)

@@ -129,24 +129,23 @@ describe.skipIf(missing)("a device", () => {
   test("ten thousand runs leave nothing behind", async () => {
     const before = host.counters();
     const plan = await host.load(addPlan([1, 1]));
-    let ticket = 0;
-    const seen = new Set<number>();
+    const levels: number[] = [];
     for (let i = 1; i <= 10_000; i++) {
-      ticket = host.run(plan, 0, 2, NOTHING, 0, i % 100 === 0);
-      if (i % 4 === 0) await host.report(ticket); // most are never asked for, as with observers that rest
-      if (i % 1000 === 0) seen.add(host.counters().buffers);
+      const ticket = host.run(plan, 0, 2, NOTHING, 0, i % 100 === 0);
+      if (i % 20 > 0) continue; // most are never asked for, as with observers that rest
+      await host.report(ticket);
+      if (i % 1000 === 0) levels.push(host.counters().buffers);
     }
     expect(numbers(await host.read(0, 4))).toEqual([20_000]);
     expect(host.counters()).toMatchObject({ runs: before.runs + 10_000, dispatches: before.dispatches + 20_000 });
-    expect(Math.max(...seen)).toBeLessThan(before.buffers + 12);
-    expect(seen.size).toBeLessThanOrEqual(2);
+    expect(new Set(levels.slice(1)).size).toBe(1);
     host.unload(plan);
     expect(() => host.run(plan, 0, 2, NOTHING, 0, false)).toThrow(`plan ${plan}`);
     const other = await host.load(addPlan([1, 1]));
     expect(host.counters()).toMatchObject({ plans: 1, pipelines: 1 });
     host.unload(other);
     expect(host.counters().plans).toBe(0);
-  });
+  }, 120_000);
 
   test("plans that are loaded and unloaded leave nothing behind, and share pipelines", async () => {
     const counts = [];
