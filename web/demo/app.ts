@@ -1,48 +1,29 @@
-import type { Loom, ObservationMessage, StopReason } from "../generated/loom.d.ts";
+import type { Device, Loom, ObservationMessage, StopReason } from "../generated/loom.d.ts";
 import { createDashboard, formatCount } from "../visualiser";
+import { Answers } from "./answers";
 import { Controls } from "./controls";
-import { digitise } from "./digitise";
-import { type DigitSets, imageAt } from "./digits";
+import { DeviceWatch } from "./device-watch";
+import type { DigitSets } from "./digits";
 import { describeFailure } from "./failure";
 import { download, MODEL_FILE } from "./files";
-import { Latest } from "./latest";
-import { MistakesView } from "./mistakes";
-import { Pad } from "./pad";
 import { part } from "./page";
-import { PredictionView } from "./prediction";
-import { scoreDigits } from "./scoring";
 import { needsNewNetwork, type Settings } from "./settings";
 import { type RunState, Training } from "./training";
 import { ENDINGS, STATES } from "./words";
 
-/** Least milliseconds between two looks at all held-out digits, and between two of the drawn one, while training. */
-const SCORE_EVERY_MS = 1000;
-const PREDICT_EVERY_MS = 250;
-const CLASSES = 10;
 /** Characters of an error that the form shows; arrays quoted in full would push everything else off the page. */
 const LONGEST_ERROR = 240;
-
-/** What the prediction is of: pixels, and the true digit where it is known. */
-interface Subject {
-  readonly image: Float32Array;
-  readonly truth: number | undefined;
-}
 
 /** The page once Python stands: wires controls, training, dashboard, drawing and held-out digits. */
 export class App {
   readonly #dashboard = createDashboard(part("dashboard", HTMLDivElement));
   readonly #controls: Controls;
   readonly #training: Training;
-  readonly #prediction = new PredictionView();
-  readonly #mistakes: MistakesView;
-  readonly #pad: Pad;
-  readonly #predictions: Latest<Subject>;
-  readonly #scores: Latest<void>;
-  #subject: Subject | undefined;
+  readonly #answers: Answers;
+  readonly #device: DeviceWatch;
   #built: Settings;
   #why: StopReason | undefined;
   #error: string | undefined;
-  #scoredAt = 0;
   #renewing = false;
 
   constructor(
@@ -51,34 +32,31 @@ export class App {
   ) {
     this.#controls = new Controls({
       onToggle: () => this.#toggle(),
-      onStep: () => void this.#training.step(this.#controls.settings),
+      onStep: () => this.#step(),
       onReset: () => void this.#renew(),
       onSave: () => void this.#save(),
       onLoad: (file) => void this.#load(file),
       onSettings: (settings) => this.#settingsChanged(settings),
+      onDevice: (device) => void this.#move(device),
     });
     this.#built = this.#controls.settings;
-    this.#mistakes = new MistakesView(digits.heldOut);
     this.#training = new Training(loom, digits, {
       onMessage: (message) => this.#onMessage(message),
       onState: (state, why) => this.#onState(state, why),
       onError: (error) => this.#onError(error),
     });
     const report = (error: unknown) => this.#onError(error);
-    this.#predictions = new Latest((subject) => this.#predict(subject), report);
-    this.#scores = new Latest(() => this.#score(), report);
-    this.#pad = new Pad(part("pad", HTMLCanvasElement), (strokes) => {
-      const image = digitise(strokes);
-      if (image) this.#look({ image, truth: undefined });
+    this.#answers = new Answers(this.#training, digits.heldOut, report);
+    const { device } = this.#controls;
+    this.#device = new DeviceWatch(this.#training, device, {
+      onChange: () => this.#showState(),
+      onError: (error) => this.#showError(error),
     });
-    this.#listen();
   }
 
   async begin(): Promise<void> {
     await this.#renew();
-    setInterval(() => {
-      if (this.#training.state === "running" && this.#subject) this.#predictions.ask(this.#subject);
-    }, PREDICT_EVERY_MS);
+    this.#answers.begin();
   }
 
   async #renew(): Promise<void> {
@@ -89,7 +67,7 @@ export class App {
     this.#built = this.#controls.settings;
     const made = await this.#training.renew(this.#built);
     this.#renewing = false;
-    if (made) this.#askAgain();
+    if (made) this.#beginAnew();
     if (made && needsNewNetwork(this.#built, this.#controls.settings)) await this.#renew(); // changed meanwhile
   }
 
@@ -110,7 +88,7 @@ export class App {
       await this.#training.load(bytes, () => this.#dashboard.reset());
       this.#error = this.#why = undefined;
       this.#built = this.#controls.settings;
-      this.#askAgain();
+      this.#beginAnew();
       this.#showState();
     } catch (error) {
       this.#onError(error);
@@ -122,7 +100,31 @@ export class App {
   #toggle(): void {
     this.#error = undefined;
     if (this.#training.state === "running") this.#training.pause();
-    else void this.#training.start(this.#controls.settings);
+    else {
+      this.#device.expectStep();
+      void this.#training.start(this.#controls.settings);
+    }
+  }
+
+  #step(): void {
+    this.#device.expectStep();
+    void this.#training.step(this.#controls.settings);
+  }
+
+  async #move(device: Device): Promise<void> {
+    this.#error = undefined;
+    try {
+      await this.#device.move(device, () => this.#answers.askAgain());
+    } catch (error) {
+      this.#onError(error);
+    }
+  }
+
+  /** There is another network, of which nothing is known yet. */
+  #beginAnew(): void {
+    this.#device.stepDone();
+    void this.#device.look();
+    void this.#answers.askAgain();
   }
 
   #settingsChanged(settings: Settings): void {
@@ -134,17 +136,26 @@ export class App {
 
   #onMessage(message: ObservationMessage): void {
     this.#dashboard.push(message);
-    if (message.kind === "training" && message.types.includes("validation")) this.#askScore();
+    if (message.kind === "anomaly") void this.#device.look(); // it may tell of a device that was lost
+    if (message.kind !== "training") return;
+    if (message.types.includes("batch_end")) this.#device.stepDone();
+    if (message.types.includes("validation")) void this.#answers.askScore();
   }
 
   #onState(state: RunState, why: StopReason | undefined): void {
     this.#why = why;
     this.#dashboard.setRunning(state === "running");
     this.#showState();
-    if (state !== "running") this.#askAgain();
+    if (state === "failed") this.#device.stepDone();
+    if (state !== "running") void this.#answers.askAgain();
   }
 
   #onError(error: unknown): void {
+    this.#showError(error);
+    void this.#device.look(); // a device that is gone makes itself known this way
+  }
+
+  #showError(error: unknown): void {
     const { title, text, advice } = describeFailure(error);
     const brief = text.length > LONGEST_ERROR ? `${text.slice(0, LONGEST_ERROR)} …` : text;
     this.#error = `${title}: ${brief} ${advice}`;
@@ -158,7 +169,8 @@ export class App {
     const broken = state === "ended" && this.#why === "anomaly";
     chip.textContent = broken ? "Stopped by an anomaly" : STATES[state];
     chip.dataset.state = broken ? "failed" : state;
-    this.#controls.show(state, this.#error ?? this.#hint(state));
+    const hint = this.#error ?? this.#device.waiting ?? this.#hint(state);
+    this.#controls.show(state, { hint, device: this.#device.text });
   }
 
   #hint(state: RunState): string {
@@ -170,54 +182,5 @@ export class App {
     if (state === "ended" && this.#why) return ENDINGS[this.#why];
     const { training, heldOut } = this.digits;
     return `${formatCount(training.count)} digits to learn from, ${heldOut.count} held out.`;
-  }
-
-  #look(subject: Subject): void {
-    this.#subject = subject;
-    this.#prediction.showImage(subject.image);
-    this.#predictions.ask(subject);
-  }
-
-  async #predict(subject: Subject): Promise<void> {
-    const answer = await this.#training.predict(subject.image);
-    if (answer && subject === this.#subject) this.#prediction.show(answer.data, subject.truth);
-  }
-
-  /** The network changed: everything that it said is old. */
-  #askAgain(): void {
-    if (this.#subject) this.#predictions.ask(this.#subject);
-    this.#scoredAt = 0;
-    this.#askScore();
-  }
-
-  #askScore(): void {
-    const now = performance.now();
-    if (now - this.#scoredAt < SCORE_EVERY_MS) return;
-    this.#scoredAt = now;
-    this.#scores.ask();
-  }
-
-  async #score(): Promise<void> {
-    const { heldOut } = this.digits;
-    const answer = await this.#training.predict(heldOut.images);
-    if (answer) this.#mistakes.show(scoreDigits(answer.data, heldOut, CLASSES));
-  }
-
-  #listen(): void {
-    part("clear", HTMLButtonElement).addEventListener("click", () => {
-      this.#subject = undefined;
-      this.#pad.clear();
-      this.#prediction.clear();
-    });
-    part("example", HTMLButtonElement).addEventListener("click", () => {
-      const { heldOut } = this.digits;
-      const index = Math.floor(Math.random() * heldOut.count);
-      this.#pad.clear();
-      this.#look({ image: imageAt(heldOut, index), truth: heldOut.labels[index] });
-    });
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-      if (this.#subject) this.#prediction.showImage(this.#subject.image);
-      this.#askAgain();
-    });
   }
 }

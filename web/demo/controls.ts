@@ -1,3 +1,6 @@
+import type { Device } from "../generated/loom.d.ts";
+import { DeviceChoice } from "./device-choice";
+import { button, choice, field, labelled, setText } from "./fields";
 import { chooseFile, MODEL_FILE } from "./files";
 import { part } from "./page";
 import {
@@ -19,6 +22,15 @@ export interface ControlsListener {
   onSave(): void;
   onLoad(file: File): void;
   onSettings(settings: Settings): void;
+  onDevice(device: Device): void;
+}
+
+/** What the form says below its fields. */
+export interface Sayings {
+  /** What can be done, or what went wrong. */
+  readonly hint: string;
+  /** Which device is in use, and why. */
+  readonly device: string;
 }
 
 const TOGGLE: Readonly<Record<RunState, string>> = {
@@ -48,6 +60,8 @@ export class Controls {
   );
   readonly #rate = field(String(DEFAULTS.learningRate));
   readonly #epochs = field(String(DEFAULTS.epochs));
+  readonly #deviceText = document.createElement("p");
+  readonly device: DeviceChoice;
 
   constructor(listener: ControlsListener) {
     this.#step.title = "One training step, then rest";
@@ -56,6 +70,12 @@ export class Controls {
     this.#load.title = "Go on with the network of a saved file";
     this.#hint.className = "hint";
     this.#hint.setAttribute("role", "status");
+    this.#deviceText.className = "device";
+    this.#deviceText.setAttribute("role", "status");
+    this.device = new DeviceChoice((device) => listener.onDevice(device));
+    const sayings = document.createElement("div");
+    sayings.className = "sayings";
+    sayings.append(this.#hint, this.#deviceText, this.device.reasons);
     const buttons = document.createElement("span");
     buttons.className = "buttons";
     buttons.append(this.#toggle, this.#step, this.#reset, this.#save, this.#load);
@@ -67,7 +87,8 @@ export class Controls {
       labelled("Learning rate", this.#rate),
       labelled("Batch size", this.#batch),
       labelled("Epochs", this.#epochs),
-      this.#hint,
+      this.device.label,
+      sayings,
     );
     this.#listen(listener);
   }
@@ -84,7 +105,7 @@ export class Controls {
   }
 
   /** What the buttons do in this state, and what is wrong with the settings, if anything is. */
-  show(state: RunState, hint: string): void {
+  show(state: RunState, { hint, device }: Sayings): void {
     const problem = problemWith(this.settings);
     this.#toggle.textContent = TOGGLE[state];
     this.#toggle.disabled = problem !== undefined && state !== "running";
@@ -93,8 +114,8 @@ export class Controls {
     this.#rate.setAttribute("aria-invalid", String(problem?.startsWith("Learning") ?? false));
     this.#epochs.setAttribute("aria-invalid", String(problem?.startsWith("Epochs") ?? false));
     this.#hint.dataset.tone = problem ? "bad" : "";
-    const text = problem ?? hint;
-    if (this.#hint.textContent !== text) this.#hint.textContent = text;
+    setText(this.#hint, problem ?? hint);
+    setText(this.#deviceText, device);
   }
 
   #listen(listener: ControlsListener): void {
@@ -113,33 +134,4 @@ export class Controls {
     this.#form.addEventListener("input", () => listener.onSettings(this.settings));
     this.#form.addEventListener("change", () => listener.onSettings(this.settings));
   }
-}
-
-function button(text: string, type: "button" | "submit", name = ""): HTMLButtonElement {
-  const element = document.createElement("button");
-  element.type = type;
-  element.textContent = text;
-  element.className = name;
-  return element;
-}
-
-function choice(options: Readonly<Record<string, string>>, value: string): HTMLSelectElement {
-  const select = document.createElement("select");
-  for (const [name, text] of Object.entries(options))
-    select.add(new Option(text, name, name === value, name === value));
-  return select;
-}
-
-function field(value: string): HTMLInputElement {
-  const input = document.createElement("input");
-  input.type = "text";
-  input.inputMode = "decimal";
-  input.value = value;
-  return input;
-}
-
-function labelled(text: string, control: HTMLElement): HTMLLabelElement {
-  const label = document.createElement("label");
-  label.append(text, control);
-  return label;
 }

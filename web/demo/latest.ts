@@ -3,7 +3,7 @@
  * Keeps a slow answerer from being asked faster than it answers.
  */
 export class Latest<T> {
-  #busy = false;
+  #working: Promise<void> | undefined;
   #waiting: { readonly request: T } | undefined;
 
   constructor(
@@ -11,13 +11,14 @@ export class Latest<T> {
     readonly onError: (error: unknown) => void,
   ) {}
 
-  ask(request: T): void {
+  /** Asks; the promise is kept when nothing is left to be done, errors are told to `onError` alone. */
+  ask(request: T): Promise<void> {
     this.#waiting = { request };
-    if (!this.#busy) void this.#work();
+    this.#working ??= this.#work();
+    return this.#working;
   }
 
   async #work(): Promise<void> {
-    this.#busy = true;
     while (this.#waiting) {
       const { request } = this.#waiting;
       this.#waiting = undefined;
@@ -27,6 +28,6 @@ export class Latest<T> {
         this.onError(error);
       }
     }
-    this.#busy = false;
+    this.#working = undefined;
   }
 }

@@ -1,5 +1,7 @@
+import { LoomError } from "../bridge/index.ts";
 import type {
   LayerConfig,
+  Network,
   NetworkConfig,
   OptimizerConfig,
   OptimizerName,
@@ -93,6 +95,19 @@ export function networkConfig({ preset, activation }: Settings): NetworkConfig {
   });
   const last = { type: "Dense", inputs: sizes.at(-1) ?? INPUTS, outputs: CLASSES, activation: "linear" } as const;
   return { input_shape: [INPUTS], seed: SEED, layers: [...hidden, last, { type: "Softmax" }] };
+}
+
+/**
+ * Looks whether a network is one for digits.
+ *
+ * @throws LoomError it takes or gives other shapes.
+ */
+export async function checkShapes(network: Network): Promise<void> {
+  const { input_shape, output_shape } = await network.getBlueprint();
+  const [expected, got] = [`${INPUTS} → ${CLASSES}`, `${input_shape.join("×")} → ${output_shape.join("×")}`];
+  if (expected === got) return;
+  const message = `the file's network: expected ${expected} values, got ${got}; choose one that was saved here`;
+  throw new LoomError({ name: "ShapeError", code: "shape", message });
 }
 
 /** Steps that keep nine tenths of the one before (Polyak 1964), smoothed by looking ahead (Nesterov 1983). */

@@ -1,7 +1,16 @@
-import { LoomError, RunControl } from "../bridge/index.ts";
-import type { Loom, NDArray, Network, Observation, ObservationMessage, StopReason } from "../generated/loom.d.ts";
+import { RunControl } from "../bridge/index.ts";
+import type {
+  Device,
+  Loom,
+  NDArray,
+  Network,
+  Observation,
+  ObservationMessage,
+  StopReason,
+} from "../generated/loom.d.ts";
+import { type Whereabouts, whereaboutsOf } from "./device";
 import type { DigitSets, Digits } from "./digits";
-import { networkConfig, type Settings, trainingConfig } from "./settings";
+import { checkShapes, networkConfig, type Settings, trainingConfig } from "./settings";
 
 export type RunState = "ready" | "loaded" | "running" | "paused" | "ended" | "failed";
 
@@ -15,8 +24,6 @@ export interface TrainingListener {
 
 /** Statistics at every run of the network would cost more than the training of so small a one. */
 const OBSERVE_EVERY = 4;
-/** What a network for the digits takes and gives. */
-const SHAPES = "64 → 10";
 
 interface Run {
   readonly settings: Settings;
@@ -28,6 +35,8 @@ interface Run {
 /** The network in the worker, and its run: started, paused, stepped and begun anew. */
 export class Training {
   state: RunState = "ready";
+  /** The device that was asked for. */
+  device: Device = "auto";
   #network: Network | undefined;
   #observation: Observation | undefined;
   #run: Run | undefined;
@@ -51,7 +60,7 @@ export class Training {
   async renew(settings: Settings): Promise<boolean> {
     try {
       await this.#discard();
-      this.#adopt(await this.loom.network(networkConfig(settings)));
+      await this.#adopt(await this.loom.network(networkConfig(settings)));
       this.#enter("ready");
       return true;
     } catch (error) {
@@ -74,16 +83,15 @@ export class Training {
    */
   async load(file: Uint8Array, before: () => void): Promise<void> {
     const network = await this.loom.loadModel(file);
-    const { input_shape, output_shape } = await network.getBlueprint();
-    const shapes = `${input_shape.join("×")} → ${output_shape.join("×")}`;
-    if (shapes !== SHAPES) {
+    try {
+      await checkShapes(network);
+    } catch (error) {
       await network.dispose();
-      const message = `the file's network: expected ${SHAPES} values, got ${shapes}; choose one that was saved here`;
-      throw new LoomError({ name: "ShapeError", code: "shape", message });
+      throw error;
     }
     await this.#discard();
     before();
-    this.#adopt(network);
+    await this.#adopt(network);
     this.#enter("loaded");
   }
 
@@ -105,6 +113,21 @@ export class Training {
     control.step();
     if (!this.#run && !(await this.#begin(settings, control))) return;
     this.#enter("paused");
+  }
+
+  /**
+   * Moves the network to another device, at once and with its weights, in the middle of a run too.
+   *
+   * @throws LoomError the device can't be had; everything stays where it was.
+   */
+  async use(device: Device): Promise<void> {
+    await this.#network?.to(device);
+    this.device = device;
+  }
+
+  /** Where the network runs; undefined while there is none. */
+  async whereabouts(): Promise<Whereabouts | undefined> {
+    return this.#network && whereaboutsOf(this.#network);
   }
 
   /** Class probabilities of some images, a row each; undefined while there is no network. */
@@ -140,10 +163,22 @@ export class Training {
     }
   }
 
-  #adopt(network: Network): void {
+  async #adopt(network: Network): Promise<void> {
+    await this.#place(network);
     this.#network = network;
     this.#observation = network.observe({ every: OBSERVE_EVERY });
     void this.#listen(this.#observation);
+  }
+
+  /** Moves a new network to where the one before was; where that is gone, Auto finds another. */
+  async #place(network: Network): Promise<void> {
+    for (let at: Device = "auto"; at !== this.device; ) {
+      at = this.device; // may be chosen anew meanwhile
+      await network.to(at).catch((error: unknown) => {
+        this.device = "auto";
+        this.listener.onError(error);
+      });
+    }
   }
 
   async #listen(observation: Observation): Promise<void> {

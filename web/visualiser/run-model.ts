@@ -96,6 +96,7 @@ export class RunModel {
   }
 
   #takeEvent(type: string, value: (name: string) => number, now: number): void {
+    if (type === "batch_start") return; // a device that works ahead begins steps before earlier ones have ended
     const step = value("step");
     if (step < (this.latest.step ?? 0)) this.clear(); // steps only fall when a new run begins
     if (Number.isNaN(step)) return;

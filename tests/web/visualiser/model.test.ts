@@ -77,6 +77,16 @@ describe("RunModel", () => {
     expect(model.trainLoss.view("run").length).toBe(1);
   });
 
+  it("stays the same run while steps are begun ahead of those that end", () => {
+    const model = modelOf(10);
+    for (const step of [11, 12, 13]) {
+      const begun = { type: "batch_start", step: step + 2 };
+      model.push(trainingMessage([begun, { type: "batch_end", step, loss: 1 }]), step);
+    }
+    expect(model.trainLoss.view("run").length).toBe(13);
+    expect(model.latest.step).toBe(13);
+  });
+
   it("a prediction between two steps has no place in the charts", () => {
     const model = modelOf(10);
     const before = model.layers[0]?.forward;
