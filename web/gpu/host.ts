@@ -1,11 +1,12 @@
 import { Buffers } from "./buffers.ts";
 import { Faults, MEMORY } from "./faults.ts";
-import { COPY_DST, COPY_SRC, READ_MODE, STORAGE } from "./flags.ts";
+import { COPY_DST, COPY_SRC, STORAGE } from "./flags.ts";
+import { lend } from "./lent.ts";
 import { Pipelines } from "./pipelines.ts";
 import { LoadedPlan } from "./plan.ts";
 import { Poll } from "./poll.ts";
+import { Sender } from "./sender.ts";
 import { Tickets } from "./tickets.ts";
-import { Timing, timesOf } from "./timing.ts";
 import type { AdapterFacts, Bytes, Counters, Mask, PlanData, Report } from "./types.ts";
 
 const HEAP_USAGE = STORAGE | COPY_SRC | COPY_DST;
@@ -25,9 +26,8 @@ export class GPUHost {
   readonly #tickets = new Tickets();
   readonly #faults: Faults;
   readonly #pipelines: Pipelines;
-  readonly #poll: Poll;
+  readonly #sender: Sender;
   readonly #plans = new Map<number, LoadedPlan>();
-  readonly #timings = new Map<number, Timing>();
   #heap: GPUBuffer;
   #next = 1;
   #runs = 0;
@@ -40,7 +40,7 @@ export class GPUHost {
     this.#buffers = new Buffers(device);
     this.#faults = new Faults(device, (error) => this.#tickets.fail(error));
     this.#pipelines = new Pipelines(device, this.#faults);
-    this.#poll = new Poll(device, poll);
+    this.#sender = new Sender(device, this.#buffers, this.#faults, new Poll(device, poll));
     this.#heap = this.#buffers.make(FIRST_BYTES, HEAP_USAGE);
   }
 
@@ -95,7 +95,7 @@ export class GPUHost {
     const staging = this.#buffers.staging(bytes);
     const copy = () => this.#submit((encoder) => encoder.copyBufferToBuffer(this.#heap, offset, staging, 0, bytes));
     const [, refused] = this.#faults.watch("reading from the GPU", copy);
-    const [got] = await Promise.all([this.#fetch(staging, bytes), refused]);
+    const [got] = await Promise.all([this.#sender.fetch(staging, bytes), refused]);
     this.#faults.check(); // what went wrong before is known by now, and may have gone into these bytes
     return new Uint8Array(got);
   }
@@ -122,9 +122,7 @@ export class GPUHost {
 
   unload(number: number): void {
     this.#plans.get(number)?.free();
-    this.#timings.get(number)?.free();
     this.#plans.delete(number);
-    this.#timings.delete(number);
   }
 
   /**
@@ -138,10 +136,9 @@ export class GPUHost {
   run(number: number, first: number, last: number, staged: Bytes, fresh: Mask, timed: boolean): number {
     this.#faults.check();
     const plan = this.#plan(number);
-    const timing = timed ? this.#timing(number, plan) : undefined;
     const [arriving, refused] = this.#faults.watch("a run", () => {
       if (fresh) lend(staged, (data) => plan.writeInputs(this.#queue, this.#heap, data, fresh));
-      return this.#send(plan, first, last, timing);
+      return this.#sender.run(plan, this.#heap, first, last, timed);
     });
     this.#runs += 1;
     this.#dispatches += last - first;
@@ -165,35 +162,6 @@ export class GPUHost {
     return plan;
   }
 
-  #timing(number: number, plan: LoadedPlan): Timing | undefined {
-    const spans = plan.spans.length / 2;
-    if (!Timing.fits(this.#device, spans)) return undefined;
-    const timing = this.#timings.get(number) ?? new Timing(this.#device, this.#buffers, spans);
-    this.#timings.set(number, timing);
-    return timing;
-  }
-
-  /** Submit dispatches and the copy of what they leave; gives the report when it comes. */
-  #send(plan: LoadedPlan, first: number, last: number, timing: Timing | undefined): Promise<Report> {
-    const encoder = this.#device.createCommandEncoder();
-    let measured: number[] = [];
-    if (timing) measured = timing.encode(encoder, plan, first, last);
-    else if (first < last) plan.encode(encoder, first, last);
-    const readingsAt = Math.ceil(plan.reportBytes / 8) * 8;
-    const bytes = timing ? readingsAt + 16 * measured.length : plan.reportBytes;
-    const staging = bytes ? this.#buffers.staging(bytes) : undefined;
-    if (staging) {
-      plan.encodeReport(encoder, this.#heap, staging);
-      timing?.encodeReadings(encoder, measured.length, staging, readingsAt);
-    }
-    this.#queue.submit([encoder.finish()]);
-    const arriving = staging ? this.#fetch(staging, bytes) : Promise.resolve(new ArrayBuffer(0));
-    return arriving.then((got) => ({
-      bytes: new Uint8Array(got, 0, plan.reportBytes),
-      times: timing ? timesOf(new BigUint64Array(got, readingsAt), measured, plan.spans.length / 2) : null,
-    }));
-  }
-
   #move(heap: GPUBuffer): void {
     const old = this.#heap;
     this.#submit((encoder) => encoder.copyBufferToBuffer(old, 0, heap, 0, Math.min(old.size, heap.size)));
@@ -206,33 +174,5 @@ export class GPUHost {
     const encoder = this.#device.createCommandEncoder();
     encode(encoder);
     this.#queue.submit([encoder.finish()]);
-  }
-
-  /** What a staging buffer holds when the work that fills it is done; the buffer is given back. */
-  async #fetch(staging: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
-    try {
-      await this.#poll.during(staging.mapAsync(READ_MODE, 0, Math.ceil(bytes / 8) * 8));
-    } catch (error) {
-      this.#buffers.free(staging);
-      throw await this.#faults.explain(error, "reading from the GPU");
-    }
-    const got = staging.getMappedRange(0, Math.ceil(bytes / 8) * 8).slice(0, bytes);
-    staging.unmap();
-    this.#buffers.giveBack(staging);
-    return got;
-  }
-}
-
-/** Use bytes that may lie in memory that moves: the view is good inside `use` alone. */
-function lend(bytes: Bytes, use: (data: Uint8Array<ArrayBuffer>) => void): void {
-  if (bytes instanceof Uint8Array) {
-    use(bytes);
-    return;
-  }
-  const lent = bytes.getBuffer("u8");
-  try {
-    use(lent.data);
-  } finally {
-    lent.release();
   }
 }

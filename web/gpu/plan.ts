@@ -1,6 +1,7 @@
 import type { Buffers } from "./buffers.ts";
 import { UNIFORM } from "./flags.ts";
 import { PARAMETER_BYTES } from "./pipelines.ts";
+import { Timing } from "./timing.ts";
 import type { Mask, PlanData } from "./types.ts";
 
 /** A plan on a device: what a run needs, ready. */
@@ -16,6 +17,7 @@ export class LoadedPlan {
   readonly #params: GPUBuffer;
   readonly #buffers: Buffers;
   #group!: GPUBindGroup;
+  #timing: Timing | undefined;
 
   constructor(data: PlanData, pipelines: readonly GPUComputePipeline[], buffers: Buffers) {
     this.#pipelines = pipelines;
@@ -43,6 +45,14 @@ export class LoadedPlan {
 
   free(): void {
     this.#buffers.free(this.#params);
+    this.#timing?.free();
+  }
+
+  /** What measures its spans; undefined where that can't be done. */
+  timing(device: GPUDevice): Timing | undefined {
+    const spans = this.spans.length / 2;
+    if (Timing.fits(device, spans)) this.#timing ??= new Timing(device, this.#buffers, spans);
+    return this.#timing;
   }
 
   /** Copy the inputs of the mask into the heap. */

@@ -5,8 +5,8 @@ import { type GPUHost, openGPU } from "../../../web/gpu/index.ts";
 const gpu: GPU = create([]);
 
 /** A device of Dawn, which Chromium's WebGPU is made of, in this process; words where there is no driver. */
-export async function openDawn(): Promise<GPUHost | string> {
-  const found = await openGPU({ gpu });
+export async function openDawn(options: { readonly poll?: boolean } = {}): Promise<GPUHost | string> {
+  const found = await openGPU({ gpu, ...options });
   return "reason" in found ? found.reason : found;
 }
 
@@ -18,8 +18,8 @@ if (missing) console.warn(`skipped: ${missing}; do: install Chromium or mesa-vul
 else (probe as GPUHost).destroy();
 
 /** The same, for tests that are skipped when it is missing. */
-export async function dawn(): Promise<GPUHost> {
-  const found = await openDawn();
+export async function dawn(options: { readonly poll?: boolean } = {}): Promise<GPUHost> {
+  const found = await openDawn(options);
   if (typeof found === "string") throw new Error(found);
   return found;
 }

@@ -1,4 +1,5 @@
-import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { globals } from "webgpu";
 import { type GPUHost, openGPU } from "../../../web/gpu/index.ts";
 import { dawn, missing } from "./dawn.ts";
 import { addKernel, addPlan, numbers, words } from "./plans.ts";
@@ -158,6 +159,24 @@ describe.skipIf(missing)("a device", () => {
     expect(new Set(counts).size).toBe(1);
     expect(host.counters().pipelines).toBe(2);
   });
+});
+
+test.skipIf(missing).each([true, false])("asks the browser meanwhile where that is needed: %s", async (poll) => {
+  const host = await dawn({ poll });
+  const { GPUQueue } = globals as { GPUQueue: { prototype: GPUQueue } };
+  const submit = vi.spyOn(GPUQueue.prototype, "submit");
+  const count = 1 << 20;
+  await host.resize(4 * count);
+  const plan = await host.load(addPlan(Array(20).fill(1), count, { report: Uint32Array.from([0, 4]) }));
+  const asked = () => submit.mock.calls.filter(([work]) => [...work].length === 0).length;
+  const { bytes } = await host.report(host.run(plan, 0, 20, NOTHING, 0, false));
+  expect(numbers(bytes)).toEqual([20]);
+  const before = asked();
+  expect(before > 0).toBe(poll);
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  expect(asked()).toBe(before); // nobody waits any more
+  submit.mockRestore();
+  host.destroy();
 });
 
 test("without WebGPU the reason is told", async () => {
