@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.layers.layer import Gradients, Layer, layer
@@ -36,6 +36,8 @@ class Activation(Layer):
 
     function: ActivationName
     """Name of the function."""
+
+    unit_axis: ClassVar[int | None] = None
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ActivationCache]:
         y, kept = activate(x, self.function)

@@ -53,6 +53,7 @@ class Layer:
         gives: "probabilities" when the outputs are a distribution over the last axis (losses pick their head by it),
             "same" when the layer passes on whatever comes in.
         unit_axis: axis of the output (batch included) along which units lie; "dead units" are counted there.
+            None: where they lie in what comes in.
         ids: how many integer ids the input chooses from; None where the input is values.
     """
 
@@ -62,7 +63,7 @@ class Layer:
         return "values"
 
     @property
-    def unit_axis(self) -> int:
+    def unit_axis(self) -> int | None:
         """Where the units lie."""
         return -1
 

@@ -61,7 +61,7 @@ class Parallel(Layer):
             self.expect_last(shape, self.gate_inputs, "gate_inputs")
 
     @property
-    def unit_axis(self) -> int:
+    def unit_axis(self) -> int | None:
         return self.branches[0].unit_axis
 
     @property

@@ -36,7 +36,7 @@ class Residual(Layer):
             )
 
     @property
-    def unit_axis(self) -> int:
+    def unit_axis(self) -> int | None:
         return self.layers[-1].unit_axis
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ResidualCache]:

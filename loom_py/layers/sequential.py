@@ -34,7 +34,7 @@ class Sequential(Layer):
         return chain_gives(self.layers)
 
     @property
-    def unit_axis(self) -> int:
+    def unit_axis(self) -> int | None:
         return self.layers[-1].unit_axis
 
     @property

@@ -16,6 +16,7 @@ class Identity(Layer):
     """y = x: what an empty slot of the grid is."""
 
     gives: ClassVar[Literal["values", "probabilities", "same"]] = "same"
+    unit_axis: ClassVar[int | None] = None
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, None]:
         return x, None
@@ -62,6 +63,8 @@ class Dropout(Layer):
 
     rate: Share
     """Share of the values that become 0."""
+
+    unit_axis: ClassVar[int | None] = None
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DropoutCache]:
         if not run.training or self.rate == 0:

@@ -133,8 +133,8 @@ class _Facts:
             type=type(layer).__name__, activation=layer.activation_name,
             input_shape=x, output_shape=y, input_size=size_of(x), output_size=size_of(y),
             num_params=params, param_shapes={p.name: p.shape for p in layer.parameters()},
-            fan_in=layer.fan_in, unit_axis=layer.unit_axis, flops=self.flops.get(path, 0), bytes=4 * params,
-            children=children,
+            fan_in=layer.fan_in, unit_axis=self.engine.compiler.unit_axes[path], flops=self.flops.get(path, 0),
+            bytes=4 * params, children=children,
         )  # fmt: skip
 
 

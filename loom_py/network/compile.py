@@ -53,6 +53,8 @@ class Compiler:
         self.layers = layers
         self.layout = layout
         self.seed = seed
+        self.unit_axes: dict[str, int] = {}
+        """Axis of each layer's output along which units lie, by path, once the layers were surveyed."""
         self._surveys: dict[Shape, tuple[dict[str, tuple[Shape, Shape]], Program]] = {}
 
     @property
@@ -76,6 +78,7 @@ class Compiler:
             tape = self._forward(Form(shape), training=False, watch=None)
             tape.recorder.output("output", tape.output)
             shapes = {p: (x[1:], y[1:]) for p, (x, y) in tape.watcher.shapes.items()}
+            self.unit_axes = tape.watcher.unit_axes
             self._surveys[shape] = shapes, tape.recorder.finish()
         return self._surveys[shape]
 

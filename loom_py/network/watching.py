@@ -48,8 +48,11 @@ class RecordingWatcher:
         self.weights = weights
         self.first = first
         self.passes: list[Passed] = []
-        self._unmeasured: list[tuple[Passed, Tensor, Layer]] = []
+        self._unmeasured: list[tuple[Passed, Tensor]] = []
         self.shapes: dict[str, tuple[Shape, Shape]] = {}
+        self.unit_axes: dict[str, int] = {}
+        self._axes: dict[int, int] = {}
+        self._came: dict[str, int] = {}
         self._known: dict[tuple[int, str], int] = {}
 
     def span(self, path: str, phase: str) -> AbstractContextManager[None]:
@@ -57,11 +60,15 @@ class RecordingWatcher:
 
     def forward(self, path: str, layer: Layer, x: Tensor, y: Tensor) -> None:
         self.shapes[path] = x.shape, y.shape
+        # Four axes that no layer has spoken of are images, N,C,H,W.
+        self._came[path] = self._axes.get(x.index, 1 if len(x.shape) == 4 else -1)
+        same = self._axes.get(y.index, self._came[path])  # a container's output may be its last layer's
+        self.unit_axes[path] = self._axes[y.index] = same if layer.unit_axis is None else layer.unit_axis
         if self.watch is None or not self.watch.wants(path):
             return
         parts = {}
         with self._observing(path):
-            parts["output"] = self._stats("output", path, "forward", y, layer.unit_axis)
+            parts["output"] = self._stats("output", path, "forward", y, self.unit_axes[path])
             for p in layer.parameters():
                 if p.trained:
                     weight = self.weights[f"{path}.{p.name}"]
@@ -74,25 +81,25 @@ class RecordingWatcher:
             return
         parts = {}
         with self._observing(path):
-            parts["output"] = self._stats("gradient", path, "backward", dy, layer.unit_axis)
+            parts["output"] = self._stats("gradient", path, "backward", dy, self.unit_axes[path])
             for name, gradient in gradients.items():
                 parts[f"gradient.{name}"] = self._norm("gradient", path, "backward", gradient, name)
             if dx is not None and path.partition(".")[0] != self.first:
-                parts["input_gradient"] = self._stats("input_gradient", path, "backward", dx, layer.unit_axis)
+                parts["input_gradient"] = self._stats("input_gradient", path, "backward", dx, self._came[path])
             self._extras(parts, path, "backward", dy)
         self.passes.append(Passed(path, "backward", *self.shapes[path], parts))
         if dx is not None and path.partition(".")[0] == self.first:
-            self._unmeasured.append((self.passes[-1], dx, layer))
+            self._unmeasured.append((self.passes[-1], dx))
 
     def close_backward(self, input_gradient: Tensor | None, *, kept: bool) -> None:
         """Measure the input gradients inside the first layer: only now it is known which of them is the network's.
 
         That one is computed for observers only when it is `kept` anyway: for the first layer it is the dearest of all.
         """
-        for passed, dx, layer in self._unmeasured:
+        for passed, dx in self._unmeasured:
             if kept or input_gradient is None or dx.index != input_gradient.index:
                 with self._observing(passed.path):
-                    index = self._stats("input_gradient", passed.path, "backward", dx, layer.unit_axis)
+                    index = self._stats("input_gradient", passed.path, "backward", dx, self._came[passed.path])
                     passed.parts["input_gradient"] = index
 
     def before_update(self, weights: Tensor) -> Tensor | None:

@@ -97,7 +97,7 @@ class Stepper:
         if self.loss.classes:
             return max(self.loss.answers(target), 1)
         _, last = self.net.engine.compiler.layers[-1]
-        return int(target.size) // int(target.shape[last.unit_axis])
+        return int(target.size) // int(target.shape[-1 if last.unit_axis is None else last.unit_axis])
 
     def _set_rates(self, loaded: Loaded, views: tuple[TweenView, ...], rate: float) -> None:
         """Every layer's rate; in target mode by its link budget, and 0 for a layer that has almost lost its target."""

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 5579239f2c5085f920ff754611d6780a61ba07e666dbfeeef1a6511e04de60b1
+ * Content hash of the description: 832128341d4ea8843be92bceaa7a3705e4f7d0b32ebe7ab0b21a8271ee679ebc
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */

@@ -18,6 +18,9 @@ _SUGGESTIONS: tuple[str, ...] = (
     "better initialisation",
     "checking the data for NaN, infinities and huge values",
 )
+_BROKEN_WEIGHTS = "weights that are not finite"
+# Norms are float32: beyond 3.4e38 they are infinite, though each weight may be finite still.
+_HUGE_WEIGHTS = "weights that are infinite, or so large that their norm is"
 
 
 class NanOrigin(Rule):
@@ -80,7 +83,7 @@ class NanOrigin(Rule):
             "coverage": "complete" if complete else "first among the observed",
         }
         text = f"{stats.layer_type} is the first with {what} in the {run.phase} pass."
-        if what == "weights that are not finite":
+        if what in (_BROKEN_WEIGHTS, _HUGE_WEIGHTS):
             text += " They were broken by the update before this step."
         elif before is None and run.phase == "forward":
             text += " Its input is the data itself: look there first."
@@ -93,7 +96,8 @@ def _what_is_bad(stats: LayerStats) -> str | None:
     """What of a record is not finite, in words; None if nothing is."""
     weights = (stats.weight_norm, stats.bias_norm)
     if stats.phase == "forward" and any(measured(norm) and not math.isfinite(norm) for norm in weights):
-        return "weights that are not finite"
+        broken = any(math.isnan(norm) and measured(norm) for norm in weights) or stats.nan_count or stats.inf_count
+        return _BROKEN_WEIGHTS if broken else _HUGE_WEIGHTS
     if stats.nan_count or stats.inf_count:
         counts = ((stats.nan_count, "NaN"), (stats.inf_count, "infinite values"))
         where = "outputs" if stats.phase == "forward" else "output's gradient"

@@ -292,7 +292,10 @@ def test_nan_in_the_data_the_weights_and_the_backward_pass():
     assert (data.layer, data.step, data.evidence["input_from"]) == ("0", 3, "the network's input")
     weights = origin(run(5, on("2", weight_norm=math.nan, nan_count=3, start=2)))
     assert (weights.layer, weights.step) == ("2", 2)
+    assert weights.evidence["what"] == "weights that are not finite"
     assert "broken by the update" in weights.explanation
+    huge = origin(run(5, on("2", weight_norm=math.inf, start=2)))  # each of them may be finite still
+    assert huge.evidence["what"] == "weights that are infinite, or so large that their norm is"
     backward = origin(run(5, on("1.0", "backward", nan_count=9, start=2)))
     assert (backward.layer, backward.evidence["phase"], backward.evidence["input_from"]) == ("1.0", "backward", "1.1")
     gradient = origin(run(5, on("2", "backward", gradient_norm=math.inf, start=1)))

@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from loom_py import (
+    Activation,
     ConfigError,
+    Conv2D,
     Dense,
+    Dropout,
+    Flatten,
     LayerNorm,
     LayerStats,
     Network,
     Observer,
     RecordingObserver,
+    Residual,
+    Sequential,
     TrainingEvent,
     cross_entropy_loss_grad,
 )
@@ -281,3 +287,22 @@ def test_a_recording_drops_single_records_of_a_run() -> None:
     assert recording.dropped == 2
     held = sum(s.output_values.nbytes for s in recording.get_history() if s.output_values is not None)
     assert held < recording.memory_bytes < held + 3000
+
+
+def test_elementwise_layers_have_their_units_where_what_comes_in_has_them() -> None:
+    inside = Sequential([Conv2D(2, 3, 1), Activation("relu")])
+    layers = [Dropout(0.0), inside, Activation("relu"), Residual([Activation("tanh")]), Flatten(), Activation("relu")]
+    net, notes = Network.of((2, 4, 4), layers, seed=0), Notes()
+    bias = net.parameters()["1.layers.0.bias"]
+    bias[1] = -100.0  # the second channel is dead from here on
+    net.set_parameters({"1.layers.0.bias": bias})
+    net.set_observer(notes)
+    output = net.forward_cpu(np.abs(np.random.default_rng(0).normal(size=(5, 2, 4, 4))).astype(np.float32)).output
+    net.backward_cpu(np.ones_like(output))
+    axes = {layer.path: layer.unit_axis for layer in net.get_blueprint().walk()}
+    assert [axes[path] for path in ("0", "1", "1.layers.1", "2", "3", "4", "5")] == [1, 1, 1, 1, 1, -1, -1]
+    dead = {s.path: s.dead_units for s in notes.forward}
+    assert [dead[path] for path in ("1", "1.layers.1", "2", "3")] == [1, 1, 1, 1]
+    assert (dead["5"] or 0) >= 16  # by now the units are single values
+    # What reaches the convolution is 0 in its dead channel, whatever measured that gradient first.
+    assert {s.path: s.dead_units for s in notes.backward}["1.layers.0"] == 1
