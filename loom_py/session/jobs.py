@@ -106,7 +106,8 @@ class Job:
                 if event is None:
                     return True
                 events.append(event)
-                if self._steps_left is not None and getattr(event, "type", "") == "batch_end":
+                # 0 here: told to rest in the middle of this step, while Python waited for the GPU.
+                if self._steps_left and getattr(event, "type", "") == "batch_end":
                     self._steps_left -= 1
             return False
         finally:

@@ -143,6 +143,24 @@ def test_a_step_in_which_python_waits_is_not_entered_by_others(client):
     assert second["error"]["code"] == "state"
 
 
+@needs_a_loop
+def test_a_pause_in_the_middle_of_a_step_holds_after_it(client):
+    observer = Interrupting(lambda: client.post("steer", 2, action="pause"))
+    client.session.object(client.net).add_observer(observer)
+
+    async def run():
+        client.call(client.net, "fit", X, Y, {"epochs": 5}, number=2)
+        for _ in range(20):
+            await asyncio.sleep(0)
+        steps = client.session.object(client.net).engine.steps
+        client.post("steer", 2, action="resume")
+        return steps, await client.response(2)
+
+    steps, response = asyncio.run(run())
+    assert steps == 1
+    assert response["value"]["steps"] == 5
+
+
 def test_where_both_sides_share_a_thread_a_call_out_of_a_call_is_answered_at_once(client):
     client.server = Server(client.session, client.sent.append, nested=True)
     client.session.object(client.net).add_observer(Interrupting(lambda: client.call(client.net, "summary", number=3)))
