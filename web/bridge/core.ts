@@ -48,8 +48,7 @@ export type Post = (message: WorkerMessage, transfer: Transferable[]) => void;
  * This file alone touches objects of Python (PyProxy), and holds exactly one: the session's function that receives
  * messages. Everything else crosses as plain data, made and freed by Python.
  *
- * @param pausing - whether Python may pause in a call until a promise is settled, as it does to wait for the GPU; such
- * calls cost a tenth of a millisecond more.
+ * @param pausing - whether Python may pause in a call until a promise is settled, as it does to wait for the GPU.
  */
 export function startSession(pyodide: Pyodide, post: Post, { pausing = false } = {}): Session {
   return sessionOf(pyodide, start(pyodide, post, "serve"), post, pausing);
