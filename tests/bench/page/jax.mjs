@@ -86,18 +86,22 @@ function transformer(p, input) {
 
 const MODELS = { "mlp-128": mlp, "mlp-32": mlp, "cnn-digits": cnn, lstm, transformer };
 
-/** Remembers a case: on WASM every result is waited for by `read`, on WebGPU the last of a block and all that `rest` gives. */
-function prepareCase(name, run, read, rest) {
+/**
+ * Remembers a case: on WASM every result is waited for by `read`, on WebGPU those of a block at its end; work whose result
+ * was disposed of before would never be done.
+ */
+function prepareCase(name, run, read) {
   if (device === "wasm") {
     prepare(name, async () => read(run()));
     return;
   }
-  let last;
-  const next = () => {
-    last?.dispose();
-    last = run();
+  let results = [];
+  const finish = async () => {
+    await blockUntilReady(results);
+    for (const result of results) result.dispose();
+    results = [];
   };
-  prepare(name, next, () => blockUntilReady([last, ...rest()]));
+  prepare(name, () => results.push(run()), finish);
 }
 
 serve({
@@ -111,7 +115,7 @@ serve({
       await product.blockUntilReady();
       product.dispose();
     };
-    prepareCase(name, run, read, () => []);
+    prepareCase(name, run, read);
     return { data: await run().data() };
   },
   async startTraining(name, { parameters, x, y, classes, rate }, steps) {
@@ -130,12 +134,7 @@ serve({
     };
     const losses = [];
     for (let i = 0; i < steps; i++) losses.push(await step().jsAsync());
-    prepareCase(
-      name,
-      step,
-      (value) => value.jsAsync(),
-      () => Object.values(p),
-    );
+    prepareCase(name, step, (value) => value.jsAsync());
     return losses;
   },
 });
