@@ -44,18 +44,21 @@ def _host() -> Host:
 
 def gpu_unavailable_reason() -> str | None:
     """Why the GPU can't be used here; None if it can."""
-    reason = _never()
+    reason = _not_found() if in_browser() else _never_found()
     if reason is not None:
         return reason
     lost = _executor().host.lost
     return None if lost is None else f"the GPU was lost: {lost}"
 
 
-@cache
-def _never() -> str | None:
-    """Why there was no GPU from the beginning: it is looked for once."""
+def _not_found() -> str | None:
+    """Why there is none now: in a page it may come a moment later, or to a caller that can wait for it."""
     try:
         _executor()
     except UnavailableError as error:
         return str(error)
     return None
+
+
+_never_found = cache(_not_found)
+"""The same of a machine, where looking takes a while and changes nothing."""
