@@ -9,22 +9,20 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from loom_py.errors import ConfigError, DataError
-from loom_py.evaluate.buckets import PRESETS, Preset
+from loom_py.evaluate.buckets import Preset
 from loom_py.evaluate.classification import ClassificationMetrics, Counts, checked_label, true_class_probability
 from loom_py.evaluate.comparison import DeviationComparison, compare_deviations
+from loom_py.evaluate.deviation_counts import DeviationCounts
 from loom_py.evaluate.deviation_file import read_state, write_state
 from loom_py.evaluate.numbers import Vector, pairs, vector
 from loom_py.evaluate.regression import RegressionMetrics, check_sizes
 from loom_py.evaluate.report import report_text
-from loom_py.evaluate.samples import VALUES_KEPT, IdSample, SampleId, WorstHeap, WorstSample, given_id
-from loom_py.introspect import Introspectable
+from loom_py.evaluate.samples import given_id
 
 Aggregate = Literal["max", "mean"]
-SCORE_UNIT = 2**40
-"""Scores are summed in whole parts of 2⁻⁴⁰ %, so that sums do not depend on the order: merging is associative."""
 
 
-class DeviationMetrics(Introspectable):
+class DeviationMetrics(DeviationCounts):
     """Sorts predictions into buckets by their relative deviation, live, in bounded memory.
 
     The deviation of a value is |predicted − expected| / |expected|, where |expected| < eps it is
@@ -61,29 +59,16 @@ class DeviationMetrics(Introspectable):
         Raises:
             ConfigError: an option is unknown or out of range.
         """
-        if preset not in PRESETS:
-            raise ConfigError.expected("preset", expected=f"one of {', '.join(PRESETS)}", got=repr(preset))
         if aggregate not in ("max", "mean"):
             raise ConfigError.expected("aggregate", expected="max or mean", got=repr(aggregate))
         if not 0 < eps < math.inf:
             raise ConfigError.expected("eps", expected="a number greater than 0", got=eps)
-        if min(worst, samples_per_bucket) < 0:
-            raise ConfigError.expected(
-                "worst, samples_per_bucket", expected="0 or more", got=(worst, samples_per_bucket)
-            )
-        self.preset, self.aggregate, self.eps = preset, aggregate, eps
-        self.worst_capacity, self.ids_capacity = worst, samples_per_bucket
-        self.buckets = PRESETS[preset]
-        self.reset()
+        self.aggregate, self.eps = aggregate, eps
+        super().__init__(preset, worst, samples_per_bucket)
 
     def reset(self) -> None:
         """Forget all samples."""
-        self.count = 0
-        self.invalid = 0
-        self.bucket_counts = [0] * len(self.buckets)
-        self.score_units = 0
-        self.worst_heap = WorstHeap(self.worst_capacity)
-        self.bucket_ids = [IdSample(self.ids_capacity) for _ in self.bucket_counts]
+        super().reset()
         self.regression = RegressionMetrics()
         self.classification = ClassificationMetrics()
 
@@ -151,22 +136,6 @@ class DeviationMetrics(Introspectable):
             self.update_class(given, label)
 
     @property
-    def score(self) -> float:
-        """Mean over samples of max(0, 100 − deviation in %), where invalid ones count 0; NaN without samples."""
-        return self.score_units / SCORE_UNIT / self.count if self.count else math.nan
-
-    @property
-    def weighted_score(self) -> float:
-        """100 · Σ weight · share of the buckets; NaN without samples.
-
-        Weights from the best bucket to the worst: 1, 0.9, 0.75, 0.5, 0.25, 0.1, 0.
-        """
-        if not self.count:
-            return math.nan
-        both = zip(self.buckets.entries, self.bucket_counts, strict=True)
-        return 100 * math.fsum(bucket.weight * count for bucket, count in both) / self.count
-
-    @property
     def accuracy(self) -> float:
         """Share of classified samples that are right; NaN without any."""
         return self.classification.accuracy
@@ -196,26 +165,6 @@ class DeviationMetrics(Introspectable):
         """Coefficient of determination of the samples with values; NaN with fewer than two."""
         return self.regression.r2
 
-    def get_bucket_counts(self) -> dict[str, int]:
-        """Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one."""
-        return dict(zip((entry.name for entry in self.buckets.entries), self.bucket_counts, strict=True))
-
-    def get_worst_samples(self, n: int = 10) -> list[WorstSample]:
-        """The n worst samples, invalid ones first, then by deviation."""
-        return self.worst_heap.worst(n)
-
-    def get_samples_in_bucket(self, bucket: str) -> list[int | str]:
-        """Ids of samples in a bucket, by its name in any case; of very many a fair sample.
-
-        Raises:
-            ConfigError: there is no bucket of that name.
-        """
-        index = self.buckets.named(bucket)
-        if index is None:
-            names = ", ".join(entry.name for entry in self.buckets.entries)
-            raise ConfigError.expected("bucket", expected=f"one of {names}", got=repr(bucket))
-        return self.bucket_ids[index].ids()
-
     def merge(self, other: DeviationMetrics) -> None:
         """Add the samples of other metrics with the same options; the order of merging does not matter.
 
@@ -228,13 +177,7 @@ class DeviationMetrics(Introspectable):
             raise ConfigError.expected("merge", expected=f"preset, aggregate, eps of {mine}", got=theirs)
         self.regression.merge(other.regression)
         self.classification.merge(other.classification)
-        self.count += other.count
-        self.invalid += other.invalid
-        self.score_units += other.score_units
-        self.bucket_counts = [a + b for a, b in zip(self.bucket_counts, other.bucket_counts, strict=True)]
-        self.worst_heap.merge(other.worst_heap)
-        for ids, others in zip(self.bucket_ids, other.bucket_ids, strict=True):
-            ids.merge(others)
+        self._merge_counts(other)
 
     def report(self) -> str:
         """The buckets as the guide's picture of bars, with counts and scores."""
@@ -265,16 +208,3 @@ class DeviationMetrics(Introspectable):
             each = np.abs(predicted - expected) / np.where(size < self.eps, 1.0, size)
         # Beyond float64 it is still a failure of a finite prediction, not an invalid one.
         return float(min(np.max(each) if self.aggregate == "max" else np.mean(each), np.finfo(np.float64).max))
-
-    def _add(self, deviation: float, expected: Vector, predicted: Vector, sample_id: SampleId | None) -> None:
-        name = self.count if sample_id is None else sample_id
-        index = self.buckets.index_of(deviation)
-        self.count += 1
-        self.invalid += not math.isfinite(deviation)
-        self.bucket_counts[index] += 1
-        self.bucket_ids[index].add(name)
-        if math.isfinite(deviation):
-            self.score_units += round(max(0.0, 100 - 100 * deviation) * SCORE_UNIT)
-        if self.worst_heap.admits(deviation):
-            values = (tuple(v[:VALUES_KEPT].tolist()) for v in (expected, predicted))
-            self.worst_heap.add(WorstSample(name, deviation, *values))

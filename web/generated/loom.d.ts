@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 832128341d4ea8843be92bceaa7a3705e4f7d0b32ebe7ab0b21a8271ee679ebc
+ * Content hash of the description: 88ac319330763aa6559df796827963578f5c42e519e617468518bad16c065602
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -2280,14 +2280,6 @@ export interface ConsoleObserver extends Handle {
  * 1 − probability of the true class. A sample with a value that is not finite is *invalid*: it fails.
  */
 export interface DeviationMetrics extends Handle {
-  /** Mean over samples of max(0, 100 − deviation in %), where invalid ones count 0; NaN without samples. */
-  score(): Promise<number>;
-  /**
-   * 100 · Σ weight · share of the buckets; NaN without samples.
-   *
-   * Weights from the best bucket to the worst: 1, 0.9, 0.75, 0.5, 0.25, 0.1, 0.
-   */
-  weightedScore(): Promise<number>;
   /** Share of classified samples that are right; NaN without any. */
   accuracy(): Promise<number>;
   /** Classified samples by true class (row) and predicted class (column) (C,C). */
@@ -2300,6 +2292,14 @@ export interface DeviationMetrics extends Handle {
   rmse(): Promise<number>;
   /** Coefficient of determination of the samples with values; NaN with fewer than two. */
   r2(): Promise<number>;
+  /** Mean over samples of max(0, 100 − deviation in %), where invalid ones count 0; NaN without samples. */
+  score(): Promise<number>;
+  /**
+   * 100 · Σ weight · share of the buckets; NaN without samples.
+   *
+   * Weights from the best bucket to the worst: 1, 0.9, 0.75, 0.5, 0.25, 0.1, 0.
+   */
+  weightedScore(): Promise<number>;
   /** Forget all samples. */
   reset(): Promise<void>;
   /**
@@ -2328,16 +2328,6 @@ export interface DeviationMetrics extends Handle {
   updateBatch(outputs: ArrayInput, targets: ArrayInput): Promise<void>;
   /** Add a batch of classified samples (B,C) with their labels (B); raises as `update_class`. */
   updateClassBatch(probabilities: ArrayInput, labels: ArrayInput): Promise<void>;
-  /** Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one. */
-  getBucketCounts(): Promise<Readonly<Record<string, number>>>;
-  /** The n worst samples, invalid ones first, then by deviation. */
-  getWorstSamples(n?: number): Promise<readonly WorstSample[]>;
-  /**
-   * Ids of samples in a bucket, by its name in any case; of very many a fair sample.
-   *
-   * @throws {@link ConfigError} there is no bucket of that name.
-   */
-  getSamplesInBucket(bucket: string): Promise<readonly (number | string)[]>;
   /**
    * Add the samples of other metrics with the same options; the order of merging does not matter.
    *
@@ -2351,6 +2341,16 @@ export interface DeviationMetrics extends Handle {
   compare(other: DeviationMetrics): Promise<DeviationComparison>;
   /** Everything as strict JSON. */
   toJSON(): Promise<string>;
+  /** Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one. */
+  getBucketCounts(): Promise<Readonly<Record<string, number>>>;
+  /** The n worst samples, invalid ones first, then by deviation. */
+  getWorstSamples(n?: number): Promise<readonly WorstSample[]>;
+  /**
+   * Ids of samples in a bucket, by its name in any case; of very many a fair sample.
+   *
+   * @throws {@link ConfigError} there is no bucket of that name.
+   */
+  getSamplesInBucket(bucket: string): Promise<readonly (number | string)[]>;
   /** All public methods in the order of their definition, with their availability now. */
   getMethods(): Promise<readonly MethodInfo[]>;
   /**
@@ -3568,14 +3568,6 @@ export namespace direct {
    * 1 − probability of the true class. A sample with a value that is not finite is *invalid*: it fails.
    */
   export interface DeviationMetrics extends Handle {
-    /** Mean over samples of max(0, 100 − deviation in %), where invalid ones count 0; NaN without samples. */
-    readonly score: number;
-    /**
-     * 100 · Σ weight · share of the buckets; NaN without samples.
-     *
-     * Weights from the best bucket to the worst: 1, 0.9, 0.75, 0.5, 0.25, 0.1, 0.
-     */
-    readonly weightedScore: number;
     /** Share of classified samples that are right; NaN without any. */
     readonly accuracy: number;
     /** Classified samples by true class (row) and predicted class (column) (C,C). */
@@ -3588,6 +3580,14 @@ export namespace direct {
     readonly rmse: number;
     /** Coefficient of determination of the samples with values; NaN with fewer than two. */
     readonly r2: number;
+    /** Mean over samples of max(0, 100 − deviation in %), where invalid ones count 0; NaN without samples. */
+    readonly score: number;
+    /**
+     * 100 · Σ weight · share of the buckets; NaN without samples.
+     *
+     * Weights from the best bucket to the worst: 1, 0.9, 0.75, 0.5, 0.25, 0.1, 0.
+     */
+    readonly weightedScore: number;
     /** Forget all samples. */
     reset(): void;
     /**
@@ -3616,16 +3616,6 @@ export namespace direct {
     updateBatch(outputs: ArrayInput, targets: ArrayInput): void;
     /** Add a batch of classified samples (B,C) with their labels (B); raises as `update_class`. */
     updateClassBatch(probabilities: ArrayInput, labels: ArrayInput): void;
-    /** Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one. */
-    getBucketCounts(): Readonly<Record<string, number>>;
-    /** The n worst samples, invalid ones first, then by deviation. */
-    getWorstSamples(n?: number): readonly WorstSample[];
-    /**
-     * Ids of samples in a bucket, by its name in any case; of very many a fair sample.
-     *
-     * @throws {@link ConfigError} there is no bucket of that name.
-     */
-    getSamplesInBucket(bucket: string): readonly (number | string)[];
     /**
      * Add the samples of other metrics with the same options; the order of merging does not matter.
      *
@@ -3639,6 +3629,16 @@ export namespace direct {
     compare(other: DeviationMetrics): DeviationComparison;
     /** Everything as strict JSON. */
     toJSON(): string;
+    /** Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one. */
+    getBucketCounts(): Readonly<Record<string, number>>;
+    /** The n worst samples, invalid ones first, then by deviation. */
+    getWorstSamples(n?: number): readonly WorstSample[];
+    /**
+     * Ids of samples in a bucket, by its name in any case; of very many a fair sample.
+     *
+     * @throws {@link ConfigError} there is no bucket of that name.
+     */
+    getSamplesInBucket(bucket: string): readonly (number | string)[];
     /** All public methods in the order of their definition, with their availability now. */
     getMethods(): readonly MethodInfo[];
     /**
