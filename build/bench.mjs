@@ -1,6 +1,7 @@
-// `npm run bench [-- NAME …] [--only CASE,…] [--docs] [--json FILE]`: runs tests/bench/*.mjs, each a table.
+// `npm run bench [-- NAME …] [--only CASE,…] [--docs] [--json FILE]`: runs tests/bench/*.{mjs,py}, each a table.
 //
-// `--only` chooses cases of the bench "peers", `--docs` has it write docs/benchmarks.md. A bench takes `--json FILE` and
+// `--only` chooses cases of the bench "peers", `--docs` has it write docs/benchmarks.md; other options go to the one bench
+// that is named (npm run bench -- gpu --tiny). A bench takes `--json FILE` and
 // writes its result there: a list of rows {case, system, median_ms, min_ms, runs, …}, or an object with figures whose
 // names end in _ms. All of them together are one list.
 
@@ -12,6 +13,8 @@ import { setup } from "./setup.mjs";
 
 const FOLDER = join(ROOT, "tests", "bench");
 const RUNNER = { ".py": PYTHON, ".mjs": process.execPath };
+/** Python finds the package in the source tree. */
+const ENV = { env: { ...process.env, PYTHONPATH: ROOT } };
 /** The bench that knows cases. */
 const PEERS = "peers";
 
@@ -48,7 +51,11 @@ await runMain(async (args) => {
   const only = taken(args, "--only", true);
   const docs = taken(args, "--docs", false);
   const passed = [...(only ? ["--only", only] : []), ...(docs === undefined ? [] : ["--docs"])];
-  const benches = chosen(passed.length && !args.length ? [PEERS] : args);
+  const further = args.findIndex((arg) => arg.startsWith("--"));
+  const [names, own] = further < 0 ? [args, []] : [args.slice(0, further), args.slice(further)];
+  if (own.length && names.length !== 1)
+    throw new BuildError(`expected one bench that ${own.join(" ")} is for; do: name it`);
+  const benches = chosen(passed.length && !names.length ? [PEERS] : names);
   await setup();
   const scratch = mkdtempSync(join(tmpdir(), "bench-"));
   const rows = [];
@@ -57,8 +64,8 @@ await runMain(async (args) => {
     console.log(`\n── ${file} ${"─".repeat(60 - file.length)}`);
     const name = file.slice(0, -extname(file).length);
     const json = join(scratch, `${file}.json`);
-    const options = name === PEERS ? passed : [];
-    const code = await run(RUNNER[extname(file)], [join(FOLDER, file), "--json", json, ...options]);
+    const options = [...own, ...(name === PEERS ? passed : [])];
+    const code = await run(RUNNER[extname(file)], [join(FOLDER, file), "--json", json, ...options], ENV);
     if (code === 0) rows.push(...rowsOf(JSON.parse(readFileSync(json, "utf8")), [name]));
     else failed.push(file);
   }

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,21 +71,44 @@ def _lstm() -> Model:
     return Model((16, 32), [LSTM(32, 64, return_sequences=False), Dense(64, 10)], 32, 10, 0.5)
 
 
-def _transformer() -> Model:
-    def block() -> list[Layer]:
-        attention = MultiHeadAttention(64, 4, causal=True)
-        wide = (Dense(64, 128, "gelu"), Dense(128, 64))
-        return [Residual((LayerNorm(64), attention)), Residual((LayerNorm(64), *wide))]
+class Transformer(NamedTuple):
+    """Extents of a transformer: it classifies every position."""
 
-    return Model((32, 64), [*block(), *block(), LayerNorm(64), Dense(64, 32)], 16, 32, 0.05, (32,))
+    width: int
+    heads: int
+    inner: int
+    blocks: int
+    positions: int
+    batch: int
+    classes: int
 
+    def model(self, rate: float) -> Model:
+        """Blocks of attention and two dense layers, each behind a norm and beside a short cut."""
+
+        def block() -> list[Layer]:
+            attention = MultiHeadAttention(self.width, self.heads, causal=True)
+            wide = (Dense(self.width, self.inner, "gelu"), Dense(self.inner, self.width))
+            return [Residual((LayerNorm(self.width), attention)), Residual((LayerNorm(self.width), *wide))]
+
+        layers = [layer for _ in range(self.blocks) for layer in block()]
+        layers += [LayerNorm(self.width), Dense(self.width, self.classes)]
+        shape = (self.positions, self.width)
+        return Model(shape, layers, self.batch, self.classes, rate, (self.positions,))
+
+
+TRANSFORMERS = {
+    "transformer": Transformer(width=64, heads=4, inner=128, blocks=2, positions=32, batch=16, classes=32),
+    "transformer-512": Transformer(512, 8, 2048, blocks=4, positions=256, batch=16, classes=512),
+    "transformer-tiny": Transformer(32, 2, 64, blocks=4, positions=8, batch=2, classes=16),
+}
+"""The first for the page, the second for graphics cards, the third to see that the second's way is free."""
 
 MODELS = {
     "mlp-128": _mlp((784, 256, 128, 10), 128),
     "mlp-32": _mlp((784, 128, 64, 10), 32),
     "cnn-digits": _cnn(),
     "lstm": _lstm(),
-    "transformer": _transformer(),
+    **{name: extents.model(0.05) for name, extents in TRANSFORMERS.items()},
 }
 
 
@@ -98,6 +122,6 @@ def batch_of(name: str, digits: bytes) -> Batch:
         return Batch(pixels, raw[samples * PIXELS :][: model.batch].astype(np.int32))
     rng = np.random.default_rng(0)
     x = rng.random((model.batch, *model.input), dtype=np.float32)
-    if name in ("lstm", "transformer"):
+    if name == "lstm" or name in TRANSFORMERS:
         x = 2 * x - 1
     return Batch(x, rng.integers(0, model.classes, (model.batch, *model.target)).astype(np.int32))

@@ -119,9 +119,9 @@ def start_matmul(case: str, system: str, extents: tuple[int, int, int]) -> NDArr
 # training ----------------------------------------------------------------------------------------------------------
 
 
-def start_training(case: str, system: str, digits: bytes) -> list[float]:
+def start_training(case: str, system: str, digits: bytes, watched_model: str = WATCHED_MODEL) -> list[float]:
     """Prepare a model's steps; returns the losses of the first of them."""
-    name = WATCHED_MODEL if case in WATCHED else case
+    name = watched_model if case in WATCHED else case
     model, batch = MODELS[name], batch_of(name, digits)
     net, losses = model.network(device_of(system)), Losses()
     net.add_observer(losses)
