@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
-import { expect, type Locator, type Page, test } from "@playwright/test";
+import { chromium, expect, type Locator, type Page, test } from "@playwright/test";
+import { CHROMIUM_FLAGS, chromiumPath } from "../../build/chromium.mjs";
 
 /** Points of a pen line, in shares of the pad's width. */
 type Line = readonly (readonly [number, number])[];
@@ -227,6 +228,84 @@ test("a diverged run is shown as such: an anomaly in words, NaN in the chart and
   await expect(page.locator("#controls .hint")).toContainText("Lower the learning rate");
   await page.getByRole("button", { name: "Dismiss" }).click();
   await expect(page.getByRole("alert").filter({ hasText: "Anomaly" })).toBeHidden();
+});
+
+const deviceText = (page: Page): Locator => page.locator("#controls .device");
+const deviceChoice = (page: Page): Locator => page.getByRole("combobox", { name: "Device" });
+
+test("the network moves to the GPU and back between steps, with its weights, and the page says so", async ({
+  page,
+}) => {
+  await open(page);
+  await press(page, "Step");
+  await expect(deviceText(page)).toHaveText("Runs on WebAssembly: the only GPU there is is played by the processor.");
+  const untouched = await page.locator("#held-out").innerText();
+  await choose(page, "Device", "webgpu");
+  await expect(deviceText(page)).toHaveText("Runs on WebGPU, as chosen.");
+  await press(page, "Resume");
+  await expect(page.locator("#controls .hint")).toContainText("programs"); // its first step is long in coming
+  await expect(page.locator("#state")).toHaveText("Preparing");
+  await expect.poll(() => stepsOf(page), { timeout: 60_000 }).toBeGreaterThan(60);
+  await expect(page.locator("#controls .hint")).toContainText("digits to learn from");
+  await press(page, "Pause");
+  await page.waitForTimeout(500); // the steps that were under way arrive
+  const held = await stepsOf(page);
+  const learned = await heldOut(page);
+  expect(learned).toBeGreaterThan(Number.parseFloat(untouched) + 30);
+  await choose(page, "Device", "wasm");
+  await expect(deviceText(page)).toHaveText("Runs on WebAssembly, as chosen.");
+  await expect.poll(() => heldOut(page)).toBe(learned);
+  expect(await stepsOf(page)).toBe(held);
+  await press(page, "Step");
+  await expect.poll(() => stepsOf(page)).toBe(held + 1);
+  // Steps that the GPU began ahead of others made no run of their own: the chart goes back to the first.
+  const loss = page.locator(".lv-curve").first();
+  await loss.press("Home");
+  await expect(loss).toHaveAttribute("aria-label", /^Loss at step 1:/);
+  expect(errors).toEqual([]);
+});
+
+test("a GPU that is lost in the middle of training costs no step, and is told in words", async ({ page }) => {
+  await page.route("**/worker-*.js", async (route) => {
+    const response = await route.fetch();
+    const lose = `{ const open = GPUAdapter.prototype.requestDevice;
+      GPUAdapter.prototype.requestDevice = async function (...given) {
+        const device = await open.apply(this, given);
+        new BroadcastChannel("lose").onmessage = () => device.destroy();
+        return device;
+      }; }`;
+    await route.fulfill({ response, body: `${lose}${await response.text()}` });
+  });
+  await open(page);
+  await choose(page, "Device", "webgpu");
+  await press(page, "Start");
+  await expect.poll(() => stepsOf(page), { timeout: 60_000 }).toBeGreaterThan(3);
+  await page.evaluate(() => new BroadcastChannel("lose").postMessage("now"));
+  await expect(page.getByRole("alert").filter({ hasText: "Anomaly" })).toContainText("training goes on with wasm");
+  await expect(deviceText(page)).toContainText("Runs on WebAssembly: the GPU was lost");
+  await expect(deviceChoice(page)).toHaveValue("auto");
+  await expect(page.locator("#state")).toHaveText("Finished", { timeout: 60_000 });
+  expect(await stepsOf(page)).toBe(4500);
+  expect(await heldOut(page)).toBeGreaterThanOrEqual(95);
+  expect(errors).toEqual([]);
+});
+
+test("without a GPU its choice is barred, with the reason", async ({ baseURL }) => {
+  const args = CHROMIUM_FLAGS.filter((flag) => !/webgpu|vulkan/i.test(flag));
+  const executablePath = chromiumPath();
+  const browser = await chromium.launch({ args, ...(executablePath ? { executablePath } : {}) });
+  try {
+    const page = await browser.newPage(baseURL ? { baseURL } : {});
+    await open(page);
+    await expect(deviceChoice(page).locator("option[value=webgpu]")).toBeDisabled();
+    await expect(deviceChoice(page)).toHaveAttribute("title", /WebGPU can't be chosen: no WebGPU in this page: /);
+    await expect(deviceChoice(page)).toHaveAccessibleDescription(/^WebGPU can't be chosen: no WebGPU in this page: /);
+    await expect(deviceText(page)).toContainText("Runs on WebAssembly: no WebGPU in this page: ");
+    await press(page, "Step");
+    await expect.poll(() => stepsOf(page)).toBe(1);
+  } finally {
+    await browser.close();
+  }
 });
 
 test("settings that can't be are refused in words; others make another network", async ({ page }) => {

@@ -5,6 +5,7 @@ import { Controls } from "./controls";
 import { DeviceWatch } from "./device-watch";
 import type { DigitSets } from "./digits";
 import { describeFailure } from "./failure";
+import { setText } from "./fields";
 import { download, MODEL_FILE } from "./files";
 import { part } from "./page";
 import { needsNewNetwork, type Settings } from "./settings";
@@ -167,7 +168,8 @@ export class App {
     const { state } = this.#training;
     const chip = part("state", HTMLParagraphElement);
     const broken = state === "ended" && this.#why === "anomaly";
-    chip.textContent = broken ? "Stopped by an anomaly" : STATES[state];
+    const said = state === "running" && this.#device.waiting ? "Preparing" : STATES[state];
+    setText(chip, broken ? "Stopped by an anomaly" : said);
     chip.dataset.state = broken ? "failed" : state;
     const hint = this.#error ?? this.#device.waiting ?? this.#hint(state);
     this.#controls.show(state, { hint, device: this.#device.text });

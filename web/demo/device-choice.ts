@@ -46,7 +46,9 @@ export class DeviceChoice {
       option.text = reason === undefined ? DEVICES[device] : `${DEVICES[device]} (not here)`;
       option.title = reason ?? "";
     }
-    const reasons = [...this.#refused].map(([device, reason]) => `${DEVICES[device]} can't be chosen: ${reason}.`);
+    const reasons = [...this.#refused].map(
+      ([device, reason]) => `${DEVICES[device]} can't be chosen: ${reason.replace(/\.$/, "")}.`,
+    );
     setText(this.reasons, reasons.join(" "));
     this.#select.title = ["What computes; the weights are kept.", ...reasons].join("\n");
   }

@@ -32,12 +32,14 @@ export function isLost({ device, withoutGPU }: Whereabouts, asked: Device): bool
 
 /** Which device is in use and why, in a sentence. */
 export function describeDevice({ device, reason, withoutGPU }: Whereabouts, asked: Device): string {
+  if (device === "webgpu" && withoutGPU !== null) return `${sentence(withoutGPU)} The next step goes on without it.`;
   const where = `Runs on ${named(device)}`;
   if (asked === device) return `${where}, as chosen.`;
-  if (asked === "wasm" || asked === "numpy") return `${where}: ${named(reason)}.`;
-  if (withoutGPU !== null) return `${where}: ${withoutGPU}.`;
-  const measured = reason.startsWith(AUTO) ? named(reason.slice(AUTO.length)) : "the first step tries a GPU";
-  return `${where}: ${measured}.`;
+  if (asked === "wasm" || asked === "numpy") return sentence(`${where}: ${named(reason)}`);
+  if (withoutGPU !== null) return sentence(`${where}: ${withoutGPU}`);
+  return sentence(
+    `${where}: ${reason.startsWith(AUTO) ? named(reason.slice(AUTO.length)) : "the first step tries a GPU"}`,
+  );
 }
 
 /** Why the first training step takes longer than the others; undefined where it does not. */
@@ -50,4 +52,8 @@ export function firstStepOn({ device, withoutGPU }: Whereabouts, asked: Device):
 /** A text of the network with its names of devices as the form spells them. */
 function named(text: string): string {
   return text.replace(/\b(webgpu|wasm|numpy)\b/g, (name) => DEVICES[name as Device]);
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1).replace(/\.$/, "")}.`;
 }

@@ -30,6 +30,10 @@ const KINDS: Readonly<Record<string, Kind>> = {
     title: "The worker that runs Python has stopped",
     advice: "Reload the page. If it happens again, close other tabs: the browser may be out of memory.",
   },
+  device_lost: {
+    title: "The GPU is lost",
+    advice: "Train on: the next step goes on without it, from the weights that there were.",
+  },
   python: {
     title: "Python reported an error that nobody expected",
     advice: "This is a fault of the package, not of yours. Reload the page; the details below help to report it.",
