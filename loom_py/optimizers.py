@@ -34,6 +34,11 @@ class Optimizer(Options):
         """
         raise NotImplementedError
 
+    def leaves_step(self) -> str | None:
+        """Which array `update` leaves of which the weights lost `rate` times: a state, or "gradient", which they lost
+        `rate · scale` times; None where there is none, so that who wants to know compares weights before and after."""
+        return None
+
 
 @kind
 class SGD(Optimizer):
@@ -51,6 +56,11 @@ class SGD(Optimizer):
 
     def state(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
+
+    def leaves_step(self) -> str | None:
+        if self.momentum:
+            return None if self.nesterov else "velocity"
+        return None if self.weight_decay else "gradient"
 
     def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
         ops.sgd(

@@ -132,7 +132,9 @@ class Compiler:
             if role != "whole":
                 record_sum(recorder, self.layout, last=role == "last")
             if role != "part":
-                ok = record_update(recorder, self.layout, options, loss, tape.watcher, late=late)
+                ok = record_update(
+                    recorder, self.layout, options, loss, tape.watcher, late=late, summed=role != "whole"
+                )
                 if tape.buffers is not None:
                     ops.undo(whole_area(recorder, self.layout, BUFFERS), tape.buffers, ok)
         return self._done(tape)

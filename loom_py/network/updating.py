@@ -9,7 +9,7 @@ from itertools import groupby, pairwise
 from loom_py import ops
 from loom_py.losses import Loss
 from loom_py.network.arrays import GRADIENTS, STANDING, SUMMED, WEIGHTS, Layout, Place, optimizer_area
-from loom_py.network.watching import RecordingWatcher
+from loom_py.network.watching import RecordingWatcher, Step
 from loom_py.ops import Tensor
 from loom_py.optimizers import Optimizer, ParameterGroup
 from loom_py.program import Recorder
@@ -61,10 +61,12 @@ def record_update(
     watcher: RecordingWatcher | None = None,
     *,
     late: bool = False,
+    summed: bool = False,
 ) -> Tensor:
     """Gradients as they stand → parameters; outputs gradient_norm and ok, which is given back.
 
-    With `late` results `ok` is also 0 after a run that had it 0: steps that were begun before that was known.
+    `summed` gradients are others than those that the backward pass gave. With `late` results `ok` is also 0 after a run
+    that had it 0: steps that were begun before that was known.
     """
     weights = whole_area(recorder, layout, WEIGHTS)
     gradients = whole_area(recorder, layout, GRADIENTS, WEIGHTS)
@@ -81,17 +83,23 @@ def record_update(
     if options.clip_norm is not None:
         clipped = ops.global_norm(gradients) if options.clip_value is not None else norm
         scale = ops.clip_scale(clipped, max_norm=options.clip_norm)
-    before = watcher.before_update(weights) if watcher else None
-    _update_groups(recorder, layout, options, scale, ok)
+    steps = list(_steps(recorder, layout, options, scale))
+    before = watcher.before_update(weights) if watcher and any(step.left is None for step in steps) else None
+    number = recorder.input("update_number", ())
+    for step in steps:
+        step.optimizer.update(step.weights, step.gradients, step.state, step.rate, number, scale, ok)
     if watcher:
-        watcher.after_update(weights, before, {p.name: p.elements for p in layout.trained})
+        if summed or options.clip_value is not None:
+            watcher.forget_gradients()
+        watcher.after_update(weights, before, {p.name: p.elements for p in layout.trained}, steps, ok)
     recorder.output("gradient_norm", norm)
     recorder.output("ok", ok)
     return ok
 
 
-def _update_groups(recorder: Recorder, layout: Layout, options: StepOptions, scale: Tensor | None, ok: Tensor) -> None:
-    rate, number = recorder.input("learning_rate", ()), recorder.input("update_number", ())
+def _steps(recorder: Recorder, layout: Layout, options: StepOptions, scale: Tensor | None) -> Iterator[Step]:
+    """The updates of a step, one for each group of parameters."""
+    rate = recorder.input("learning_rate", ())
     for group, start, stop in contiguous(layout, options.groups):
 
         def part(area: str, start: int = start, stop: int = stop) -> Tensor:
@@ -100,7 +108,12 @@ def _update_groups(recorder: Recorder, layout: Layout, options: StepOptions, sca
         optimizer = options.optimizer if group is None else group.applied(options.optimizer)
         state = {name: part(optimizer_area(optimizer.name, name)) for name in optimizer.state()}
         own_rate = rate if group is None or group.rate == 1 else ops.multiply(rate, group.rate)
-        optimizer.update(part(WEIGHTS), part(GRADIENTS), state, own_rate, number, scale, ok)
+        gradients, left = part(GRADIENTS), optimizer.leaves_step()
+        yield Step(
+            start, stop, optimizer, part(WEIGHTS), gradients, state, own_rate,
+            left={"gradient": gradients, **state}[left] if left else None,
+            scale=scale if left == "gradient" else None,
+        )  # fmt: skip
 
 
 def contiguous(layout: Layout, groups: tuple[ParameterGroup, ...]) -> Iterator[tuple[ParameterGroup | None, int, int]]:

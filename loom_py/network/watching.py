@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -11,6 +11,7 @@ from loom_py import ops
 from loom_py.layers import Layer
 from loom_py.network.reading import Passed
 from loom_py.ops import Tensor
+from loom_py.optimizers import Optimizer
 from loom_py.program import Recorder
 from loom_py.shapes import Shape
 
@@ -39,6 +40,25 @@ class Watch:
         return Watch(both, self.values or other.values, self.histograms or other.histograms)
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The update of a stretch of the flat weights, from element `start` to `stop`.
+
+    Attributes:
+        left: what the optimizer leaves of which the weights lost `rate` (· `scale`) times; None: weights are compared.
+    """
+
+    start: int
+    stop: int
+    optimizer: Optimizer
+    weights: Tensor
+    gradients: Tensor
+    state: Mapping[str, Tensor]
+    rate: Tensor
+    left: Tensor | None
+    scale: Tensor | None
+
+
 class RecordingWatcher:
     """Follows the walk through the layers, opens spans in the recorder and records statistics where wanted."""
 
@@ -51,6 +71,8 @@ class RecordingWatcher:
         self._unmeasured: list[tuple[Passed, Tensor]] = []
         self.shapes: dict[str, tuple[Shape, Shape]] = {}
         self.unit_axes: dict[str, int] = {}
+        self._gradients: dict[str, int] = {}
+        self._norm_of: dict[int, Tensor] = {}
         self._axes: dict[int, int] = {}
         self._came: dict[str, int] = {}
         self._known: dict[tuple[int, str], int] = {}
@@ -79,6 +101,7 @@ class RecordingWatcher:
     def backward(self, path: str, layer: Layer, dy: Tensor, dx: Tensor | None, gradients: Mapping[str, Tensor]) -> None:
         if self.watch is None or not self.watch.wants(path):
             return
+        self._gradients |= {f"{path}.{name}": gradient.index for name, gradient in gradients.items()}
         parts = {}
         with self._observing(path):
             parts["output"] = self._stats("gradient", path, "backward", dy, self.unit_axes[path])
@@ -109,23 +132,49 @@ class RecordingWatcher:
         with self.recorder.span("", "observe"):
             return cast("Tensor", ops.copy(weights))
 
-    def after_update(self, weights: Tensor, before: Tensor | None, places: Mapping[str, tuple[int, int]]) -> None:
+    def forget_gradients(self) -> None:
+        """The gradients that are used are not those that were measured."""
+        self._gradients.clear()
+
+    def after_update(
+        self,
+        weights: Tensor,
+        before: Tensor | None,
+        places: Mapping[str, tuple[int, int]],
+        steps: Sequence[Step] = (),
+        ok: Tensor | None = None,
+    ) -> None:
         """Measure how far each watched parameter was moved; `places` are element ranges in `weights` by full name."""
-        if before is None:
-            return
         for passed in self.passes:
             if passed.phase != "backward":
                 continue
             with self._observing(passed.path):
                 for key in [k for k in passed.parts if k.startswith("gradient.")]:
                     name = key.removeprefix("gradient.")
-                    start, stop = places[f"{passed.path}.{name}"]
-                    now, then = (ops.rows(whole, start=start, stop=stop) for whole in (weights, before))
-                    moved = self._note("parameter", passed.path, "update", ops.distance(now, then), name)
-                    passed.parts[f"update.{name}"] = moved
+                    full = f"{passed.path}.{name}"
+                    start, stop = places[full]
+                    step = next((step for step in steps if step.start <= start < step.stop), None)
+                    if step is not None and step.left is not None:
+                        length = self._length(full, step, start, stop, ok)
+                    else:
+                        now, then = (ops.rows(whole, start=start, stop=stop) for whole in (weights, before))
+                        length = ops.distance(now, then)
+                    passed.parts[f"update.{name}"] = self._note("parameter", passed.path, "update", length, name)
                     # The forward pass has measured the weights, which the backward pass leaves alone.
-                    weight = self.weights[f"{passed.path}.{name}"]
+                    weight = self.weights[full]
                     passed.parts[f"before.{name}"] = self._known[weight.index, "norm"]
+
+    def _length(self, full: str, step: Step, start: int, stop: int, ok: Tensor | None) -> Tensor:
+        """How far a parameter was moved, by what its optimizer left; nowhere where the step was refused."""
+        measured = self._gradients.get(full, -1) if step.left is step.gradients else -1
+        norm = self._norm_of.get(measured)
+        if norm is None:
+            norm = ops.global_norm(ops.rows(step.left, start=start - step.start, stop=stop - step.start))
+        length: Tensor = ops.multiply(norm, step.rate)
+        if step.scale is not None:
+            length = ops.multiply(length, step.scale)
+        ops.undo(length, 0.0, ok)
+        return length
 
     @contextmanager
     def _observing(self, path: str) -> Iterator[None]:
@@ -142,7 +191,8 @@ class RecordingWatcher:
     def _norm(self, kind: Any, path: str, phase: str, tensor: Tensor, name: str) -> int:
         key = (tensor.index, "norm")
         if key not in self._known:
-            self._known[key] = self._note(kind, path, phase, ops.global_norm(tensor), name)
+            norm = self._norm_of[tensor.index] = ops.global_norm(tensor)
+            self._known[key] = self._note(kind, path, phase, norm, name)
         return self._known[key]
 
     def _extras(self, parts: dict[str, int], path: str, phase: str, tensor: Tensor) -> None:

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 88ac319330763aa6559df796827963578f5c42e519e617468518bad16c065602
+ * Content hash of the description: d3f9747fefa4287676576837be5f03a8378865e36d710a67826e3bb31fd44054
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */

@@ -1,11 +1,13 @@
 """What observers are told of a network: true numbers, for every layer, at no cost when nobody listens."""
 
 import logging
+from typing import Any
 
 import numpy as np
 import pytest
 
 from loom_py import (
+    SGD,
     Activation,
     ConfigError,
     Conv2D,
@@ -16,6 +18,7 @@ from loom_py import (
     LayerStats,
     Network,
     Observer,
+    ParameterGroup,
     RecordingObserver,
     Residual,
     Sequential,
@@ -23,11 +26,13 @@ from loom_py import (
     cross_entropy_loss_grad,
 )
 from loom_py.events import measured
+from loom_py.executors.base import Executor
 from loom_py.layer_run import NUMBERS, LayerRun, by_layout, records_of
 from loom_py.network.compile import StepOptions
 from loom_py.network.inputs import Feed
 from loom_py.network.watching import Watch
 from loom_py.train.config import TrainingConfig
+from tests.ops import machines
 
 RNG = np.random.default_rng(3)
 X = RNG.normal(size=(12, 6)).astype(np.float32)
@@ -306,3 +311,46 @@ def test_elementwise_layers_have_their_units_where_what_comes_in_has_them() -> N
     assert (dead["5"] or 0) >= 16  # by now the units are single values
     # What reaches the convolution is 0 in its dead channel, whatever measured that gradient first.
     assert {s.path: s.dead_units for s in notes.backward}["1.layers.0"] == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": "sgd"},
+        {"optimizer": "sgd", "gradient_clip": 0.01},
+        {"optimizer": "sgd", "gradient_clip_value": 0.001},
+        {"optimizer": "sgd", "micro_batch_size": 4},
+        {"optimizer": SGD(momentum=0.9), "gradient_clip": 0.01},
+        {"optimizer": SGD(momentum=0.9, weight_decay=0.1)},
+        {"optimizer": SGD(momentum=0.9, nesterov=True)},
+        {"optimizer": SGD(weight_decay=0.1)},
+        {"optimizer": "sgd", "groups": [ParameterGroup(names=["*.bias"], rate=0.5, weight_decay=0.1)]},
+        {"optimizer": "sgd", "groups": [ParameterGroup(names=["2.*"], rate=3.0)]},
+        {"optimizer": "adam"},
+    ],
+)
+@pytest.mark.parametrize("executor", [None, machines.wasm()[1]], ids=["numpy", "wasm"])
+def test_updates_are_measured_as_long_as_they_are(options: dict[str, Any], executor: Executor | None) -> None:
+    net, notes = small(), Notes()
+    if executor is not None:
+        net.engine.move_to(executor)
+    config = TrainingConfig(batch_size=12, learning_rate=0.1, **options)
+    net.fit(X, Y, config)  # biases of 0 have no ratio
+    net.add_observer(notes)
+    before = net.parameters()
+    net.fit(X, Y, config)
+    after = net.parameters()
+    assert len(notes.backward) == 3
+    for stats in notes.backward:
+        for name, parameter in stats.parameters.items():
+            full = f"{stats.path}.{name}"
+            ratio = np.linalg.norm(after[full] - before[full]) / np.linalg.norm(before[full])
+            assert parameter.update_ratio == pytest.approx(ratio, rel=2e-4), full
+
+
+def test_a_refused_step_moves_nothing() -> None:
+    net, notes = small(), Notes()
+    net.set_parameters({"2.weight": np.full((5, 3), 3e38, np.float32)})
+    net.set_observer(notes)
+    net.fit(X, Y, TrainingConfig(batch_size=12, learning_rate=0.1))
+    assert [s.update_ratio for s in notes.backward] == [0.0, 0.0, 0.0]
