@@ -11,11 +11,26 @@ from typing import Literal
 
 from loom_py.errors import ConfigError, StateError
 from loom_py.events import LayerStats, TrainingEvent
+from loom_py.introspect import internal
+from loom_py.layer_run import LayerRun, records_of
 from loom_py.observers.base import LoomObserver
 from loom_py.observers.queue import Counters
 from loom_py.observers.rows import Record
 
 Policy = Literal["drop_oldest", "drop_newest", "block"]
+
+
+class _Run:
+    """A run in the channel: its records are made when the first of them is taken, and never if all make room."""
+
+    def __init__(self, run: LayerRun) -> None:
+        self._run, self._records = run, list[LayerStats]()
+
+    def record(self, place: int) -> LayerStats:
+        """One of its records."""
+        if not self._records:
+            self._records = list(records_of([self._run]))
+        return self._records[place]
 
 
 class ChannelObserver(LoomObserver):
@@ -64,7 +79,7 @@ class ChannelObserver(LoomObserver):
             raise ConfigError("policy block: a browser has one thread of Python, the consumer would never come to run")
         self._capacity, self._policy = capacity, policy
         self._backward, self._events = backward, events
-        self._queue: deque[Record] = deque()
+        self._queue: deque[Record | tuple[_Run, int]] = deque()
         self._changed = threading.Condition()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._produced = self._delivered = self._dropped = 0
@@ -74,6 +89,14 @@ class ChannelObserver(LoomObserver):
         """What became of the records so far; delivered means taken by a consumer."""
         with self._changed:
             return Counters(self._produced, self._delivered, self._dropped, len(self._queue))
+
+    @internal
+    def on_layer_run(self, run: LayerRun) -> None:
+        """Queue the run's records, to be made when they are taken."""
+        held = _Run(run)
+        for place, phase in enumerate(run.layout.phases):
+            if phase == "forward" or self._backward:
+                self._put((held, place))
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Queue the record."""
@@ -92,11 +115,7 @@ class ChannelObserver(LoomObserver):
     def take(self) -> list[LayerStats | TrainingEvent]:
         """All queued records at once, without waiting."""
         with self._changed:
-            taken = list(self._queue)
-            self._queue.clear()
-            self._delivered += len(taken)
-            self._changed.notify_all()
-            return taken
+            return [self._pop() for _ in range(len(self._queue))]
 
     def __iter__(self) -> Iterator[LayerStats | TrainingEvent]:
         """Iterate, waiting for records until the channel is closed.
@@ -142,9 +161,10 @@ class ChannelObserver(LoomObserver):
     def _pop(self) -> Record:
         self._delivered += 1
         self._changed.notify_all()
-        return self._queue.popleft()
+        item = self._queue.popleft()
+        return item[0].record(item[1]) if isinstance(item, tuple) else item
 
-    def _put(self, record: Record) -> None:
+    def _put(self, record: Record | tuple[_Run, int]) -> None:
         with self._changed:
             self._produced += 1
             if self._policy == "block":

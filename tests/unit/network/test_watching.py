@@ -9,6 +9,7 @@ import pytest
 from loom_py import (
     SGD,
     Activation,
+    ChannelObserver,
     ConfigError,
     Conv2D,
     Dense,
@@ -354,3 +355,16 @@ def test_a_refused_step_moves_nothing() -> None:
     net.set_observer(notes)
     net.fit(X, Y, TrainingConfig(batch_size=12, learning_rate=0.1))
     assert [s.update_ratio for s in notes.backward] == [0.0, 0.0, 0.0]
+
+
+def test_a_channel_gives_the_newest_records_of_runs() -> None:
+    net, notes = small(), Notes()
+    channel = ChannelObserver(capacity=4, backward=True)
+    net.add_observer(notes)
+    net.add_observer(channel)
+    net.fit(X, Y, TrainingConfig(batch_size=12, learning_rate=0.1))
+    counts = channel.counters
+    assert (counts.produced, counts.dropped, counts.queued) == (6, 2, 4)
+    told = [notes.forward[2], *notes.backward]
+    channel.close()
+    assert repr(list(channel)) == repr(told)
