@@ -122,7 +122,7 @@ class Compiler:
         the gradients to the sum kept so far (a first part: to nothing) and updates nothing, and a "last". With `late`
         results a step that is refused has all after it refused, until the flag in STANDING is set again.
         """
-        tape = self._forward(form, training=True, watch=watch, keep_buffers=role != "part")
+        tape = self._forward(form, training=True, watch=watch, step=True, keep_buffers=role != "part")
         recorder = tape.recorder
         with recorder.segment("loss"):
             loss, dy = self._loss(tape, form, options.loss)
@@ -141,7 +141,9 @@ class Compiler:
 
     # parts ---------------------------------------------------------------------------------------------------------
 
-    def _forward(self, form: Form, *, training: bool, watch: Watch | None, keep_buffers: bool = False) -> _Tape:
+    def _forward(
+        self, form: Form, *, training: bool, watch: Watch | None, step: bool = False, keep_buffers: bool = False
+    ) -> _Tape:
         recorder = Recorder()
         dtype = np.float32 if self.ids is None else np.int32
         x = recorder.input("x", form.shape, dtype)
@@ -157,6 +159,8 @@ class Compiler:
             for path, layer in self.layers:
                 tape.output, cache = run.forward(path, layer, tape.output)
                 tape.caches.append(cache)
+            if not step:
+                watcher.measure_norms()
         return tape
 
     def _backward(self, tape: _Tape, dy: Tensor | None, *, keep_input_gradient: bool) -> Tensor | None:
@@ -169,6 +173,7 @@ class Compiler:
             place = self.layout.places[name]
             slot = tape.recorder.persistent(GRADIENTS, place.offset, place.parameter.shape, f"d{name}")
             tape.recorder.bind(gradient, slot)
+        tape.watcher.measure_norms()
         return dy
 
     def _loss(self, tape: _Tape, form: Form, loss: Loss) -> tuple[Tensor, Tensor]:

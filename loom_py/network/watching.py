@@ -76,6 +76,7 @@ class RecordingWatcher:
         self._axes: dict[int, int] = {}
         self._came: dict[str, int] = {}
         self._known: dict[tuple[int, str], int] = {}
+        self._norms: list[tuple[Passed, str, Any, Tensor]] = []  # to be measured: pass, part, kind, array
 
     def span(self, path: str, phase: str) -> AbstractContextManager[None]:
         return self.recorder.span(path, phase)
@@ -91,12 +92,12 @@ class RecordingWatcher:
         parts = {}
         with self._observing(path):
             parts["output"] = self._stats("output", path, "forward", y, self.unit_axes[path])
-            for p in layer.parameters():
-                if p.trained:
-                    weight = self.weights[f"{path}.{p.name}"]
-                    parts[f"weight.{p.name}"] = self._norm("parameter", path, "forward", weight, p.name)
             self._extras(parts, path, "forward", y)
-        self.passes.append(Passed(path, "forward", x.shape, y.shape, parts))
+        passed = Passed(path, "forward", x.shape, y.shape, parts)
+        self.passes.append(passed)
+        for p in layer.parameters():
+            if p.trained:
+                self._norms.append((passed, f"weight.{p.name}", "parameter", self.weights[f"{path}.{p.name}"]))
 
     def backward(self, path: str, layer: Layer, dy: Tensor, dx: Tensor | None, gradients: Mapping[str, Tensor]) -> None:
         if self.watch is None or not self.watch.wants(path):
@@ -105,14 +106,14 @@ class RecordingWatcher:
         parts = {}
         with self._observing(path):
             parts["output"] = self._stats("gradient", path, "backward", dy, self.unit_axes[path])
-            for name, gradient in gradients.items():
-                parts[f"gradient.{name}"] = self._norm("gradient", path, "backward", gradient, name)
             if dx is not None and path.partition(".")[0] != self.first:
                 parts["input_gradient"] = self._stats("input_gradient", path, "backward", dx, self._came[path])
             self._extras(parts, path, "backward", dy)
-        self.passes.append(Passed(path, "backward", *self.shapes[path], parts))
+        passed = Passed(path, "backward", *self.shapes[path], parts)
+        self.passes.append(passed)
+        self._norms += [(passed, f"gradient.{name}", "gradient", array) for name, array in gradients.items()]
         if dx is not None and path.partition(".")[0] == self.first:
-            self._unmeasured.append((self.passes[-1], dx))
+            self._unmeasured.append((passed, dx))
 
     def close_backward(self, input_gradient: Tensor | None, *, kept: bool) -> None:
         """Measure the input gradients inside the first layer: only now it is known which of them is the network's.
@@ -124,6 +125,14 @@ class RecordingWatcher:
                 with self._observing(passed.path):
                     index = self._stats("input_gradient", passed.path, "backward", dx, self._came[passed.path])
                     passed.parts["input_gradient"] = index
+
+    def measure_norms(self) -> None:
+        """Measure weights and gradients: all at once, and before anything changes them."""
+        for passed, part, kind, array in self._norms:
+            with self._observing(passed.path):
+                name = part.partition(".")[2]
+                passed.parts[part] = self._norm(kind, passed.path, passed.phase, array, name)
+        self._norms = []
 
     def before_update(self, weights: Tensor) -> Tensor | None:
         """Keep the weights as they are before the update, when anyone wants to know how far it moves them."""

@@ -54,6 +54,7 @@ def record(engine: Engine, form: Form, loss: Loss, config: TweenConfig, watch: W
     with walk.recorder.segment("targets"):
         (_chain if config.mode == "chain" else _targets)(walk, goal)
         walk.watcher.close_backward(None, kept=False)
+        walk.watcher.measure_norms()
     with walk.recorder.segment("update"):
         _update(walk)
     return Compiled(walk.recorder.finish(), tuple(walk.watcher.passes))
@@ -83,6 +84,7 @@ def _forward(engine: Engine, form: Form, loss: Loss, config: TweenConfig, watch:
             if loss.classes:
                 ignore = {k: v for k, v in loss.attrs().items() if k == "ignore"}
                 recorder.output("correct", ops.correct_count(y, wanted, **ignore))
+        watcher.measure_norms()
     recorder.output("output", walk.activations[-1])
     return walk
 

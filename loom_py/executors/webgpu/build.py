@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
 
 from loom_py.errors import UnavailableError
-from loom_py.executors.webgpu.lower import Call, Operand, lower
+from loom_py.executors.webgpu.lower import JOINT, Call, Operand, lower
 from loom_py.executors.webgpu.lower.call import Chooser, by_rule
 from loom_py.executors.webgpu.plan import Dispatch, Plan, plan_rows
 from loom_py.program import OBSERVED, Instruction, Program
@@ -65,7 +65,7 @@ class Builder:
         Raises:
             UnavailableError: a verb that has no kernel for these types or this many axes.
         """
-        groups = [self._lowered(i) for i in self.program.instructions]
+        groups = list(self._groups())
         starts = tuple(accumulate((len(g) for g in groups), initial=0))
         dispatches = [d for group in groups for d in group]
         kernels, rows, params = plan_rows(dispatches)
@@ -77,18 +77,40 @@ class Builder:
         )  # fmt: skip
         return Built(plan, starts, staged, reported, observed)
 
-    def _lowered(self, instruction: Instruction) -> list[Dispatch]:
+    def _groups(self) -> Iterator[list[Dispatch]]:
+        """The dispatches of every instruction; of such as are lowered together all are the first one's."""
+        instructions = self.program.instructions
+        edges = {edge for s in self.program.segments for edge in (s.start, s.stop)}
+        number = 0
+        while number < len(instructions):
+            pieces = _Pieces(self.scratch)
+            calls = [self._call(instructions[number], pieces)]
+            joint = JOINT.get(instructions[number].verb.name) if calls[0].floats and calls[0].filled else None
+            stop = number + 1
+            while joint and stop < len(instructions) and stop not in edges:
+                call = self._call(instructions[stop], pieces)
+                if JOINT.get(instructions[stop].verb.name) is not joint or not _fits(call, calls):
+                    break
+                calls.append(call)
+                stop += 1
+            yield joint(calls) if joint else self._lowered(instructions[number].verb.name, calls[0])
+            yield from ([] for _ in range(number + 1, stop))
+            number = stop
+
+    def _call(self, instruction: Instruction, pieces: _Pieces) -> Call:
         outputs = tuple(self._operand(i) for i in instruction.outputs)
         inputs = tuple(None if i is None else self._operand(i) for i in instruction.inputs)
-        if all(o.size == 0 for o in (*outputs, *inputs) if o is not None):
+        return Call(outputs, inputs, instruction.attrs, pieces.take, self._table, self.choose)
+
+    def _lowered(self, verb: str, call: Call) -> list[Dispatch]:
+        if all(o.size == 0 for o in (*call.outputs, *call.inputs) if o is not None):
             return []
-        call = Call(outputs, inputs, instruction.attrs, _Pieces(self.scratch).take, self._table, self.choose)
-        dispatches = lower(instruction.verb.name, call)
+        dispatches = lower(verb, call)
         if dispatches is None:
             raise UnavailableError.expected(
-                f"{instruction.verb.name} on the GPU",
+                f"{verb} on the GPU",
                 expected="types and axes that it has a kernel for",
-                got=f"{[(o.shape, str(o.dtype)) for o in inputs if o is not None]} with {dict(instruction.attrs)}",
+                got=f"{[(o.shape, str(o.dtype)) for o in call.inputs if o is not None]} with {dict(call.attrs)}",
                 do="use another device",
             )
         return dispatches
@@ -127,6 +149,13 @@ class Builder:
         if observed:
             rows.append((self.offsets[OBSERVED], observed))
         return np.array(rows, np.uint32).reshape(-1, 2), reported, end
+
+
+def _fits(call: Call, others: Sequence[Call]) -> bool:
+    """Whether a call needs no order among others: it is of floats, and reads nothing that they write."""
+    written = [o.word for other in others for o in other.outputs]
+    reads = [(o.word, o.word + o.size) for o in call.inputs if o is not None]
+    return call.floats and call.filled and not any(start <= w < stop for w in written for start, stop in reads)
 
 
 class _Pieces:

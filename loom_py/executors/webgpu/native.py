@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
 from typing import Any, TypeVar, cast
@@ -58,7 +58,7 @@ class _Report:
     buffer: Any
     nbytes: int
     times: Any = None
-    spans: tuple[int, int] = (0, 0)
+    spans: Sequence[int] = ()
     count: int = 0
 
 
@@ -216,7 +216,7 @@ class NativeHost:
         usage = self._usage.QUERY_RESOLVE | self._usage.COPY_SRC
         report.times = self.device.create_buffer(size=16 * len(chosen), usage=usage)
         encoder.resolve_query_set(queries, 0, 2 * len(chosen), report.times, 0)
-        report.spans = chosen[0][0], chosen[-1][0] + 1
+        report.spans = [number for number, _, _ in chosen]
 
     def _staging(self, nbytes: int) -> Any:
         spare = self._spare.get(nbytes)
@@ -236,8 +236,7 @@ class NativeHost:
             return found, None
         stamps = np.frombuffer(self.device.queue.read_buffer(report.times), np.uint64).astype(np.int64)
         times: AnyArray = np.zeros(report.count, np.int64)
-        first, last = report.spans
-        times[first:last] = (stamps[1::2] - stamps[::2])[: last - first]
+        times[report.spans] = stamps[1::2] - stamps[::2]
         return found, times
 
 

@@ -1,16 +1,20 @@
-// √Σ x², or √Σ (x - y)², in one pass and without overflow: large, common and small values are squared apart, the large
-// ones scaled down, the small ones up (Blue 1978). NaN and infinities count as large and come through.
+// √Σ x², or √Σ (x - y)², of many arrays in one pass and without overflow: large, common and small values are squared
+// apart, the large ones scaled down, the small ones up (Blue 1978). NaN and infinities count as large and come through.
+// Workgroups along y take an array each, of which a table in the heap tells; those along x its ranges.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
 
-struct Parameters {
-  out: u32, x: u32, y: u32, parts: u32,
-  size: u32, part: u32, count: u32, // values, of each range, ranges
+struct Parameters { table: u32 }
+
+struct Array {
+  out: u32, x: u32, y: u32, parts: u32, // there is no y when it is NONE
+  size: u32, part: u32, count: u32,     // values, of each range, ranges
 }
 
-override stage: u32;     // 0 a range each, into `parts`; 1 from `parts` to the norm; 2 both at once
-override distance: bool; // whether there is a y
+override stage: u32; // 0 a range each, into `parts`; 1 from `parts` to the norm; 2 both at once
+
+const NONE = 0xffffffffu;
 
 const DOWN = 0x1p-80f;
 const UP = 0x1p80f;
@@ -19,9 +23,14 @@ const SMALL = 0x26800000u; // 2^-50
 
 var<workgroup> work: array<vec3f, 256>;
 
-fn value(i: u32) -> f32 {
-  var v = bitcast<f32>(heap[p.x + i]);
-  if (distance) { v -= bitcast<f32>(heap[p.y + i]); }
+fn array_of(row: u32) -> Array {
+  let t = p.table + 7u * row;
+  return Array(heap[t], heap[t + 1u], heap[t + 2u], heap[t + 3u], heap[t + 4u], heap[t + 5u], heap[t + 6u]);
+}
+
+fn value(a: Array, i: u32) -> f32 {
+  var v = bitcast<f32>(heap[a.x + i]);
+  if (a.y != NONE) { v -= bitcast<f32>(heap[a.y + i]); }
   return v;
 }
 
@@ -44,24 +53,25 @@ fn root(s: vec3f) -> f32 {
 
 @compute @workgroup_size(256)
 fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
+  @builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32,
 ) {
-  let range = group.y * groups.x + group.x;
-  if (range >= p.count) { return; }
+  let a = array_of(group.y);
+  let range = group.x;
+  if (range >= a.count) { return; }
   var sum = vec3f(0.0);
   if (stage == 1u) {
-    for (var i = lane; i < p.count; i += 256u) {
-      let at = p.parts + 3u * i;
+    for (var i = lane; i < a.count; i += 256u) {
+      let at = a.parts + 3u * i;
       sum += bitcast<vec3f>(vec3u(heap[at], heap[at + 1u], heap[at + 2u]));
     }
   } else {
-    let end = min((range + 1u) * p.part, p.size);
-    var i = range * p.part + lane;
+    let end = min((range + 1u) * a.part, a.size);
+    var i = range * a.part + lane;
     for (; i + 768u < end; i += 1024u) {
-      let ab = squared(value(i)) + squared(value(i + 256u));
-      sum += ab + (squared(value(i + 512u)) + squared(value(i + 768u)));
+      let first = squared(value(a, i)) + squared(value(a, i + 256u));
+      sum += first + (squared(value(a, i + 512u)) + squared(value(a, i + 768u)));
     }
-    for (; i < end; i += 256u) { sum += squared(value(i)); }
+    for (; i < end; i += 256u) { sum += squared(value(a, i)); }
   }
   work[lane] = sum;
   for (var half = 128u; half > 0u; half /= 2u) {
@@ -71,8 +81,8 @@ fn main(
   if (lane != 0u) { return; }
   sum = work[0];
   if (stage == 0u) {
-    for (var k = 0u; k < 3u; k++) { heap[p.parts + 3u * range + k] = bitcast<u32>(sum[k]); }
+    for (var k = 0u; k < 3u; k++) { heap[a.parts + 3u * range + k] = bitcast<u32>(sum[k]); }
   } else {
-    heap[p.out] = bitcast<u32>(root(sum));
+    heap[a.out] = bitcast<u32>(root(sum));
   }
 }

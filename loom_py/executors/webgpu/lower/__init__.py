@@ -14,6 +14,7 @@ from loom_py.executors.webgpu.lower import (
     update,
     windows,
 )
+from loom_py.executors.webgpu.lower.call import JOINT as JOINT
 from loom_py.executors.webgpu.lower.call import LOWERINGS as LOWERINGS
 from loom_py.executors.webgpu.lower.call import Call as Call
 from loom_py.executors.webgpu.lower.call import Operand as Operand

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,14 +78,22 @@ class Call:
         return self.input(place).word
 
     @property
+    def filled(self) -> bool:
+        """Whether no operand is empty."""
+        return all(o.size for o in (*self.outputs, *self.inputs) if o is not None)
+
+    @property
     def floats(self) -> bool:
         """Whether all operands are float32."""
         return all(o.is_float for o in (*self.outputs, *self.inputs) if o is not None)
 
 
 Lowering = Callable[[Call], "list[Dispatch] | None"]
+Joint = Callable[[Sequence[Call]], list[Dispatch]]
 LOWERINGS: dict[str, Lowering] = {}
 """How to lower each verb."""
+JOINT: dict[str, Joint] = {}
+"""How to lower several calls at once, for verbs that are small and come in numbers."""
 
 
 def lowers(*verbs: str, knows: tuple[str, ...] = (), floats: bool = True) -> Callable[[Lowering], Lowering]:
@@ -103,6 +111,21 @@ def lowers(*verbs: str, knows: tuple[str, ...] = (), floats: bool = True) -> Cal
             return lowering(call) if known and (call.floats or not floats) else None
 
         LOWERINGS.update(dict.fromkeys(verbs, checked))
+        return lowering
+
+    return declare
+
+
+def lowers_many(*verbs: str) -> Callable[[Joint], Joint]:
+    """Declare how any number of calls of these verbs, one after the other, are lowered together.
+
+    They must need no order: none reads what another writes. All operands are float32.
+    """
+
+    def declare(lowering: Joint) -> Joint:
+        JOINT.update(dict.fromkeys(verbs, lowering))
+        for verb in verbs:
+            lowers(verb)(lambda call: lowering([call]))
         return lowering
 
     return declare

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+
+import numpy as np
+
 from loom_py.executors.axes import Split
-from loom_py.executors.webgpu.lower.call import Call, lowers
+from loom_py.executors.webgpu.lower.call import Call, lowers, lowers_many
 from loom_py.executors.webgpu.lower.tiles import NOT_ZERO, ranges, reduction, tiling
 from loom_py.executors.webgpu.plan import Dispatch, dispatch
 from loom_py.ops.histogram import BINS
@@ -61,25 +66,43 @@ def histogram(call: Call) -> list[Dispatch] | None:
     ]
 
 
-def _norm(call: Call, y: int | None) -> list[Dispatch]:
-    (out,), x = call.outputs, call.input(0)
-    cut, distance = ranges(x.size), int(y is not None)
-    parts = call.scratch(3 * cut.count) if cut.count > 1 else 0
-    words = (out.word, x.word, y or 0, parts, *cut.words)
-
-    def stage(number: int, groups: tuple[int, int, int]) -> Dispatch:
-        return dispatch("norm", *words, groups=groups, constants={"stage": number, "distance": distance})
-
-    if cut.count == 1:
-        return [stage(WHOLE, cut.groups)]
-    return [stage(PARTIAL, cut.groups), stage(MERGED, (1, 1, 1))]
+NONE = 0xFFFFFFFF
+"""In place of a second array."""
 
 
-@lowers("global_norm")
-def global_norm(call: Call) -> list[Dispatch]:
-    return _norm(call, None)
+@lowers_many("global_norm", "distance")
+def norms(calls: Sequence[Call]) -> list[Dispatch]:
+    """Any number of norms and distances: one dispatch, and one more for the large arrays among them."""
+    arrays = [_array(call) for call in calls]
+    small, large = [a for a in arrays if a.count == 1], [a for a in arrays if a.count > 1]
+    found: list[Dispatch] = []
+    if small:
+        found.append(_stage(calls[0], small, WHOLE, 1))
+    if large:
+        found += [_stage(calls[0], large, PARTIAL, max(a.count for a in large)), _stage(calls[0], large, MERGED, 1)]
+    return found
 
 
-@lowers("distance")
-def distance(call: Call) -> list[Dispatch]:
-    return _norm(call, call.word(1))
+@dataclass(frozen=True, slots=True)
+class _Array:
+    """A row of the table that the kernel reads."""
+
+    out: int
+    x: int
+    y: int
+    parts: int
+    size: int
+    part: int
+    count: int
+
+
+def _array(call: Call) -> _Array:
+    x, y = call.input(0), call.given(1)
+    size, part, count = ranges(x.size).words
+    parts = call.scratch(3 * count) if count > 1 else 0
+    return _Array(call.outputs[0].word, x.word, NONE if y is None else y.word, parts, size, part, count)
+
+
+def _stage(call: Call, arrays: Sequence[_Array], stage: int, across: int) -> Dispatch:
+    table = call.table(np.array([astuple(a) for a in arrays], np.uint32))
+    return dispatch("norm", table, groups=(across, len(arrays), 1), constants={"stage": stage})
