@@ -30,7 +30,7 @@ function encodeTable(rows) {
   const failed = rows.filter((row) => row.failure).map((row) => `- ${row.system}: ${row.failure}`);
   const line = (row) => {
     const whole = (row.median_ms * 1e3) / row.dispatches;
-    const cells = [row.us_per_dispatch, whole, row.finish_ms * 1e3, row.submit_ms * 1e3].map((us) => us.toPrecision(2));
+    const cells = [row.us_per_dispatch, whole, row.finish_ms * 1e3, row.submit_ms * 1e3].map(figure);
     return `| ${row.case.replace("encode-", "")} | ${row.system} | ${row.dispatches} | ${cells.join(" | ")} |`;
   };
   return [
@@ -63,10 +63,10 @@ export function gpuPart({ rows, adapter, native, peers }) {
   const inPage = training.filter((row) => row.system !== "loom-wgpu");
   return `${HEADING}
 
-Written by \`npm run bench -- peers --docs --only webgpu\`. **No GPU here: the adapter of Chromium was ${adapter || "none"}, that of CPython
-${native || "none"}.** A processor plays the GPU, many times slower than the WASM executor; these figures show that all
-systems give the same numbers, and what is asked of WebGPU for them, and say nothing of what a graphics card does: there
-workgroup memory and barriers, which are dear here, are what makes products fast. On a card: \`npm run bench -- gpu\`.
+Written by \`npm run bench -- peers --docs --only webgpu\`. **No GPU here: the adapter of Chromium was ${adapter || "none"},
+that of CPython ${native || "none"}.** A processor plays the GPU, many times slower than the WASM executor; these figures show that all
+systems give the same numbers, and what is asked of WebGPU for them, and say nothing of a graphics card: here workgroup
+memory and barriers are dear, there they are what makes products fast. On a card: \`npm run bench -- gpu\`.
 
 Medians and, in brackets, minima in milliseconds; behind a peer's its time as a multiple of ours (above 1: ours is faster).
 Systems take turns in one page; a block of steps ends when all of them are done. Ours is driven as a page drives it: three
@@ -86,8 +86,8 @@ ${table(inPage, asked, "step")}
 
 ### What watching costs on WebGPU, ms
 
-Off; as the demo's page watches; all statistics of every step; histograms as well. The kernels of statistics read every
-output once more, which a processor feels and a GPU hides.
+Off; as the demo's page watches; all statistics of every step; histograms as well. Statistics are more passes over every output,
+made by the processor here; \`npm run bench -- gpu\` tells what they cost on a card.
 
 ${watching(watched)}
 
