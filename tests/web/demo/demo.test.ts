@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { describeDevice, firstStepOn, isLost, type Whereabouts } from "../../../web/demo/device";
 import { digitise, type Stroke } from "../../../web/demo/digitise";
 import { type DigitsInfo, imageAt, parseDigits } from "../../../web/demo/digits";
 import { describeFailure } from "../../../web/demo/failure";
@@ -205,5 +206,43 @@ describe("Latest", () => {
     latest.ask("two");
     await new Promise((resolve) => setTimeout(resolve));
     expect(seen).toEqual(["one", "two"]);
+  });
+});
+
+describe("the device in words", () => {
+  const at = (device: string, reason: string, withoutGPU: string | null = null): Whereabouts => ({
+    device,
+    reason,
+    withoutGPU,
+  });
+
+  it("names what was chosen, what Auto measured, and why there is no GPU", () => {
+    expect(describeDevice(at("webgpu", "webgpu was asked for"), "webgpu")).toBe("Runs on WebGPU, as chosen.");
+    const measured = at("webgpu", "auto: a step takes 2 ms with webgpu and 9 ms with wasm");
+    expect(describeDevice(measured, "auto")).toBe(
+      "Runs on WebGPU: a step takes 2 ms with WebGPU and 9 ms with WebAssembly.",
+    );
+    expect(describeDevice(at("wasm", "auto was asked for"), "auto")).toBe(
+      "Runs on WebAssembly: the first step tries a GPU.",
+    );
+    const none = at("wasm", "auto was asked for", "this browser has no WebGPU");
+    expect(describeDevice(none, "auto")).toBe("Runs on WebAssembly: this browser has no WebGPU.");
+  });
+
+  it("never says that a network runs on a GPU that is lost", () => {
+    const resting = at("webgpu", "webgpu was asked for", "the GPU was lost: it is gone.");
+    expect(isLost(resting, "webgpu")).toBe(true);
+    expect(describeDevice(resting, "webgpu")).toBe("The GPU was lost: it is gone. The next step goes on without it.");
+    expect(describeDevice({ ...resting, device: "wasm" }, "auto")).toBe(
+      "Runs on WebAssembly: the GPU was lost: it is gone.",
+    );
+    expect(isLost(at("wasm", "", "no WebGPU"), "auto")).toBe(false);
+  });
+
+  it("says why a first step takes long, where it does", () => {
+    expect(firstStepOn(at("webgpu", ""), "webgpu")).toContain("compiled");
+    expect(firstStepOn(at("wasm", ""), "auto")).toContain("measuring");
+    expect(firstStepOn(at("wasm", ""), "wasm")).toBeUndefined();
+    expect(firstStepOn(at("wasm", "", "no WebGPU"), "auto")).toBeUndefined();
   });
 });
