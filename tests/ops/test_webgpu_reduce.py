@@ -10,6 +10,7 @@ import pytest
 from loom_py import ops
 from loom_py.executors.webgpu.lower import Call as Lowered
 from loom_py.executors.webgpu.lower import Operand, lower
+from loom_py.executors.webgpu.lower.call import by_rule
 from loom_py.ops import Verb
 from loom_py.shapes import AnyArray, Shape, size_of
 from tests.ops import machines, suite
@@ -43,7 +44,7 @@ def compare(verb: Verb, *arrays: AnyArray | None, tolerance: float = TOLERANCE, 
 def dispatches(name: str, outputs: list[Shape], inputs: list[Shape], **attrs: Any) -> int:
     """How many a verb takes."""
     several = [tuple(Operand(0, s, np.dtype(np.float32)) for s in shapes) for shapes in (outputs, inputs)]
-    done = lower(name, Lowered(several[0], several[1], attrs, lambda words: 0, lambda table: 0))
+    done = lower(name, Lowered(several[0], several[1], attrs, lambda words: 0, lambda table: 0, by_rule))
     assert done is not None
     return len(done)
 
