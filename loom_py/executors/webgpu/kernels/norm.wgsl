@@ -57,7 +57,6 @@ fn main(
 ) {
   let a = array_of(group.y);
   let range = group.x;
-  if (range >= a.count) { return; }
   var sum = vec3f(0.0);
   if (stage == 1u) {
     for (var i = lane; i < a.count; i += 256u) {
@@ -78,7 +77,7 @@ fn main(
     workgroupBarrier();
     if (lane < half) { work[lane] += work[lane + half]; }
   }
-  if (lane != 0u) { return; }
+  if (lane != 0u || range >= a.count) { return; } // not before: barriers want all lanes, as far as a compiler can tell
   sum = work[0];
   if (stage == 0u) {
     for (var k = 0u; k < 3u; k++) { heap[a.parts + 3u * range + k] = bitcast<u32>(sum[k]); }
