@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.build import REPORTED_BYTES
 from loom_py.executors.webgpu.lower import LOWERINGS
+from loom_py.executors.webgpu.lower.variants import VARIANTS, Variant
 from loom_py.executors.webgpu.native import native_host
 from loom_py.ops import VERBS
 from loom_py.shapes import AnyArray
@@ -79,11 +81,14 @@ class Expectations:
         self.found.append({"step": step, "at": at, "dtype": wanted.dtype.name, "values": values})
 
 
-def verb_case(name: str, number: int, call: Call) -> tuple[dict[str, Any], ScriptHost] | None:
-    """One call of a verb; None when there is no kernel for it."""
+def verb_case(
+    name: str, number: int, call: Call, variant: Variant | None = None
+) -> tuple[dict[str, Any], ScriptHost] | None:
+    """One call of a verb, for products by a variant of one's own choice; None when there is no kernel for it."""
     host = ScriptHost()
+    chooser = None if variant is None else (lambda *_: lambda *_: variant)
     try:
-        suite.executed(VERBS[name], call, WebGPUExecutor(host))
+        suite.executed(VERBS[name], call, WebGPUExecutor(host, chooser))
     except UnavailableError:
         return None
     wanted = suite.eager(VERBS[name], call, np.float32)
@@ -94,7 +99,19 @@ def verb_case(name: str, number: int, call: Call) -> tuple[dict[str, Any], Scrip
         after = wanted.inputs[place]
         if after is not None:
             expected.memory(after)
-    return {"title": f"{name} {number}", "steps": host.steps, "expected": expected.found}, host
+    title = f"{name} {number}" if variant is None else f"{name} by {variant.kernel} {variant.side}/{variant.shares}"
+    return {"title": title, "steps": host.steps, "expected": expected.found}, host
+
+
+def product_cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
+    """A product that fills no tile, by every variant, whole and with K cut."""
+    rng = np.random.default_rng(8)
+    call = Call((rng.standard_normal((70, 45)), rng.standard_normal((45, 131)), rng.standard_normal(131)))
+    for variant in VARIANTS.values():
+        for shares in (1, 3) if variant.side else ():
+            case = verb_case("matmul", 0, call, replace(variant, shares=shares))
+            assert case is not None
+            yield case
 
 
 NETWORKS: dict[str, tuple[tuple[int, ...], list[loom_py.Layer]]] = {
@@ -146,6 +163,7 @@ def cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
             found = verb_case(name, number, call)
             if found is not None:
                 yield found
+    yield from product_cases()
     vulkan.provide()
     for name in NETWORKS:
         yield training_case(name)

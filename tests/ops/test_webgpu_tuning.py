@@ -25,7 +25,7 @@ RNG = np.random.default_rng(1)
 
 
 def executor(path: Path | None) -> WebGPUExecutor:
-    return WebGPUExecutor(native_host(), lambda host, heap: Tuner(host, heap, path, least_work=1))
+    return WebGPUExecutor(native_host(), lambda host, heap: Tuner(host, heap, path, least_work=1).choose)
 
 
 def product(machine: WebGPUExecutor, m: int, n: int, k: int) -> None:

@@ -11,8 +11,7 @@ from loom_py.executors.webgpu.build import Builder
 from loom_py.executors.webgpu.heap import Heap, Region
 from loom_py.executors.webgpu.host import Host
 from loom_py.executors.webgpu.loaded import GpuLoaded, GpuMemory
-from loom_py.executors.webgpu.lower.call import by_rule
-from loom_py.executors.webgpu.tuning import Tuner
+from loom_py.executors.webgpu.lower.call import Chooser, by_rule
 from loom_py.program import CONSTANTS, LOCAL, Program
 from loom_py.shapes import AnyArray
 
@@ -25,16 +24,16 @@ class WebGPUExecutor:
     name = "webgpu"
     depth = 3
 
-    def __init__(self, host: Host, tuner: Callable[[Host, Heap], Tuner] | None = None) -> None:
+    def __init__(self, host: Host, chooser: Callable[[Host, Heap], Chooser] | None = None) -> None:
         """Take a device.
 
         Args:
             host: the device.
-            tuner: makes what measures variants of matrix products; None: they go by rule.
+            chooser: makes what chooses variants of matrix products for a device; None: they go by rule.
         """
         self.host = host
         self.heap = Heap(host)
-        self._choose = by_rule if tuner is None else tuner(host, self.heap).choose
+        self._choose = by_rule if chooser is None else chooser(host, self.heap)
         self._scratch: Region | None = None
 
     @property

@@ -7,6 +7,7 @@ from functools import cache
 from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.host import Host
+from loom_py.executors.webgpu.lower.call import without_barriers
 from loom_py.executors.webgpu.tuning import Tuner, cache_path
 from loom_py.runtime import in_browser
 
@@ -27,9 +28,9 @@ def find_executor() -> WebGPUExecutor:
 def _executor() -> WebGPUExecutor:
     host = _host()
     if host.adapter.software:
-        return WebGPUExecutor(host)  # what is quick on a processor says nothing
+        return WebGPUExecutor(host, lambda *_: without_barriers)
     path = None if in_browser() else cache_path(host.adapter.name)
-    return WebGPUExecutor(host, lambda host, heap: Tuner(host, heap, path))
+    return WebGPUExecutor(host, lambda host, heap: Tuner(host, heap, path).choose)
 
 
 def _host() -> Host:

@@ -96,7 +96,8 @@ def _candidates(product: Product, rule: Variant) -> list[Variant]:
     cuts = [s for s in CUTS if s == 1 or (product.k >= s * LEAST_SHARE and s * product.numbers <= MOST_PARTS)]
     all_of_them = [replace(v, shares=s) for v in VARIANTS.values() if v.side for s in cuts]
     by_expectation = sorted(all_of_them, key=lambda v: expected(v, product))
-    return [rule, *[v for v in by_expectation if v != rule][: MOST_TRIED - 1]]
+    others = [*by_expectation[:MOST_TRIED], VARIANTS["direct"]]  # some devices have good caches
+    return [rule, *(v for n, v in enumerate(others) if v not in (rule, *others[:n]))]
 
 
 def _name(variant: Variant) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from loom_py.executors.webgpu.lower.variants import Product, Variant, choose
+from loom_py.executors.webgpu.lower.variants import Product, Variant, choose, plainest
 from loom_py.executors.webgpu.plan import Dispatch
 from loom_py.shapes import AnyArray, Shape, size_of
 
@@ -47,6 +47,11 @@ Chooser = Callable[[Product, Callable[[Variant, int], list[Dispatch]]], Variant]
 def by_rule(product: Product, _make: Callable[[Variant, int], list[Dispatch]]) -> Variant:
     """The variant that the rule finds, nothing measured."""
     return choose(product)
+
+
+def without_barriers(product: Product, _make: Callable[[Variant, int], list[Dispatch]]) -> Variant:
+    """The variant for processors that play a GPU."""
+    return plainest(product)
 
 
 @dataclass(slots=True)

@@ -49,6 +49,7 @@ VARIANTS = {
     "large": Variant("matmul_large", 128, 1.0),
     "medium": Variant("matmul", 64, 0.8, constants={"tall": 1}),
     "small": Variant("matmul", 32, 0.5, constants={"tall": 0}),
+    "direct": Variant("matmul_direct", 32, 0.45),
     "vector": Variant("matmul_vector"),
 }
 """What there is to choose from; the tiled ones at any number of shares."""
@@ -93,6 +94,11 @@ def choose(product: Product) -> Variant:
     tiled = [v for v in VARIANTS.values() if v.side]
     cuts = [s for s in CUTS if s == 1 or (k >= s * LEAST_SHARE and s * numbers <= MOST_PARTS)]
     return min((replace(v, shares=s) for s in cuts for v in tiled), key=lambda v: expected(v, product))
+
+
+def plainest(product: Product) -> Variant:
+    """The variant without workgroup memory, for processors that play a GPU: they pay for every barrier."""
+    return VARIANTS["vector" if product.m == 1 or product.n == 1 else "direct"]
 
 
 def expected(variant: Variant, product: Product) -> float:
