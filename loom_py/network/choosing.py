@@ -33,9 +33,12 @@ def choose(engine: Engine, gpu: Executor, feed: Feed, options: StepOptions) -> C
     if own < QUICK_NS:
         return Choice(here, f"a step takes {_ms(own)} with {here.name}, too little for a GPU to pay")
     try:
-        theirs = _step_ns(Engine(engine.slots, engine.seed, gpu), feed, options)
+        there = Engine(engine.slots, engine.seed, gpu)
+        theirs = _step_ns(there, feed, options)
     except LoomError as error:
         return Choice(here, f"{gpu.name} can't run this network: {error}")
+    if there.incidents:
+        return Choice(here, there.incidents[0])
     compared = f"a step takes {_ms(theirs)} with {gpu.name} and {_ms(own)} with {here.name}"
     return Choice(gpu if theirs < own else here, compared)
 

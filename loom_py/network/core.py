@@ -45,8 +45,9 @@ class NetworkCore(Running):
 
     @property
     def device_reason(self) -> str:
-        """Why it is this device: it was asked for, or what was measured."""
-        return self._device_reason
+        """Why it is this device: it was asked for, what was measured, or what became of another."""
+        moved = self._engine is not None and self._engine.executor is not self._executor
+        return f"{self._executor.name} had to be left" if moved else self._device_reason
 
     def get_telemetry(self) -> Telemetry:
         """Memory and the state of every layer now.

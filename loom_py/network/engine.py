@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
-from loom_py.errors import DeviceLostError
+from loom_py.errors import UnavailableError
 from loom_py.events import LayerStats
 from loom_py.executors.base import Executor, Loaded, Results
 from loom_py.executors.choose import executor_for
@@ -21,13 +21,13 @@ from loom_py.network.flight import StepResult as StepResult
 from loom_py.network.grid import Slot
 from loom_py.network.inputs import Feed, Form
 from loom_py.network.reading import Index
-from loom_py.network.recovery import Entry, Journal
 from loom_py.network.state import State
 from loom_py.network.watched import RecordLayout, WatchedRun, watched
 from loom_py.network.watching import Moment, Watch
 from loom_py.program import ARENA
 from loom_py.shapes import AnyArray, Array
 
+T = TypeVar("T")
 MOST_PROGRAMS = 24
 """Compiled Programs kept; the least recently used goes first."""
 
@@ -38,8 +38,6 @@ class Engine(State):
     def __init__(self, slots: Sequence[tuple[Slot, Layer]], seed: int, executor: Executor) -> None:
         super().__init__(slots, seed, executor)
         self.compiler = Compiler(self.top, self.layout, seed)
-        self.journal = Journal()
-        self.incidents: list[str] = []
 
     # Programs ------------------------------------------------------------------------------------------------------
 
@@ -48,7 +46,7 @@ class Engine(State):
         found = self._ready.get(key)
         if found is None:
             compiled = compile_()
-            found = Ready(self.executor.load(compiled.program, self.memory), compiled.passes)
+            found = Ready(self.load(compiled.program), compiled.passes)
             self._ready[key] = found
             while len(self._ready) > MOST_PROGRAMS:
                 self._ready.popitem(last=False)
@@ -66,7 +64,9 @@ class Engine(State):
     def evaluation(self, feed: Feed, options: StepOptions) -> tuple[Array, float, int | None]:
         """Output, loss and right answers of one batch, in evaluation mode."""
         form, loss = feed.form, options.loss
-        ready = self.ready(("evaluation", form, loss), lambda: self.compiler.evaluation(form, loss)).loaded
+        ready = self._with_room(
+            lambda: self.ready(("evaluation", form, loss), lambda: self.compiler.evaluation(form, loss)).loaded
+        )
         self.write_feed(ready, feed)
         ready.run()
         return ready.read("output"), float(ready.read("loss")), _count(ready)
@@ -75,20 +75,22 @@ class Engine(State):
         """Begin a training step: one Program, or one for each micro-batch.
 
         On a device whose `depth` is above 0 that many further steps may be begun before this one is finished; when it
-        turns out to be refused, they are too, and have to be dropped. When such a device is lost, everything goes on
-        with the processor, not a step missing, and `incidents` says so.
+        turns out to be refused, they are too, and have to be dropped. When such a device has no room for a step, or no
+        kernel, training goes on with the processor, and `incidents` says so, as it does when the device is lost.
         """
-        if not self.executor.depth:
-            return self._begin(feed, rate, options, watch)
+        return self._with_room(lambda: self._begin(feed, rate, options, watch))
+
+    def _with_room(self, call: Callable[[], T]) -> T:
+        """What a call gives that needs memory and kernels of the device: where there are none, on the processor."""
         try:
-            if self.journal.due:
-                self.journal.take(self)
-            flight = self._begin(feed, rate, options, watch)
-        except DeviceLostError as error:
-            self._go_on_elsewhere(error)
-            return self._begin(feed, rate, options, watch)
-        self.journal.entries.append(Entry(feed, rate, options, watch, flight))
-        return flight
+            return call()
+        except UnavailableError as error:
+            if not self.executor.depth:
+                raise
+            before, host = self.executor.name, executor_for("auto")
+            self.move_to(host)
+            self.tell(f"{before} can't do it ({error}); {host.name} takes over after {self.steps} steps")
+        return call()
 
     def _begin(self, feed: Feed, rate: float, options: StepOptions, watch: Watch | None) -> Flight:
         self.use(options)
@@ -100,36 +102,11 @@ class Engine(State):
 
     def finish(self, flight: Flight) -> StepResult:
         """The results of a step that was begun, steps in their order; a refused one is taken back from the counts."""
-        try:
-            result = flight.landed()
-        except DeviceLostError as error:
-            self._go_on_elsewhere(error)
-            result = flight.landed()
+        result = flight.landed()
         if not result.ok:
             self.steps, self.updates = flight.number + 1, flight.updates
-            self.journal.drop_after(flight)
             self.stand()
         return result
-
-    def _go_on_elsewhere(self, error: DeviceLostError) -> None:
-        """Do again what a lost device had done since its state was last copied, with the processor."""
-        before, host = self.executor.name, executor_for("auto")
-        done = len(self.journal.entries)
-        self.journal.restore(self, host, self._again)
-        self.incidents.append(
-            f"{before} was lost ({error}); training goes on with {host.name} from step {self.steps}: "
-            f"{done} steps were done again and none is missing"
-        )
-
-    def take_incidents(self) -> list[str]:
-        """What happened to the device since this was last asked."""
-        taken, self.incidents = self.incidents, []
-        return taken
-
-    def _again(self, entry: Entry) -> Flight:
-        flight = self._begin(entry.feed, entry.rate, entry.options, entry.watch)
-        self.finish(flight)
-        return flight
 
     def _step_program(self, feed: Feed, options: StepOptions, watch: Watch | None, role: Role) -> Ready:
         form, late = feed.form, self.executor.depth > 0

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import numpy as np
 
 from loom_py.errors import StateError
-from loom_py.executors.base import Executor, Memory
+from loom_py.executors.base import Executor, Loaded, Memory
+from loom_py.executors.choose import executor_for
+from loom_py.executors.lasting import LastingMemory
 from loom_py.layers import Layer
 from loom_py.network.arrays import (
     BUFFERS,
@@ -28,7 +32,10 @@ from loom_py.network.compile import StepOptions
 from loom_py.network.flight import Ready
 from loom_py.network.grid import Slot
 from loom_py.optimizers import Optimizer
-from loom_py.shapes import AnyArray, Array
+from loom_py.program import Program
+from loom_py.shapes import Array
+
+log = logging.getLogger("loom_py")
 
 
 class State:
@@ -37,11 +44,13 @@ class State:
     def __init__(self, slots: Sequence[tuple[Slot, Layer]], seed: int, executor: Executor) -> None:
         self.slots = slots
         self.seed = seed
-        self.executor = executor
+        self.incidents: list[str] = []
+        self.tell = partial(_tell, self.incidents)
         self.top = [(str(slot.index), layer) for slot, layer in slots]
         self.layers = dict(walk(self.top))
         self.layout = Layout(self.layers.items())
-        self.memory: Memory = executor.allocate(self._least_sizes)
+        self._executor = executor
+        self.memory = self._allocate(executor, self._least_sizes)
         fill_new(self.memory, self.layout, seed)
         self.stand()
         self.optimizer: Optimizer | None = None
@@ -49,6 +58,28 @@ class State:
         self.updates = 0
         self.has_gradients = False
         self._ready: OrderedDict[Hashable, Ready] = OrderedDict()
+
+    @property
+    def executor(self) -> Executor:
+        """What it is on now: when a device is lost, another takes over."""
+        return self.memory.executor if isinstance(self.memory, LastingMemory) else self._executor
+
+    def load(self, program: Program) -> Loaded:
+        """Make a Program ready to run over the memory."""
+        memory = self.memory
+        return memory.load(program) if isinstance(memory, LastingMemory) else self.executor.load(program, memory)
+
+    def take_incidents(self) -> list[str]:
+        """What happened to the device since this was last asked."""
+        taken = list(self.incidents)
+        self.incidents.clear()
+        return taken
+
+    def _allocate(self, executor: Executor, sizes: Mapping[str, int]) -> Memory:
+        """Zeroed areas; those of a device that may go away outlast it."""
+        if not executor.depth:
+            return executor.allocate(sizes)
+        return LastingMemory(executor, sizes, partial(executor_for, "auto"), self.tell)
 
     def stand(self) -> None:
         """Let steps change parameters, after the first one that was refused kept the later ones from it."""
@@ -70,14 +101,6 @@ class State:
             self._move(self.executor, sizes)
         self.optimizer = optimizer
 
-    def put(self, executor: Executor, areas: Mapping[str, AnyArray]) -> None:
-        """Take areas from bytes, on an executor; what there was is let go of unread."""
-        memory = executor.allocate({name: raw.nbytes for name, raw in areas.items()})
-        for name, raw in areas.items():
-            memory.write(name, 0, raw)
-        self.executor, self.memory = executor, memory
-        self._ready.clear()
-
     def move_to(self, executor: Executor) -> None:
         """Go on with another executor: parameters, gradients and optimizer state are copied, Programs made anew."""
         self._move(executor, dict(self.memory.sizes))
@@ -85,10 +108,10 @@ class State:
     def _move(self, executor: Executor, sizes: dict[str, int]) -> None:
         """Areas of these sizes on an executor, filled from those there were."""
         before = self.memory
-        memory = executor.allocate(sizes)
+        memory = self._allocate(executor, sizes)
         for name in set(sizes) & set(before.sizes):
             memory.write(name, 0, before.read(name, 0, (sizes[name],), np.uint8))
-        self.executor, self.memory = executor, memory
+        self._executor, self.memory = executor, memory
         self._ready.clear()
 
     @property
@@ -169,3 +192,8 @@ class State:
         for name, value in checked(self.layout, values).items():
             place = self.layout.places[name]
             self.memory.write(place.area, place.offset, value)
+
+
+def _tell(incidents: list[str], text: str) -> None:
+    log.warning(text)
+    incidents.append(text)

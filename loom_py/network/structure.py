@@ -114,7 +114,8 @@ class Structure(Introspectable):
     def engine(self) -> Engine:
         """Memory and Programs, built when first needed."""
         if self._engine is None or self._stale:
-            engine = Engine(list(self.grid.slots()), self.seed, self._executor)
+            executor = self._executor if self._engine is None else self._engine.executor  # a device may be lost
+            engine = Engine(list(self.grid.slots()), self.seed, executor)
             engine.compiler.survey((1, *self.input_shape))
             if self._engine is not None:
                 engine.take_over(self._engine)

@@ -66,6 +66,7 @@ class PageGpu:
         self.facts: Mapping[str, Any] = host.adapter.to_py()
         self._host = host
         self._run, self._arrived, self._unload = host.run, host.arrived, host.unload
+        self._forget = host.forget
 
     @property
     def lost(self) -> str | None:
@@ -123,6 +124,10 @@ class PageGpu:
         if is_null(found):
             found = self._await(self._host.report, ticket)
         return _unpacked(found)
+
+    def forget(self, ticket: int) -> None:
+        """Let go of a report that nobody will ask for."""
+        self._forget(ticket)
 
     async def report_async(self, ticket: int) -> Report:
         """The same for callers that await it."""

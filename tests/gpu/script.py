@@ -81,6 +81,11 @@ class ScriptHost:
         self._tickets[number] = ticket, plan.report_bytes
         return number
 
+    def forget(self, ticket: int) -> None:
+        theirs, _ = self._tickets.pop(ticket, (None, 0))
+        if self._host and theirs is not None:
+            self._host.forget(theirs)
+
     def wait(self, ticket: int) -> tuple[AnyArray, AnyArray | None]:
         self._note("wait", run=ticket)
         theirs, nbytes = self._tickets.pop(ticket)

@@ -151,9 +151,14 @@ export class GPUHost {
     return this.#tickets.arrived(ticket);
   }
 
-  /** The report of a run; one that nobody asks for is dropped when 64 newer ones are there. */
+  /** The report of a run; kept until it is asked for or let go of. */
   report(ticket: number): Promise<Report> {
     return this.#tickets.take(ticket);
+  }
+
+  /** Let go of a report that nobody will ask for. */
+  forget(ticket: number): void {
+    this.#tickets.forget(ticket);
   }
 
   #plan(number: number): LoadedPlan {

@@ -6,10 +6,7 @@ interface Ticket {
   readonly report: Promise<Report>;
 }
 
-/** Reports kept that nobody asked for yet. */
-const MOST = 64;
-
-/** Reports under way and arrived, by number; good once, the oldest are dropped when nobody asks for them. */
+/** Reports under way and arrived, by number: good once, and kept until somebody asks for them or lets go of them. */
 export class Tickets {
   readonly #tickets = new Map<number, Ticket>();
   #next = 1;
@@ -32,10 +29,6 @@ export class Tickets {
     ticket.report.catch(() => {}); // nobody has to ask
     const number = this.#next++;
     this.#tickets.set(number, ticket);
-    if (this.#tickets.size > MOST) {
-      const [oldest] = this.#tickets.keys();
-      if (oldest !== undefined) this.#tickets.delete(oldest);
-    }
     return number;
   }
 
@@ -49,9 +42,14 @@ export class Tickets {
   /** The report as soon as it is there. */
   async take(number: number): Promise<Report> {
     const ticket = this.#tickets.get(number);
-    if (!ticket) throw new RangeError(`ticket ${number}: it was used, dropped, or never given`);
+    if (!ticket) throw new RangeError(`ticket ${number}: it was used, let go of, or never given`);
     this.#tickets.delete(number);
     return ticket.report;
+  }
+
+  /** Let go of a report that nobody will ask for. */
+  forget(number: number): void {
+    this.#tickets.delete(number);
   }
 
   /** Fail every report that has not arrived; says whether there was one. */

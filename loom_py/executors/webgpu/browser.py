@@ -20,7 +20,12 @@ class BrowserHost:
         self._gpu = gpu
         self._staged: dict[int, tuple[AnyArray, object]] = {}  # by plan: what is lent to JavaScript, and as what
         self.resize, self.clear, self.write, self.read = gpu.resize, gpu.clear, gpu.write, gpu.read
-        self.wait, self.wait_async, self.read_async = gpu.report, gpu.report_async, gpu.read_async
+        self.forget, self.wait, self.wait_async, self.read_async = (
+            gpu.forget,
+            gpu.report,
+            gpu.report_async,
+            gpu.read_async,
+        )
 
     @property
     def lost(self) -> str | None:

@@ -88,6 +88,10 @@ class Host(Protocol):
     def wait(self, ticket: int) -> tuple[AnyArray, AnyArray | None]:
         """The report (bytes, uint8) of a run and the nanoseconds of each span, None where they were not measured.
 
-        A ticket is good once; tickets that are never asked for are dropped, the oldest first.
+        A ticket is good once.
         """
+        ...
+
+    def forget(self, ticket: int) -> None:
+        """Let go of a report that nobody will wait for."""
         ...

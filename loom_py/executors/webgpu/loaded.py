@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from loom_py.errors import DeviceLostError
+from loom_py.errors import DeviceLostError, LoomError, UnavailableError
 from loom_py.executors.numpy import view
 from loom_py.executors.webgpu.build import Built
 from loom_py.executors.webgpu.heap import Heap, Region
@@ -52,7 +52,12 @@ class GpuLoaded:
         self._host, self._built = host, built
         self._reader = _Reader(program, host, built, regions)
         self._kept = kept  # memory that the plan refers to lives as long
-        self._number = host.load(built.plan)
+        try:
+            self._number = host.load(built.plan)
+        except DeviceLostError:
+            raise
+        except LoomError as error:  # nothing was changed: it can be done elsewhere
+            raise UnavailableError(str(error)) from error
         self._staged: AnyArray = np.zeros(built.plan.staged_bytes, np.uint8)
         self._inputs = {
             name: (bit, view(self._staged, at, spec.shape, spec.dtype))
@@ -105,6 +110,10 @@ class GpuResults:
         self.program = reader.program
         self._reader, self._ticket = reader, ticket
 
+    def __del__(self) -> None:
+        if self._ticket is not None and "_report" not in self.__dict__:
+            self._reader.forget(self._ticket)
+
     @cached_property
     def _report(self) -> tuple[AnyArray, AnyArray | None]:
         return self._reader.report(self._ticket)
@@ -133,6 +142,10 @@ class _Reader:
         if ticket is None:
             return np.zeros(self._built.plan.report_bytes, np.uint8), None
         return self._host.wait(ticket)
+
+    def forget(self, ticket: int) -> None:
+        """Let go of what a run sent back."""
+        self._host.forget(ticket)
 
     def output(self, name: str, report: Callable[[], AnyArray]) -> AnyArray:
         """A named output: a small one out of the report, a large one out of the device's memory."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import wraps
@@ -15,8 +14,6 @@ from loom_py.executors.webgpu.host import Adapter
 from loom_py.executors.webgpu.plan import PARAMETER_BYTES, Kernel, Plan
 from loom_py.shapes import AnyArray
 
-MOST_TICKETS = 64
-"""Reports kept that nobody asked for yet."""
 TIMESTAMPS = "timestamp-query"
 PREFERENCE = {"DiscreteGPU": 0, "IntegratedGPU": 1, "CPU": 3}
 
@@ -38,7 +35,8 @@ def _guarded(method: Method) -> Method:
             if "device is lost" in text.lower():
                 self.lost = text
                 raise DeviceLostError(text) from error
-            raise LoomError(f"{self.adapter.name} refused: {text}") from error
+            kind = UnavailableError if isinstance(error, self._wgpu.GPUOutOfMemoryError) else LoomError
+            raise kind(f"{self.adapter.name} refused: {text}") from error
 
     return cast("Method", guarded)
 
@@ -85,7 +83,7 @@ class NativeHost:
         self._modules: dict[str, Any] = {}
         self._heap: Any = None
         self._plans: dict[int, _LoadedPlan] = {}
-        self._reports: OrderedDict[int, _Report] = OrderedDict()
+        self._reports: dict[int, _Report] = {}
         self._spare: dict[int, list[Any]] = {}
         self._next = 0
         self._runs = 0
@@ -105,7 +103,7 @@ class NativeHost:
             encoder = self.device.create_command_encoder()
             encoder.copy_buffer_to_buffer(before, 0, self._heap, 0, before.size)
             self.device.queue.submit([encoder.finish()])
-        for loaded in self._plans.values():
+        for loaded in list(self._plans.values()):  # making an object may collect others, and plans with them
             loaded.group = self._bind(loaded.params)
 
     @_guarded
@@ -183,8 +181,6 @@ class NativeHost:
         self._runs += 1
         self._next += 1
         self._reports[self._next] = report
-        while len(self._reports) > MOST_TICKETS:
-            self._reports.popitem(last=False)
         return self._next
 
     def _encode(self, encoder: Any, known: _LoadedPlan, first: int, last: int, **options: Any) -> None:
@@ -231,13 +227,22 @@ class NativeHost:
             report.buffer.map_sync(self._wgpu.MapMode.READ)
             found = np.frombuffer(report.buffer.read_mapped(copy=True), np.uint8)
             report.buffer.unmap()
-            self._spare.setdefault(report.nbytes, []).append(report.buffer)
+            self._give_back(report)
         if report.times is None:
             return found, None
         stamps = np.frombuffer(self.device.queue.read_buffer(report.times), np.uint64).astype(np.int64)
         times: AnyArray = np.zeros(report.count, np.int64)
         times[report.spans] = stamps[1::2] - stamps[::2]
         return found, times
+
+    def forget(self, ticket: int) -> None:
+        report = self._reports.pop(ticket, None)
+        if report is not None:
+            self._give_back(report)
+
+    def _give_back(self, report: _Report) -> None:
+        if report.buffer is not None:
+            self._spare.setdefault(report.nbytes, []).append(report.buffer)
 
 
 def native_host() -> NativeHost:
