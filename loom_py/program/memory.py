@@ -51,7 +51,7 @@ class _Lives:
             if out.root != out.index or out.storage != ARENA:
                 continue
             for place in instruction.verb.reuses:
-                index = instruction.inputs[place]
+                index = instruction.inputs[place] if place < len(instruction.inputs) else None
                 if index is not None and self._can_take(out, self.buffers[index], instruction, position):
                     source = self.find(self.buffers[index].root)
                     self.owner[out.index] = source

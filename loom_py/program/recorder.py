@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from loom_py.ops import Spec, Tensor, Verb
 from loom_py.ops import copy as copy_verb
 from loom_py.program.liveness import prune
 from loom_py.program.memory import plan
+from loom_py.program.passes import PASSES, Draft, Pass
 from loom_py.program.program import (
     ARENA,
     CONSTANTS,
@@ -40,6 +41,9 @@ class _Draft:
 
 class Recorder:
     """Records verb calls on Tensors. Values that nobody needs in the end are pruned with what computes them."""
+
+    passes: ClassVar[tuple[Pass, ...]] = PASSES
+    """What is done to instructions before memory is planned."""
 
     def __init__(self, dtype: Any = np.float32) -> None:
         self.dtype = np.dtype(dtype)
@@ -138,11 +142,14 @@ class Recorder:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def finish(self) -> Program:
-        """Prune, plan the memory, and give the Program."""
+        """Prune, apply the passes, plan the memory, and give the Program."""
         d = self._draft
         keep = self._pinned()
         instructions, segments = prune(d.buffers, d.instructions, d.segments, keep)
-        instructions, spans = _close_spans(instructions, d.spans)
+        draft = Draft(d.buffers, instructions, segments, frozenset(keep))
+        for apply in self.passes:
+            draft = apply(draft)
+        instructions, spans = _close_spans(draft.instructions, d.spans)
         buffers, arena, unshared = plan(d.buffers, instructions, keep, set(self.inputs.values()))
         sizes: dict[str, int] = {ARENA: arena}
         for b in buffers:
@@ -154,7 +161,7 @@ class Recorder:
             tuple(buffers),
             tuple(instructions),
             tuple(spans),
-            tuple(segments),
+            tuple(draft.segments),
             dict(self.inputs),
             dict(self.outputs),
             tuple(self.observations),
@@ -185,7 +192,7 @@ class Recorder:
         return len(self._draft.spans) - 1
 
 
-def _close_spans(instructions: list[Instruction], spans: list[Span]) -> tuple[list[Instruction], list[Span]]:
+def _close_spans(instructions: Sequence[Instruction], spans: list[Span]) -> tuple[list[Instruction], list[Span]]:
     """Give each span its range and drop the empty ones; instructions are renumbered to match."""
     closed: list[Span] = []
     renumbered: list[Instruction] = []

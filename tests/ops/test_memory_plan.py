@@ -132,7 +132,7 @@ def test_a_chain_needs_two_places_and_elementwise_steps_one() -> None:
     x = recorder.input("x", (256, 256))
     y = ops.transpose(x, axes=(1, 0))
     for _ in range(5):
-        y = ops.activate(y, function="tanh")
+        y = ops.exp(y)
     for _ in range(5):
         y = ops.transpose(y, axes=(1, 0))
     recorder.output("y", y)

@@ -63,6 +63,7 @@ OPCODES = (
     "magnitude",
     "count_bad",
     "move",
+    "chain",
 )
 """Names in the order of their numbers; all but "span" are functions `op_…` of the kernels."""
 

@@ -38,8 +38,13 @@ class Kernel:
 
 @cache
 def source(name: str) -> str:
-    """The text of kernels/`name`.wgsl."""
-    return (KERNELS / f"{name}.wgsl").read_text(encoding="utf-8")
+    """The text of kernels/`name`.wgsl, and after it that of every part that it names: "// with functions".
+
+    WGSL takes declarations in any order, so that the kernel's own lines keep their numbers in error messages.
+    """
+    text = (KERNELS / f"{name}.wgsl").read_text(encoding="utf-8")
+    parts = (line.removeprefix("// with ") for line in text.splitlines() if line.startswith("// with "))
+    return "\n".join((text, *map(source, parts)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
 // Arithmetic with broadcasting, and activation functions with their gradients.
+#include "elementwise.h"
 #include "math.h"
 
 // Applies an expression of v (and u, …) to n values, four at a time.
@@ -63,20 +64,22 @@ MAP2(back_elu, v *choose(u > splat(0), ONE, u + ONE))
 // out x n
 void op_exp(const W *a) { map_exp(OUT(0), IN(1), a[2]); }
 
-// out x n function, numbered as ACTIVATIONS in pack/elementwise.py
-void op_activate(const W *a) {
-  switch (a[3]) {
-    case 0: __builtin_memmove(OUT(0), IN(1), a[2] * sizeof(float)); break;
-    case 1: map_relu(OUT(0), IN(1), a[2]); break;
-    case 2: map_leaky(OUT(0), IN(1), a[2]); break;
-    case 3: map_sigmoid(OUT(0), IN(1), a[2]); break;
-    case 4: map_tanh(OUT(0), IN(1), a[2]); break;
-    case 5: map_softplus(OUT(0), IN(1), a[2]); break;
-    case 6: map_gelu(OUT(0), IN(1), a[2]); break;
-    case 7: map_silu(OUT(0), IN(1), a[2]); break;
-    case 8: map_elu(OUT(0), IN(1), a[2]); break;
+void map_function(W which, float *out, const float *x, W n) {
+  switch (which) {
+    case 0: __builtin_memmove(out, x, n * sizeof(float)); break;
+    case 1: map_relu(out, x, n); break;
+    case 2: map_leaky(out, x, n); break;
+    case 3: map_sigmoid(out, x, n); break;
+    case 4: map_tanh(out, x, n); break;
+    case 5: map_softplus(out, x, n); break;
+    case 6: map_gelu(out, x, n); break;
+    case 7: map_silu(out, x, n); break;
+    case 8: map_elu(out, x, n); break;
   }
 }
+
+// out x n function, numbered as ACTIVATIONS in pack/elementwise.py
+void op_activate(const W *a) { map_function(a[3], OUT(0), IN(1), a[2]); }
 
 // out x n
 void op_magnitude(const W *a) { map_magnitude(OUT(0), IN(1), a[2]); }
@@ -90,24 +93,25 @@ void op_clamp(const W *a) {
   }
 }
 
-// dx dy kept n function
-void op_activate_gradient(const W *a) {
-  switch (a[4]) {
-    case 0: __builtin_memmove(OUT(0), IN(1), a[3] * sizeof(float)); break;
-    case 1: back_relu(OUT(0), IN(1), IN(2), a[3]); break;
-    case 2: back_leaky(OUT(0), IN(1), IN(2), a[3]); break;
-    case 3: back_sigmoid(OUT(0), IN(1), IN(2), a[3]); break;
-    case 4: back_tanh(OUT(0), IN(1), IN(2), a[3]); break;
-    case 5: back_softplus(OUT(0), IN(1), IN(2), a[3]); break;
-    case 6: back_gelu(OUT(0), IN(1), IN(2), a[3]); break;
-    case 7: back_silu(OUT(0), IN(1), IN(2), a[3]); break;
-    case 8: back_elu(OUT(0), IN(1), IN(2), a[3]); break;
+void map_gradient(W which, float *out, const float *dy, const float *kept, W n) {
+  switch (which) {
+    case 0: __builtin_memmove(out, dy, n * sizeof(float)); break;
+    case 1: back_relu(out, dy, kept, n); break;
+    case 2: back_leaky(out, dy, kept, n); break;
+    case 3: back_sigmoid(out, dy, kept, n); break;
+    case 4: back_tanh(out, dy, kept, n); break;
+    case 5: back_softplus(out, dy, kept, n); break;
+    case 6: back_gelu(out, dy, kept, n); break;
+    case 7: back_silu(out, dy, kept, n); break;
+    case 8: back_elu(out, dy, kept, n); break;
   }
 }
 
-// One row of a binary operation; a stride of 0 repeats the value, any other is 1.
+// dx dy kept n function
+void op_activate_gradient(const W *a) { map_gradient(a[4], OUT(0), IN(1), IN(2), a[3]); }
+
 #define BINARY(NAME, EXPRESSION)                                                                                       \
-  static void row_##NAME(float *out, const float *x, const float *y, W n, W sx, W sy) {                                \
+  void row_##NAME(float *out, const float *x, const float *y, W n, W sx, W sy) {                                       \
     W i = 0;                                                                                                           \
     f4 v = splat(x[0]), u = splat(y[0]);                                                                               \
     if (sx && sy) {                                                                                                    \

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from loom_py.executors.axes import merged, stretched
 from loom_py.executors.wasm.pack.call import Call, float_word, operation, packs
+from loom_py.shapes import size_of
 
 ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu", "silu", "elu")
 """As kernels/elementwise.c numbers them."""
+ARITHMETIC = ("add", "subtract", "multiply", "divide")
+MOST_INPUTS = 7
+"""Of a chain, as in kernels/chain.c."""
 
 
 def _binary(name: str) -> None:
@@ -20,7 +26,7 @@ def _binary(name: str) -> None:
         return operation(name, out.address, a.address, b.address, *extents, *steps_a, *steps_b)
 
 
-for _name in ("add", "subtract", "multiply", "divide"):
+for _name in ARITHMETIC:
     _binary(_name)
 
 
@@ -59,3 +65,34 @@ def blend(call: Call) -> list[int] | None:
     if source.shape != target.shape or rate.size != 1:
         return None
     return operation("blend", target.address, source.address, rate.address, target.size)
+
+
+@packs("chain", knows=("steps", "shape"))
+def chain(call: Call) -> list[int] | None:
+    """As kernels/chain.c reads it; a view of another shape lies in the same order."""
+    (out,), steps = call.outputs, call.attrs["steps"]
+    inputs = [call.input(place) for place in range(len(call.inputs))]
+    shape = np.broadcast_shapes(*(x.shape for x in inputs))
+    loops = merged(shape, *(stretched(x.shape, x.strides, shape) for x in inputs))
+    if loops is None or len(inputs) > MOST_INPUTS or size_of(shape) != out.size:
+        return None
+    words: list[int] = []
+    for step in steps:
+        kind, operands = _kind(step.operation), [o for o in (step.left, step.right) if o is not None]
+        repeats = any(o >= 0 and inputs[o].size != out.size for o in operands)
+        if kind is None or (repeats and step.operation not in ARITHMETIC):
+            return None
+        words += (kind, operands[0], operands[-1])
+    extents, strides = loops
+    given = [word for x, s in zip(inputs, strides, strict=True) for word in (x.address, *s)]
+    return operation("chain", out.address, call.scratch, len(steps), len(inputs), *extents, *given, *words)
+
+
+def _kind(operation: str) -> int | None:
+    """The number of a step, as kernels/chain.c has them."""
+    if operation in ARITHMETIC:
+        return ARITHMETIC.index(operation)
+    name = operation.removesuffix("_gradient")
+    if name not in ACTIVATIONS:
+        return None
+    return ACTIVATIONS.index(name) + (4 if name == operation else 32)

@@ -1,160 +1,13 @@
-// out = f(x), or with `gradient` out = x · f'(kept): the activations, exp and 1/√(x + eps), each right to a few units in
-// the last place.
-//
-// WGSL's own exp is off by 3 + 2|x| units and its tanh overflows on some drivers, so they are written out (exp by the
-// polynomial of Cephes, Moshier's expf; erf by Eigen's rational approximation). And a compiler may assume that there is
-// neither NaN nor infinity: so these are told, and answered, by their bits.
+// out = f(x), or with `gradient` out = x · f'(kept).
+// with functions
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
 
 struct Parameters { size: u32, out: u32, x: u32, kept: u32, eps: f32 }
 
-const LINEAR = 0u; const RELU = 1u; const LEAKY = 2u; const SIGMOID = 3u; const TANH = 4u; const SOFTPLUS = 5u;
-const GELU = 6u; const SILU = 7u; const ELU = 8u; const EXP = 9u; const INVERSE_ROOT = 10u;
-
-override which: u32;     // one of these
+override which: u32;     // the function's number
 override gradient: bool; // of the first nine; `kept` is the output, or for GELU and SILU the input
-
-const SIGN = 0x80000000u; const INFINITY = 0x7f800000u; const NAN = 0x7fc00000u; const ONE = 0x3f800000u;
-
-struct Power { n: i32, rest: f32 } // e to the x = 2 to the n · (1 + rest)
-
-fn power(x: f32) -> Power {
-  let n = round(x * 1.44269504);
-  let r = x - n * 0.693359375 + n * 2.12194440e-4; // ln 2 in two parts, the first of few bits: n times it is exact
-  var q = 1.9875691500e-4;
-  q = q * r + 1.3981999507e-3;
-  q = q * r + 8.3334519073e-3;
-  q = q * r + 4.1665795894e-2;
-  q = q * r + 1.6666665459e-1;
-  q = q * r + 5.0000001201e-1;
-  return Power(i32(n), q * r * r + r);
-}
-
-fn two_to(n: i32) -> f32 { return bitcast<f32>((n + 127) << 23u); }
-
-// In two steps, so that the largest and the smallest results are right too.
-fn exponential(x: f32) -> f32 {
-  let e = power(clamp(x, -104.0, 88.8));
-  let half = e.n >> 1u;
-  return (1.0 + e.rest) * two_to(half) * two_to(e.n - half);
-}
-
-// e to the x, less 1; x at most 88.
-fn less_one(x: f32) -> f32 {
-  let e = power(max(x, -87.3));
-  let scale = two_to(e.n);
-  return scale * e.rest + (scale - 1.0);
-}
-
-// log(1 + u) for u from 0 to 1, as 2·artanh(u / (2 + u)).
-fn log_one_and(u: f32) -> f32 {
-  let s = u / (2.0 + u);
-  let z = s * s;
-  let q = 1.0 / 9.0 + z * (1.0 / 11.0 + z * (1.0 / 13.0 + z / 15.0));
-  return 2.0 * s * (1.0 + z * (1.0 / 3.0 + z * (0.2 + z * (1.0 / 7.0 + z * q))));
-}
-
-fn sigmoid(x: f32) -> f32 {
-  return select(1.0 / (1.0 + exponential(min(-x, 87.0))), 0.0, x < -87.0);
-}
-
-fn tangent(x: f32) -> f32 {
-  let t = less_one(min(2.0 * abs(x), 20.0));
-  return select(t / (t + 2.0), -t / (t + 2.0), x < 0.0);
-}
-
-fn erf(x: f32) -> f32 {
-  let z = clamp(x, -4.0, 4.0);
-  let s = z * z;
-  var a = -2.72614225801306e-10;
-  a = a * s + 2.77068142495902e-08;
-  a = a * s - 2.10102402082508e-06;
-  a = a * s - 5.69250639462346e-05;
-  a = a * s - 7.34990630326855e-04;
-  a = a * s - 2.95459980854025e-03;
-  a = a * s - 1.60960333262415e-02;
-  var b = -1.45660718464996e-05;
-  b = b * s - 2.13374055278905e-04;
-  b = b * s - 1.68282697438203e-03;
-  b = b * s - 7.37332916720468e-03;
-  b = b * s - 1.42647390514189e-02;
-  return select(z * a / b, sign(x), abs(x) >= 4.0);
-}
-
-fn normal(x: f32) -> f32 { return 0.5 * (1.0 + erf(x * 0.70710678)); } // Φ(x)
-
-// f of a finite x.
-fn value(x: f32) -> f32 {
-  switch which {
-    case LEAKY: { return select(x * 0.01, x, x > 0.0); }
-    case SIGMOID: { return sigmoid(x); }
-    case TANH: { return tangent(x); }
-    case SOFTPLUS: { return max(x, 0.0) + log_one_and(exponential(-abs(x))); }
-    case GELU: { return x * normal(x); }
-    case SILU: { return x * sigmoid(x); }
-    case ELU: { return select(less_one(min(x, 0.0)), x, x > 0.0); }
-    case EXP: { return exponential(x); }
-    default: { return inverseSqrt(x + p.eps); }
-  }
-}
-
-// f at plus or minus infinity.
-fn limit(negative: bool) -> u32 {
-  switch which {
-    case LEAKY: { return select(INFINITY, INFINITY | SIGN, negative); }
-    case SIGMOID: { return select(ONE, 0u, negative); }
-    case TANH: { return select(ONE, ONE | SIGN, negative); }
-    case GELU, SILU: { return select(INFINITY, NAN, negative); } // -∞ · 0
-    case ELU: { return select(INFINITY, ONE | SIGN, negative); }
-    case INVERSE_ROOT: { return select(0u, NAN, negative); }
-    default: { return select(INFINITY, 0u, negative); }
-  }
-}
-
-fn forward(bits: u32) -> u32 {
-  let magnitude = bits & ~SIGN;
-  let x = bitcast<f32>(bits);
-  if (which == LINEAR || magnitude > INFINITY) { return bits; }
-  if (which == RELU) { return select(bits, 0u, bits >= SIGN); }
-  if (magnitude == INFINITY) { return limit(bits >= SIGN); }
-  if (which == EXP && x > 88.722839) { return INFINITY; }
-  if (which == INVERSE_ROOT && x + p.eps <= 0.0) { return select(NAN, INFINITY, x + p.eps == 0.0); }
-  return bitcast<u32>(value(x));
-}
-
-// f' by what was kept, where that is a number.
-fn slope(bits: u32) -> f32 {
-  let kept = bitcast<f32>(bits);
-  let positive = bits - 1u < INFINITY;
-  switch which {
-    case RELU: { return select(0.0, 1.0, positive); }
-    case LEAKY: { return select(0.01, 1.0, positive); }
-    case SIGMOID: { return kept * (1.0 - kept); }
-    case TANH: { return 1.0 - kept * kept; }
-    case SOFTPLUS: { return -less_one(-kept); }
-    case GELU: {
-      let x = clamp(kept, -20.0, 20.0); // beyond, the density is 0
-      return normal(x) + x * exponential(-0.5 * x * x) * 0.39894228;
-    }
-    case SILU: {
-      let s = sigmoid(kept);
-      return s * (1.0 + kept * (1.0 - s));
-    }
-    case ELU: { return select(kept + 1.0, 1.0, positive); }
-    default: { return 1.0; }
-  }
-}
-
-fn backward(dy: u32, kept: u32) -> u32 {
-  if (which == LINEAR || (dy & ~SIGN) > INFINITY) { return dy; }
-  let unknown = (kept & ~SIGN) > INFINITY || ((which == GELU || which == SILU) && (kept & ~SIGN) == INFINITY);
-  if (unknown && which != RELU && which != LEAKY) { return NAN; }
-  let f = slope(kept);
-  if ((dy & ~SIGN) == INFINITY && f == 0.0) { return NAN; }
-  return bitcast<u32>(bitcast<f32>(dy) * f);
-}
 
 @compute @workgroup_size(256)
 fn main(
@@ -163,8 +16,8 @@ fn main(
   let i = (group.y * groups.x + group.x) * 256u + lane;
   if (i >= p.size) { return; }
   if (gradient) {
-    heap[p.out + i] = backward(heap[p.x + i], heap[p.kept + i]);
+    heap[p.out + i] = backward(which, heap[p.x + i], heap[p.kept + i]);
   } else {
-    heap[p.out + i] = forward(heap[p.x + i]);
+    heap[p.out + i] = forward(which, heap[p.x + i], p.eps);
   }
 }

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from loom_py.executors.axes import merged, stretched
 from loom_py.executors.webgpu.lower.call import Call, lowers
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
+from loom_py.shapes import size_of
 
 OPERATIONS = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3}
 """As kernels/binary.wgsl numbers them."""
 FUNCTIONS = (
     "linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu", "silu", "elu", "exp", "inverse_root",
 )  # fmt: skip
-"""As kernels/function.wgsl numbers them."""
+"""As kernels/functions.wgsl numbers them."""
+
+MOST_INPUTS, MOST_STEPS, SO_FAR = 7, 8, 15
+"""Of a chain, as kernels/chain.wgsl has them."""
 
 
 def _binary(name: str) -> None:
@@ -62,3 +68,31 @@ def activate_gradient(call: Call) -> list[Dispatch]:
 def magnitude(call: Call) -> list[Dispatch]:
     (out,) = call.outputs
     return [dispatch("magnitude", out.size, out.word, call.word(0), groups=spread(out.size))]
+
+
+@lowers("chain", knows=("steps", "shape"))
+def chain(call: Call) -> list[Dispatch] | None:
+    """All steps in one dispatch; a view of another shape lies in the same order."""
+    (out,), steps = call.outputs, call.attrs["steps"]
+    inputs = [call.input(place) for place in range(len(call.inputs))]
+    shape = np.broadcast_shapes(*(x.shape for x in inputs))
+    loops = merged(shape, *(stretched(x.shape, x.strides, shape) for x in inputs))
+    if loops is None or len(inputs) > MOST_INPUTS or len(steps) > MOST_STEPS or size_of(shape) != out.size:
+        return None
+    extents, strides = loops
+    given = [word for x, s in zip(inputs, strides, strict=True) for word in (x.word, *s)]
+    given += [0] * (6 * MOST_INPUTS - len(given))
+    plain = all(x.shape == shape for x in inputs)
+    program = (
+        _kind(s.operation) | (s.left & 15) << 8 | (SO_FAR if s.right is None else s.right & 15) << 12 for s in steps
+    )
+    words = (out.size, out.word, len(steps), int(plain), *extents, *given, *program)
+    return [dispatch("chain", *words, groups=spread(out.size))]
+
+
+def _kind(operation: str) -> int:
+    """The number of a step: arithmetic from 0 on, functions from 4, gradients from 32."""
+    if operation in OPERATIONS:
+        return OPERATIONS[operation]
+    name = operation.removesuffix("_gradient")
+    return FUNCTIONS.index(name) + (4 if name == operation else 32)

@@ -1,0 +1,8 @@
+"""Passes: each makes a Program's instructions fewer or cheaper, and leaves every result that is kept as it was."""
+
+from loom_py.program.passes.chains import chains as chains
+from loom_py.program.passes.draft import Draft as Draft
+from loom_py.program.passes.draft import Pass as Pass
+
+PASSES: tuple[Pass, ...] = (chains,)
+"""In the order in which a Recorder applies them."""
