@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar, cast
 
 import numpy as np
@@ -78,7 +80,9 @@ class Engine(State):
         turns out to be refused, they are too, and have to be dropped. When such a device has no room for a step, or no
         kernel, training goes on with the processor, and `incidents` says so, as it does when the device is lost.
         """
-        return self._with_room(lambda: self._begin(feed, rate, options, watch))
+        flight = self._with_room(lambda: self._begin(feed, rate, options, watch))
+        flight.again = partial(self._begin, feed, rate, options, watch)
+        return flight
 
     def _with_room(self, call: Callable[[], T]) -> T:
         """What a call gives that needs memory and kernels of the device: where there are none, on the processor."""
@@ -103,6 +107,12 @@ class Engine(State):
     def finish(self, flight: Flight) -> StepResult:
         """The results of a step that was begun, steps in their order; a refused one is taken back from the counts."""
         result = flight.landed()
+        if not result.ok and flight.again and math.isfinite(result.loss) and math.isfinite(result.gradient_norm):
+            self.stand()  # nothing is wrong with it: it came after a refused step of another run of this network
+            done = flight.again()
+            flight.ready, flight.results, flight.result = done.ready, done.results, done.result
+            flight.number, flight.updates = done.number, done.updates
+            result = flight.landed()
         if not result.ok:
             self.steps, self.updates = flight.number + 1, flight.updates
             self.stand()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loom_py.executors.base import Loaded, Results
@@ -44,6 +44,7 @@ class Flight:
     Attributes:
         number: of the step, from 0.
         updates: that were made before it.
+        again: begins it anew, for a step that was refused because of another's.
         result: None until it is finished.
     """
 
@@ -51,6 +52,7 @@ class Flight:
     results: Results
     number: int
     updates: int
+    again: Callable[[], Flight] | None = None
     result: StepResult | None = None
 
     def landed(self) -> StepResult:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from itertools import islice
 from time import perf_counter, time_ns
 from typing import Any
@@ -18,34 +18,11 @@ from loom_py.network.core import NetworkCore
 from loom_py.network.engine import StepResult
 from loom_py.network.inputs import Feed
 from loom_py.schedules import Schedule
-from loom_py.shapes import AnyArray
+from loom_py.train.begun import Begun as Begun
 from loom_py.train.config import EarlyStopping, StopReason, TrainingConfig, TrainingResult
 from loom_py.train.data import Batches, check_samples
 from loom_py.train.evaluation import Score, evaluate_samples
 from loom_py.train.progress import EpochSums, Progress, Snapshot, plain_progress, read_progress
-
-
-@dataclass(frozen=True, slots=True)
-class Begun:
-    """A step that was begun.
-
-    Attributes:
-        step: training steps begun in all, this one among them.
-        finish: gives its result, when it is there.
-    """
-
-    epoch: int
-    position: int
-    feed: Feed
-    rate: float
-    step: int
-    finish: Callable[[], StepResult]
-
-    @property
-    def target(self) -> AnyArray:
-        """What the output should have been."""
-        assert self.feed.target is not None
-        return self.feed.target
 
 
 class Trainer:
@@ -76,6 +53,7 @@ class Trainer:
         self.progress = Progress()
         self.cancelled = False
         self._began = 0.0
+        self._stepping = False
         self._flying: deque[Begun] = deque()
         self._landed: deque[tuple[Begun, StepResult]] = deque()
 
@@ -115,14 +93,15 @@ class Trainer:
         for position, feed in enumerate(islice(self.batches.epoch(number), start, None), start):
             if not self.cancelled:
                 yield from self._begin(number, position, feed)
-            stopped = yield from self._finish(0 if self.cancelled else self.depth)
+            stopped = yield from self._finish()
             if stopped is not None or self.cancelled:
                 return stopped or "cancelled"
-        stopped = yield from self._finish(0)
+        stopped = yield from self._finish(all_of_them=True)
         if stopped is not None:
             return stopped
         score = None if self.validation is None else self._validate()
         self._close_epoch(number, sums, score)
+        yield from self._tell_incidents(epoch=number)
         if score is not None:
             yield self._tell("validation", epoch=number, loss=score.loss, accuracy=score.accuracy)
         yield self._tell("epoch_end", epoch=number, loss=sums.mean, accuracy=sums.accuracy)
@@ -140,18 +119,21 @@ class Trainer:
         self._clock()
 
     def _begin(self, epoch: int, position: int, feed: Feed) -> Generator[TrainingEvent, None, None]:
-        """Begin a step, unless the run is cancelled when it is announced."""
+        """Begin a step, unless the run is cancelled when it is announced, or one before it turns out to be refused."""
         rate = self.config.learning_rate
         if self._schedule is not None:
             rate *= self._schedule.factor(self.result.steps + len(self._flying))
         yield self._tell("batch_start", epoch=epoch, batch=position, learning_rate=rate)
-        if not self.cancelled:
-            finish = self.begin(feed, rate, epoch, position)
+        while len(self._flying) > self.depth:
+            self._land()  # the device was changed while they were under way
+        if not self.cancelled and all(result.ok for _, result in self._landed):
+            with self._in_a_step():
+                finish = self.begin(feed, rate, epoch, position)
             self._flying.append(Begun(epoch, position, feed, rate, self.net.engine.steps, finish))
 
-    def _finish(self, most: int) -> Generator[TrainingEvent, None, StopReason | None]:
-        """Finish steps, the oldest first, until at most `most` are under way, and tell of each."""
-        while self._landed or len(self._flying) > most:
+    def _finish(self, *, all_of_them: bool = False) -> Generator[TrainingEvent, None, StopReason | None]:
+        """Finish the oldest steps until no more than `depth` are under way (cancelled: none), and tell of each."""
+        while self._landed or len(self._flying) > (0 if all_of_them or self.cancelled else self.depth):
             if not self._landed:
                 self._land()
             stopped = yield from self._tell_step(*self._landed.popleft())
@@ -162,7 +144,8 @@ class Trainer:
     def _land(self) -> None:
         """Finish the oldest step under way and count it; when it was refused, those begun after it were too."""
         begun = self._flying.popleft()
-        result = begun.finish()
+        with self._in_a_step():
+            result = begun.finish()
         self._landed.append((begun, result))
         if not result.ok:
             self._flying.clear()
@@ -187,13 +170,25 @@ class Trainer:
             path, text = explain(self.net.engine, begun.feed, self.options, result)
             yield self._tell("anomaly", **where, gradient_norm=result.gradient_norm, path=path, text=text)
             return "anomaly"
-        for text in self.net.engine.take_incidents():
-            yield self._tell("anomaly", **where, text=text)
+        yield from self._tell_incidents(**where)
         answers = self.options.loss.answers(begun.target)
         accuracy = None if result.correct is None or not answers else result.correct / answers
         facts = {**where, "step": begun.step, "gradient_norm": result.gradient_norm}
         yield self._tell("batch_end", **facts, accuracy=accuracy)
         return None
+
+    def _tell_incidents(self, **where: Any) -> Generator[TrainingEvent, None, None]:
+        for text in self.net.engine.take_incidents():
+            yield self._tell("anomaly", **where, text=text)
+
+    @contextmanager
+    def _in_a_step(self) -> Iterator[None]:
+        """While a step is under work its statistics are told, and counts are not yet those of the weights."""
+        self._stepping = True
+        try:
+            yield
+        finally:
+            self._stepping = False
 
     @internal
     def begin(self, feed: Feed, rate: float, epoch: int, position: int) -> Callable[[], StepResult]:
@@ -234,7 +229,16 @@ class Trainer:
 
     @internal
     def snapshot(self) -> Snapshot:
-        """All that, with the network's parameters, makes another run go on from here."""
+        """All that, with the network's parameters, makes another run go on from here.
+
+        Raises:
+            StateError: it is asked for in the middle of a step.
+        """
+        if self._stepping:
+            raise StateError.expected(
+                "checkpoint", expected="to be taken at an event of the run", got="one in the middle of a step",
+                do="take it in on_training_event, or between two events of `Trainer.run`",
+            )  # fmt: skip
         self._settle()
         self._clock()
         engine = self.net.engine
