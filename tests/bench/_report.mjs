@@ -53,7 +53,10 @@ function watching(rows) {
   return table(rows, cell(cost), "MLP 784-256-128-10, batch 128");
 }
 const cell = (text) => (row) => text(row);
-export const signed = (value) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(0)}`;
+export const signed = (value, digits = 0) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
+
+/** The page's last part, which the bench "passes" writes. */
+export const PASSES = "## Passes";
 
 /** A page of the docs. */
 export function page({ rows, native, uncovered, browser, cores, load, peers }) {

@@ -12,7 +12,7 @@ import { BuildError, PYTHON, probe, ROOT, runMain, WINDOWS } from "../../build/l
 import { CASES, ENCODE, groupsOf, MODELS, WEBGPU } from "./_cases.mjs";
 import { measureEncoding } from "./_encode.mjs";
 import { bundle, measureInPage } from "./_page.mjs";
-import { figure, HEAD, page, told } from "./_report.mjs";
+import { figure, HEAD, PASSES, page, told } from "./_report.mjs";
 import { gpuPart, HEADING } from "./_report_gpu.mjs";
 
 const PAGE = join(ROOT, "docs", "benchmarks.md");
@@ -72,9 +72,17 @@ const encoded = ({ case: name, system, median_ms, us_per_dispatch, failure }) =>
 /** The page's parts, those that were not measured as they stand. */
 function writePage(processor, webgpu) {
   const before = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : "";
-  const [head = "", tail] = before.split(`${HEADING}\n`);
+  const [measured = "", passes] = before.split(`${PASSES}\n`);
+  const [head = "", tail] = measured.split(`${HEADING}\n`);
   const kept = tail === undefined ? "" : `${HEADING}\n${tail}`;
-  writeFileSync(PAGE, `${(processor ?? head).trimEnd()}\n${webgpu || kept ? "\n" : ""}${webgpu ?? kept}`);
+  const parts = [processor ?? head, webgpu ?? kept, passes === undefined ? "" : `${PASSES}\n${passes}`];
+  writeFileSync(
+    PAGE,
+    `${parts
+      .map((part) => part.trim())
+      .filter(Boolean)
+      .join("\n\n")}\n`,
+  );
 }
 
 const show = (rows) => console.log(told(rows));

@@ -110,8 +110,9 @@ void map_gradient(W which, float *out, const float *dy, const float *kept, W n) 
 // dx dy kept n function
 void op_activate_gradient(const W *a) { map_gradient(a[4], OUT(0), IN(1), IN(2), a[3]); }
 
+// One row of a binary operation; a stride of 0 repeats the value, any other is 1.
 #define BINARY(NAME, EXPRESSION)                                                                                       \
-  void row_##NAME(float *out, const float *x, const float *y, W n, W sx, W sy) {                                       \
+  INLINE void row_##NAME(float *out, const float *x, const float *y, W n, W sx, W sy) {                                \
     W i = 0;                                                                                                           \
     f4 v = splat(x[0]), u = splat(y[0]);                                                                               \
     if (sx && sy) {                                                                                                    \
@@ -139,18 +140,23 @@ void op_activate_gradient(const W *a) { map_gradient(a[4], OUT(0), IN(1), IN(2),
       store_some(out + i, n - i, EXPRESSION);                                                                          \
     }                                                                                                                  \
   }                                                                                                                    \
-  /* out x y · five extents · x's strides · y's strides, the last axis innermost */                                   \
+  void rows_##NAME(float *out, Row x, Row y, W n, W rows) {                                                            \
+    if (x.stride && y.stride && x.next == n && y.next == n) n *= rows, rows = 1;                                       \
+    for (; rows > 0; rows--, out += n, x.at += x.next, y.at += y.next)                                                 \
+      row_##NAME(out, x.at, y.at, n, x.stride, y.stride);                                                              \
+  }                                                                                                                    \
+  /* out x y · five extents · x's strides · y's strides, the last axis innermost */                                    \
   void op_##NAME(const W *a) {                                                                                         \
     float *out = OUT(0);                                                                                               \
     const W *n = a + 3, *sx = a + 8, *sy = a + 13;                                                                     \
     for (W i = 0; i < n[0]; i++)                                                                                       \
       for (W j = 0; j < n[1]; j++)                                                                                     \
-        for (W k = 0; k < n[2]; k++)                                                                                   \
-          for (W l = 0; l < n[3]; l++) {                                                                               \
-            row_##NAME(out, IN(1) + i * sx[0] + j * sx[1] + k * sx[2] + l * sx[3],                                     \
-                       IN(2) + i * sy[0] + j * sy[1] + k * sy[2] + l * sy[3], n[4], sx[4], sy[4]);                     \
-            out += n[4];                                                                                               \
-          }                                                                                                            \
+        for (W k = 0; k < n[2]; k++) {                                                                                 \
+          Row x = {IN(1) + i * sx[0] + j * sx[1] + k * sx[2], sx[4], sx[3]};                                           \
+          Row y = {IN(2) + i * sy[0] + j * sy[1] + k * sy[2], sy[4], sy[3]};                                           \
+          rows_##NAME(out, x, y, n[4], n[3]);                                                                          \
+          out += n[3] * n[4];                                                                                          \
+        }                                                                                                              \
   }
 
 BINARY(add, v + u)

@@ -6,8 +6,14 @@
 void map_function(W which, float *out, const float *x, W n);
 void map_gradient(W which, float *out, const float *dy, const float *kept, W n);
 
-// One row of a binary operation; a stride of 0 repeats the value, any other is 1.
-void row_add(float *out, const float *x, const float *y, W n, W sx, W sy);
-void row_subtract(float *out, const float *x, const float *y, W n, W sx, W sy);
-void row_multiply(float *out, const float *x, const float *y, W n, W sx, W sy);
-void row_divide(float *out, const float *x, const float *y, W n, W sx, W sy);
+// Rows of an operand: from one element to the next 1, or 0 where a value is repeated, and from one row to the next.
+typedef struct {
+  const float *at;
+  W stride, next;
+} Row;
+
+// A binary operation on rows of n; those of out lie one after the other.
+void rows_add(float *out, Row x, Row y, W n, W rows);
+void rows_subtract(float *out, Row x, Row y, W n, W rows);
+void rows_multiply(float *out, Row x, Row y, W n, W rows);
+void rows_divide(float *out, Row x, Row y, W n, W rows);
