@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from bisect import insort
 
@@ -26,11 +27,14 @@ class Heap:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._free: list[tuple[int, int]] = []  # offset, bytes; sorted, never touching one another
+        self._returned: list[tuple[int, int]] = []
+        """What was given back since, maybe by the garbage collector in the middle of `take`."""
         self.nbytes = 0
 
     @property
     def used(self) -> int:
         """Bytes that are taken."""
+        self._join()
         return self.nbytes - sum(nbytes for _, nbytes in self._free)
 
     def take(self, nbytes: int) -> Region:
@@ -40,9 +44,10 @@ class Heap:
             UnavailableError: the device has no buffer of that size.
         """
         size = max(-(-nbytes // ALIGNMENT) * ALIGNMENT, ALIGNMENT)
+        self._join()
         place = next((n for n, (_, free) in enumerate(self._free) if free >= size), None)
         if place is None:
-            self._grow(size)
+            self._make_room(size)
             return self.take(nbytes)
         offset, free = self._free.pop(place)
         if free > size:
@@ -51,17 +56,32 @@ class Heap:
         return Region(self, offset, size)
 
     def give_back(self, offset: int, nbytes: int) -> None:
-        """Make a region's bytes free, joined to the free ones beside them."""
-        insort(self._free, (offset, nbytes))
+        """Make a region's bytes free again."""
+        self._returned.append((offset, nbytes))
+
+    def _join(self) -> None:
+        """Put what was given back among the free, joined to what is free beside it."""
+        if not self._returned:
+            return
+        returned, self._returned = self._returned, []
         joined: list[tuple[int, int]] = []
-        for start, size in self._free:
+        for start, size in sorted([*self._free, *returned]):
             if joined and sum(joined[-1]) == start:
                 joined[-1] = joined[-1][0], joined[-1][1] + size
             else:
                 joined.append((start, size))
         self._free = joined
 
+    def _make_room(self, size: int) -> None:
+        try:
+            self._grow(size)
+        except UnavailableError:
+            gc.collect()  # regions that nothing but a cycle refers to
+            if not self._returned:
+                raise
+
     def _grow(self, size: int) -> None:
+        """Make the buffer larger, so that so many bytes are free at its end."""
         most = self._host.adapter.most_bytes // ALIGNMENT * ALIGNMENT
         tail = self._free[-1][1] if self._free and sum(self._free[-1]) == self.nbytes else 0
         least = self.nbytes - tail + size
@@ -73,6 +93,12 @@ class Heap:
                 do="use a smaller batch or network, or another device",
             )
         grown = min(max(2 * self.nbytes, least, FIRST_BYTES), most)
-        self._host.resize(grown)
+        try:
+            self._host.resize(grown)
+        except UnavailableError:
+            if grown == least:
+                raise
+            grown = least
+            self._host.resize(grown)
         before, self.nbytes = self.nbytes, grown
         self.give_back(before, grown - before)

@@ -35,8 +35,8 @@ def _guarded(method: Method) -> Method:
             if "device is lost" in text.lower():
                 self.lost = text
                 raise DeviceLostError(text) from error
-            kind = UnavailableError if isinstance(error, self._wgpu.GPUOutOfMemoryError) else LoomError
-            raise kind(f"{self.adapter.name} refused: {text}") from error
+            full = isinstance(error, self._wgpu.GPUOutOfMemoryError) or "not enough memory" in text.lower()
+            raise (UnavailableError if full else LoomError)(f"{self.adapter.name} refused: {text}") from error
 
     return cast("Method", guarded)
 

@@ -12,6 +12,7 @@ from time import perf_counter
 
 import numpy as np
 
+from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu.heap import Heap
 from loom_py.executors.webgpu.host import Host
 from loom_py.executors.webgpu.lower.variants import CUTS, LEAST_SHARE, MOST_PARTS, VARIANTS, Product, Variant, expected
@@ -54,7 +55,10 @@ class Tuner:
         if name is None:
             if self._left_s <= 0:
                 return rule
-            name = self._measure(product, rule, make)
+            try:
+                name = self._measure(product, rule, make)
+            except UnavailableError:
+                return rule  # there is no room to try it
         return _named(name) or rule
 
     def _measure(self, product: Product, rule: Variant, make: Callable[[Variant, int], list[Dispatch]]) -> str:
