@@ -66,7 +66,7 @@ class Engine(State):
     def evaluation(self, feed: Feed, options: StepOptions) -> tuple[Array, float, int | None]:
         """Output, loss and right answers of one batch, in evaluation mode."""
         form, loss = feed.form, options.loss
-        ready = self._with_room(
+        ready = self.with_room(
             lambda: self.ready(("evaluation", form, loss), lambda: self.compiler.evaluation(form, loss)).loaded
         )
         self.write_feed(ready, feed)
@@ -80,11 +80,11 @@ class Engine(State):
         turns out to be refused, they are too, and have to be dropped. When such a device has no room for a step, or no
         kernel, training goes on with the processor, and `incidents` says so, as it does when the device is lost.
         """
-        flight = self._with_room(lambda: self._begin(feed, rate, options, watch))
+        flight = self.with_room(lambda: self._begin(feed, rate, options, watch))
         flight.again = partial(self._begin, feed, rate, options, watch)
         return flight
 
-    def _with_room(self, call: Callable[[], T]) -> T:
+    def with_room(self, call: Callable[[], T]) -> T:
         """What a call gives that needs memory and kernels of the device: where there are none, on the processor."""
         try:
             return call()

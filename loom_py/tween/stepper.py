@@ -50,10 +50,7 @@ class Stepper:
         self, feed: Feed, rate: float, epoch: int, batch: int, watch: Watch | None
     ) -> tuple[StepResult, Ready]:
         engine, config = self.net.engine, self.config
-        engine.use(self.options)
-        ready = engine.ready(
-            ("tween", feed.form, self.loss, config, watch), lambda: record(engine, feed.form, self.loss, config, watch)
-        )
+        ready = engine.with_room(lambda: self._ready(feed, watch))
         loaded, timed = ready.loaded, watch is not None
         assert feed.target is not None
         answers = self.loss.answers(feed.target)
@@ -81,6 +78,13 @@ class Stepper:
             )
         )  # fmt: skip
         return result, ready
+
+    def _ready(self, feed: Feed, watch: Watch | None) -> Ready:
+        engine, form = self.net.engine, feed.form
+        engine.use(self.options)
+        return engine.ready(
+            ("tween", form, self.loss, self.config, watch), lambda: record(engine, form, self.loss, self.config, watch)
+        )
 
     def _goal(self, target: AnyArray, loaded: Loaded) -> AnyArray:
         """What the output should be: one-hot for labels, the output itself where the label is to be ignored."""
