@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: d3f9747fefa4287676576837be5f03a8378865e36d710a67826e3bb31fd44054
+ * Content hash of the description: 96a6c271bdd5206c31655da67858101e4d97b8ecae0ab2597d261b155786cacb
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -2487,7 +2487,7 @@ export interface NetworkForwardCPUOptions {
 export interface Network extends Handle {
   /** Name of the executor in use. */
   device(): Promise<string>;
-  /** Why it is this device: it was asked for, or what was measured. */
+  /** Why it is this device: it was asked for, what was measured, or what became of another. */
   deviceReason(): Promise<string>;
   /** Why the GPU can't be used; None if it can. */
   gpuUnavailableReason(): Promise<string | null>;
@@ -3775,7 +3775,7 @@ export namespace direct {
   export interface Network extends Handle {
     /** Name of the executor in use. */
     readonly device: string;
-    /** Why it is this device: it was asked for, or what was measured. */
+    /** Why it is this device: it was asked for, what was measured, or what became of another. */
     readonly deviceReason: string;
     /** Why the GPU can't be used; None if it can. */
     readonly gpuUnavailableReason: string | null;
