@@ -150,7 +150,7 @@ class Recorder:
         for apply in self.passes:
             draft = apply(draft)
         instructions, spans = _close_spans(draft.instructions, d.spans)
-        buffers, arena, unshared = plan(d.buffers, instructions, keep, set(self.inputs.values()))
+        buffers, arena, unshared = plan(draft.buffers, instructions, keep, set(self.inputs.values()))
         sizes: dict[str, int] = {ARENA: arena}
         for b in buffers:
             if b.storage != ARENA:

@@ -101,6 +101,10 @@ def matmul(d: Draw, verb: str) -> Call:
     bias = d.values((n,)) if d.choice(True, False) else None
     wanted = np.einsum("...mk,...kn->...mn", a, b) + (0 if bias is None else bias)
     attrs = {"transpose_a": d.choice(True, False), "transpose_b": d.choice(True, False)}
+    function = d.choice(None, *FUNCTIONS)
+    if function is not None:
+        attrs["activation"] = function
+        wanted = np.vectorize(PLAIN[function], otypes=[float])(wanted)
     a = np.ascontiguousarray(a.swapaxes(-1, -2)) if attrs["transpose_a"] else a
     b = np.ascontiguousarray(b.swapaxes(-1, -2)) if attrs["transpose_b"] else b
     return Call((a, b, bias), attrs, (wanted,))

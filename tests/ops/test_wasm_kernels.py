@@ -98,6 +98,17 @@ def test_products_that_cross_every_block() -> None:
     product(133, 1041, 262, True, True, False)
 
 
+@pytest.mark.parametrize("shape", [(261, 531, 517), (2, 300, 9), (7, 40, 30), (50, 5, 33), (40, 1, 20)])
+@pytest.mark.parametrize("activation", ["relu", "gelu"])
+def test_an_activation_meets_every_result_once(shape: tuple[int, ...], activation: str) -> None:
+    """Twice would show in a gelu."""
+    m, n, k = shape
+    a, b, bias = (RNG.standard_normal(s).astype(np.float32) for s in ((m, k), (k, n), (n,)))
+    for c in (bias, None):
+        (got,) = guarded(ops.matmul, [a, b, c], activation=activation)
+        assert suite.distance(got, ops.matmul(a, b, c, activation=activation)) <= 1e-5
+
+
 @pytest.mark.parametrize("shape", [(3, 5000), (5000, 3), (70, 70, 7), (2, 3, 40, 41), (1, 9999)])
 @pytest.mark.parametrize("verb", ["sum", "mean", "moments", "normalise"])
 def test_reductions_of_many_values(verb: str, shape: tuple[int, ...]) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from loom_py import ops
 from loom_py.executors.webgpu.lower import call
 from loom_py.executors.webgpu.lower.variants import BUSY, LEAST_SHARE, MOST_PARTS, VARIANTS, Product, Variant, choose
+from loom_py.ops import ActivationName
 from loom_py.shapes import AnyArray, Shape
 from tests.ops import machines, suite
 from tests.ops.guards import guarded
@@ -28,6 +29,7 @@ def force(monkeypatch: pytest.MonkeyPatch, variant: Variant) -> None:
 
 
 TILED = [replace(v, shares=s) for v in VARIANTS.values() if v.side for s in (1, 3)]
+VECTORS = [replace(VARIANTS["vector"], shares=s) for s in (1, 3)]
 CASES = [(a, b) for a in (False, True) for b in (False, True)]
 
 
@@ -105,6 +107,22 @@ def test_batches_cut_into_shares(monkeypatch: pytest.MonkeyPatch) -> None:
     force(monkeypatch, replace(VARIANTS["small"], shares=4))
     x, y, bias = values((3, 2, 35, 70), 1), values((2, 70, 20), 2), values((20,), 3)
     assert suite.distance(product(x, y, bias), np.matmul(x, y) + bias) <= 1e-5
+
+
+@on_gpu
+@pytest.mark.parametrize("variant", [*TILED, *VECTORS], ids=lambda v: f"{v.kernel}/{v.side}/{v.shares}")
+@pytest.mark.parametrize("activation", ["relu", "tanh"])
+def test_activations_come_last(monkeypatch: pytest.MonkeyPatch, variant: Variant, activation: ActivationName) -> None:
+    """After all shares and the bias, and as they are by themselves: of NaN too."""
+    force(monkeypatch, variant)
+    rows = 37 if variant.side else 1
+    a, b, bias = values((rows, 21), 1), values((21, 45), 2), values((45,), 3)
+    b[20, 44], bias[3], bias[4], bias[5] = np.nan, np.inf, -np.inf, -100
+    for c in (bias, None):
+        wanted = ops.activate(ops.matmul(a, b, c), function=activation)
+        got = product(a, b, c, activation=activation)
+        np.testing.assert_array_equal(np.isnan(got), np.isnan(wanted))
+        assert suite.distance(got, wanted) <= 1e-5
 
 
 @on_gpu

@@ -3,6 +3,7 @@
 from loom_py.program.passes.chains import chains as chains
 from loom_py.program.passes.draft import Draft as Draft
 from loom_py.program.passes.draft import Pass as Pass
+from loom_py.program.passes.epilogues import epilogues as epilogues
 
-PASSES: tuple[Pass, ...] = (chains,)
+PASSES: tuple[Pass, ...] = (epilogues, chains)
 """In the order in which a Recorder applies them."""

@@ -4,6 +4,7 @@
 // results stays in 9 registers while K runs (Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix
 // Multiplication"). The last columns have a panel of their own, 4 or 8 wide. Few rows read b as it lies: packing would cost
 // more than it saves.
+#include "elementwise.h"
 #include "tiles.h"
 
 // Few rows, b's rows contiguous: b is read as it lies, the last columns by a tile that overlaps the one before.
@@ -139,7 +140,8 @@ INLINE W part(W n, W most, W unit) {
   return parts < 2 ? n : ((n + parts - 1) / parts + unit - 1) / unit * unit;
 }
 
-static void packed(const Product *p, float *scratch) {
+// With the activation of each block while it is in the cache.
+static void packed(const Product *p, float *scratch, W function) {
   float *bpack = scratch, *apack = scratch + KC * NC;
   W kc = part(p->K, KC, 4), mc = part(p->M, MC, 9), nc = part(p->N, NC, WIDE);
   for (W jc = 0; jc < p->N; jc += nc) {
@@ -156,7 +158,10 @@ static void packed(const Product *p, float *scratch) {
         W M = p->M - ic < mc ? p->M - ic : mc;
         const float *a = p->a + ic * p->rsa + pc * p->csa;
         for (W i = 0; i < M; i += HIGH) pack_3(apack + i * K, a + i * p->rsa, M - i, p->rsa, p->csa, K);
-        block(apack, bpack, M, K, N, p->out + ic * p->ldc + jc, p->ldc, bias, pc == 0);
+        float *out = p->out + ic * p->ldc + jc;
+        block(apack, bpack, M, K, N, out, p->ldc, bias, pc == 0);
+        if (!function || pc + K < p->K) continue;
+        for (W i = 0; i < M; i++) map_function(function, out + i * p->ldc, out + i * p->ldc, N);
       }
     }
   }
@@ -177,7 +182,9 @@ static Product transposed(const Product *p) {
   return (Product){p->b, p->a, 0, p->out, p->N, p->M, p->K, p->csb, p->rsb, p->csa, p->rsa, p->ldc, !p->turned};
 }
 
-static void product(Product *p, float *scratch) {
+static void product(Product *p, float *scratch, W function) {
+  float *out = p->out;
+  W size = p->M * p->N;
   if (p->N == 1 && p->ldc == 1 && !p->bias) {  // a column is the row of the transposed product
     *p = transposed(p);
     p->turned = 0;
@@ -195,11 +202,13 @@ static void product(Product *p, float *scratch) {
   } else if (p->K == 0) {
     for (W i = 0; i < p->M; i++) for (W j = 0; j < p->N; j++) p->out[i * p->ldc + j] = p->bias ? p->bias[j] : 0;
   } else {
-    packed(p, scratch);
+    packed(p, scratch, function);
+    return;
   }
+  if (function) map_function(function, out, out, size);
 }
 
-// out a b bias M N K rsa csa rsb csb scratch · outer extents B0 B1 · a's strides · b's strides · out's strides
+// out a b bias M N K rsa csa rsb csb scratch · outer extents B0 B1 · a's strides · b's strides · out's strides · function
 void op_matmul(const W *a) {
   Product p = {IN(1), IN(2), IN(3), OUT(0), a[4], a[5], a[6], a[7], a[8], a[9], a[10], a[5], 0};
   for (W i = 0; i < a[12]; i++) {
@@ -208,7 +217,7 @@ void op_matmul(const W *a) {
       one.a += i * a[14] + j * a[15];
       one.b += i * a[16] + j * a[17];
       one.out += i * a[18] + j * a[19];
-      product(&one, OUT(11));
+      product(&one, OUT(11), a[20]);
     }
   }
 }

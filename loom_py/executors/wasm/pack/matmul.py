@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from loom_py.executors.axes import merged, stretched
 from loom_py.executors.wasm.pack.call import Call, Operand, operation, packs
+from loom_py.executors.wasm.pack.elementwise import ACTIVATIONS
 
 SCRATCH = 4 * 256 * (516 + 147)
 """Bytes that packing a block of each factor takes: KC·NC and MC·KC floats, as in kernels/matmul.c."""
 
 
-@packs("matmul", knows=("transpose_a", "transpose_b"))
+@packs("matmul", knows=("transpose_a", "transpose_b", "activation"))
 def matmul(call: Call) -> list[int] | None:
     """Factors by their strides, so that reading them transposed costs nothing; batches as two outer loops."""
     (out,), a, b = call.outputs, call.input(0), call.input(1)
@@ -24,7 +25,8 @@ def matmul(call: Call) -> list[int] | None:
         stretched(b.shape[:-2], b.strides[:-2], batch),
         out.strides[:-2],
     )
-    if outer is None or outer[0][:-2] != [1] * (len(outer[0]) - 2):
+    function = call.attrs.get("activation") or "linear"
+    if function not in ACTIVATIONS or outer is None or outer[0][:-2] != [1] * (len(outer[0]) - 2):
         return None
     extents, (steps_a, steps_b, steps_out) = outer[0][-2:], [s[-2:] for s in outer[1]]
     if steps_b == [0, 0] and extents[0] == 1 and inner_a == 1 and steps_a[1] == rows * rows_a:
@@ -33,6 +35,7 @@ def matmul(call: Call) -> list[int] | None:
     return operation(
         "matmul", out.address, a.address, b.address, call.address(2), rows, columns, inner,
         rows_a, inner_a, inner_b, columns_b, call.scratch, *extents, *steps_a, *steps_b, *steps_out,
+        ACTIVATIONS.index(function),
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 // As matmul_large.wgsl, in tiles of 64×64 with 8×4 numbers an invocation, or 32×32 with 4×4: for products with fewer
 // numbers. Vector v of the side of a tile holds rows v, v + side/4, v + side/2 and v + 3·side/4.
+// with epilogue
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -53,7 +54,7 @@ fn bias(column: u32) -> vec4f {
 fn put(out: u32, row: u32, column: u32, values: vec4f) {
   if (row >= p.rows) { return; }
   let at = out + row * p.columns + column;
-  let words = bitcast<vec4u>(values);
+  let words = finished(bitcast<vec4u>(values));
   if (column < p.columns) { heap[at] = words.x; }
   if (column + VECTORS < p.columns) { heap[at + VECTORS] = words.y; }
   if (column + 2u * VECTORS < p.columns) { heap[at + 2u * VECTORS] = words.z; }

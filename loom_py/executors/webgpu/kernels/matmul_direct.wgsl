@@ -1,5 +1,6 @@
 // Products without workgroup memory: 4×4 numbers an invocation, whose factors come straight from the heap. For processors
 // that play a GPU, which pay for every barrier and every exchange, and have caches of their own.
+// with epilogue
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -34,7 +35,7 @@ fn step(a: vec4f, b: vec4f) {
 fn put(out: u32, row: u32, column: u32, values: vec4f) {
   if (row >= p.rows) { return; }
   let at = out + row * p.columns + column;
-  let words = bitcast<vec4u>(values);
+  let words = finished(bitcast<vec4u>(values));
   heap[at] = words.x;
   if (column + 1u < p.columns) { heap[at + 1u] = words.y; }
   if (column + 2u < p.columns) { heap[at + 2u] = words.z; }

@@ -6,6 +6,7 @@
 // invocations fetch, and store, neighbouring words, and nothing need be aligned. Rows beyond the last are the last once
 // more, and nobody stores what comes of them: within the loop only the end of K is looked at. The loop is written out
 // so that the first index into a tile is a constant: compilers then check only the second, once and for all.
+// with epilogue
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -61,7 +62,7 @@ fn bias(column: u32) -> vec4f {
 fn put(out: u32, row: u32, column: u32, values: vec4f) {
   if (row >= p.rows) { return; }
   let at = out + row * p.columns + column;
-  let words = bitcast<vec4u>(values);
+  let words = finished(bitcast<vec4u>(values));
   if (column < p.columns) { heap[at] = words.x; }
   if (column + VECTORS < p.columns) { heap[at + VECTORS] = words.y; }
   if (column + 2u * VECTORS < p.columns) { heap[at + 2u * VECTORS] = words.z; }

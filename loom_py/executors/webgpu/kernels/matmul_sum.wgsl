@@ -1,4 +1,5 @@
 // out (…,M,N) = the products of all shares of K added in order, + bias (N): what matmul.wgsl leaves when K is cut.
+// with epilogue
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -16,5 +17,5 @@ fn main(
   var sum = bitcast<f32>(heap[p.parts + i]);
   for (var share = 1u; share < p.shares; share++) { sum += bitcast<f32>(heap[p.parts + share * p.size + i]); }
   if (biased) { sum += bitcast<f32>(heap[p.bias + i % p.columns]); }
-  heap[p.out + i] = bitcast<u32>(sum);
+  heap[p.out + i] = activated(bitcast<u32>(sum));
 }

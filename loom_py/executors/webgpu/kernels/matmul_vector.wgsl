@@ -1,5 +1,6 @@
 // out (…,N) = x (…,K) · matrix (…,K,N) + bias: products of which one factor is a single row or column. Nothing is used
 // twice but x, so that all there is to win is reading the matrix along what is contiguous, by many lanes.
+// with epilogue
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -64,6 +65,6 @@ fn main(
   if (first == 0u && i < p.size) {
     var y = sums[own];
     if (biased) { y += bitcast<f32>(heap[p.bias + i * p.bias_step]); }
-    heap[out] = bitcast<u32>(y);
+    heap[out] = activated(bitcast<u32>(y));
   }
 }

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from loom_py.executors.axes import LOOPS, merged, stretched
 from loom_py.executors.webgpu.lower.call import Call, Operand, lowers
+from loom_py.executors.webgpu.lower.elementwise import FUNCTIONS
 from loom_py.executors.webgpu.lower.variants import Product, Variant
-from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
+from loom_py.executors.webgpu.plan import Dispatch, Kernel, dispatch, spread
+
+NOTHING: Mapping[str, int] = {}
+SHORT = ("relu", "leaky_relu")
+"""Activations that matmul_large does itself: at its 64 numbers an invocation, longer ones would be most of its code."""
 
 
 class _Strided(NamedTuple):
@@ -26,7 +33,7 @@ class _Strided(NamedTuple):
     b_steps: list[int]
 
 
-@lowers("matmul", knows=("transpose_a", "transpose_b"))
+@lowers("matmul", knows=("transpose_a", "transpose_b", "activation"))
 def matmul(call: Call) -> list[Dispatch] | None:
     """Factors by their strides, so that reading them transposed costs nothing."""
     if not call.outputs[0].size:
@@ -43,11 +50,17 @@ def matmul(call: Call) -> list[Dispatch] | None:
 
 def _dispatches(call: Call, product: _Strided, variant: Variant, out_word: int) -> list[Dispatch]:
     (out,), bias = call.outputs, call.given(2)
+    function = FUNCTIONS.index(call.attrs.get("activation") or "linear")
+    if variant.shares == 1 and function and variant.kernel == "matmul_large" and FUNCTIONS[function] not in SHORT:
+        constants = {"which": function, "gradient": 0}
+        after = dispatch("function", out.size, out_word, out_word, 0, 0.0, groups=spread(out.size), constants=constants)
+        return [_kernel(call, product, variant, out_word, bias), after]
+    finish = {"activation": function} if function else {}
     if variant.shares == 1:
-        return [_kernel(call, product, variant, out_word, bias)]
+        return [_kernel(call, product, variant, out_word, bias, finish)]
     parts = call.scratch(variant.shares * out.size)
     words = (out.size, out_word, parts, variant.shares, bias.word if bias else 0, out.shape[-1])
-    constants = {"biased": int(bias is not None)}
+    constants = {"biased": int(bias is not None), **finish}
     added = dispatch("matmul_sum", *words, groups=spread(out.size), constants=constants)
     return [_kernel(call, product, variant, parts, None), added]
 
@@ -78,10 +91,15 @@ def _strides(factor: Operand, transposed: bool) -> tuple[int, int]:
     return (columns, rows) if transposed else (rows, columns)
 
 
-def _kernel(call: Call, product: _Strided, variant: Variant, out: int, bias: Operand | None) -> Dispatch:
-    """The products, or those of every share one after the other."""
+def _kernel(
+    call: Call, product: _Strided, variant: Variant, out: int, bias: Operand | None, finish: Mapping[str, int] = NOTHING
+) -> Dispatch:
+    """The products, or those of every share one after the other; `finish` are constants of their ends."""
     lowering = _vector if variant.kernel == "matmul_vector" else _tiled
-    return lowering(call, product, variant, out, bias)
+    made = lowering(call, product, variant, out, bias)
+    return replace(
+        made, kernel=Kernel(made.kernel.name, tuple(sorted({**dict(made.kernel.constants), **finish}.items())))
+    )
 
 
 def _tiled(call: Call, product: _Strided, variant: Variant, out: int, bias: Operand | None) -> Dispatch:
