@@ -61,7 +61,7 @@ fn main(
   }
   for (var s = 0u; s < word(2u); s++) {
     let step = word(STEPS + s);
-    so_far = operation(step & 255u, operand(step >> 8u & 15u), operand(step >> 12u & 15u));
+    so_far = operation(step & 255u, operand((step >> 8u) & 15u), operand((step >> 12u) & 15u));
   }
   heap[word(1u) + index] = so_far;
 }
