@@ -94,6 +94,65 @@ test("a training step is one call of JavaScript, its results another; steps leav
   expect(seen.plans[1]).toBe(seen.plans[0]);
 });
 
+for (const when of ["in a step", "at rest"]) {
+  test(`a device that is lost ${when}: the numbers are those of a run without it`, async ({ page }) => {
+    await openWithGPU(page);
+    const found = (await python(page, LOSE.replace("WHEN", when))) as Lost;
+    expect(found.lost).toBe(true);
+    expect(found.steps).toEqual([24, 24]);
+    expect(found.apart).toBeLessThan(1e-4);
+    expect(found.told).toEqual([expect.stringContaining("webgpu was lost")]);
+  });
+}
+
+interface Lost {
+  readonly lost: boolean;
+  /** Steps done with the device, and without it. */
+  readonly steps: readonly [number, number];
+  /** The largest difference of outputs and parameters. */
+  readonly apart: number;
+  readonly told: readonly string[];
+}
+
+const LOSE = `
+import numpy as np
+import loom_gpu
+import loom_py as nn
+from loom_py.executors.webgpu.browser import browser_host
+
+x = np.random.default_rng(0).standard_normal((32, 4)).astype(np.float32)
+y = np.arange(32) % 3
+told = []
+
+class Breaker(nn.Observer):
+    def on_training_event(self, event):
+        if event.type == "batch_end" and event.step == 5 and "WHEN" == "in a step":
+            loom_gpu.host.destroy()
+        if event.type == "anomaly":
+            told.append(event.text)
+
+def work(device):
+    net = nn.Network.of(4, [nn.Dense(4, 8, activation="tanh"), nn.BatchNorm(8), nn.Dense(8, 3)], seed=1).to(device)
+    options = nn.TrainingConfig(epochs=3, batch_size=8, learning_rate=0.01, optimizer="adam", validation=(x, y))
+    if device == "webgpu":
+        net.add_observer(Breaker())
+    net.fit(x, y, options)
+    net.set_parameters({name: 0.9 * value for name, value in net.parameters().items()})
+    if device == "webgpu":
+        loom_gpu.host.destroy()
+    outputs = [net.forward(x), np.float32(net.evaluate(x, y).loss)]
+    net.fit(x, y, options)
+    return net, [*outputs, *net.parameters().values()]
+
+(net, got), (other, wanted) = work("webgpu"), work("numpy")
+{
+    "lost": browser_host().lost is not None and net.device != "webgpu",
+    "steps": [net.engine.steps, other.engine.steps],
+    "apart": max(float(abs(a - b).max()) for a, b in zip(got, wanted)),
+    "told": told,
+}
+`;
+
 interface Seen {
   /** How often the training called each method of the host. */
   readonly calls: { readonly [method: string]: number };

@@ -5,7 +5,19 @@ import { GPUHost } from "/gpu/index.ts";
 
 /** How often Python called each method of the host. */
 const calls = {};
-const METHODS = ["resize", "clear", "write", "read", "load", "unload", "run", "arrived", "report", "counters"];
+const METHODS = [
+  "resize",
+  "clear",
+  "write",
+  "read",
+  "load",
+  "unload",
+  "run",
+  "arrived",
+  "report",
+  "forget",
+  "counters",
+];
 for (const name of METHODS) {
   const method = GPUHost.prototype[name];
   calls[name] = 0;
