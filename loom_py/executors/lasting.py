@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, TypeVar
 from weakref import ref
 
 import numpy as np
 
 from loom_py.errors import DeviceLostError, StateError
 from loom_py.executors.base import Executor, Loaded, Memory, Results
-from loom_py.program import LOCAL, Program
+from loom_py.executors.deeds import Kept, Run, Write, changes_memory
+from loom_py.program import Program
 from loom_py.shapes import AnyArray, ArrayLike
 
 MOST_DEEDS = 256
@@ -46,7 +46,7 @@ class LastingMemory:
         self._spare, self._tell = spare, tell
         self._sizes = dict(sizes)
         self._copy: dict[str, AnyArray] | None = {name: np.zeros(n, np.uint8) for name, n in sizes.items()}
-        self._deeds: list[_Write | _Run] = []
+        self._deeds: list[Write | Run] = []
         self._noted_bytes = 0
         self._twins: dict[int, Loaded] = {}  # by the identity of their Program: made when all was done again
         self._real: Memory | None = None
@@ -64,7 +64,7 @@ class LastingMemory:
 
     def write(self, area: str, offset: int, array: AnyArray) -> None:
         self.sure(lambda: self.real.write(area, offset, array))
-        self.note(_Write(area, offset, np.array(array)))
+        self.note(Write(area, offset, np.array(array)))
 
     def read(self, area: str, offset: int, shape: tuple[int, ...], dtype: Any = np.float32) -> AnyArray:
         return self.sure(lambda: self.real.read(area, offset, shape, dtype))
@@ -87,11 +87,11 @@ class LastingMemory:
         """A Program on the executor of now."""
         return self._twins.pop(id(program), None) or self.executor.load(program, self.real)
 
-    def note(self, deed: _Write | _Run) -> None:
+    def note(self, deed: Write | Run) -> None:
         """Remember what was done, if it may have to be done again."""
         if self._copy is None:
             return
-        if isinstance(deed, _Write) and not self._deeds:
+        if isinstance(deed, Write) and not self._deeds:
             deed.into(self._copy[deed.area])
         else:
             self._deeds.append(deed)
@@ -121,7 +121,7 @@ class LastingMemory:
         deeds, self._deeds, self._copy = self._deeds, [], None
         for deed in deeds:
             deed.again(self._real, self._twin)
-        runs = sum(isinstance(deed, _Run) for deed in deeds)
+        runs = sum(isinstance(deed, Run) for deed in deeds)
         self._tell(
             f"{lost} was lost ({error}); {self.executor.name} takes over: {runs} runs were done again and none is "
             "missing"
@@ -172,7 +172,7 @@ class LastingLoaded:
             return self.real.results()
 
         self._last = LastingResults(memory, memory.sure(do))
-        run = _Run(self.program, dict(self._inputs), segment, timed, ref(self._last))
+        run = Run(self.program, dict(self._inputs), segment, timed, ref(self._last))
         if segment is None and not self._changes:
             self._last.run = run
         elif self._period == memory.period:
@@ -199,7 +199,7 @@ class LastingResults:
 
     def __init__(self, memory: LastingMemory, results: Results) -> None:
         self.program = results.program
-        self.run: _Run | None = None
+        self.run: Run | None = None
         """How to do it again, for a run that changed nothing and is not noted."""
         self._memory, self._of, self.results = memory, memory.executor, results
 
@@ -218,89 +218,3 @@ class LastingResults:
 
     def read_observed(self) -> AnyArray:
         return self._memory.sure(lambda: self._now().read_observed())
-
-
-class Kept:
-    """Copies of all that a run left."""
-
-    def __init__(self, results: Results) -> None:
-        self.program = results.program
-        self.times_ns = None if results.times_ns is None else results.times_ns.copy()
-        self._outputs = {name: results.read(name) for name in self.program.outputs}
-        self._observed = results.read_observed()
-
-    def read(self, name: str) -> AnyArray:
-        return self._outputs[name].copy()
-
-    def read_observed(self) -> AnyArray:
-        return self._observed.copy()
-
-
-class _Twins(Protocol):
-    def __call__(self, program: Program) -> Loaded: ...
-
-
-@dataclass(frozen=True, slots=True)
-class _Write:
-    """Bytes that were written into an area."""
-
-    area: str
-    offset: int
-    array: AnyArray
-
-    @property
-    def nbytes(self) -> int:
-        return int(self.array.nbytes)
-
-    def into(self, area: AnyArray) -> None:
-        """Write them into a copy of the area."""
-        area[self.offset : self.offset + self.nbytes] = np.ascontiguousarray(self.array).reshape(-1).view(np.uint8)
-
-    def settle(self) -> None:
-        """Nothing of it is under way."""
-
-    def again(self, memory: Memory, twin: _Twins) -> None:
-        memory.write(self.area, self.offset, self.array)
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    """A run of a Program, with all inputs as they were, and who may still ask for its results."""
-
-    program: Program
-    inputs: Mapping[str, AnyArray]
-    segment: str | None
-    timed: bool
-    results: ref[LastingResults]
-
-    @property
-    def nbytes(self) -> int:
-        return int(sum(array.nbytes for array in self.inputs.values()))
-
-    def settle(self) -> None:
-        """Fetch what somebody may still ask for."""
-        wanted = self.results()
-        if wanted is not None and not isinstance(wanted.results, Kept):
-            wanted.results = Kept(wanted.results)
-
-    def again(self, memory: Memory, twin: _Twins) -> None:
-        done, wanted = self.done(twin), self.results()
-        if wanted is not None and not isinstance(wanted.results, Kept):
-            wanted.results = Kept(done)
-
-    def done(self, twin: _Twins) -> Results:
-        """Do it on another executor's Program."""
-        loaded = twin(self.program)
-        for name, array in self.inputs.items():
-            loaded.write(name, array)
-        loaded.run(self.segment, timed=self.timed)
-        return loaded.results()
-
-
-def changes_memory(program: Program) -> bool:
-    """Whether running a Program changes anything but memory of its own."""
-    lasting = [buffer.storage not in LOCAL for buffer in program.buffers]
-    return any(
-        any(lasting[index] for index in (*i.outputs, *(i.inputs[w] for w in i.verb.writes)) if index is not None)
-        for i in program.instructions
-    )
