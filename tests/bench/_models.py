@@ -115,7 +115,7 @@ MODELS = {
 def batch_of(name: str, digits: bytes) -> Batch:
     """The batch of a model: images of `web/demo/public/digits.bin` for the CNN, else drawn with a fixed seed."""
     model = MODELS[name]
-    if name == "cnn-digits":
+    if name.startswith("cnn-"):
         samples = len(digits) // (PIXELS + 1)
         raw = np.frombuffer(digits, np.uint8)
         pixels: NDArray[np.float32] = raw[: model.batch * PIXELS].reshape(model.batch, *model.input) / np.float32(16)

@@ -9,8 +9,9 @@ from dataclasses import replace
 from time import perf_counter
 
 import numpy as np
-from _models import MODELS, batch_of
+from _models import MODELS, Model, batch_of
 
+from loom_py import Activation, BatchNorm, Conv2D, Dense, Flatten, MaxPool2D
 from loom_py.executors.webgpu.build import Builder
 from loom_py.program import Program, Recorder
 from loom_py.program.passes import PASSES, Pass
@@ -19,7 +20,15 @@ SETTINGS: dict[str, tuple[Pass, ...]] = {
     "none": (),
     **({p.__name__: (p,) for p in PASSES} if len(PASSES) > 1 else {}),
     "all": PASSES,
+    "none again": (),
 }
+# Convolutions with norms: the model with the most elementwise work.
+NORMED = [
+    Conv2D(1, 16, 3, padding=1, bias=False), BatchNorm(16), Activation("silu"), MaxPool2D(2),
+    Conv2D(16, 32, 3, padding=1, bias=False), BatchNorm(32), Activation("silu"), MaxPool2D(2),
+    Flatten(), Dense(128, 10),
+]  # fmt: skip
+MODELS["cnn-norms"] = Model((1, 8, 8), NORMED, 128, 10, 0.05)
 ROUNDS, BLOCK_S = 60, 0.03
 WARM, EPOCH, ENDLESS = 10, 100, 1_000_000
 
@@ -33,16 +42,20 @@ def dispatches(program: Program) -> int:
     return len(Builder(program, offsets, lambda nbytes: end, lambda array: end).build().plan.dispatches)
 
 
-def prepared(name: str, passes: tuple[Pass, ...], digits: bytes) -> tuple[Callable[[int], None], Program]:
-    """What makes so many steps of a run under way, and the Program that it runs."""
+def prepared(name: str, passes: tuple[Pass, ...], digits: bytes) -> tuple[Callable[[int], None], Program, Program]:
+    """What makes so many steps of a run under way, the Program that it runs, and that of inference."""
     model, batch = MODELS[name], batch_of(name, digits)
     before, Recorder.passes = Recorder.passes, passes
     try:
         net = model.network("wasm")
         net.train([batch] * WARM, model.config)
+        net.forward(batch.input)
     finally:
         Recorder.passes = before
-    ready = next(r for key, r in net.engine._ready.items() if isinstance(key, tuple) and key[0] == "step")
+    step, inference = (
+        next(r for key, r in net.engine._ready.items() if isinstance(key, tuple) and key[0] == kind).loaded.program
+        for kind in ("step", "inference")
+    )
     events = net.trainer([batch] * EPOCH, replace(model.config, epochs=ENDLESS)).run()
 
     def steps(count: int) -> None:
@@ -52,13 +65,13 @@ def prepared(name: str, passes: tuple[Pass, ...], digits: bytes) -> tuple[Callab
             if made == count:
                 return
 
-    return steps, ready.loaded.program
+    return steps, step, inference
 
 
 def measure(name: str, digits: bytes) -> str:
     """Milliseconds of a step by setting, in blocks that take turns, each round in another order, as JSON."""
     made = {setting: prepared(name, passes, digits) for setting, passes in SETTINGS.items()}
-    steps, _ = made["none"]
+    steps, *_ = made["none"]
     began = perf_counter()
     steps(WARM)
     count = max(1, round(BLOCK_S * WARM / (perf_counter() - began)))
@@ -74,8 +87,8 @@ def measure(name: str, digits: bytes) -> str:
             "case": name, "system": setting, "runs": ROUNDS,
             "median_ms": statistics.median(taken), "min_ms": min(taken),
             "instructions": len(program.instructions), "dispatches": dispatches(program),
-            "arena_kib": program.sizes["arena"] // 1024,
+            "arena_kib": program.sizes["arena"] // 1024, "inference_dispatches": dispatches(inference),
         }
-        for (setting, (_, program)), taken in zip(made.items(), times.values(), strict=True)
+        for (setting, (_, program, inference)), taken in zip(made.items(), times.values(), strict=True)
     ]  # fmt: skip
     return json.dumps(rows)
