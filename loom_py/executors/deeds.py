@@ -43,7 +43,7 @@ class Wanted(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Write:
+class NotedWrite:
     """Bytes that were written into an area."""
 
     area: str
@@ -66,7 +66,7 @@ class Write:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class NotedRun:
     """A run of a Program, with all inputs as they were, and who may still ask for its results."""
 
     program: Program

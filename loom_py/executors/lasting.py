@@ -10,7 +10,7 @@ import numpy as np
 
 from loom_py.errors import DeviceLostError, StateError
 from loom_py.executors.base import Executor, Loaded, Memory, Results
-from loom_py.executors.deeds import Kept, Run, Write, changes_memory
+from loom_py.executors.deeds import Kept, NotedRun, NotedWrite, changes_memory
 from loom_py.program import Program
 from loom_py.shapes import AnyArray, ArrayLike
 
@@ -46,7 +46,7 @@ class LastingMemory:
         self._spare, self._tell = spare, tell
         self._sizes = dict(sizes)
         self._copy: dict[str, AnyArray] | None = {name: np.zeros(n, np.uint8) for name, n in sizes.items()}
-        self._deeds: list[Write | Run] = []
+        self._deeds: list[NotedWrite | NotedRun] = []
         self._noted_bytes = 0
         self._twins: dict[int, Loaded] = {}  # by the identity of their Program: made when all was done again
         self._real: Memory | None = None
@@ -64,7 +64,7 @@ class LastingMemory:
 
     def write(self, area: str, offset: int, array: AnyArray) -> None:
         self.sure(lambda: self.real.write(area, offset, array))
-        self.note(Write(area, offset, np.array(array)))
+        self.note(NotedWrite(area, offset, np.array(array)))
 
     def read(self, area: str, offset: int, shape: tuple[int, ...], dtype: Any = np.float32) -> AnyArray:
         return self.sure(lambda: self.real.read(area, offset, shape, dtype))
@@ -87,11 +87,11 @@ class LastingMemory:
         """A Program on the executor of now."""
         return self._twins.pop(id(program), None) or self.executor.load(program, self.real)
 
-    def note(self, deed: Write | Run) -> None:
+    def note(self, deed: NotedWrite | NotedRun) -> None:
         """Remember what was done, if it may have to be done again."""
         if self._copy is None:
             return
-        if isinstance(deed, Write) and not self._deeds:
+        if isinstance(deed, NotedWrite) and not self._deeds:
             deed.into(self._copy[deed.area])
         else:
             self._deeds.append(deed)
@@ -121,7 +121,7 @@ class LastingMemory:
         deeds, self._deeds, self._copy = self._deeds, [], None
         for deed in deeds:
             deed.again(self._real, self._twin)
-        runs = sum(isinstance(deed, Run) for deed in deeds)
+        runs = sum(isinstance(deed, NotedRun) for deed in deeds)
         self._tell(
             f"{lost} was lost ({error}); {self.executor.name} takes over: {runs} runs were done again and none is "
             "missing"
@@ -172,7 +172,7 @@ class LastingLoaded:
             return self.real.results()
 
         self._last = LastingResults(memory, memory.sure(do))
-        run = Run(self.program, dict(self._inputs), segment, timed, ref(self._last))
+        run = NotedRun(self.program, dict(self._inputs), segment, timed, ref(self._last))
         if segment is None and not self._changes:
             self._last.run = run
         elif self._period == memory.period:
@@ -199,7 +199,7 @@ class LastingResults:
 
     def __init__(self, memory: LastingMemory, results: Results) -> None:
         self.program = results.program
-        self.run: Run | None = None
+        self.run: NotedRun | None = None
         """How to do it again, for a run that changed nothing and is not noted."""
         self._memory, self._of, self.results = memory, memory.executor, results
 
