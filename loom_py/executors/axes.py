@@ -3,10 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import numpy as np
 
 from loom_py.ops.verb import normal_axes
-from loom_py.shapes import Shape
+from loom_py.shapes import Shape, size_of
+
+
+class Contiguous:
+    """What follows from the shape and type of an array whose elements lie side by side, in row-major order."""
+
+    __slots__ = ()
+    shape: Shape
+    dtype: np.dtype[Any]
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return size_of(self.shape)
+
+    @property
+    def strides(self) -> tuple[int, ...]:
+        """Elements from one place to the next along each axis."""
+        found, step = [], 1
+        for extent in reversed(self.shape):
+            found.append(step)
+            step *= extent
+        return tuple(reversed(found))
+
+    @property
+    def is_float(self) -> bool:
+        """Whether it is what the kernels reckon in."""
+        return self.dtype == np.float32
+
 
 LOOPS = 5
 """Axes that the elementwise and moving kernels take."""

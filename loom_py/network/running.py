@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from time import perf_counter_ns
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 
@@ -209,11 +209,6 @@ class Running(Structure):
         """An input and its mask, and whether it was a single sample; raises ShapeError, DataError."""
         batch, single = self.read_input(x)
         return Feed(batch, mask=read_mask(mask, batch, single=single)), single
-
-    @internal
-    def train_step(self, feed: Feed, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0) -> Any:
-        """One training step on checked arrays; delivers to observers that are due. Returns a StepResult."""
-        return self.finish_step(self.begin_step(feed, rate, options, epoch, batch))
 
     @internal
     def begin_step(self, feed: Feed, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0) -> StepUnderWay:

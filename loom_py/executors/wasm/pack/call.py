@@ -9,14 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from loom_py.executors.axes import Contiguous
 from loom_py.executors.wasm.opcodes import OPCODES
-from loom_py.shapes import AnyArray, Shape, size_of
+from loom_py.shapes import AnyArray, Shape
 
 NUMBERS = {name: number for number, name in enumerate(OPCODES)}
 
 
 @dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(Contiguous):
     """An array where it lies; always contiguous."""
 
     address: int
@@ -24,28 +25,9 @@ class Operand:
     dtype: np.dtype[Any]
 
     @property
-    def size(self) -> int:
-        """Number of elements."""
-        return size_of(self.shape)
-
-    @property
     def nbytes(self) -> int:
         """Number of bytes."""
         return self.size * self.dtype.itemsize
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Elements from one place to the next along each axis."""
-        found, step = [], 1
-        for extent in reversed(self.shape):
-            found.append(step)
-            step *= extent
-        return tuple(reversed(found))
-
-    @property
-    def is_float(self) -> bool:
-        """Whether it is what the kernels reckon in."""
-        return self.dtype == np.float32
 
 
 @dataclass(slots=True)

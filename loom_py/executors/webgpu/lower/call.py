@@ -8,37 +8,19 @@ from typing import Any
 
 import numpy as np
 
+from loom_py.executors.axes import Contiguous
 from loom_py.executors.webgpu.lower.variants import Product, Variant, choose, plainest
 from loom_py.executors.webgpu.plan import Dispatch
-from loom_py.shapes import AnyArray, Shape, size_of
+from loom_py.shapes import AnyArray, Shape
 
 
 @dataclass(frozen=True, slots=True)
-class Operand:
+class Operand(Contiguous):
     """An array where it lies; always contiguous, in words of 32 bits (two for each number of a float64)."""
 
     word: int
     shape: Shape
     dtype: np.dtype[Any]
-
-    @property
-    def size(self) -> int:
-        """Number of elements."""
-        return size_of(self.shape)
-
-    @property
-    def strides(self) -> tuple[int, ...]:
-        """Elements from one place to the next along each axis."""
-        found, step = [], 1
-        for extent in reversed(self.shape):
-            found.append(step)
-            step *= extent
-        return tuple(reversed(found))
-
-    @property
-    def is_float(self) -> bool:
-        """Whether it is what the kernels reckon in."""
-        return self.dtype == np.float32
 
 
 Chooser = Callable[[Product, Callable[[Variant, int], list[Dispatch]]], Variant]
