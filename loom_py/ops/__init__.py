@@ -15,6 +15,8 @@ from loom_py.ops.arithmetic import multiply as multiply
 from loom_py.ops.arithmetic import store as store
 from loom_py.ops.arithmetic import subtract as subtract
 from loom_py.ops.arithmetic import sum as sum
+from loom_py.ops.attention import attention as attention
+from loom_py.ops.attention import attention_gradient as attention_gradient
 from loom_py.ops.chain import chain as chain
 from loom_py.ops.entmax import entmax as entmax
 from loom_py.ops.entmax import entmax_gradient as entmax_gradient

@@ -27,10 +27,20 @@ from loom_py.ops import VERBS
 from loom_py.shapes import AnyArray
 from tests import vulkan
 from tests.gpu.script import ScriptHost, encoded
-from tests.ops import cases_arithmetic, cases_networks, cases_tweening, cases_updates, cases_windows, suite
+from tests.ops import (
+    cases_arithmetic,
+    cases_attention,
+    cases_networks,
+    cases_tweening,
+    cases_updates,
+    cases_windows,
+    suite,
+)
 from tests.ops.case import CASES, Call, Draw
 
-assert all((cases_arithmetic, cases_networks, cases_tweening, cases_updates, cases_windows))  # they declare the cases
+assert all(
+    (cases_arithmetic, cases_attention, cases_networks, cases_tweening, cases_updates, cases_windows)
+)  # they declare the cases
 CALLS = 4
 """Of every verb."""
 STEPS = 3

@@ -9,10 +9,20 @@ from hypothesis import strategies as st
 
 from loom_py.errors import ShapeError
 from loom_py.ops import VERBS
-from tests.ops import cases_arithmetic, cases_networks, cases_tweening, cases_updates, cases_windows, suite
+from tests.ops import (
+    cases_arithmetic,
+    cases_attention,
+    cases_networks,
+    cases_tweening,
+    cases_updates,
+    cases_windows,
+    suite,
+)
 from tests.ops.case import CASES, Call, Draw
 
-assert all((cases_arithmetic, cases_networks, cases_tweening, cases_updates, cases_windows))  # they declare the cases
+assert all(
+    (cases_arithmetic, cases_attention, cases_networks, cases_tweening, cases_updates, cases_windows)
+)  # they declare the cases
 EVERY = pytest.mark.parametrize("name", sorted(VERBS))
 FEW = settings(max_examples=20)
 FLOAT32 = 3e-5  # of the largest value: what a few rounded additions may cost

@@ -15,11 +15,22 @@ from loom_py.executors.wasm.pack import PACKERS
 from loom_py.ops import VERBS, Verb
 from loom_py.program import Recorder
 from loom_py.shapes import AnyArray
-from tests.ops import cases_arithmetic, cases_networks, cases_tweening, cases_updates, cases_windows, machines, suite
+from tests.ops import (
+    cases_arithmetic,
+    cases_attention,
+    cases_networks,
+    cases_tweening,
+    cases_updates,
+    cases_windows,
+    machines,
+    suite,
+)
 from tests.ops.case import CASES, Call, Draw
 from tests.ops.test_memory_plan import Author
 
-assert all((cases_arithmetic, cases_networks, cases_tweening, cases_updates, cases_windows))  # they declare the cases
+assert all(
+    (cases_arithmetic, cases_attention, cases_networks, cases_tweening, cases_updates, cases_windows)
+)  # they declare the cases
 _, EXECUTOR = machines.wasm()
 GUARD = 64
 RNG = np.random.default_rng(2)

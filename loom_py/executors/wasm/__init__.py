@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from weakref import WeakSet
 
 from loom_py.errors import UnavailableError
 from loom_py.executors.base import Memory
 from loom_py.executors.numpy import NumpyMemory, aligned
 from loom_py.executors.wasm.library import Library, load
-from loom_py.executors.wasm.loaded import WasmLoaded
+from loom_py.executors.wasm.loaded import Room, WasmLoaded
 from loom_py.executors.wasm.pack.matmul import SCRATCH
 from loom_py.program import Program
 
@@ -31,13 +32,14 @@ class WasmExecutor:
         """
         self.library = library or load()
         self._scratch = aligned(SCRATCH)  # runs never overlap, so that all Programs share it
+        self._rooms: WeakSet[Room] = WeakSet()  # likewise, as long as one uses it
 
     def allocate(self, sizes: Mapping[str, int]) -> NumpyMemory:
         return NumpyMemory(sizes)
 
     def load(self, program: Program, memory: Memory) -> WasmLoaded:
         assert isinstance(memory, NumpyMemory)
-        return WasmLoaded(program, memory, self.library, self._scratch)
+        return WasmLoaded(program, memory, self.library, self._scratch, self._rooms)
 
 
 def wasm_unavailable_reason() -> str | None:

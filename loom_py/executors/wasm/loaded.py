@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import perf_counter_ns
+from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
-from loom_py.executors.numpy import NumpyLoaded, NumpyMemory
+from loom_py.executors.numpy import NumpyLoaded, NumpyMemory, aligned
 from loom_py.executors.wasm.library import Library
 from loom_py.executors.wasm.pack import Call, Operand, operation, pack
 from loom_py.executors.wasm.pack.call import address_of
@@ -26,13 +28,23 @@ class Stretch:
     """Of the instruction, when NumPy runs it."""
 
 
+@dataclass(frozen=True, eq=False)
+class Room:
+    """Memory that instructions use while they run; runs never overlap, so that all Programs share it."""
+
+    array: AnyArray
+
+
 class WasmLoaded(NumpyLoaded):
     """A Program bound to memory and packed."""
 
-    def __init__(self, program: Program, memory: NumpyMemory, library: Library, scratch: AnyArray) -> None:
+    def __init__(
+        self, program: Program, memory: NumpyMemory, library: Library, scratch: AnyArray, rooms: WeakSet[Room]
+    ) -> None:
         super().__init__(program, memory)
         self._library = library
-        self._kept: list[AnyArray] = [scratch]
+        self._kept: list[Any] = [scratch]
+        self._rooms = rooms
         self._scratch = address_of(scratch)
         self._packed = [self._pack(i) for i in program.instructions]
         ends = {span.stop - 1: number for number, span in enumerate(program.spans)}
@@ -60,7 +72,17 @@ class WasmLoaded(NumpyLoaded):
         inputs = tuple(None if i is None else self._operand(i) for i in instruction.inputs)
         if any(o.size == 0 for o in (*outputs, *inputs) if o is not None):
             return None
-        return pack(instruction.verb.name, Call(outputs, inputs, instruction.attrs, self._scratch, self._kept))
+        call = Call(outputs, inputs, instruction.attrs, self._scratch, self._room, self._kept)
+        return pack(instruction.verb.name, call)
+
+    def _room(self, nbytes: int) -> int:
+        """Where so many bytes lie: in a room that some Program has, or in a new one."""
+        found = next((room for room in self._rooms if room.array.nbytes >= nbytes), None)
+        if found is None:
+            found = Room(aligned(nbytes))
+            self._rooms.add(found)
+        self._kept.append(found)
+        return address_of(found.array)
 
     def _operand(self, index: int) -> Operand:
         array = self.arrays[index]

@@ -29,6 +29,8 @@ OPCODES = (
     "softmax_gradient",
     "entmax",
     "entmax_gradient",
+    "attention",
+    "attention_gradient",
     "squared_error",
     "absolute_error",
     "huber_error",

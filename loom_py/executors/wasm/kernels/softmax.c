@@ -1,54 +1,11 @@
 // Softmax over rows, masked or causal, its sparse relatives, and their gradients.
-#include "math.h"
-
-// Whether value i of a row takes part; the mask is of floats or of int32, both 0 as a word where it hides (or -0.0).
-typedef struct {
-  const int32_t *words;
-  W stride;
-} Mask;
-
-INLINE int seen(Mask m, W i) { return !m.words || (m.words[i * m.stride] & 0x7fffffff) != 0; }
-
-// Values i … i+3 of a row, -∞ where they do not take part or lie beyond n.
-INLINE f4 visible(const float *x, Mask m, W i, W n, W width) {
-  const f4 hidden = splat(-__builtin_inff());
-  f4 v = width - i >= 4 ? load(x + i) : load_some(x + i, width - i, 0);
-  i4 inside = (i4){0, 1, 2, 3} < splat_i((int32_t)(n - i));
-  if (m.words) {
-    UNROLL for (int k = 0; k < 4; k++) {
-      if (k < n - i && !seen(m, i + k)) inside[k] = 0;
-    }
-  }
-  return choose(inside, v, hidden);
-}
+#include "softmax.h"
 
 // y = exp((x - max) / τ) / Σ over the first `n` values that are seen, 0 elsewhere up to `width`.
 INLINE void softmax_row(float *y, const float *x, W n, W width, Mask m, float inverse, int hidden) {
-  f4 top4 = splat(-__builtin_inff());
-  W whole = m.words ? 0 : n & ~(W)3;  // what can be read without looking at the mask or the row's end
-  for (W i = 0; i < whole; i += 4) top4 = max4(top4, load(x + i));
-  for (W i = whole; i < n; i += 4) top4 = max4(top4, visible(x, m, i, n, width));
-  float top = largest4(top4);
-  if (hidden && top == -__builtin_inff()) top = 0;
-  f4 sum4 = splat(0), shift = splat(top), factor = splat(inverse);
-  for (W i = 0; i < whole; i += 4) {
-    f4 e = exp_down4((load(x + i) - shift) * factor);
-    sum4 = sum4 + e;
-    store(y + i, e);
-  }
-  for (W i = whole; i < n; i += 4) {
-    f4 e = exp_down4((visible(x, m, i, n, width) - shift) * factor);
-    sum4 = sum4 + e;
-    if (width - i >= 4) store(y + i, e);
-    else store_some(y + i, width - i, e);
-  }
-  float sum = total(sum4);
-  f4 scale = splat(hidden && sum == 0 ? 1 : 1 / sum);
-  W i = 0, filled = (n + 3) & ~(W)3, fours = width & ~(W)3;
-  if (filled > fours) filled = fours;
-  for (; i < filled; i += 4) store(y + i, load(y + i) * scale);
-  for (; i < fours; i += 4) store(y + i, splat(0));
-  for (; i < width; i++) y[i] = i < n ? y[i] * scale[0] : 0;
+  float sum = exp_row(y, x, n, width, m, inverse, hidden).total;
+  W filled = (n + 3) & ~(W)3;
+  scale_row(y, filled < width ? filled : width, hidden && sum == 0 ? 1 : 1 / sum);
 }
 
 // y x mask width inverse-temperature causal · four outer extents · the mask's strides · its stride along the row

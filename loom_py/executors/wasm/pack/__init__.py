@@ -1,6 +1,7 @@
 """Packing: each instruction of a Program as words for the virtual machine, or None where no kernel covers it."""
 
 from loom_py.executors.wasm.pack import (
+    attention,
     elementwise,
     lookup,
     loss,
@@ -21,7 +22,10 @@ from loom_py.executors.wasm.pack.call import operation as operation
 
 # Importing them fills PACKERS.
 assert all(
-    (elementwise, loss, lookup, matmul, move, recurrent, reduce, softmax, statistics, target, update, windows)
+    (
+        attention, elementwise, loss, lookup, matmul, move, recurrent, reduce, softmax, statistics, target, update,
+        windows,
+    )
 )  # fmt: skip
 
 

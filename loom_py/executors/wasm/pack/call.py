@@ -38,7 +38,9 @@ class Call:
     inputs: tuple[Operand | None, ...]
     attrs: Mapping[str, Any]
     scratch: int
-    kept: list[AnyArray]
+    room: Callable[[int], int]
+    """Where so many bytes lie that any instruction may use while it runs, beside `scratch`."""
+    kept: list[Any]
 
     def address(self, place: int) -> int:
         """Where input `place` lies; 0 for one that was left out."""

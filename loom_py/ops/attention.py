@@ -1,0 +1,164 @@
+"""Attention in blocks of rows, so that the whole matrix of scores never exists, and its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from loom_py.errors import ShapeError
+from loom_py.ops.verb import Spec, verb
+from loom_py.shapes import AnyArray
+
+BLOCK = 1 << 18
+"""Scores that are reckoned at once: in float32 1 MiB, which stays in the cache."""
+LEAST_ROWS = 64
+"""Rows of a block however long they are: fewer make slow matrix products."""
+
+
+def block_rows(rows: int, length: int, block: int = BLOCK) -> int:
+    """Rows of a block of at most `block` scores, `length` in a row."""
+    return min(max(block // max(length, 1), LEAST_ROWS), rows)
+
+
+class _Block(NamedTuple):
+    """Rows of one head that are reckoned together."""
+
+    rows: slice
+    keys: slice
+    hidden: AnyArray | None
+    """(rows, keys): True where a row does not see; None when all see all."""
+
+
+def _attention(
+    query: Spec, key: Spec, value: Spec, mask: Spec | None = None, *, causal: bool = False, **_attrs: Any
+) -> tuple[Spec, Spec]:
+    if len(query.shape) != 4 or key.shape != (*query.shape[:2], *key.shape[2:3], query.shape[3]):
+        expected = "queries (B, K, G·T, D) and keys (B, K, T, D)"
+        raise ShapeError.expected("attention", expected=expected, got=f"{query.shape} and {key.shape}")
+    if value.shape != key.shape:
+        raise ShapeError.expected("attention", expected=f"values of the keys' shape {key.shape}", got=value.shape)
+    if causal and query.shape[2] % max(key.shape[2], 1):
+        raise ShapeError.expected("causal attention", expected=f"G·{key.shape[2]} queries", got=query.shape[2])
+    if mask is not None and mask.shape != (query.shape[0], key.shape[2]):
+        raise ShapeError.expected("attention mask", expected=(query.shape[0], key.shape[2]), got=mask.shape)
+    return query, Spec((*query.shape[:3], 2), query.dtype)
+
+
+def _scores(ins: Any) -> int:
+    return int(ins[0].size // max(ins[0].shape[3], 1) * ins[1].shape[2])
+
+
+@verb(_attention, flops=lambda i, o, a: (4 * i[0].shape[3] + 5) * _scores(i))
+def attention(
+    seen: AnyArray,
+    rows: AnyArray,
+    query: AnyArray,
+    key: AnyArray,
+    value: AnyArray,
+    mask: AnyArray | None = None,
+    *,
+    temperature: float = 1.0,
+    causal: bool = False,
+) -> None:
+    """seen = softmax(query keyᵀ/τ) value (B, K, G·T, D), what `matmul`, `softmax` and `matmul` give, block by block.
+
+    rows (B, K, G·T, 2) are each row's largest score and the sum of exp((score - largest)/τ), from which the gradient
+    makes the weights again (Dao et al. 2022, Rabe & Staats 2021). A row sees no key where `mask` (B, T) is 0 nor, with
+    `causal`, one after its own place; one that sees nothing is 0, its sum ∞. A row with a NaN or +∞ among what it sees
+    is NaN.
+    """
+    for head in np.ndindex(query.shape[:2]):
+        q, k, v = query[head], key[head], value[head]
+        for block in _blocks(q, k, None if mask is None else mask[head[0]], causal, (q, k, v)):
+            scores = _block_scores(q, k, block)
+            top = scores.max(axis=-1, keepdims=True)
+            if block.hidden is not None:
+                top[top == -np.inf] = 0
+            total = _exponentials(scores, top, temperature).sum(axis=-1, keepdims=True)
+            if block.hidden is not None:
+                total[total == 0] = np.inf
+            top[np.isnan(total)] = np.nan
+            rows[head][block.rows, :1], rows[head][block.rows, 1:] = top, total
+            np.divide(scores @ v[block.keys], total, out=seen[head][block.rows])
+
+
+def _gradient(dseen: Spec, query: Spec, key: Spec, value: Spec, *rest: Spec | None, **_attrs: Any) -> tuple[Spec, ...]:
+    return query, key, value
+
+
+@verb(_gradient, flops=lambda i, o, a: (10 * i[1].shape[3] + 7) * _scores(i[1:]))
+def attention_gradient(
+    dquery: AnyArray,
+    dkey: AnyArray,
+    dvalue: AnyArray,
+    dseen: AnyArray,
+    query: AnyArray,
+    key: AnyArray,
+    value: AnyArray,
+    seen: AnyArray,
+    rows: AnyArray,
+    mask: AnyArray | None = None,
+    *,
+    temperature: float = 1.0,
+    causal: bool = False,
+) -> None:
+    """Gradients of `attention` from dseen (B, K, G·T, D), its inputs and its outputs.
+
+    With the weights W = exp((query keyᵀ - largest)/τ)/sum and dW = dseen valueᵀ: dvalue = Wᵀ dseen, dquery = dS key and
+    dkey = dSᵀ query with dS = W·(dW - Σ W·dW)/τ. The sum is Σ dseen·seen too, for whoever never has a whole row of W.
+    """
+    dkey[...] = 0
+    dvalue[...] = 0
+    for head in np.ndindex(query.shape[:2]):
+        q, k, v, dy = query[head], key[head], value[head], dseen[head]
+        known = (q, k, v, dy, rows[head][..., :1])
+        for block in _blocks(q, k, None if mask is None else mask[head[0]], causal, known):
+            here, keys = block.rows, block.keys
+            weights = _exponentials(_block_scores(q, k, block), rows[head][here, :1], temperature)
+            weights /= rows[head][here, 1:]
+            dvalue[head][keys] += weights.T @ dy[here]
+            dscores = dy[here] @ v[keys].T
+            dscores -= (dscores * weights).sum(axis=-1, keepdims=True)
+            dscores *= weights
+            dscores /= dscores.dtype.type(temperature)
+            np.matmul(dscores, k[keys], out=dquery[head][here])
+            dkey[head][keys] += dscores.T @ q[here]
+
+
+def _blocks(
+    query: AnyArray, key: AnyArray, mask: AnyArray | None, causal: bool, known: tuple[AnyArray, ...]
+) -> Iterator[_Block]:
+    """The blocks of a head; causal ones leave out the keys that none of their rows sees.
+
+    But not where a number is not finite: 0 times that is NaN, and whether it is in the sums must not hang on the size
+    of blocks.
+    """
+    length = key.shape[0]
+    period = length if causal else query.shape[0]
+    whole = causal and not all(np.isfinite(x).all() for x in known)
+    step = block_rows(period, length)
+    for start in range(0, query.shape[0], max(period, 1)):
+        for first in range(0, period, step):
+            last = min(first + step, period)
+            upto = last if causal and not whole else length
+            hidden = None if mask is None else mask[:upto] == 0
+            if causal:
+                after = np.arange(upto) > np.arange(first, last)[:, None]
+                hidden = after if hidden is None else after | hidden
+            yield _Block(slice(start + first, start + last), slice(0, upto), hidden)
+
+
+def _block_scores(query: AnyArray, key: AnyArray, block: _Block) -> AnyArray:
+    scores = query[block.rows] @ key[block.keys].T
+    if block.hidden is not None:
+        np.copyto(scores, -np.inf, where=block.hidden)
+    return np.asarray(scores)
+
+
+def _exponentials(scores: AnyArray, top: AnyArray, temperature: float) -> AnyArray:
+    """exp((scores - top)/τ), in place."""
+    scores -= top
+    scores /= scores.dtype.type(temperature)
+    return np.exp(scores, out=scores)
