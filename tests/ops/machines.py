@@ -12,6 +12,7 @@ from loom_py.executors.wasm import WasmExecutor
 from loom_py.executors.wasm.library import Library
 from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.find import find_executor
+from loom_py.executors.webgpu.native import native_host
 from tests import vulkan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,11 +36,15 @@ def wasm() -> tuple[str, WasmExecutor]:
 
 @cache
 def webgpu() -> tuple[str, WebGPUExecutor] | None:
-    """The WebGPU executor, natively through wgpu or in a page; None where there is no driver."""
+    """The WebGPU executor; None where there is no driver.
+
+    In a page it goes about its work as suits the device, natively (through wgpu) as suits a graphics card, whatever
+    plays it here: so each way is taken once.
+    """
     try:
         if sys.platform == "emscripten":
             return "webgpu (page)", find_executor()
         vulkan.provide()
-        return "webgpu (native)", find_executor()
+        return "webgpu (native)", WebGPUExecutor(native_host())
     except UnavailableError:
         return None

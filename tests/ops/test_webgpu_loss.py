@@ -14,7 +14,10 @@ from tests.ops import machines, suite
 from tests.ops.guards import guarded
 
 GPU = machines.webgpu()
-pytestmark = pytest.mark.skipif(GPU is None, reason="no driver of a GPU")
+pytestmark = [
+    pytest.mark.skipif(GPU is None, reason="no driver of a GPU"),
+    pytest.mark.usefixtures("each_grain"),
+]
 RNG = np.random.default_rng(8)
 
 

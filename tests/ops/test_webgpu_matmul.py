@@ -23,12 +23,18 @@ on_gpu = pytest.mark.skipif(GPU is None, reason="no driver of a GPU")
 
 
 def force(monkeypatch: pytest.MonkeyPatch, variant: Variant) -> None:
-    """Have every product run by one variant, whatever the device."""
+    """Have every product run by one variant, whatever the device; "blocks" by "direct" where it can't."""
+
+    def chosen(product: Product) -> Variant:
+        possible = product.fours or variant.kernel != VARIANTS["blocks"].kernel
+        return variant if possible else replace(VARIANTS["direct"], shares=variant.shares)
+
     for rule in ("choose", "plainest"):
-        monkeypatch.setattr(call, rule, lambda *_: variant)
+        monkeypatch.setattr(call, rule, chosen)
 
 
 TILED = [replace(v, shares=s) for v in VARIANTS.values() if v.side for s in (1, 3)]
+BLOCKS = [replace(VARIANTS["blocks"], shares=s) for s in (1, 3)]
 VECTORS = [replace(VARIANTS["vector"], shares=s) for s in (1, 3)]
 CASES = [(a, b) for a in (False, True) for b in (False, True)]
 
@@ -53,13 +59,34 @@ def check(m: int, n: int, k: int, *, turned: tuple[bool, bool] = (False, False),
 
 @on_gpu
 @pytest.mark.parametrize("turned", CASES)
-@pytest.mark.parametrize("variant", TILED, ids=lambda v: f"{v.side}/{v.shares}")
+@pytest.mark.parametrize("variant", TILED, ids=lambda v: f"{v.kernel}/{v.side}/{v.shares}")
 @pytest.mark.parametrize("shape", [(128, 128, 16), (129, 131, 17), (31, 33, 40), (255, 3, 9), (2, 260, 8), (5, 7, 1)])
 def test_every_tile_at_its_edges(
     monkeypatch: pytest.MonkeyPatch, shape: Shape, variant: Variant, turned: tuple[bool, bool]
 ) -> None:
     force(monkeypatch, variant)
     check(*shape, turned=turned, biased=shape[0] % 2 == 1)
+
+
+@on_gpu
+@pytest.mark.parametrize("turned", CASES)
+@pytest.mark.parametrize("variant", BLOCKS, ids=lambda v: f"{v.shares}")
+@pytest.mark.parametrize("shape", [(4, 4, 4), (5, 12, 100), (64, 64, 64), (67, 68, 36), (260, 16, 8), (12, 260, 20)])
+def test_blocks_of_four_at_their_edges(
+    monkeypatch: pytest.MonkeyPatch, shape: Shape, variant: Variant, turned: tuple[bool, bool]
+) -> None:
+    force(monkeypatch, variant)
+    check(*shape, turned=turned, biased=shape[0] % 3 == 1)
+
+
+@on_gpu
+@pytest.mark.parametrize(
+    ("a", "b"), [((3, 20, 8), (8, 40)), ((2, 3, 20, 8), (3, 8, 40)), ((2, 1, 20, 16), (1, 3, 16, 12))]
+)
+def test_blocks_of_batches(monkeypatch: pytest.MonkeyPatch, a: Shape, b: Shape) -> None:
+    for variant in BLOCKS:
+        force(monkeypatch, variant)
+        test_batches(a, b)
 
 
 @on_gpu
@@ -116,8 +143,9 @@ def test_activations_come_last(monkeypatch: pytest.MonkeyPatch, variant: Variant
     """After all shares and the bias, and as they are by themselves: of NaN too."""
     force(monkeypatch, variant)
     rows = 37 if variant.side else 1
-    a, b, bias = values((rows, 21), 1), values((21, 45), 2), values((45,), 3)
-    b[20, 44], bias[3], bias[4], bias[5] = np.nan, np.inf, -np.inf, -100
+    inner, columns = (20, 48) if variant.kernel == "matmul_blocks" else (21, 45)
+    a, b, bias = values((rows, inner), 1), values((inner, columns), 2), values((columns,), 3)
+    b[19, 44], bias[3], bias[4], bias[5] = np.nan, np.inf, -np.inf, -100
     for c in (bias, None):
         wanted = ops.activate(ops.matmul(a, b, c), function=activation)
         got = product(a, b, c, activation=activation)
@@ -126,12 +154,13 @@ def test_activations_come_last(monkeypatch: pytest.MonkeyPatch, variant: Variant
 
 
 @on_gpu
-@pytest.mark.parametrize("variant", TILED, ids=lambda v: f"{v.side}/{v.shares}")
+@pytest.mark.parametrize("variant", TILED, ids=lambda v: f"{v.kernel}/{v.side}/{v.shares}")
 def test_what_is_not_finite_stays_in_its_row_and_column(monkeypatch: pytest.MonkeyPatch, variant: Variant) -> None:
     """The last rows are multiplied again to fill a tile; nothing of that may show."""
     force(monkeypatch, variant)
-    a, b = values((37, 21), 1), values((21, 45), 2)
-    a[36, 20], a[3, 0], b[20, 44] = np.nan, np.inf, -np.inf
+    inner, columns = (20, 48) if variant.kernel == "matmul_blocks" else (21, 45)
+    a, b = values((37, inner), 1), values((inner, columns), 2)
+    a[36, 19], a[3, 0], b[19, 44] = np.nan, np.inf, -np.inf
     with np.errstate(invalid="ignore"):
         wanted = a @ b
     np.testing.assert_array_equal(np.isnan(product(a, b)), np.isnan(wanted))
@@ -169,7 +198,7 @@ def test_single_rows_are_vectors() -> None:
 @given(m=st.integers(2, 5000), n=st.integers(2, 5000), k=st.integers(1, 200_000), batch=st.integers(1, 100))
 def test_cutting_tiles_fills_the_device_and_stops_there(m: int, n: int, k: int, batch: int) -> None:
     chosen = choose(Product(m, n, k, batch))
-    invocations = -(-m // chosen.side) * -(-n // chosen.side) * batch * chosen.shares * 2 * chosen.side
+    invocations = -(-m // chosen.side) * -(-n // chosen.side) * batch * chosen.shares * chosen.side**2 // chosen.own
     assert chosen.shares == 1 or invocations <= 4 * BUSY
     assert chosen.shares == 1 or k // chosen.shares >= LEAST_SHARE
     assert chosen.shares * m * n * batch <= max(MOST_PARTS, m * n * batch)

@@ -12,7 +12,10 @@ from loom_py.program import Recorder
 from loom_py.shapes import AnyArray
 from tests.ops import machines
 
-pytestmark = pytest.mark.skipif(machines.webgpu() is None, reason="no Vulkan driver, not even Chromium's")
+pytestmark = [
+    pytest.mark.skipif(machines.webgpu() is None, reason="no Vulkan driver, not even Chromium's"),
+    pytest.mark.usefixtures("each_grain"),
+]
 SIZES = (1, 300, 16_384, 16_385, 70_000, 5)
 
 

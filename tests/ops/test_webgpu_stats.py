@@ -19,7 +19,10 @@ from tests.ops.case import Call
 from tests.ops.test_stats import FLOAT32, HARD, truth
 
 GPU = machines.webgpu()
-pytestmark = pytest.mark.skipif(GPU is None, reason="no driver of a GPU")
+pytestmark = [
+    pytest.mark.skipif(GPU is None, reason="no driver of a GPU"),
+    pytest.mark.usefixtures("each_grain"),
+]
 RNG = np.random.default_rng(6)
 SUBNORMAL = 2.0**-126
 

@@ -43,7 +43,7 @@ def test_what_is_measured_is_remembered(tmp_path: Path, monkeypatch: pytest.Monk
     path = tmp_path / "cache" / "card.json"
     product(executor(path), 33, 70, 40)
     kept = json.loads(path.read_text())
-    assert list(kept) == ["33x70x40 batch 1 along 10"]
+    assert list(kept) == ["33x70x40 batch 1 along 100"]
     monkeypatch.setattr(Tuner, "_measure", lambda *_: pytest.fail("measured again"))
     product(executor(path), 33, 70, 40)
 
@@ -57,7 +57,7 @@ def test_the_kept_variant_is_the_one_that_runs(tmp_path: Path) -> None:
     product(executor(path), 33, 70, 40)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"33x70x40 batch 1 along 10": "gone/3"}'])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"33x70x40 batch 1 along 100": "gone/3"}'])
 def test_a_damaged_file_does_no_harm(tmp_path: Path, text: str) -> None:
     path = tmp_path / "card.json"
     path.write_text(text)

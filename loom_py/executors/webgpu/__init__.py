@@ -12,6 +12,7 @@ from loom_py.executors.webgpu.heap import Heap, Region
 from loom_py.executors.webgpu.host import Host
 from loom_py.executors.webgpu.loaded import GpuLoaded, GpuMemory
 from loom_py.executors.webgpu.lower.call import Chooser, by_rule
+from loom_py.executors.webgpu.lower.grain import CARD, Grain
 from loom_py.program import CONSTANTS, LOCAL, Program
 from loom_py.shapes import AnyArray
 
@@ -24,14 +25,15 @@ class WebGPUExecutor:
     name = "webgpu"
     depth = 3
 
-    def __init__(self, host: Host, chooser: Callable[[Host, Heap], Chooser] | None = None) -> None:
+    def __init__(self, host: Host, chooser: Callable[[Host, Heap], Chooser] | None = None, grain: Grain = CARD) -> None:
         """Take a device.
 
         Args:
             host: the device.
             chooser: makes what chooses variants of matrix products for a device; None: they go by rule.
+            grain: how finely the device likes reductions to be shared out.
         """
-        self.host = host
+        self.host, self.grain = host, grain
         self.heap = Heap(host)
         self._choose = by_rule if chooser is None else chooser(host, self.heap)
         self._scratch: Region | None = None
@@ -50,9 +52,8 @@ class WebGPUExecutor:
         for index, value in program.constants.items():
             self._write(regions[CONSTANTS].offset + program.buffers[index].offset, value)
         offsets, pieces = {name: r.offset for name, r in regions.items()}, list[Region]()
-        builder = Builder(
-            program, offsets, lambda n: self._piece(n, pieces), lambda a: self._table(a, pieces), self._choose
-        )
+        scratch, table = (lambda n: self._piece(n, pieces)), (lambda a: self._table(a, pieces))
+        builder = Builder(program, offsets, scratch, table, self._choose, self.grain)
         return GpuLoaded(program, self.host, builder.build(), regions, (memory, *pieces))
 
     def _piece(self, nbytes: int, pieces: list[Region]) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu.lower import JOINT, Call, Operand, lower
 from loom_py.executors.webgpu.lower.call import Chooser, by_rule
+from loom_py.executors.webgpu.lower.grain import CARD, Grain
 from loom_py.executors.webgpu.plan import Dispatch, Plan, plan_rows
 from loom_py.program import OBSERVED, Instruction, Program
 from loom_py.shapes import AnyArray
@@ -45,6 +46,7 @@ class Builder:
         scratch: gives the heap byte offset of at least so many bytes that any dispatch may use.
         table: writes an array into the heap, where it stays as long as the plan; gives its byte offset.
         choose: finds variants of matrix products.
+        grain: how finely reductions are shared out.
     """
 
     def __init__(
@@ -54,9 +56,10 @@ class Builder:
         scratch: Callable[[int], int],
         table: Callable[[AnyArray], int],
         choose: Chooser = by_rule,
+        grain: Grain = CARD,
     ) -> None:
         self.program, self.offsets, self.scratch, self.table = program, offsets, scratch, table
-        self.choose = choose
+        self.choose, self.grain = choose, grain
         self._tables: dict[int, tuple[int, AnyArray]] = {}  # by identity; holding the array keeps that its own
 
     def build(self) -> Built:
@@ -100,7 +103,7 @@ class Builder:
     def _call(self, instruction: Instruction, pieces: _Pieces) -> Call:
         outputs = tuple(self._operand(i) for i in instruction.outputs)
         inputs = tuple(None if i is None else self._operand(i) for i in instruction.inputs)
-        return Call(outputs, inputs, instruction.attrs, pieces.take, self._table, self.choose)
+        return Call(outputs, inputs, instruction.attrs, pieces.take, self._table, self.choose, self.grain)
 
     def _lowered(self, verb: str, call: Call) -> list[Dispatch]:
         if all(o.size == 0 for o in (*call.outputs, *call.inputs) if o is not None):

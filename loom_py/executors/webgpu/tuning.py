@@ -15,7 +15,17 @@ import numpy as np
 from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu.heap import Heap
 from loom_py.executors.webgpu.host import Host
-from loom_py.executors.webgpu.lower.variants import CUTS, LEAST_SHARE, MOST_PARTS, VARIANTS, Product, Variant, expected
+from loom_py.executors.webgpu.lower.variants import (
+    CUTS,
+    LEAST_SHARE,
+    MOST_PARTS,
+    UNSHARED,
+    VARIANTS,
+    Product,
+    Variant,
+    expected,
+    plainest,
+)
 from loom_py.executors.webgpu.lower.variants import choose as by_rule
 from loom_py.executors.webgpu.plan import Dispatch, Plan, plan_rows
 
@@ -98,9 +108,9 @@ def cache_path(adapter: str) -> Path:
 def _candidates(product: Product, rule: Variant) -> list[Variant]:
     """The rule's variant and those that it expects to come next, each at its own best number of shares."""
     cuts = [s for s in CUTS if s == 1 or (product.k >= s * LEAST_SHARE and s * product.numbers <= MOST_PARTS)]
-    all_of_them = [replace(v, shares=s) for v in VARIANTS.values() if v.side for s in cuts]
-    by_expectation = sorted(all_of_them, key=lambda v: expected(v, product))
-    others = [*by_expectation[:MOST_TRIED], VARIANTS["direct"]]  # some devices have good caches
+    usual = [replace(v, shares=s) for v in VARIANTS.values() if v.side and v.kernel not in UNSHARED for s in cuts]
+    by_expectation = sorted(usual, key=lambda v: expected(v, product))
+    others = [*by_expectation[:MOST_TRIED], plainest(product)]  # some devices have good caches
     return [rule, *(v for n, v in enumerate(others) if v not in (rule, *others[:n]))]
 
 

@@ -1,30 +1,34 @@
 // out = several elementwise operations, one after the other, of up to seven inputs with the strides of broadcasting.
 //
-// The steps are parameters and not constants, so that all chains of all networks share this one pipeline; every
-// invocation takes the same way through them.
+// The steps are constants, so that a compiler leaves out all that a chain does not do: networks have few different
+// chains, and processors that play a GPU go through every case of a switch.
 // with functions
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
 
-// size out steps plain · five extents · of each input its word and five strides · of each step kind, left << 8, right << 12
-struct Parameters { words: array<vec4u, 16> }
+// size out · five extents · of each input its word and five strides
+struct Parameters { words: array<vec4u, 13> }
 
-const EXTENTS = 4u; const INPUTS = 9u; const STEPS = 51u;
+const EXTENTS = 2u; const INPUTS = 7u;
+
+override plain: bool; // whether all inputs have the shape of the output
+// Each step as kind | left << 8 | right << 12; kind NONE ends them.
+override step0: u32; override step1: u32; override step2: u32; override step3: u32;
+override step4: u32; override step5: u32; override step6: u32; override step7: u32;
 const SO_FAR = 15u; // the operand that is what the step before left
-const FUNCTIONS_FROM = 4u; const GRADIENTS_FROM = 32u; // kinds; before are add, subtract, multiply, divide
+const FUNCTIONS_FROM = 4u; const GRADIENTS_FROM = 32u; const NONE = 255u; // kinds; before are add, subtract, multiply, divide
 
 var<private> index: u32;
 var<private> place: array<u32, 5>;
-var<private> so_far: u32;
 
 fn word(i: u32) -> u32 { return p.words[i / 4u][i % 4u]; }
 
-fn operand(number: u32) -> u32 {
+fn operand(number: u32, so_far: u32) -> u32 {
   if (number == SO_FAR) { return so_far; }
   let from_word = INPUTS + 6u * number;
   var at = index;
-  if (word(3u) == 0u) {
+  if (!plain) {
     at = place[0] * word(from_word + 1u) + place[1] * word(from_word + 2u) + place[2] * word(from_word + 3u)
       + place[3] * word(from_word + 4u) + place[4] * word(from_word + 5u);
   }
@@ -46,22 +50,25 @@ fn operation(kind: u32, left: u32, right: u32) -> u32 {
   return bitcast<u32>(y);
 }
 
+fn done(step: u32, so_far: u32) -> u32 {
+  let kind = step & 255u;
+  if (kind == NONE) { return so_far; }
+  return operation(kind, operand((step >> 8u) & 15u, so_far), operand((step >> 12u) & 15u, so_far));
+}
+
 @compute @workgroup_size(256)
 fn main(
   @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
 ) {
   index = (group.y * groups.x + group.x) * 256u + lane;
   if (index >= word(0u)) { return; }
-  if (word(3u) == 0u) {
+  if (!plain) {
     var rest = index;
     place[4] = rest % word(EXTENTS + 4u); rest /= word(EXTENTS + 4u);
     place[3] = rest % word(EXTENTS + 3u); rest /= word(EXTENTS + 3u);
     place[2] = rest % word(EXTENTS + 2u); rest /= word(EXTENTS + 2u);
     place[1] = rest % word(EXTENTS + 1u); place[0] = rest / word(EXTENTS + 1u);
   }
-  for (var s = 0u; s < word(2u); s++) {
-    let step = word(STEPS + s);
-    so_far = operation(step & 255u, operand((step >> 8u) & 15u), operand((step >> 12u) & 15u));
-  }
-  heap[word(1u) + index] = so_far;
+  let early = done(step3, done(step2, done(step1, done(step0, 0u))));
+  heap[word(1u) + index] = done(step7, done(step6, done(step5, done(step4, early))));
 }

@@ -14,13 +14,12 @@ struct Parameters {
   n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, // the batch, and its steps
   a0: u32, a1: u32, a2: u32, a3: u32, a4: u32,
   b0: u32, b1: u32, b2: u32, b3: u32, b4: u32,
+  wide: u32, // invocations side by side in a tile
 }
 
 override along_a: bool; // as of the other kernels; where invocations fetch makes no difference here
 override along_b: bool;
 override biased: bool;
-
-const SIDE = 32u; // of a workgroup's tile
 
 var<private> x0: vec4f; var<private> x1: vec4f; var<private> x2: vec4f; var<private> x3: vec4f;
 
@@ -48,9 +47,10 @@ fn main(
 ) {
   let number = group.y * groups.x + group.x;
   let tile = number % (p.down * p.across);
-  let row = tile / p.across * SIDE + lane / 8u * 4u;
-  let column = tile % p.across * SIDE + lane % 8u * 4u;
-  if (number >= p.tiles || row >= p.rows || column >= p.columns) { return; }
+  let high = 64u / p.wide;
+  let row = (tile / p.across * high + lane / p.wide) * 4u;
+  let column = (tile % p.across * p.wide + lane % p.wide) * 4u;
+  if (number >= p.tiles || lane >= high * p.wide || row >= p.rows || column >= p.columns) { return; }
   let product = number / (p.down * p.across);
   let begin = product / p.batch * p.share;
   let end = min(begin + p.share, p.inner);

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from loom_py.executors.axes import Contiguous
+from loom_py.executors.webgpu.lower.grain import Grain
 from loom_py.executors.webgpu.lower.variants import Product, Variant, choose, plainest
 from loom_py.executors.webgpu.plan import Dispatch
 from loom_py.shapes import AnyArray, Shape
@@ -49,6 +50,8 @@ class Call:
     """Takes numbers of four bytes that never change, gives the word where they lie; the same array lies there once."""
     choose: Chooser
     """Finds the variant of a matrix product, given its shape and what makes a variant's dispatches for a result."""
+    grain: Grain
+    """How finely the device likes reductions to be shared out."""
 
     def given(self, place: int) -> Operand | None:
         """An input that may be left out."""

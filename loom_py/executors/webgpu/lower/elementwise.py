@@ -16,7 +16,7 @@ FUNCTIONS = (
 )  # fmt: skip
 """As kernels/functions.wgsl numbers them."""
 
-MOST_INPUTS, MOST_STEPS, SO_FAR = 7, 8, 15
+MOST_INPUTS, MOST_STEPS, SO_FAR, NONE = 7, 8, 15, 255
 """Of a chain, as kernels/chain.wgsl has them."""
 
 
@@ -82,12 +82,13 @@ def chain(call: Call) -> list[Dispatch] | None:
     extents, strides = loops
     given = [word for x, s in zip(inputs, strides, strict=True) for word in (x.word, *s)]
     given += [0] * (6 * MOST_INPUTS - len(given))
-    plain = all(x.shape == shape for x in inputs)
-    program = (
+    codes = [
         _kind(s.operation) | (s.left & 15) << 8 | (SO_FAR if s.right is None else s.right & 15) << 12 for s in steps
-    )
-    words = (out.size, out.word, len(steps), int(plain), *extents, *given, *program)
-    return [dispatch("chain", *words, groups=spread(out.size))]
+    ]
+    codes += [NONE] * (MOST_STEPS - len(codes))
+    constants = {"plain": int(all(x.shape == shape for x in inputs)), **{f"step{n}": c for n, c in enumerate(codes)}}
+    words = (out.size, out.word, *extents, *given)
+    return [dispatch("chain", *words, groups=spread(out.size), constants=constants)]
 
 
 def _kind(operation: str) -> int:

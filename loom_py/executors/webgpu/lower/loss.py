@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from loom_py.executors.webgpu.lower.call import Call, Operand, lowers
+from loom_py.executors.webgpu.lower.grain import LANES
 from loom_py.executors.webgpu.lower.softmax import rows_of
-from loom_py.executors.webgpu.lower.tiles import LANES, SUM, SUM_OF_COUNTS, columns, ranges, reduction
+from loom_py.executors.webgpu.lower.tiles import SUM, SUM_OF_COUNTS, columns, ranges, reduction
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 
 HEADS = (
@@ -19,8 +20,6 @@ HEADS = (
     "binary_cross_entropy_probabilities",
 )
 """In the order in which kernels/loss.wgsl numbers them."""
-ONE_GROUP = 8192
-"""Values whose losses are left to one workgroup."""
 MOST_GROUPS = 4096
 """Workgroups over rows; with more rows each takes several."""
 
@@ -29,7 +28,7 @@ def _elementwise(number: int, name: str) -> None:
     @lowers(name, knows=("delta",))
     def head(call: Call) -> list[Dispatch]:
         (loss, dx), size = call.outputs, call.outputs[1].size
-        cut = ranges(size, one=ONE_GROUP)
+        cut = ranges(call.grain, size)
         sums = loss.word if cut.count == 1 else call.scratch(cut.count)
         delta = float(call.attrs.get("delta", 1.0))
         words = (sums, dx.word, call.word(0), call.word(1), delta, float(size), *cut.words)
@@ -43,7 +42,7 @@ for _number, _name in enumerate(HEADS):
 
 def _summed(call: Call, parts: int, count: int, out: Operand, operation: int = SUM) -> list[Dispatch]:
     """The parts that workgroups left, added up, where there are several."""
-    return reduction(call, out.word, parts, columns(1, count), operation=operation) if count > 1 else []
+    return reduction(call, out.word, parts, columns(call.grain, 1, count), operation=operation) if count > 1 else []
 
 
 def _labelled(target: Operand) -> bool | None:
@@ -87,10 +86,10 @@ class _Rows:
     count: int
 
 
-def _rows(x: Operand) -> _Rows:
-    rows, _, along = rows_of(x.shape)
+def _rows(call: Call, x: Operand) -> _Rows:
+    rows, _, along = rows_of(call.grain, x.shape)
     groups = max(-(-rows * along // LANES), 1)
-    passes = groups if x.size <= ONE_GROUP else -(-groups // MOST_GROUPS)
+    passes = groups if x.size <= call.grain.one_group else -(-groups // MOST_GROUPS)
     return _Rows(along, passes, -(-groups // passes))
 
 
@@ -99,7 +98,7 @@ def cross_entropy_logits(call: Call) -> list[Dispatch] | None:
     (loss, dx), x, target = call.outputs, call.input(0), _target(call)
     if target is None:
         return None
-    shared, (rows, width, _) = _rows(x), rows_of(x.shape)
+    shared, (rows, width, _) = _rows(call, x), rows_of(call.grain, x.shape)
     sums = loss.word if shared.count == 1 else call.scratch(shared.count)
     words = (sums, dx.word, x.word, *target.words, rows, width, shared.along, shared.passes, shared.count)
     groups = spread(shared.count, 1)
@@ -112,7 +111,7 @@ def cross_entropy_probabilities(call: Call) -> list[Dispatch] | None:
     (loss, dx), x, target = call.outputs, call.input(0), _target(call)
     if target is None:
         return None
-    cut = ranges(x.size, one=ONE_GROUP)
+    cut = ranges(call.grain, x.size)
     sums = loss.word if cut.count == 1 else call.scratch(cut.count)
     words = (sums, dx.word, x.word, *target.words, x.shape[-1], *cut.words)
     first = dispatch("cross_entropy_probabilities", *words, groups=cut.groups, constants=target.constants)
@@ -125,7 +124,7 @@ def correct_count(call: Call) -> list[Dispatch] | None:
     labelled = _labelled(target)
     if labelled is None or not x.is_float:
         return None
-    shared, (rows, width, _) = _rows(x), rows_of(x.shape)
+    shared, (rows, width, _) = _rows(call, x), rows_of(call.grain, x.shape)
     one = shared.count == 1
     counts = out.word if one else call.scratch(shared.count)
     ignore = call.attrs.get("ignore")

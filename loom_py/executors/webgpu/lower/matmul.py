@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -9,7 +10,7 @@ from typing import NamedTuple
 from loom_py.executors.axes import LOOPS, merged, stretched
 from loom_py.executors.webgpu.lower.call import Call, Operand, lowers
 from loom_py.executors.webgpu.lower.elementwise import FUNCTIONS
-from loom_py.executors.webgpu.lower.variants import Product, Variant
+from loom_py.executors.webgpu.lower.variants import UNSHARED, UNSHARED_LANES, Product, Variant
 from loom_py.executors.webgpu.plan import Dispatch, Kernel, dispatch, spread
 
 NOTHING: Mapping[str, int] = {}
@@ -43,6 +44,7 @@ def matmul(call: Call) -> list[Dispatch] | None:
         return None
     shape = Product(
         product.m, product.n, product.k, product.batch, product.a_inner == 1, product.b_inner == 1,
+        _in_fours(call, product),
     )  # fmt: skip
     variant = call.choose(shape, lambda v, out: _dispatches(call, product, v, out))
     return _dispatches(call, product, variant, call.outputs[0].word)
@@ -86,6 +88,16 @@ def _product(call: Call) -> _Strided | None:
     return _Strided(m, n, k, a_row, a_inner, b_inner, b_column, whole, extents, a_steps, b_steps)
 
 
+def _in_fours(call: Call, product: _Strided) -> bool:
+    """Whether places, steps and extents are divisible by four wherever kernels/matmul_blocks.wgsl counts on it."""
+    (out,), bias = call.outputs, call.given(2)
+    along_a, along_b = product.a_inner == 1, product.b_inner == 1
+    places = (out.word, call.word(0), call.word(1), bias.word if bias else 0, *product.a_steps, *product.b_steps)
+    steps = (product.a_row if along_a else product.a_inner, product.b_column if along_b else product.b_inner)
+    extents = (product.k, product.n, 0 if along_a else product.m)
+    return not any(n % 4 for n in (*places, *steps, *extents))
+
+
 def _strides(factor: Operand, transposed: bool) -> tuple[int, int]:
     rows, columns = factor.shape[-1], 1
     return (columns, rows) if transposed else (rows, columns)
@@ -104,17 +116,27 @@ def _kernel(
 
 def _tiled(call: Call, product: _Strided, variant: Variant, out: int, bias: Operand | None) -> Dispatch:
     m, n, k, *strides, batch, extents, a_steps, b_steps = product
-    side, shares = variant.side, variant.shares
-    down, across = -(-m // side), -(-n // side)
+    shares = variant.shares
+    wide, high, broad = _tile(variant, n)
+    down, across = -(-m // high), -(-n // broad)
     tiles = down * across * batch * shares
     share = -(-k // (8 * shares)) * 8  # stages of tiles are eight long
     words = (
         out, call.word(0), call.word(1), bias.word if bias else 0, m, n, k, *strides,
-        down, across, tiles, share, batch, *extents, *a_steps, *b_steps,
+        down, across, tiles, share, batch, *extents, *a_steps, *b_steps, wide,
     )  # fmt: skip
     along = {"along_a": int(product.a_inner == 1), "along_b": int(product.b_inner == 1)}
     constants = {**along, "biased": int(bias is not None), **variant.constants}
     return dispatch(variant.kernel, *words, groups=spread(tiles, 1), constants=constants)
+
+
+def _tile(variant: Variant, columns: int) -> tuple[int, int, int]:
+    """Invocations side by side in a tile, its rows and columns; narrow products take narrow tiles where they can."""
+    if variant.kernel not in UNSHARED:
+        return 0, variant.side, variant.side
+    edge = math.isqrt(variant.own)
+    wide = min(variant.side // edge, -(-columns // edge))
+    return wide, UNSHARED_LANES // wide * edge, wide * edge
 
 
 def _vector(call: Call, product: _Strided, variant: Variant, out: int, bias: Operand | None) -> Dispatch:

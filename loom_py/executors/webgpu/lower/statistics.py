@@ -29,7 +29,7 @@ def stats(call: Call) -> list[Dispatch] | None:
     if axis is not None:
         axis %= len(x.shape)
         units = (size_of(x.shape[:axis]), x.shape[axis], size_of(x.shape[axis + 1 :]))
-    cut = ranges(x.size)
+    cut = ranges(call.grain, x.size)
     if cut.count == 1:
         words = (row.word, x.word, 0, *cut.words, 0, *units)
         return [dispatch("stats", *words, groups=cut.groups, constants={"stage": WHOLE})]
@@ -46,7 +46,7 @@ def stats(call: Call) -> list[Dispatch] | None:
 def _alive(call: Call, flags: int, units: tuple[int, int, int]) -> list[Dispatch]:
     """How many values of each unit are not 0."""
     before, count, after = units
-    each = tiling(Split((1, 0, count, after), (before, count * after, after, 1)))
+    each = tiling(call.grain, Split((1, 0, count, after), (before, count * after, after, 1)))
     return reduction(call, flags, call.word(0), each, operation=NOT_ZERO, finished=False)
 
 
@@ -55,7 +55,7 @@ def histogram(call: Call) -> list[Dispatch] | None:
     (counts,), x = call.outputs, call.input(0)
     if not x.is_float:
         return None
-    cut = ranges(x.size)
+    cut = ranges(call.grain, x.size)
     if cut.count == 1:
         words = (counts.word, x.word, 0, *cut.words)
         return [dispatch("histogram", *words, groups=cut.groups, constants={"stage": WHOLE})]
@@ -98,7 +98,7 @@ class _Array:
 
 def _array(call: Call) -> _Array:
     x, y = call.input(0), call.given(1)
-    size, part, count = ranges(x.size).words
+    size, part, count = ranges(call.grain, x.size).words
     parts = call.scratch(3 * count) if count > 1 else 0
     return _Array(call.outputs[0].word, x.word, NONE if y is None else y.word, parts, size, part, count)
 

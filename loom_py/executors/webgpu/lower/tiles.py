@@ -6,19 +6,8 @@ from dataclasses import dataclass
 
 from loom_py.executors.axes import Split
 from loom_py.executors.webgpu.lower.call import Call
+from loom_py.executors.webgpu.lower.grain import LANES, Grain, power_above
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
-
-LANES = 256
-"""Of every workgroup."""
-ONE_GROUP = 16384
-"""Values up to this number are left to one workgroup, which saves a dispatch and is as quick."""
-WANTED_GROUPS = 512
-"""Workgroups that keep a large GPU busy."""
-
-
-def power_above(n: int) -> int:
-    """The power of two that is at least n, and at least 1."""
-    return 1 << max(n - 1, 0).bit_length()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +51,11 @@ class Tiling:
         return (*counts, k1, sk0, sk1, r1, sr0, sr1)
 
 
-def tiling(axes: Split, *, empty: bool = False) -> Tiling:
+def tiling(grain: Grain, axes: Split, *, empty: bool = False) -> Tiling:
     """The tiling of a reduction.
 
     Args:
+        grain: of the device.
         axes: what is kept and what is reduced.
         empty: whether there is nothing to reduce.
     """
@@ -73,20 +63,20 @@ def tiling(axes: Split, *, empty: bool = False) -> Tiling:
     results, elements = k0 * k1, 0 if empty else r0 * r1
     rows = (sr1 == 1 and r1 > 1) or results == 1
     if rows:
-        along = min(power_above(-(-elements // 4)), LANES)
-    else:  # 32 neighbours make a whole read of memory; more where results have too few elements for the lanes
-        across = max(32, LANES // power_above(elements))
-        along = LANES // min(across, power_above(results))
+        along = grain.along(results, elements)
+    else:  # neighbours side by side make a whole read of memory; more where results have too few elements for the lanes
+        across = max(grain.neighbours, LANES // power_above(elements))
+        along = min(LANES // min(across, power_above(results)), power_above(grain.lanes // max(results, 1)))
     tiles = -(-results * along // LANES)
     parts = 1
     if elements > 32 * along:
-        parts = max(min(WANTED_GROUPS // tiles, elements // (16 * along)), -(-elements // (256 * along)))
+        parts = max(min(grain.groups // tiles, elements // (16 * along)), -(-elements // (256 * along)))
     return Tiling(results, elements, axes, rows, along, parts)
 
 
-def columns(results: int, elements: int) -> Tiling:
+def columns(grain: Grain, results: int, elements: int) -> Tiling:
     """The tiling of the sums over the first axis of an array (elements, results)."""
-    return tiling(Split((1, 0, results, 1), (1, 0, elements, results)), empty=elements == 0)
+    return tiling(grain, Split((1, 0, results, 1), (1, 0, elements, results)), empty=elements == 0)
 
 
 SUM, SUM_OF_COUNTS, NOT_FINITE, NOT_ZERO = range(4)
@@ -112,7 +102,7 @@ def reduction(
     first = dispatch("reduce", target, x, divisor, *shared.words, groups=shared.groups, constants=constants)
     if last:
         return [first]
-    rest = columns(shared.results, shared.parts)
+    rest = columns(call.grain, shared.results, shared.parts)
     follow = operation if operation == SUM else SUM_OF_COUNTS
     return [first, *reduction(call, out, target, rest, operation=follow, divisor=divisor, finished=finished)]
 
@@ -136,14 +126,15 @@ class Ranges:
         return self.size, self.part, self.count
 
 
-def ranges(size: int, *, one: int = ONE_GROUP, least: int = 4096) -> Ranges:
-    """Ranges for a large GPU.
+def ranges(grain: Grain, size: int, *, least: int = 4096) -> Ranges:
+    """Ranges for a device.
 
     Args:
+        grain: of the device.
         size: of the array.
-        one: up to this size there is one range.
         least: values of a range, where there are several.
     """
-    count = 1 if size <= one else max(min(-(-size // least), WANTED_GROUPS), -(-size // (256 * LANES)))
+    few = size <= grain.one_group
+    count = 1 if few else max(min(-(-size // least), grain.groups), -(-size // (256 * LANES)))
     part = max(-(-size // (count * LANES)), 1) * LANES
     return Ranges(size, part, max(-(-size // part), 1))

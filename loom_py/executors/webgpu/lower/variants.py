@@ -32,31 +32,41 @@ class Variant:
 
     Attributes:
         kernel: a file of kernels/.
-        side: of the square tile that a workgroup makes; it has 2·side invocations, each with side/2 numbers.
-        rate: multiplications a nanosecond of one lane when all are busy: what reading the tiles leaves of one.
+        side: of the square tile that a workgroup makes.
+        own: numbers of it that each invocation makes.
+        rate: multiplications a nanosecond of one lane when all are busy: what reading the factors leaves of one.
         shares: into how many parts K is cut; more than one takes scratch memory and a second dispatch.
         constants: values of the kernel's override constants.
     """
 
     kernel: str
     side: int = 0
+    own: int = 1
     rate: float = 0.0
     shares: int = 1
     constants: Mapping[str, int] = field(default_factory=dict)
 
 
 VARIANTS = {
-    "large": Variant("matmul_large", 128, 1.0),
-    "medium": Variant("matmul", 64, 0.8, constants={"tall": 1}),
-    "small": Variant("matmul", 32, 0.5, constants={"tall": 0}),
-    "direct": Variant("matmul_direct", 32, 0.45),
+    "large": Variant("matmul_large", 128, 64, 1.0),
+    "medium": Variant("matmul", 64, 32, 0.8, constants={"tall": 1}),
+    "small": Variant("matmul", 32, 16, 0.5, constants={"tall": 0}),
+    "blocks": Variant("matmul_blocks", 64, 64, 0.45),
+    "direct": Variant("matmul_direct", 32, 16, 0.45),
     "vector": Variant("matmul_vector"),
 }
-"""What there is to choose from; the tiled ones at any number of shares."""
+"""What there is to choose from; the tiled ones at any number of shares, "blocks" for products in fours."""
+UNSHARED, UNSHARED_LANES = ("matmul_direct", "matmul_blocks"), 64
+"""Kernels without workgroup memory, and their invocations, which share out a tile as it suits the product."""
 
 
 class Product(NamedTuple):
-    """The shape of products (m,k)·(k,n), and whether rows of a and of b lie along memory."""
+    """The shape of products (m,k)·(k,n), and how the factors lie.
+
+    Attributes:
+        along_a, along_b: whether neighbours in memory follow one another along k.
+        fours: whether all of it can be read and written four numbers at a time.
+    """
 
     m: int
     n: int
@@ -64,6 +74,7 @@ class Product(NamedTuple):
     batch: int = 1
     along_a: bool = True
     along_b: bool = False
+    fours: bool = False
 
     @property
     def numbers(self) -> int:
@@ -76,7 +87,7 @@ class Product(NamedTuple):
         return self.numbers * self.k
 
     def __str__(self) -> str:
-        return f"{self.m}x{self.n}x{self.k} batch {self.batch} along {int(self.along_a)}{int(self.along_b)}"
+        return f"{self.m}x{self.n}x{self.k} batch {self.batch} along {self.along_a:d}{self.along_b:d}{self.fours:d}"
 
 
 def choose(product: Product) -> Variant:
@@ -91,20 +102,21 @@ def choose(product: Product) -> Variant:
     if m == 1 or n == 1:
         cuts = [s for s in CUTS if s == 1 or (k >= s * LEAST_VECTOR and s * numbers <= ENOUGH_VECTORS)]
         return replace(VARIANTS["vector"], shares=max(cuts))
-    tiled = [v for v in VARIANTS.values() if v.side]
+    tiled = [v for v in VARIANTS.values() if v.side and v.kernel not in UNSHARED]
     cuts = [s for s in CUTS if s == 1 or (k >= s * LEAST_SHARE and s * numbers <= MOST_PARTS)]
     return min((replace(v, shares=s) for s in cuts for v in tiled), key=lambda v: expected(v, product))
 
 
 def plainest(product: Product) -> Variant:
     """The variant without workgroup memory, for processors that play a GPU: they pay for every barrier."""
-    return VARIANTS["vector" if product.m == 1 or product.n == 1 else "direct"]
+    if product.m == 1 or product.n == 1:
+        return VARIANTS["vector"]
+    return VARIANTS["blocks" if product.fours else "direct"]
 
 
 def expected(variant: Variant, product: Product) -> float:
     """Nanoseconds of a tiled variant on a large GPU, roughly: good to compare variants, not to be believed."""
     side, shares, (m, n, k, batch, *_) = variant.side, variant.shares, product
-    invocations = -(-m // side) * -(-n // side) * batch * shares * 2 * side
-    own = side / 2 / variant.rate  # numbers of one invocation
-    time = -(-k // shares) * max(own * max(invocations / BUSY, 1.0), LATENCY)
+    invocations = -(-m // side) * -(-n // side) * batch * shares * side**2 // variant.own
+    time = -(-k // shares) * max(variant.own / variant.rate * max(invocations / BUSY, 1.0), LATENCY)
     return time if shares == 1 else time + LAUNCH + WORD * shares * m * n * batch

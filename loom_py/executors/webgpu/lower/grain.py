@@ -1,0 +1,46 @@
+"""How finely a device likes work to be shared out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+LANES = 256
+"""Of every workgroup of a reduction."""
+
+
+def power_above(n: int) -> int:
+    """The power of two that is at least n, and at least 1."""
+    return 1 << max(n - 1, 0).bit_length()
+
+
+@dataclass(frozen=True, slots=True)
+class Grain:
+    """What a device asks of those who share out a reduction.
+
+    Attributes:
+        lanes: invocations that keep it busy.
+        values: each lane takes at least, where there are so many.
+        neighbours: lanes that read memory together; fewer of them waste what is read.
+        one_group: values up to this number are left to one workgroup, which saves a dispatch and is as quick.
+    """
+
+    lanes: int
+    values: int
+    neighbours: int
+    one_group: int
+
+    @property
+    def groups(self) -> int:
+        """Workgroups that keep it busy."""
+        return max(self.lanes // LANES, 1)
+
+    def along(self, results: int, elements: int) -> int:
+        """Lanes that share a result whose elements are neighbours in memory: a power of two."""
+        needed = max(power_above(self.lanes // max(results, 1)), self.neighbours)
+        return min(power_above(-(-elements // self.values)), needed, LANES)
+
+
+CARD = Grain(lanes=1 << 17, values=4, neighbours=32, one_group=1 << 14)
+"""A large graphics card: 132 multiprocessors or so, each with a thousand lanes under way."""
+PLAYED = Grain(lanes=2 * LANES, values=16, neighbours=1, one_group=1 << 15)
+"""A processor that plays a GPU: a few cores go through the lanes one after the other, and pay for every barrier."""
