@@ -14,7 +14,7 @@ export interface Unavailable {
   readonly reason: string;
 }
 
-const WANTED = ["timestamp-query", "shader-f16", "subgroups"] as const;
+const WANTED = ["timestamp-query", "subgroups"] as const;
 const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|basic render|\bwarp\b/i;
 
 /** The fastest device of this page, with all the memory that it gives, or why there is none. */

@@ -11,10 +11,12 @@ import numpy as np
 
 from loom_py.errors import DeviceLostError, LoomError, UnavailableError
 from loom_py.executors.webgpu.host import Adapter
-from loom_py.executors.webgpu.plan import PARAMETER_BYTES, Kernel, Plan
+from loom_py.executors.webgpu.plan import ENABLE, PARAMETER_BYTES, Kernel, Plan
 from loom_py.shapes import AnyArray
 
-TIMESTAMPS = "timestamp-query"
+TIMESTAMPS, SUBGROUPS = "timestamp-query", "subgroups"
+NATIVE_NAMES = {SUBGROUPS: "subgroup"}
+"""What wgpu calls features that WebGPU calls otherwise."""
 PREFERENCE = {"DiscreteGPU": 0, "IntegratedGPU": 1, "CPU": 3}
 
 
@@ -147,11 +149,10 @@ class NativeHost:
     def _pipeline(self, kernel: Kernel) -> Any:
         found = self._pipelines.get(kernel)
         if found is None:
-            if kernel.name not in self._modules:
-                self._modules[kernel.name] = self.device.create_shader_module(label=kernel.name, code=kernel.source)
-            compute = {
-                "module": self._modules[kernel.name], "entry_point": "main", "constants": dict(kernel.constants),
-            }  # fmt: skip
+            source = kernel.source.removeprefix(ENABLE)  # naga knows what it enables, not yet the word
+            if source not in self._modules:
+                self._modules[source] = self.device.create_shader_module(label=kernel.name, code=source)
+            compute = {"module": self._modules[source], "entry_point": "main", "constants": dict(kernel.constants)}
             found = self.device.create_compute_pipeline(layout=self._pipeline_layout, compute=compute)
             self._pipelines[kernel] = found
         return found
@@ -263,8 +264,10 @@ def native_host() -> NativeHost:
         limits = adapter.limits
         most = min(limits["max-storage-buffer-binding-size"], limits["max-buffer-size"])
         wanted = {"max-storage-buffer-binding-size": most, "max-buffer-size": most}
-        features = frozenset(f for f in (TIMESTAMPS, "subgroup", "shader-f16") if f in adapter.features)
-        device = adapter.request_device_sync(required_limits=wanted, required_features=sorted(features))
+        names = {f: NATIVE_NAMES.get(f, f) for f in (TIMESTAMPS, SUBGROUPS)}
+        features = frozenset(f for f, name in names.items() if name in adapter.features)
+        asked = [names[f] for f in sorted(features)]
+        device = adapter.request_device_sync(required_limits=wanted, required_features=asked)
     except UnavailableError:
         raise
     except Exception as error:  # wgpu raises what its native library says, in types of its own

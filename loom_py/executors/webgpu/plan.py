@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -19,32 +19,43 @@ from loom_py.shapes import AnyArray
 KERNELS = Path(__file__).parent / "kernels"
 PARAMETER_BYTES = 256
 """Of each dispatch: what WebGPU asks of offsets into uniform buffers."""
+ENABLE = "enable subgroups; "
+"""What a module begins with, on one line with its own first words, that uses them."""
 MOST_GROUPS = 65535
 """Workgroups along one axis, the limit that every device has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A compute pipeline: a file of kernels/ and the values of its override constants."""
+    """A compute pipeline: a file of kernels/, the values of its override constants, and what its device can do."""
 
     name: str
     constants: tuple[tuple[str, float], ...] = ()
+    subgroups: bool = False
 
     @property
     def source(self) -> str:
         """Its WGSL."""
-        return source(self.name)
+        return source(self.name, self.subgroups)
 
 
 @cache
-def source(name: str) -> str:
+def source(name: str, subgroups: bool = False) -> str:
     """The text of kernels/`name`.wgsl, and after it that of every part that it names: "// with functions".
 
-    WGSL takes declarations in any order, so that the kernel's own lines keep their numbers in error messages.
+    A part may have a second file for devices with subgroups, `name`_subgroups.wgsl. WGSL takes declarations in any
+    order, so that the kernel's own lines keep their numbers in error messages; only what a part enables goes first.
     """
     text = (KERNELS / f"{name}.wgsl").read_text(encoding="utf-8")
-    parts = (line.removeprefix("// with ") for line in text.splitlines() if line.startswith("// with "))
-    return "\n".join((text, *map(source, parts)))
+    parts = [line.removeprefix("// with ") for line in text.splitlines() if line.startswith("// with ")]
+    whole = "\n".join((text, *(source(_edition(part, subgroups), subgroups) for part in parts)))
+    return ENABLE + whole.replace(ENABLE, "") if ENABLE in whole else whole
+
+
+def _edition(part: str, subgroups: bool) -> str:
+    """The part for such a device."""
+    special = f"{part}_subgroups"
+    return special if subgroups and (KERNELS / f"{special}.wgsl").exists() else part
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +97,12 @@ def spread(items: int, per_group: int = 256) -> tuple[int, int, int]:
     return -(-groups // rows), rows, 1
 
 
-def plan_rows(dispatches: Sequence[Dispatch]) -> tuple[tuple[Kernel, ...], AnyArray, AnyArray]:
+def plan_rows(
+    dispatches: Sequence[Dispatch], *, subgroups: bool = False
+) -> tuple[tuple[Kernel, ...], AnyArray, AnyArray]:
     """What a Plan has of dispatches: the kernels, each once, its rows and its parameters."""
-    kernels = tuple({d.kernel: None for d in dispatches})
-    numbers = {kernel: n for n, kernel in enumerate(kernels)}
+    numbers = {kernel: n for n, kernel in enumerate({d.kernel: None for d in dispatches})}
+    kernels = tuple(replace(kernel, subgroups=subgroups) for kernel in numbers)
     rows = np.array([(numbers[d.kernel], *d.groups) for d in dispatches], np.uint32).reshape(-1, 4)
     params = np.zeros((len(dispatches), PARAMETER_BYTES), np.uint8)
     for row, d in zip(params, dispatches, strict=True):

@@ -1,5 +1,6 @@
 // How many rows have their first largest value where the target is: at its label, or where its own first largest value
 // stands; a row with NaN is wrong. `along` lanes share a row; a workgroup takes `passes` rows for each of them.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -14,9 +15,6 @@ override finished: bool; // whether there is one workgroup, whose count becomes 
 
 const NAN = 0xffffffffu; // as a key
 
-var<workgroup> tops: array<vec4u, 256>;
-var<workgroup> rights: array<u32, 256>;
-
 // Unsigned numbers in the order of the floats, -0 as 0, NaN above all.
 fn key(bits: u32) -> u32 {
   let size = bits & 0x7fffffffu;
@@ -24,49 +22,33 @@ fn key(bits: u32) -> u32 {
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u && size != 0u);
 }
 
-// Key and place of the larger, of equals the first.
-fn larger(a: vec2u, b: vec2u) -> vec2u { return select(a, b, b.x > a.x || (b.x == a.x && b.y < a.y)); }
-
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let id = group.y * groups.x + group.x;
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let id = number_of(place);
   if (id >= p.count) { return; }
   let mine = lane % p.along;
+  let lanes = team(place, p.along, 1u);
   var right = 0u;
   for (var pass_number = 0u; pass_number < p.passes; pass_number++) {
     let row = (id * p.passes + pass_number) * (256u / p.along) + lane / p.along;
     let last = select(0u, p.width, row < p.rows);
-    var top = vec4u(0u, NAN, 0u, NAN); // of the output, of the target: key and place
+    var keys = vec2u(0u); // the largest of the output and of the target
+    var places = vec2u(0u); // and where they stand, the complement of it: it is largest for the first
     for (var i = mine; i < last; i += p.along) {
       let at = row * p.width + i;
-      top = vec4u(larger(top.xy, vec2u(key(heap[p.x + at]), i)), top.zw);
-      if (!labelled) { top = vec4u(top.xy, larger(top.zw, vec2u(key(heap[p.target_at + at]), i))); }
+      var here = vec2u(key(heap[p.x + at]), 0u);
+      if (!labelled) { here.y = key(heap[p.target_at + at]); }
+      places = select(places, vec2u(~i), here > keys);
+      keys = max(keys, here);
     }
-    workgroupBarrier();
-    tops[lane] = top;
-    for (var half = p.along / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (mine < half) {
-        let other = tops[lane + half];
-        tops[lane] = vec4u(larger(tops[lane].xy, other.xy), larger(tops[lane].zw, other.zw));
-      }
-    }
-    workgroupBarrier();
+    let tops = highest2(keys, lane, lanes);
+    places = ~highest2(select(vec2u(0u), places, keys == tops), lane, lanes);
     if (mine == 0u && row < p.rows) {
-      top = tops[lane];
-      var wanted = top.w;
+      var wanted = places.y;
       if (labelled) { wanted = heap[p.target_at + row]; }
-      right += select(0u, 1u, top.x != NAN && top.y == wanted && wanted != p.ignored);
+      right += select(0u, 1u, tops.x != NAN && places.x == wanted && wanted != p.ignored);
     }
   }
-  rights[lane] = right;
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { rights[lane] += rights[lane + half]; }
-  }
-  if (lane == 0u) {
-    heap[p.out + id] = select(rights[0], bitcast<u32>(f32(rights[0])), finished);
-  }
+  right = count(right, lane, team(place, 256u, 1u));
+  if (lane == 0u) { heap[p.out + id] = select(right, bitcast<u32>(f32(right)), finished); }
 }

@@ -2,6 +2,8 @@
 // Targets are labels or shares, smoothed and weighted by class. `along` lanes share a row; a workgroup takes `passes`
 // rows for each of them and leaves the sum of their losses. A row with NaN, +∞, nothing above -∞ or a label that is no
 // class is NaN: no number is better than a wrong one.
+// with meet
+// with keys
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -16,20 +18,6 @@ override labelled: bool; // whether targets are int32 labels
 override weighted: bool;
 override ignores: bool;  // whether rows of one label do not count
 override divided: bool;  // whether the divisor lies in memory
-
-const NAN = 0x7fc00000u;
-const MINUS_INFINITY = 0x007fffffu; // as keys
-const INFINITY = 0xff800000u;
-
-var<workgroup> tops: array<u32, 256>;
-var<workgroup> work: array<vec2f, 256>;
-
-// Unsigned numbers in the order of the floats, NaN above all.
-fn key(bits: u32) -> u32 {
-  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0xffffffffu; }
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}
-fn from_key(k: u32) -> f32 { return bitcast<f32>(select(~k, k & 0x7fffffffu, k >= 0x80000000u)); }
 
 // log x of a normal number from 1 up, exact to a unit or two of the last place, unlike the built-in near 1.
 fn log_of(x: f32) -> f32 {
@@ -54,13 +42,12 @@ fn wanted(row: u32, label: i32, counts: bool, c: u32) -> f32 {
 }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let id = group.y * groups.x + group.x;
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let id = number_of(place);
   if (id >= p.count) { return; }
   let abreast = 256u / p.along;
   let mine = lane % p.along;
+  let lanes = team(place, p.along, 1u);
   var by = p.divisor;
   if (divided) { by = bitcast<f32>(heap[p.divisor_at]); }
   var nan_bits = NAN; // a variable, since WGSL has no constant that is NaN
@@ -76,14 +63,7 @@ fn main(
 
     var top = MINUS_INFINITY;
     for (var i = mine; i < last; i += p.along) { top = max(top, key(heap[x + i])); }
-    workgroupBarrier();
-    tops[lane] = top;
-    for (var half = p.along / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (mine < half) { tops[lane] = max(tops[lane], tops[lane + half]); }
-    }
-    workgroupBarrier();
-    top = tops[lane - mine];
+    top = highest(top, lane, lanes);
     let strange = labelled && counts && (label < 0 || label >= i32(p.width));
     let bad = top >= INFINITY || top == MINUS_INFINITY || strange;
     let shift = select(from_key(top), 0.0, bad);
@@ -93,13 +73,7 @@ fn main(
       let e = exp(max(bitcast<f32>(heap[x + i]) - shift, -104.0));
       sums += vec2f(e, wanted(row, label, counts, i));
     }
-    work[lane] = sums;
-    for (var half = p.along / 2u; half > 0u; half /= 2u) {
-      workgroupBarrier();
-      if (mine < half) { work[lane] += work[lane + half]; }
-    }
-    workgroupBarrier();
-    sums = work[lane - mine];
+    sums = sum2(sums, lane, lanes);
     let log_sum = log_of(max(sums.x, 1.0));
 
     for (var i = mine; i < last; i += p.along) {
@@ -114,11 +88,6 @@ fn main(
       }
     }
   }
-  workgroupBarrier();
-  work[lane].x = losses;
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { work[lane].x += work[lane + half].x; }
-  }
-  if (lane == 0u) { heap[p.loss + id] = bitcast<u32>(work[0].x / by); }
+  losses = sum(losses, lane, team(place, 256u, 1u));
+  if (lane == 0u) { heap[p.loss + id] = bitcast<u32>(losses / by); }
 }

@@ -1,6 +1,7 @@
 // Cross-entropy of probabilities with its gradient, elementwise: loss = -Σ t·log p / n, dp = -t/p/n with p held above the
 // smallest normal number. Targets are labels or shares, smoothed and weighted by class. Each workgroup takes a range and
 // leaves the sum of its losses. A NaN, or a label that is no class, makes the loss NaN.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -19,8 +20,6 @@ override divided: bool;  // whether the divisor lies in memory
 
 const LEAST = 0x00800000u; // 2^-126
 
-var<workgroup> work: array<f32, 256>;
-
 // log x of a normal number or +∞, exact to a unit or two of the last place, unlike the built-in near 1.
 fn log_of(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
@@ -35,10 +34,8 @@ fn log_of(x: f32) -> f32 {
 }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let range = group.y * groups.x + group.x;
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let range = number_of(place);
   if (range >= p.count) { return; }
   var by = p.divisor;
   if (divided) { by = bitcast<f32>(heap[p.divisor_at]); }
@@ -69,10 +66,6 @@ fn main(
     heap[p.dx + i] = bitcast<u32>(-(t / safe) / by);
   }
   var nan_bits = 0x7fc00000u; // a variable, since WGSL has no constant that is NaN
-  work[lane] = select(losses, bitcast<f32>(nan_bits), bad);
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { work[lane] += work[lane + half]; }
-  }
-  if (lane == 0u) { heap[p.loss + range] = bitcast<u32>(work[0] / by); }
+  losses = sum(select(losses, bitcast<f32>(nan_bits), bad), lane, team(place, 256u, 1u));
+  if (lane == 0u) { heap[p.loss + range] = bitcast<u32>(losses / by); }
 }

@@ -1,5 +1,6 @@
 // Elementwise loss heads (ops/loss.py): the gradient of each value, and the sum of losses of each range of them.
 // Losses are divided by the number of values before they add up: their mean is finite where their sum may not be.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -11,8 +12,6 @@ struct Parameters {
 
 // 0 squared, 1 absolute, 2 Huber, 3 binary cross-entropy of logits, 4 of probabilities
 override head: u32;
-
-var<workgroup> work: array<f32, 256>;
 
 fn infinite_or_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u; }
 fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
@@ -80,22 +79,16 @@ fn loss_and_slope(x: f32, t: f32) -> vec2f {
 }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let range = group.y * groups.x + group.x;
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let range = number_of(place);
   if (range >= p.count) { return; }
   let end = min((range + 1u) * p.part, p.size);
-  var sum = 0.0;
+  var losses = 0.0;
   for (var i = range * p.part + lane; i < end; i += 256u) {
     let found = loss_and_slope(bitcast<f32>(heap[p.x + i]), bitcast<f32>(heap[p.target_at + i]));
-    sum += found.x;
+    losses += found.x;
     heap[p.dx + i] = bitcast<u32>(found.y);
   }
-  work[lane] = sum;
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { work[lane] += work[lane + half]; }
-  }
-  if (lane == 0u) { heap[p.loss + range] = select(bitcast<u32>(work[0]), 0x7fc00000u, p.size == 0u); }
+  losses = sum(losses, lane, team(place, 256u, 1u));
+  if (lane == 0u) { heap[p.loss + range] = select(bitcast<u32>(losses), 0x7fc00000u, p.size == 0u); }
 }

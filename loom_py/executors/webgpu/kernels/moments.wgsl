@@ -1,6 +1,7 @@
 // Means and squared deviations over axes, and normalisation where a workgroup sees all of its results.
 // Tiles as in reduce.wgsl. Deviations are taken from the mean and the mean is corrected by theirs, so that numbers far
 // from 0 keep their variance.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -15,8 +16,6 @@ override stage: u32;   // 0 means and squared deviations of parts, 1 mean and va
 override rows: bool;   // whether neighbours in memory are elements of one result
 override centre: bool; // else the mean counts as 0
 
-var<workgroup> work: array<vec2f, 256>;
-
 fn element(e: u32) -> u32 {
   var at = e * p.sr1;
   if (p.r1 < p.elements) { at = (e / p.r1) * p.sr0 + (e % p.r1) * p.sr1; }
@@ -25,32 +24,18 @@ fn element(e: u32) -> u32 {
 
 fn read(at: u32) -> f32 { return bitcast<f32>(heap[p.x + at]); }
 
-// Σ over the lanes that share a result; every one of them gets it.
-fn total(value: vec2f, slot: u32, mine: u32, across: u32) -> vec2f {
-  workgroupBarrier();
-  work[slot] = value;
-  for (var half = p.along / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (mine < half) { work[slot] += work[slot + half * across]; }
-  }
-  workgroupBarrier();
-  return work[slot - mine * across];
-}
-
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let id = group.y * groups.x + group.x;
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let id = number_of(place);
   if (id >= p.groups) { return; }
   let across = 256u / p.along;
   let mine = select(lane / across, lane % p.along, rows);
   let column = select(lane % across, lane / p.along, rows);
-  let slot = mine * across + column;
+  let lanes = team(place, p.along, select(across, 1u, rows));
   let result = (id % p.tiles) * across + column;
   let part = id / p.tiles;
   let end = min((part + 1u) * p.part, p.elements);
-  let count = f32(end - part * p.part);
+  let n = f32(end - part * p.part);
   let last = select(0u, end, result < p.results);
   let begin = (result / p.k1) * p.sk0 + (result % p.k1) * p.sk1;
   let start = part * p.part + mine;
@@ -59,14 +44,14 @@ fn main(
   var mean = 0.0;
   var e = start;
   if (centre) {
-    var sum = 0.0;
+    var own = 0.0;
     for (; e + 3u * step < last; e += 4u * step) {
       let ab = read(begin + element(e)) + read(begin + element(e + step));
       let cd = read(begin + element(e + 2u * step)) + read(begin + element(e + 3u * step));
-      sum += ab + cd;
+      own += ab + cd;
     }
-    for (; e < last; e += step) { sum += read(begin + element(e)); }
-    mean = total(vec2f(sum, 0.0), slot, mine, across).x / count;
+    for (; e < last; e += step) { own += read(begin + element(e)); }
+    mean = sum(own, lane, lanes) / n;
   }
   var sums = vec2f(0.0); // of deviations and of their squares
   for (e = start; e + step < last; e += 2u * step) {
@@ -78,15 +63,15 @@ fn main(
     let a = read(begin + element(e)) - mean;
     sums += vec2f(a, a * a);
   }
-  sums = total(sums, slot, mine, across);
+  sums = sum2(sums, lane, lanes);
   var squares = sums.y;
   if (centre) {
-    mean += sums.x / count;
-    squares -= sums.x * (sums.x / count);
+    mean += sums.x / n;
+    squares -= sums.x * (sums.x / n);
   }
 
   if (stage == 2u) {
-    let rstd = 1.0 / sqrt(squares / count + p.eps);
+    let rstd = 1.0 / sqrt(squares / n + p.eps);
     if (mine == 0u && result < p.results) { heap[p.second + result] = bitcast<u32>(rstd); }
     for (e = start; e < last; e += step) {
       let at = begin + element(e);
@@ -100,6 +85,6 @@ fn main(
     heap[p.first + (2u * part + 1u) * p.results + result] = bitcast<u32>(squares);
   } else {
     heap[p.first + result] = bitcast<u32>(mean);
-    heap[p.second + result] = bitcast<u32>(squares / count);
+    heap[p.second + result] = bitcast<u32>(squares / n);
   }
 }

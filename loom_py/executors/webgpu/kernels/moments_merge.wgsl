@@ -1,4 +1,5 @@
 // Means and squared deviations of parts made one (Chan, Golub & LeVeque 1979): the parts' means deviate too.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -10,19 +11,6 @@ struct Parameters {
 
 override root: bool; // whether 1/√(variance + eps) is wanted instead of the variance
 
-var<workgroup> work: array<f32, 256>;
-
-fn total(value: f32, lane: u32, mine: u32, across: u32) -> f32 {
-  workgroupBarrier();
-  work[lane] = value;
-  for (var half = p.along / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (mine < half) { work[lane] += work[lane + half * across]; }
-  }
-  workgroupBarrier();
-  return work[lane - mine * across];
-}
-
 fn weight(part: u32) -> f32 { return f32(min((part + 1u) * p.part, p.elements) - part * p.part); }
 fn mean_of(part: u32, result: u32) -> f32 { return bitcast<f32>(heap[p.parts + 2u * part * p.results + result]); }
 fn squares_of(part: u32, result: u32) -> f32 {
@@ -30,23 +18,22 @@ fn squares_of(part: u32, result: u32) -> f32 {
 }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let across = 256u / p.along;
   let mine = lane / across;
-  let result = (group.y * groups.x + group.x) * across + lane % across;
+  let lanes = team(place, p.along, across);
+  let result = number_of(place) * across + lane % across;
   let last = select(0u, p.count, result < p.results);
   let n = f32(p.elements);
-  var sum = 0.0;
-  for (var i = mine; i < last; i += p.along) { sum += mean_of(i, result) * (weight(i) / n); }
-  let mean = total(sum, lane, mine, across);
+  var own = 0.0;
+  for (var i = mine; i < last; i += p.along) { own += mean_of(i, result) * (weight(i) / n); }
+  let mean = sum(own, lane, lanes);
   var squares = 0.0;
   for (var i = mine; i < last; i += p.along) {
     let d = mean_of(i, result) - mean;
     squares += squares_of(i, result) + weight(i) * d * d;
   }
-  let variance = total(squares, lane, mine, across) / n;
+  let variance = sum(squares, lane, lanes) / n;
   if (mine == 0u && result < p.results) {
     heap[p.mean + result] = bitcast<u32>(mean);
     heap[p.second + result] = bitcast<u32>(select(variance, 1.0 / sqrt(variance + p.eps), root));

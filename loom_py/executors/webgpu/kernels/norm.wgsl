@@ -1,6 +1,7 @@
 // √Σ x², or √Σ (x - y)², of many arrays in one pass and without overflow: large, common and small values are squared
 // apart, the large ones scaled down, the small ones up (Blue 1978). NaN and infinities count as large and come through.
 // Workgroups along y take an array each, of which a table in the heap tells; those along x its ranges.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -20,8 +21,6 @@ const DOWN = 0x1p-80f;
 const UP = 0x1p80f;
 const LARGE = 0x57800000u; // 2^48
 const SMALL = 0x26800000u; // 2^-50
-
-var<workgroup> work: array<vec3f, 256>;
 
 fn array_of(row: u32) -> Array {
   let t = p.table + 7u * row;
@@ -52,36 +51,29 @@ fn root(s: vec3f) -> f32 {
 }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let a = array_of(group.y);
-  let range = group.x;
-  var sum = vec3f(0.0);
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let a = array_of(place.group.y);
+  let range = place.group.x;
+  var squares = vec3f(0.0);
   if (stage == 1u) {
     for (var i = lane; i < a.count; i += 256u) {
       let at = a.parts + 3u * i;
-      sum += bitcast<vec3f>(vec3u(heap[at], heap[at + 1u], heap[at + 2u]));
+      squares += bitcast<vec3f>(vec3u(heap[at], heap[at + 1u], heap[at + 2u]));
     }
   } else {
     let end = min((range + 1u) * a.part, a.size);
     var i = range * a.part + lane;
     for (; i + 768u < end; i += 1024u) {
       let first = squared(value(a, i)) + squared(value(a, i + 256u));
-      sum += first + (squared(value(a, i + 512u)) + squared(value(a, i + 768u)));
+      squares += first + (squared(value(a, i + 512u)) + squared(value(a, i + 768u)));
     }
-    for (; i < end; i += 256u) { sum += squared(value(a, i)); }
+    for (; i < end; i += 256u) { squares += squared(value(a, i)); }
   }
-  work[lane] = sum;
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { work[lane] += work[lane + half]; }
-  }
+  squares = sum3(squares, lane, team(place, 256u, 1u));
   if (lane != 0u || range >= a.count) { return; } // not before: barriers want all lanes, as far as a compiler can tell
-  sum = work[0];
   if (stage == 0u) {
-    for (var k = 0u; k < 3u; k++) { heap[a.parts + 3u * range + k] = bitcast<u32>(sum[k]); }
+    for (var k = 0u; k < 3u; k++) { heap[a.parts + 3u * range + k] = bitcast<u32>(squares[k]); }
   } else {
-    heap[a.out] = bitcast<u32>(root(sum));
+    heap[a.out] = bitcast<u32>(root(squares));
   }
 }

@@ -1,5 +1,6 @@
 // dx = rstd · (dn - mean(dn) - n · mean(dn·n)) over axes, or the two sums alone where several workgroups share a result.
 // Tiles as in reduce.wgsl.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -14,8 +15,6 @@ override stage: u32;   // 0 sums of dn and of dn·n (parts, 2, results), 2 the g
 override rows: bool;   // whether neighbours in memory are elements of one result
 override centre: bool; // else mean(dn) counts as 0
 
-var<workgroup> work: array<vec2f, 256>;
-
 fn element(e: u32) -> u32 {
   var at = e * p.sr1;
   if (p.r1 < p.elements) { at = (e / p.r1) * p.sr0 + (e % p.r1) * p.sr1; }
@@ -28,15 +27,13 @@ fn both(at: u32) -> vec2f {
 }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let id = group.y * groups.x + group.x;
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let id = number_of(place);
   if (id >= p.groups) { return; }
   let across = 256u / p.along;
   let mine = select(lane / across, lane % p.along, rows);
   let column = select(lane % across, lane / p.along, rows);
-  let slot = mine * across + column;
+  let lanes = team(place, p.along, select(across, 1u, rows));
   let result = (id % p.tiles) * across + column;
   let part = id / p.tiles;
   let last = select(0u, min((part + 1u) * p.part, p.elements), result < p.results);
@@ -48,13 +45,7 @@ fn main(
   var e = start;
   for (; e + step < last; e += 2u * step) { sums += both(begin + element(e)) + both(begin + element(e + step)); }
   if (e < last) { sums += both(begin + element(e)); }
-  work[slot] = sums;
-  for (var half = step / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (mine < half) { work[slot] += work[slot + half * across]; }
-  }
-  workgroupBarrier();
-  sums = work[column];
+  sums = sum2(sums, lane, lanes);
   if (!centre) { sums.x = 0.0; }
 
   if (stage == 0u) {

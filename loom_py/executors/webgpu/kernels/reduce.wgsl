@@ -1,5 +1,6 @@
 // Sums over axes, and counts: each workgroup has a tile of results and one part of their elements.
-// Lanes of a tile meet in a tree of fixed order. A second run of the kernel adds the parts up.
+// A second run of the kernel adds the parts up.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -16,8 +17,6 @@ struct Parameters {
 override operation: u32; // 0 sum, 1 sum of counts, 2 how many are not finite, 3 how many are not 0
 override rows: bool;     // whether neighbours in memory are elements of one result, or different results
 override finished: bool; // whether the outcome is a float, divided, or goes on as it is
-
-var<workgroup> work: array<u32, 256>;
 
 fn element(e: u32) -> u32 {
   var at = e * p.sr1;
@@ -38,14 +37,13 @@ fn plus(a: u32, b: u32) -> u32 {
 }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let id = group.y * groups.x + group.x;
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let id = number_of(place);
   if (id >= p.groups) { return; }
   let across = 256u / p.along;
   let mine = select(lane / across, lane % p.along, rows);
   let column = select(lane % across, lane / p.along, rows);
+  let lanes = team(place, p.along, select(across, 1u, rows));
   let result = (id % p.tiles) * across + column;
   let part = id / p.tiles;
   let last = select(0u, min((part + 1u) * p.part, p.elements), result < p.results);
@@ -53,25 +51,23 @@ fn main(
   let step = p.along;
 
   // Four at a time: so many reads are on their way together, and the chain of additions is a quarter as long.
-  var sum = 0u;
+  var found = 0u;
   var e = part * p.part + mine;
   for (; e + 3u * step < last; e += 4u * step) {
     let ab = plus(read(begin + element(e)), read(begin + element(e + step)));
     let cd = plus(read(begin + element(e + 2u * step)), read(begin + element(e + 3u * step)));
-    sum = plus(sum, plus(ab, cd));
+    found = plus(found, plus(ab, cd));
   }
-  for (; e < last; e += step) { sum = plus(sum, read(begin + element(e))); }
+  for (; e < last; e += step) { found = plus(found, read(begin + element(e))); }
 
-  let slot = mine * across + column;
-  work[slot] = sum;
-  for (var half = p.along / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (mine < half) { work[slot] = plus(work[slot], work[slot + half * across]); }
+  if (operation == 0u) {
+    let total = sum(bitcast<f32>(found), lane, lanes);
+    found = bitcast<u32>(select(total, total / p.divisor, finished));
+  } else {
+    let total = count(found, lane, lanes);
+    found = select(total, bitcast<u32>(f32(total)), finished);
   }
   if (mine == 0u && result < p.results) {
-    var value = work[slot];
-    if (finished && operation == 0u) { value = bitcast<u32>(bitcast<f32>(value) / p.divisor); }
-    if (finished && operation != 0u) { value = bitcast<u32>(f32(value)); }
-    heap[p.out + part * p.results + result] = value;
+    heap[p.out + part * p.results + result] = found;
   }
 }

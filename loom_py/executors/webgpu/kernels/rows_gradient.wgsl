@@ -3,6 +3,7 @@
 //   entmax, α = 2      g = [y > 0]   w = Σ g
 //   entmax, α = 1.5    g = √y        w = Σ g
 // `along` lanes share a row.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -10,8 +11,6 @@
 struct Parameters { out: u32, dy: u32, y: u32, inverse: f32, rows: u32, width: u32, along: u32 }
 
 override kind: u32; // 0 softmax, 1 α = 2, 2 α = 1.5
-
-var<workgroup> work: array<vec2f, 256>;
 
 fn slope(i: u32) -> f32 {
   let bits = heap[p.y + i];
@@ -24,10 +23,8 @@ fn slope(i: u32) -> f32 {
 fn at(i: u32) -> f32 { return bitcast<f32>(heap[p.dy + i]); }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * (256u / p.along);
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let first = number_of(place) * (256u / p.along);
   if (first >= p.rows) { return; }
   let row = first + lane / p.along;
   let mine = lane % p.along;
@@ -39,13 +36,7 @@ fn main(
     let g = slope(i);
     sums += vec2f(g * at(i), g);
   }
-  work[lane] = sums;
-  for (var half = p.along / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (mine < half) { work[lane] += work[lane + half]; }
-  }
-  workgroupBarrier();
-  sums = work[lane - mine];
+  sums = sum2(sums, lane, team(place, p.along, 1u));
   let mean = select(sums.x / sums.y, sums.x, kind == 0u);
   for (var i = begin + mine; i < end; i += p.along) {
     heap[p.out + i] = bitcast<u32>((at(i) - mean) * slope(i) * p.inverse);

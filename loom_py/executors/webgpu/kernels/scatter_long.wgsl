@@ -3,6 +3,7 @@
 // A workgroup for every LONG-th sorted place and tile of columns: it sums the run whose second to (LONG + 1)-th row lies
 // there, if there is one. Its lanes are `columns` wide; each of the 256 / columns streams adds every so many-th row in
 // order, and the streams' sums are added as a tree: the same on every run.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -15,7 +16,6 @@ struct Parameters {
 override LONG: u32;
 
 var<workgroup> run: vec2u; // first place and end
-var<workgroup> sums: array<f32, 256>;
 
 // The first place from `first` to `last` whose id is `id` (with `beyond`: is another); all places before differ in that.
 fn change(first: u32, last: u32, id: u32, beyond: bool) -> u32 {
@@ -38,29 +38,22 @@ fn run_at(place: u32) -> vec2u {
 }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let place = (group.y * groups.x + group.x + 1u) * LONG;
-  if (place >= p.count) { return; }
-  if (lane == 0u) { run = run_at(place); }
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let at = (number_of(place) + 1u) * LONG;
+  if (at >= p.count) { return; }
+  if (lane == 0u) { run = run_at(at); }
   let found = workgroupUniformLoad(&run);
   if (found.x == found.y) { return; }
-  let column = group.z * p.columns + lane % p.columns;
+  let column = place.group.z * p.columns + lane % p.columns;
   let streams = 256u / p.columns;
-  var sum = 0.0;
+  var added = 0.0;
   if (column < p.width) {
     for (var k = found.x + lane / p.columns; k < found.y; k += streams) {
-      sum += bitcast<f32>(heap[p.dy + heap[p.sorted + p.count + k] * p.width + column]);
+      added += bitcast<f32>(heap[p.dy + heap[p.sorted + p.count + k] * p.width + column]);
     }
   }
-  sums[lane] = sum;
-  workgroupBarrier();
-  for (var half = 128u; half >= p.columns; half /= 2u) {
-    if (lane < half) { sums[lane] += sums[lane + half]; }
-    workgroupBarrier();
-  }
+  added = sum(added, lane, team(place, streams, p.columns));
   if (lane < p.columns && column < p.width) {
-    heap[p.out + heap[p.sorted + found.x] * p.width + column] = bitcast<u32>(sums[lane]);
+    heap[p.out + heap[p.sorted + found.x] * p.width + column] = bitcast<u32>(added);
   }
 }

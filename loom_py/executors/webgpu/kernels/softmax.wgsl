@@ -2,6 +2,8 @@
 // each lane overwrites only what nobody but itself still reads.
 // `along` lanes share a row, so that narrow rows fill a workgroup together. NaN and infinities are told by their bits,
 // since WGSL promises nothing for comparisons with them.
+// with meet
+// with keys
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -16,20 +18,6 @@ struct Parameters {
 override masked: bool;
 override causal: bool;
 
-const NAN = 0x7fc00000u;
-const MINUS_INFINITY = 0x007fffffu; // as keys
-const INFINITY = 0xff800000u;
-
-var<workgroup> tops: array<u32, 256>;
-var<workgroup> sums: array<f32, 256>;
-
-// Unsigned numbers in the order of the floats, NaN above all.
-fn key(bits: u32) -> u32 {
-  if ((bits & 0x7fffffffu) > 0x7f800000u) { return 0xffffffffu; }
-  return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u);
-}
-fn from_key(k: u32) -> f32 { return bitcast<f32>(select(~k, k & 0x7fffffffu, k >= 0x80000000u)); }
-
 fn hidden(mask: u32, i: u32, diagonal: u32) -> bool {
   if (causal && i > diagonal) { return true; }
   // A float or an integer: 0 has no bits but a sign.
@@ -37,13 +25,12 @@ fn hidden(mask: u32, i: u32, diagonal: u32) -> bool {
 }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let first = (group.y * groups.x + group.x) * (256u / p.along);
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let first = number_of(place) * (256u / p.along);
   if (first >= p.rows) { return; }
   let row = first + lane / p.along;
   let mine = lane % p.along;
+  let lanes = team(place, p.along, 1u);
   let last = select(0u, p.width, row < p.rows);
   let x = p.x + row * p.width;
   let diagonal = row % p.width;
@@ -58,28 +45,16 @@ fn main(
   for (var i = mine; i < last; i += p.along) {
     if (!hidden(mask, i, diagonal)) { top = max(top, key(heap[x + i])); }
   }
-  tops[lane] = top;
-  for (var half = p.along / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (mine < half) { tops[lane] = max(tops[lane], tops[lane + half]); }
-  }
-  workgroupBarrier();
-  top = tops[lane - mine];
+  top = highest(top, lane, lanes);
   let nothing = top == MINUS_INFINITY && (masked || causal); // such a row becomes 0
   let bad = top >= INFINITY || (top == MINUS_INFINITY && !nothing);
   let shift = select(from_key(top), 0.0, bad || nothing);
 
-  var sum = 0.0;
+  var powers = 0.0;
   for (var i = mine; i < last; i += p.along) {
-    if (!hidden(mask, i, diagonal)) { sum += exp(max((bitcast<f32>(heap[x + i]) - shift) * p.inverse, -104.0)); }
+    if (!hidden(mask, i, diagonal)) { powers += exp(max((bitcast<f32>(heap[x + i]) - shift) * p.inverse, -104.0)); }
   }
-  sums[lane] = sum;
-  for (var half = p.along / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (mine < half) { sums[lane] += sums[lane + half]; }
-  }
-  workgroupBarrier();
-  sum = sums[lane - mine];
+  powers = sum(powers, lane, lanes);
 
   let y = p.out + row * p.width;
   for (var i = mine; i < last; i += p.along) {
@@ -87,7 +62,7 @@ fn main(
     if (!bad) {
       bits = 0u;
       if (!nothing && !hidden(mask, i, diagonal)) {
-        bits = bitcast<u32>(exp(max((bitcast<f32>(heap[x + i]) - shift) * p.inverse, -104.0)) / sum);
+        bits = bitcast<u32>(exp(max((bitcast<f32>(heap[x + i]) - shift) * p.inverse, -104.0)) / powers);
       }
     }
     heap[y + i] = bits;

@@ -3,6 +3,7 @@
 // variance is taken from deviations, and ranges are merged as Chan, Golub & LeVeque 1979 do. NaN and infinities are
 // told by their bits, counted and left out. Values below 2^-126 may count as 0 in mean, deviation and norm, as GPUs flush
 // them; minimum, maximum, zeros and dead units see them as they are.
+// with meet
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -26,9 +27,6 @@ struct Seen {
   scale: u32,     // biased exponent of the power of two they are scaled by
 }
 
-var<workgroup> quads: array<vec4u, 256>;
-var<workgroup> pairs: array<vec2u, 256>;
-var<workgroup> sums: array<vec2f, 256>;
 var<workgroup> alive: array<atomic<u32>, 256>;
 
 // Unsigned numbers in the order of the floats.
@@ -36,51 +34,18 @@ fn key(bits: u32) -> u32 { return select(bits | 0x80000000u, ~bits, bits >= 0x80
 fn from_key(k: u32) -> u32 { return select(~k, k & 0x7fffffffu, k >= 0x80000000u); }
 fn power(biased: u32) -> f32 { return bitcast<f32>(biased << 23u); }
 
-fn total_counts(value: vec4u, lane: u32) -> vec4u {
-  workgroupBarrier();
-  quads[lane] = value;
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { quads[lane] += quads[lane + half]; }
-  }
-  workgroupBarrier();
-  return quads[0];
-}
-
-fn outermost(value: vec2u, lane: u32) -> vec2u {
-  workgroupBarrier();
-  pairs[lane] = value;
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { pairs[lane] = max(pairs[lane], pairs[lane + half]); }
-  }
-  workgroupBarrier();
-  return pairs[0];
-}
-
-fn total(value: vec2f, lane: u32) -> vec2f {
-  workgroupBarrier();
-  sums[lane] = value;
-  for (var half = 128u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (lane < half) { sums[lane] += sums[lane + half]; }
-  }
-  workgroupBarrier();
-  return sums[0];
-}
-
 // The exponent that brings the largest of these edges between 1 and 2, as far as powers of two reach.
 fn scale_of(edges: vec2u) -> u32 {
   let largest = max(from_key(~edges.x) & 0x7fffffffu, from_key(edges.y) & 0x7fffffffu);
   return clamp(254u - (largest >> 23u), 1u, 253u);
 }
 
-fn measured(range: u32, lane: u32) -> Seen {
+fn measured(range: u32, lane: u32, all: Team) -> Seen {
   var s = Seen(vec4u(0u), 0u, vec2u(0u), vec2f(0.0), 253u);
   let begin = range * p.part;
   let end = min(begin + p.part, p.size);
   // Sums that can't overflow, of values from 1 on and of those below.
-  var sum = vec2f(0.0);
+  var sums = vec2f(0.0);
   for (var i = begin + lane; i < end; i += 256u) {
     let bits = heap[p.x + i];
     let size = bits & 0x7fffffffu;
@@ -92,18 +57,18 @@ fn measured(range: u32, lane: u32) -> Seen {
       s.counts.w += select(0u, 1u, size == 0u);
       s.edges = max(s.edges, vec2u(~key(bits), key(bits)));
       let v = bitcast<f32>(bits);
-      if (size >= 0x3f800000u) { sum.x += v * 0x1p-32f; } else { sum.y += v * 0x1p32f; }
+      if (size >= 0x3f800000u) { sums.x += v * 0x1p-32f; } else { sums.y += v * 0x1p32f; }
     }
   }
-  s.counts = total_counts(s.counts, lane);
+  s.counts = count4(s.counts, lane, all);
   s.n = end - min(begin, end) - s.counts.x - s.counts.y - s.counts.z;
-  s.edges = outermost(s.edges, lane);
-  sum = total(sum, lane);
+  s.edges = highest2(s.edges, lane, all);
+  sums = sum2(sums, lane, all);
   let nothing = s.n == 0u;
   s.scale = select(scale_of(s.edges), 253u, nothing);
   let n = f32(max(s.n, 1u));
   let factor = power(s.scale);
-  let centre = (sum.x / n) * factor * 0x1p32f + (sum.y / n) * factor * 0x1p-32f;
+  let centre = (sums.x / n) * factor * 0x1p32f + (sums.y / n) * factor * 0x1p-32f;
   var deviations = vec2f(0.0);
   for (var i = begin + lane; i < end; i += 256u) {
     let bits = heap[p.x + i];
@@ -112,7 +77,7 @@ fn measured(range: u32, lane: u32) -> Seen {
       deviations += vec2f(d, d * d);
     }
   }
-  deviations = total(deviations, lane);
+  deviations = sum2(deviations, lane, all);
   let shift = deviations.x / n;
   s.moments = vec2f(centre + shift, max(deviations.y - deviations.x * shift, 0.0));
   return s;
@@ -165,14 +130,14 @@ fn merged(lane: u32) -> Seen {
 }
 
 // Units that are 0 everywhere, by flags of those that are not …
-fn dead_by_flags(lane: u32) -> u32 {
+fn dead_by_flags(lane: u32, all: Team) -> u32 {
   var dead = 0u;
   for (var u = lane; u < p.units; u += 256u) { dead += select(0u, 1u, heap[p.flags + u] == 0u); }
-  return total_counts(vec4u(dead, 0u, 0u, 0u), lane).x;
+  return count(dead, lane, all);
 }
 
 // … or by looking: several lanes for a unit, as long as they find nothing but 0.
-fn dead_by_sight(lane: u32) -> u32 {
+fn dead_by_sight(lane: u32, all: Team) -> u32 {
   var across = 256u;
   while (across / 2u >= p.units) { across /= 2u; }
   var dead = 0u;
@@ -193,7 +158,7 @@ fn dead_by_sight(lane: u32) -> u32 {
     workgroupBarrier();
     if (lane < across && unit < p.units) { dead += 1u - atomicLoad(&alive[column]); }
   }
-  return total_counts(vec4u(dead, 0u, 0u, 0u), lane).x;
+  return count(dead, lane, all);
 }
 
 // Numbers of the row are pairs of floats whose sum they are.
@@ -227,23 +192,22 @@ fn write_row(s: Seen, dead: u32) {
 }
 
 @compute @workgroup_size(256)
-fn main(
-  @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
-) {
-  let range = group.y * groups.x + group.x;
+fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
+  let range = number_of(place);
+  let all = team(place, 256u, 1u);
   if (stage == 1u) {
-    let dead = dead_by_flags(lane);
+    let dead = dead_by_flags(lane, all);
     let s = merged(lane);
     if (lane == 0u) { write_row(s, dead); }
     return;
   }
   if (range >= p.count) { return; }
-  let s = measured(range, lane);
+  let s = measured(range, lane, all);
   if (stage == 0u) {
     if (lane == 0u) { write_part(range, s); }
     return;
   }
   var dead = 0u;
-  if (p.units > 0u) { dead = dead_by_sight(lane); }
+  if (p.units > 0u) { dead = dead_by_sight(lane, all); }
   if (lane == 0u) { write_row(s, dead); }
 }

@@ -1,0 +1,124 @@
+enable subgroups; // What meet.wgsl does, where lanes can speak to their neighbours.
+//
+// Those of a subgroup exchange what they have, pair by pair, and workgroup memory is left for what several subgroups have
+// to tell one another: two barriers, or none. Every lane adds the same numbers in the same order and gets the same sum.
+//
+// Lane i of a workgroup has to be lane i % size of its subgroup. WGSL does not promise that; meet_check.wgsl finds out.
+
+struct Place {
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(subgroup_size) size: u32, // 4 to 128, a power of two
+}
+
+fn number_of(place: Place) -> u32 { return place.group.y * place.groups.x + place.group.x; }
+
+// Lanes from `step` to below `within` apart meet in their subgroup; `across` of these outcomes, `stride` apart, elsewhere.
+struct Team { step: u32, within: u32, stride: u32, across: u32 }
+
+fn team(place: Place, along: u32, step: u32) -> Team {
+  let within = min(place.size, along * step);
+  let stride = max(within, step);
+  return Team(step, within, stride, along * step / stride);
+}
+
+// Where the first of the outcomes lies that make up this lane's.
+fn first_of(lane: u32, t: Team) -> u32 { return lane / (t.across * t.stride) * t.across * t.stride + lane % t.stride; }
+
+var<workgroup> floats: array<f32, 256>;
+var<workgroup> floats2: array<vec2f, 256>;
+var<workgroup> floats3: array<vec3f, 256>;
+var<workgroup> words: array<u32, 256>;
+var<workgroup> words4: array<vec4u, 256>;
+var<workgroup> words2: array<vec2u, 256>;
+
+fn sum(value: f32, lane: u32, t: Team) -> f32 {
+  var s = value;
+  for (var far = t.step; far < t.within; far *= 2u) { s += subgroupShuffleXor(s, far); }
+  if (t.across == 1u) { return s; }
+  workgroupBarrier(); // until what was there has been read
+  floats[lane] = s;
+  workgroupBarrier();
+  let first = first_of(lane, t);
+  s = floats[first];
+  for (var k = 1u; k < t.across; k++) { s += floats[first + k * t.stride]; }
+  return s;
+}
+
+fn sum2(value: vec2f, lane: u32, t: Team) -> vec2f {
+  var s = value;
+  for (var far = t.step; far < t.within; far *= 2u) { s += subgroupShuffleXor(s, far); }
+  if (t.across == 1u) { return s; }
+  workgroupBarrier(); // until what was there has been read
+  floats2[lane] = s;
+  workgroupBarrier();
+  let first = first_of(lane, t);
+  s = floats2[first];
+  for (var k = 1u; k < t.across; k++) { s += floats2[first + k * t.stride]; }
+  return s;
+}
+
+fn sum3(value: vec3f, lane: u32, t: Team) -> vec3f {
+  var s = value;
+  for (var far = t.step; far < t.within; far *= 2u) { s += subgroupShuffleXor(s, far); }
+  if (t.across == 1u) { return s; }
+  workgroupBarrier(); // until what was there has been read
+  floats3[lane] = s;
+  workgroupBarrier();
+  let first = first_of(lane, t);
+  s = floats3[first];
+  for (var k = 1u; k < t.across; k++) { s += floats3[first + k * t.stride]; }
+  return s;
+}
+
+fn count(value: u32, lane: u32, t: Team) -> u32 {
+  var s = value;
+  for (var far = t.step; far < t.within; far *= 2u) { s += subgroupShuffleXor(s, far); }
+  if (t.across == 1u) { return s; }
+  workgroupBarrier(); // until what was there has been read
+  words[lane] = s;
+  workgroupBarrier();
+  let first = first_of(lane, t);
+  s = words[first];
+  for (var k = 1u; k < t.across; k++) { s += words[first + k * t.stride]; }
+  return s;
+}
+
+fn count4(value: vec4u, lane: u32, t: Team) -> vec4u {
+  var s = value;
+  for (var far = t.step; far < t.within; far *= 2u) { s += subgroupShuffleXor(s, far); }
+  if (t.across == 1u) { return s; }
+  workgroupBarrier(); // until what was there has been read
+  words4[lane] = s;
+  workgroupBarrier();
+  let first = first_of(lane, t);
+  s = words4[first];
+  for (var k = 1u; k < t.across; k++) { s += words4[first + k * t.stride]; }
+  return s;
+}
+
+fn highest(value: u32, lane: u32, t: Team) -> u32 {
+  var s = value;
+  for (var far = t.step; far < t.within; far *= 2u) { s = max(s, subgroupShuffleXor(s, far)); }
+  if (t.across == 1u) { return s; }
+  workgroupBarrier(); // until what was there has been read
+  words[lane] = s;
+  workgroupBarrier();
+  let first = first_of(lane, t);
+  s = words[first];
+  for (var k = 1u; k < t.across; k++) { s = max(s, words[first + k * t.stride]); }
+  return s;
+}
+
+fn highest2(value: vec2u, lane: u32, t: Team) -> vec2u {
+  var s = value;
+  for (var far = t.step; far < t.within; far *= 2u) { s = max(s, subgroupShuffleXor(s, far)); }
+  if (t.across == 1u) { return s; }
+  workgroupBarrier(); // until what was there has been read
+  words2[lane] = s;
+  workgroupBarrier();
+  let first = first_of(lane, t);
+  s = words2[first];
+  for (var k = 1u; k < t.across; k++) { s = max(s, words2[first + k * t.stride]); }
+  return s;
+}
