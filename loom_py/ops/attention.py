@@ -17,7 +17,7 @@ LEAST_ROWS = 64
 """Rows of a block however long they are: fewer make slow matrix products."""
 
 
-def block_rows(rows: int, length: int, block: int = BLOCK) -> int:
+def block_rows(rows: int, length: int, block: int) -> int:
     """Rows of a block of at most `block` scores, `length` in a row."""
     return min(max(block // max(length, 1), LEAST_ROWS), rows)
 
@@ -138,7 +138,7 @@ def _blocks(
     length = key.shape[0]
     period = length if causal else query.shape[0]
     whole = causal and not all(np.isfinite(x).all() for x in known)
-    step = block_rows(period, length)
+    step = block_rows(period, length, BLOCK)
     for start in range(0, query.shape[0], max(period, 1)):
         for first in range(0, period, step):
             last = min(first + step, period)

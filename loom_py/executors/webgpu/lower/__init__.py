@@ -1,6 +1,7 @@
 """Lowering: each instruction of a Program as dispatches of kernels, or None where no kernel covers it."""
 
 from loom_py.executors.webgpu.lower import (
+    attention,
     elementwise,
     lookup,
     loss,
@@ -21,7 +22,8 @@ from loom_py.executors.webgpu.lower.call import Operand as Operand
 from loom_py.executors.webgpu.plan import Dispatch
 
 # Importing them fills LOWERINGS.
-assert all((elementwise, lookup, loss, matmul, move, recurrent, reduce, softmax, statistics, target, update, windows))
+assert all((attention, elementwise, lookup, loss, matmul, move, recurrent))
+assert all((reduce, softmax, statistics, target, update, windows))
 
 
 def lower(verb: str, call: Call) -> list[Dispatch] | None:

@@ -1,0 +1,18 @@
+// Σ dseen·seen of every row, in the order in which the gradient's own products are summed, so that a row that sees one key
+// alone comes out with no gradient.
+
+@group(0) @binding(0) var<storage, read_write> heap: array<u32>;
+@group(0) @binding(1) var<uniform> p: Parameters;
+
+struct Parameters { out: u32, dseen: u32, seen: u32, rows: u32, width: u32 }
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
+  let row = id.y * groups.x * 64u + id.x;
+  if (row >= p.rows) { return; }
+  var sum = 0.0;
+  for (var i = row * p.width; i < (row + 1u) * p.width; i++) {
+    sum = fma(bitcast<f32>(heap[p.dseen + i]), bitcast<f32>(heap[p.seen + i]), sum);
+  }
+  heap[p.out + row] = bitcast<u32>(sum);
+}

@@ -1,0 +1,258 @@
+"""Attention: in one kernel by tiles, or in blocks of rows through matrix products."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from loom_py.executors.webgpu.lower.call import LOWERINGS, Call, Operand, lowers
+from loom_py.executors.webgpu.lower.grain import LANES, PLAYED
+from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
+from loom_py.shapes import Shape, size_of
+
+OWN = 64
+"""Rows of a workgroup, as in kernels/attention_parts.wgsl."""
+WIDEST = 128
+"""Numbers of a row up to which the tiles fit into a workgroup's memory."""
+BLOCK = 1 << 22
+"""Scores of a block, where it goes by blocks: 16 MiB, and backward as many gradients."""
+FLOAT = np.dtype(np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What the kernels must know of an attention."""
+
+    call: Call
+    query: Operand
+    key: Operand
+    value: Operand
+    mask: Operand | None
+    _pieces: dict[int, int] = field(default_factory=dict)
+
+    def scratch(self, words: int) -> int:
+        """Memory for one matrix product of a block; those of other blocks take the same."""
+        if words not in self._pieces:
+            self._pieces[words] = self.call.scratch(words)
+        return self._pieces[words]
+
+    @property
+    def heads(self) -> int:
+        """Key and value heads of the whole batch."""
+        return self.query.shape[0] * self.query.shape[1]
+
+    @property
+    def rows(self) -> int:
+        """Queries of a head."""
+        return self.query.shape[2]
+
+    @property
+    def length(self) -> int:
+        """Keys of a head."""
+        return self.key.shape[2]
+
+    @property
+    def width(self) -> int:
+        """Numbers of a query or key."""
+        return self.query.shape[3]
+
+    @property
+    def causal(self) -> bool:
+        return bool(self.call.attrs.get("causal", False))
+
+    @property
+    def inverse(self) -> float:
+        """1/τ."""
+        return float(1 / self.call.attrs.get("temperature", 1.0))
+
+    @property
+    def period(self) -> int:
+        """Rows after which time begins anew; where time does not matter all of them."""
+        return self.length if self.causal else self.rows
+
+    @property
+    def tiled(self) -> bool:
+        """Whether it goes by tiles. A processor that plays a GPU pays for every barrier, and there are many."""
+        return self.width <= WIDEST and self.call.grain != PLAYED
+
+    @property
+    def mask_word(self) -> int:
+        return 0 if self.mask is None else self.mask.word
+
+    @property
+    def sizes(self) -> tuple[int, int, int, int, int]:
+        """As the kernels by tiles read them."""
+        return self.query.shape[1], self.rows, self.length, self.width, self.period
+
+    @property
+    def constants(self) -> dict[str, int]:
+        return {"masked": int(self.mask is not None), "causal": int(self.causal)}
+
+
+def _shape(call: Call, first: int, mask_place: int) -> _Shape | None:
+    """`first` is the place of the queries; None for types that there are no kernels for."""
+    mask = call.given(mask_place)
+    others = [o for o in (*call.outputs, *call.inputs) if o is not None and o is not mask]
+    if not all(o.is_float for o in others):
+        return None
+    if mask is not None and (mask.dtype.kind not in "iuf" or mask.dtype.itemsize != 4):
+        return None
+    return _Shape(call, call.input(first), call.input(first + 1), call.input(first + 2), mask)
+
+
+@lowers("attention", knows=("temperature", "causal"), floats=False)
+def attention(call: Call) -> list[Dispatch] | None:
+    s = _shape(call, 0, 3)
+    if s is None:
+        return None
+    if not s.tiled:
+        return list(_blocks_forward(s))
+    seen, rows = call.outputs
+    finite, found = _finite(s) if s.causal else (0, [])
+    blocks = -(-s.period // OWN)
+    tiles = blocks * (s.rows // s.period) * s.heads
+    words = (
+        seen.word, rows.word, s.query.word, s.key.word, s.value.word, s.mask_word, finite, s.inverse, *s.sizes,
+        blocks, tiles,
+    )  # fmt: skip
+    constants = {**s.constants, "wide": int(s.width > OWN)}
+    return [*found, dispatch("attention", *words, groups=spread(tiles, 1), constants=constants)]
+
+
+@lowers("attention_gradient", knows=("temperature", "causal"), floats=False)
+def attention_gradient(call: Call) -> list[Dispatch] | None:
+    s = _shape(call, 1, 6)
+    if s is None:
+        return None
+    if not s.tiled:
+        return list(_blocks_backward(s))
+    dseen, seen, rows = call.input(0), call.input(4), call.input(5)
+    finite, found = _finite(s, dseen, rows) if s.causal else (0, [])
+    count = s.heads * s.rows
+    dots = call.scratch(count)
+    found.append(
+        dispatch("attention_dots", dots, dseen.word, seen.word, count, s.width, groups=spread(count, 64)),
+    )
+    where = (
+        *(o.word for o in call.outputs), dseen.word, s.query.word, s.key.word, s.value.word, rows.word, s.mask_word,
+        finite, dots, s.inverse, *s.sizes,
+    )  # fmt: skip
+    for keys in (False, True):
+        blocks = -(-(s.length if keys else s.period) // OWN)
+        tiles = blocks * s.heads * (1 if keys else s.rows // s.period)
+        constants = {**s.constants, "wide": int(s.width > OWN), "keys": int(keys)}
+        found.append(
+            dispatch("attention_gradient", *where, blocks, tiles, groups=spread(tiles, 1), constants=constants)
+        )
+    return found
+
+
+def _finite(s: _Shape, dseen: Operand | None = None, rows: Operand | None = None) -> tuple[int, list[Dispatch]]:
+    """Where a word for every head lies that says whether all its numbers are finite, and what finds it out."""
+    out, few, many = s.call.scratch(s.heads), s.length * s.width, s.rows * s.width
+    words = (
+        out, s.heads, s.query.word, many, s.key.word, few, s.value.word, few, dseen.word if dseen else 0,
+        many if dseen else 0, rows.word if rows else 0, s.rows if rows else 0,
+    )  # fmt: skip
+    return out, [dispatch("attention_finite", *words, groups=spread(s.heads, 1))]
+
+
+# In blocks of rows, whole heads where they are short. ---------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Block:
+    """Rows `first` … `first + count` of each of `heads` heads from `head` on."""
+
+    head: int
+    heads: int
+    first: int
+    count: int
+
+
+def _blocks(s: _Shape) -> Iterator[_Block]:
+    most = BLOCK // max(s.length, 1)
+    if s.rows <= most:
+        heads = most // s.rows
+        for head in range(0, s.heads, heads):
+            yield _Block(head, min(heads, s.heads - head), 0, s.rows)
+        return
+    step = max(most, 1)
+    for head in range(s.heads):
+        for first in range(0, s.rows, step):
+            yield _Block(head, 1, first, min(step, s.rows - first))
+
+
+def _part(o: Operand, block: _Block, *, keys: bool = False) -> Operand:
+    """What a block has of queries or their like, or of keys: (heads, rows, D)."""
+    length, width = o.shape[2:]
+    first, count = (0, length) if keys else (block.first, block.count)
+    return Operand(o.word + (block.head * length + first) * width, (block.heads, count, width), o.dtype)
+
+
+def _lowered(s: _Shape, verb: str, out: Operand, a: Operand, b: Operand, **attrs: Any) -> list[Dispatch]:
+    call = s.call
+    made = LOWERINGS[verb](Call((out,), (a, b), attrs, s.scratch, call.table, call.choose, call.grain))
+    assert made is not None
+    return made
+
+
+def _weights(s: _Shape, block: _Block, scores: Operand, changes: Operand | None, rows: Operand) -> Dispatch:
+    count = block.heads * block.count
+    along = s.call.grain.along(count, s.length)
+    first = block.head * s.rows + block.first
+    words = (
+        scores.word, 0 if changes is None else changes.word, rows.word, s.mask_word, s.inverse, count, s.length, along,
+        first, s.rows, s.rows * s.query.shape[1],
+    )  # fmt: skip
+    constants = {**s.constants, "gradient": int(changes is not None)}
+    return dispatch("attention_weights", *words, groups=spread(count * along, LANES), constants=constants)
+
+
+def _taken(s: _Shape, shape: Shape) -> Operand:
+    """Scratch memory."""
+    return Operand(s.call.scratch(size_of(shape)), shape, FLOAT)
+
+
+def _score_memory(s: _Shape) -> int:
+    """Words of the scores of the largest block."""
+    return max(b.heads * b.count for b in _blocks(s)) * s.length
+
+
+def _blocks_forward(s: _Shape) -> Iterator[Dispatch]:
+    seen, rows = s.call.outputs
+    place = s.call.scratch(_score_memory(s))
+    for block in _blocks(s):
+        scores = Operand(place, (block.heads, block.count, s.length), FLOAT)
+        yield from _lowered(
+            s, "matmul", scores, _part(s.query, block), _part(s.key, block, keys=True), transpose_b=True
+        )
+        yield _weights(s, block, scores, None, rows)
+        yield from _lowered(s, "matmul", _part(seen, block), scores, _part(s.value, block, keys=True))
+
+
+def _blocks_backward(s: _Shape) -> Iterator[Dispatch]:
+    dquery, dkey, dvalue = s.call.outputs
+    size = _score_memory(s)
+    places = s.call.scratch(size), s.call.scratch(size)
+    sum_of = _taken(s, (1, s.length, s.width)) if any(b.first for b in _blocks(s)) else None
+    for block in _blocks(s):
+        shape = block.heads, block.count, s.length
+        scores, changes = (Operand(place, shape, FLOAT) for place in places)
+        dseen, query = _part(s.call.input(0), block), _part(s.query, block)
+        key, value = (_part(o, block, keys=True) for o in (s.key, s.value))
+        yield from _lowered(s, "matmul", scores, query, key, transpose_b=True)
+        yield from _lowered(s, "matmul", changes, dseen, value, transpose_b=True)
+        yield _weights(s, block, scores, changes, s.call.input(5))
+        yield from _lowered(s, "matmul", _part(dquery, block), changes, key)
+        for out, weights, with_what in ((dvalue, scores, dseen), (dkey, changes, query)):
+            target = _part(out, block, keys=True)
+            if block.first == 0:
+                yield from _lowered(s, "matmul", target, weights, with_what, transpose_a=True)
+                continue
+            assert sum_of is not None
+            yield from _lowered(s, "matmul", sum_of, weights, with_what, transpose_a=True)
+            yield from _lowered(s, "add", target, target, sum_of)
