@@ -11,15 +11,10 @@ from loom_py.errors import ShapeError
 from loom_py.ops.verb import Spec, verb
 from loom_py.shapes import AnyArray
 
-BLOCK = 1 << 18
-"""Scores that are reckoned at once: in float32 1 MiB, which stays in the cache."""
+BLOCK = 1 << 17
+"""Scores that are reckoned at once: in float32 512 KiB, which stay in the cache."""
 LEAST_ROWS = 64
 """Rows of a block however long they are: fewer make slow matrix products."""
-
-
-def block_rows(rows: int, length: int, block: int) -> int:
-    """Rows of a block of at most `block` scores, `length` in a row."""
-    return min(max(block // max(length, 1), LEAST_ROWS), rows)
 
 
 class _Block(NamedTuple):
@@ -27,8 +22,8 @@ class _Block(NamedTuple):
 
     rows: slice
     keys: slice
-    hidden: AnyArray | None
-    """(rows, keys): True where a row does not see; None when all see all."""
+    time: int | None
+    """Of the first row, which sees keys up to that one, the next row one more; None when all see all."""
 
 
 def _attention(
@@ -69,19 +64,21 @@ def attention(
     `causal`, one after its own place; one that sees nothing is 0, its sum ∞. A row with a NaN or +∞ among what it sees
     is NaN.
     """
+    room = _room(query, key, causal)
     for head in np.ndindex(query.shape[:2]):
         q, k, v = query[head], key[head], value[head]
-        for block in _blocks(q, k, None if mask is None else mask[head[0]], causal, (q, k, v)):
-            scores = _block_scores(q, k, block)
+        hidden = None if mask is None else mask[head[0]] == 0
+        for block in _blocks(q, k, causal, (q, k, v)):
+            scores = _block_scores(room, q, k, block, hidden)
             top = scores.max(axis=-1, keepdims=True)
-            if block.hidden is not None:
+            if causal or hidden is not None:
                 top[top == -np.inf] = 0
             total = _exponentials(scores, top, temperature).sum(axis=-1, keepdims=True)
-            if block.hidden is not None:
-                total[total == 0] = np.inf
+            total[total == 0] = np.inf
             top[np.isnan(total)] = np.nan
             rows[head][block.rows, :1], rows[head][block.rows, 1:] = top, total
-            np.divide(scores @ v[block.keys], total, out=seen[head][block.rows])
+            here = np.matmul(scores, v[block.keys], out=seen[head][block.rows])
+            here /= total
 
 
 def _gradient(dseen: Spec, query: Spec, key: Spec, value: Spec, *rest: Spec | None, **_attrs: Any) -> tuple[Spec, ...]:
@@ -111,25 +108,28 @@ def attention_gradient(
     """
     dkey[...] = 0
     dvalue[...] = 0
+    room, other = _room(query, key, causal), _room(query, key, causal)
     for head in np.ndindex(query.shape[:2]):
         q, k, v, dy = query[head], key[head], value[head], dseen[head]
-        known = (q, k, v, dy, rows[head][..., :1])
-        for block in _blocks(q, k, None if mask is None else mask[head[0]], causal, known):
+        hidden = None if mask is None else mask[head[0]] == 0
+        for block in _blocks(q, k, causal, (q, k, v, dy, rows[head][..., :1])):
             here, keys = block.rows, block.keys
-            weights = _exponentials(_block_scores(q, k, block), rows[head][here, :1], temperature)
+            weights = _exponentials(_block_scores(room, q, k, block, hidden), rows[head][here, :1], temperature)
             weights /= rows[head][here, 1:]
             dvalue[head][keys] += weights.T @ dy[here]
-            dscores = dy[here] @ v[keys].T
-            dscores -= (dscores * weights).sum(axis=-1, keepdims=True)
+            dscores = np.matmul(dy[here], v[keys].T, out=_taken(other, weights.shape))
+            dscores -= np.einsum("rt,rt->r", dscores, weights)[:, None]
             dscores *= weights
             dscores /= dscores.dtype.type(temperature)
             np.matmul(dscores, k[keys], out=dquery[head][here])
             dkey[head][keys] += dscores.T @ q[here]
 
 
-def _blocks(
-    query: AnyArray, key: AnyArray, mask: AnyArray | None, causal: bool, known: tuple[AnyArray, ...]
-) -> Iterator[_Block]:
+def _block_rows(rows: int, length: int) -> int:
+    return min(max(BLOCK // max(length, 1), LEAST_ROWS), rows)
+
+
+def _blocks(query: AnyArray, key: AnyArray, causal: bool, known: tuple[AnyArray, ...]) -> Iterator[_Block]:
     """The blocks of a head; causal ones leave out the keys that none of their rows sees.
 
     But not where a number is not finite: 0 times that is NaN, and whether it is in the sums must not hang on the size
@@ -138,23 +138,34 @@ def _blocks(
     length = key.shape[0]
     period = length if causal else query.shape[0]
     whole = causal and not all(np.isfinite(x).all() for x in known)
-    step = block_rows(period, length, BLOCK)
+    step = _block_rows(period, length)
     for start in range(0, query.shape[0], max(period, 1)):
         for first in range(0, period, step):
             last = min(first + step, period)
             upto = last if causal and not whole else length
-            hidden = None if mask is None else mask[:upto] == 0
-            if causal:
-                after = np.arange(upto) > np.arange(first, last)[:, None]
-                hidden = after if hidden is None else after | hidden
-            yield _Block(slice(start + first, start + last), slice(0, upto), hidden)
+            yield _Block(slice(start + first, start + last), slice(0, upto), first if causal else None)
 
 
-def _block_scores(query: AnyArray, key: AnyArray, block: _Block) -> AnyArray:
-    scores = query[block.rows] @ key[block.keys].T
-    if block.hidden is not None:
-        np.copyto(scores, -np.inf, where=block.hidden)
-    return np.asarray(scores)
+def _room(query: AnyArray, key: AnyArray, causal: bool) -> AnyArray:
+    """Memory for the scores of any block."""
+    length = key.shape[2]
+    return np.empty(_block_rows(length if causal else query.shape[2], length) * length, query.dtype)
+
+
+def _taken(room: AnyArray, shape: tuple[int, ...]) -> AnyArray:
+    return room[: shape[0] * shape[1]].reshape(shape)
+
+
+def _block_scores(room: AnyArray, query: AnyArray, key: AnyArray, block: _Block, hidden: AnyArray | None) -> AnyArray:
+    """query keyᵀ, -∞ where a row does not see; `hidden` (T) is True where the mask hides a key."""
+    queries, keys = query[block.rows], key[block.keys]
+    scores = np.matmul(queries, keys.T, out=_taken(room, (len(queries), len(keys))))
+    if block.time is not None:
+        later = scores[:, block.time :]
+        np.copyto(later, -np.inf, where=~np.tri(*later.shape, dtype=np.bool_))
+    if hidden is not None:
+        np.copyto(scores, -np.inf, where=hidden[block.keys])
+    return scores
 
 
 def _exponentials(scores: AnyArray, top: AnyArray, temperature: float) -> AnyArray:

@@ -128,7 +128,6 @@ def test_groups_of_queries(name: str, causal: bool) -> None:
 def test_rows_in_many_blocks(name: str, causal: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks smaller than a head, as long contexts have them."""
     monkeypatch.setattr(import_module("loom_py.ops.attention"), "BLOCK", 1)
-    monkeypatch.setattr(import_module("loom_py.executors.wasm.pack.attention"), "BLOCK", 1)
     monkeypatch.setattr(lowering, "BLOCK", 40 * 150)
     compare(name, problem(150, 8, heads=2, groups=2, causal=causal))
 
