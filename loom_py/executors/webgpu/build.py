@@ -10,7 +10,7 @@ import numpy as np
 
 from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu.lower import JOINT, Call, Operand, lower
-from loom_py.executors.webgpu.lower.call import Chooser, by_rule
+from loom_py.executors.webgpu.lower.call import Chooser, Joint, by_rule
 from loom_py.executors.webgpu.lower.grain import CARD, Grain
 from loom_py.executors.webgpu.plan import Dispatch, Plan, plan_rows
 from loom_py.program import OBSERVED, Instruction, Program
@@ -47,6 +47,7 @@ class Builder:
         table: writes an array into the heap, where it stays as long as the plan; gives its byte offset.
         choose: finds variants of matrix products.
         grain: how finely reductions are shared out.
+        subgroups: whether lanes of a subgroup speak to each other.
     """
 
     def __init__(
@@ -57,9 +58,10 @@ class Builder:
         table: Callable[[AnyArray], int],
         choose: Chooser = by_rule,
         grain: Grain = CARD,
+        subgroups: bool = False,
     ) -> None:
         self.program, self.offsets, self.scratch, self.table = program, offsets, scratch, table
-        self.choose, self.grain = choose, grain
+        self.choose, self.grain, self.subgroups = choose, grain, subgroups
         self._tables: dict[int, tuple[int, AnyArray]] = {}  # by identity; holding the array keeps that its own
 
     def build(self) -> Built:
@@ -71,7 +73,7 @@ class Builder:
         groups = list(self._groups())
         starts = tuple(accumulate((len(g) for g in groups), initial=0))
         dispatches = [d for group in groups for d in group]
-        kernels, rows, params = plan_rows(dispatches)
+        kernels, rows, params = plan_rows(dispatches, subgroups=self.subgroups)
         inputs, staged = self._inputs()
         report, reported, observed = self._report()
         plan = Plan(
@@ -88,25 +90,26 @@ class Builder:
         while number < len(instructions):
             pieces = _Pieces(self.scratch)
             calls = [self._call(instructions[number], pieces)]
-            joint = JOINT.get(instructions[number].verb.name) if calls[0].floats and calls[0].filled else None
+            joint = _joint(calls[0])
             stop = number + 1
             while joint and stop < len(instructions) and stop not in edges:
                 call = self._call(instructions[stop], pieces)
-                if JOINT.get(instructions[stop].verb.name) is not joint or not _fits(call, calls):
+                if _joint(call) is not joint or not (joint.ordered or _apart(call, calls)):
                     break
                 calls.append(call)
                 stop += 1
-            yield joint(calls) if joint else self._lowered(instructions[number].verb.name, calls[0])
+            yield joint.lowering(calls) if joint else self._lowered(instructions[number].verb.name, calls[0])
             yield from ([] for _ in range(number + 1, stop))
             number = stop
 
     def _call(self, instruction: Instruction, pieces: _Pieces) -> Call:
         outputs = tuple(self._operand(i) for i in instruction.outputs)
         inputs = tuple(None if i is None else self._operand(i) for i in instruction.inputs)
-        return Call(outputs, inputs, instruction.attrs, pieces.take, self._table, self.choose, self.grain)
+        name, attrs = instruction.verb.name, instruction.attrs
+        return Call(outputs, inputs, attrs, pieces.take, self._table, self.choose, self.grain, name)
 
     def _lowered(self, verb: str, call: Call) -> list[Dispatch]:
-        if all(o.size == 0 for o in (*call.outputs, *call.inputs) if o is not None):
+        if all(o.size == 0 for o in call.operands):
             return []
         dispatches = lower(verb, call)
         if dispatches is None:
@@ -154,11 +157,17 @@ class Builder:
         return np.array(rows, np.uint32).reshape(-1, 2), reported, end
 
 
-def _fits(call: Call, others: Sequence[Call]) -> bool:
-    """Whether a call needs no order among others: it is of floats, and reads nothing that they write."""
+def _joint(call: Call) -> Joint | None:
+    """How a call may be lowered together with those after it."""
+    joint = JOINT.get(call.verb)
+    return joint if joint and call.floats and call.filled and joint.takes(call) else None
+
+
+def _apart(call: Call, others: Sequence[Call]) -> bool:
+    """Whether a call reads nothing that others write."""
     written = [o.word for other in others for o in other.outputs]
     reads = [(o.word, o.word + o.size) for o in call.inputs if o is not None]
-    return call.floats and call.filled and not any(start <= w < stop for w in written for start, stop in reads)
+    return not any(start <= w < stop for w in written for start, stop in reads)
 
 
 class _Pieces:

@@ -9,6 +9,7 @@ from loom_py.executors.webgpu.lower import (
     move,
     recurrent,
     reduce,
+    scalars,
     softmax,
     statistics,
     target,
@@ -23,7 +24,7 @@ from loom_py.executors.webgpu.plan import Dispatch
 
 # Importing them fills LOWERINGS.
 assert all((attention, elementwise, lookup, loss, matmul, move, recurrent))
-assert all((reduce, softmax, statistics, target, update, windows))
+assert all((reduce, scalars, softmax, statistics, target, update, windows))
 
 
 def lower(verb: str, call: Call) -> list[Dispatch] | None:

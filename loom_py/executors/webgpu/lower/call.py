@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,6 +52,8 @@ class Call:
     """Finds the variant of a matrix product, given its shape and what makes a variant's dispatches for a result."""
     grain: Grain
     """How finely the device likes reductions to be shared out."""
+    verb: str = ""
+    """What is called."""
 
     def given(self, place: int) -> Operand | None:
         """An input that may be left out."""
@@ -68,22 +70,43 @@ class Call:
         return self.input(place).word
 
     @property
+    def operands(self) -> Iterator[Operand]:
+        """All that are there."""
+        return (o for o in (*self.outputs, *self.inputs) if o is not None)
+
+    @property
     def filled(self) -> bool:
         """Whether no operand is empty."""
-        return all(o.size for o in (*self.outputs, *self.inputs) if o is not None)
+        return all(o.size for o in self.operands)
 
     @property
     def floats(self) -> bool:
         """Whether all operands are float32."""
-        return all(o.is_float for o in (*self.outputs, *self.inputs) if o is not None)
+        return all(o.is_float for o in self.operands)
 
 
 Lowering = Callable[[Call], "list[Dispatch] | None"]
-Joint = Callable[[Sequence[Call]], list[Dispatch]]
+Together = Callable[[Sequence[Call]], list[Dispatch]]
+
+
+@dataclass(frozen=True, slots=True)
+class Joint:
+    """A lowering of several calls at once, for verbs that are small and come in numbers.
+
+    Attributes:
+        ordered: whether the calls may need their order; else none may read what another writes.
+        takes: whether it is for such a call, whose operands are float32 and not empty.
+    """
+
+    lowering: Together
+    ordered: bool
+    takes: Callable[[Call], bool]
+
+
 LOWERINGS: dict[str, Lowering] = {}
 """How to lower each verb."""
 JOINT: dict[str, Joint] = {}
-"""How to lower several calls at once, for verbs that are small and come in numbers."""
+"""How to lower several calls at once."""
 
 
 def lowers(*verbs: str, knows: tuple[str, ...] = (), floats: bool = True) -> Callable[[Lowering], Lowering]:
@@ -106,16 +129,18 @@ def lowers(*verbs: str, knows: tuple[str, ...] = (), floats: bool = True) -> Cal
     return declare
 
 
-def lowers_many(*verbs: str) -> Callable[[Joint], Joint]:
-    """Declare how any number of calls of these verbs, one after the other, are lowered together.
+def lowers_many(
+    *verbs: str, ordered: bool = False, takes: Callable[[Call], bool] = lambda call: True
+) -> Callable[[Together], Together]:
+    """Declare how any number of calls of these verbs, one after the other, are lowered together: see `Joint`.
 
-    They must need no order: none reads what another writes. All operands are float32.
+    A verb that no other lowering is declared for is lowered so when it comes alone.
     """
 
-    def declare(lowering: Joint) -> Joint:
-        JOINT.update(dict.fromkeys(verbs, lowering))
+    def declare(lowering: Together) -> Together:
+        JOINT.update(dict.fromkeys(verbs, Joint(lowering, ordered, takes)))
         for verb in verbs:
-            lowers(verb)(lambda call: lowering([call]))
+            LOWERINGS.setdefault(verb, lambda call: lowering([call]) if call.floats and takes(call) else None)
         return lowering
 
     return declare

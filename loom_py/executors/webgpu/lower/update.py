@@ -31,11 +31,6 @@ def _numbers(attrs: Mapping[str, Any], **defaults: float) -> list[float]:
     return [float(attrs.get(name, default)) for name, default in defaults.items()]
 
 
-@lowers("finite_guard")
-def finite_guard(call: Call) -> list[Dispatch]:
-    return [dispatch("finite_guard", call.outputs[0].word, call.word(0), call.word(1), groups=ONE)]
-
-
 @lowers("clip_scale", knows=("max_norm",))
 def clip_scale(call: Call) -> list[Dispatch]:
     most = float(call.attrs["max_norm"])

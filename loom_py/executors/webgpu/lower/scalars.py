@@ -1,0 +1,64 @@
+"""Arithmetic of single numbers, such as lengths of updates: as much as comes together is one dispatch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from loom_py.executors.webgpu.lower.call import Call, lowers_many
+from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
+
+LANES = 64
+"""Of a workgroup of kernels/scalars.wgsl."""
+
+
+class _Row(NamedTuple):
+    """out ← a ∘ b, in words; as kernels/scalars.wgsl numbers the operations."""
+
+    operation: int
+    out: int
+    a: int
+    b: int
+
+
+def _made(operation: int) -> Callable[[Call], _Row]:
+    """A result of its own; a verb of one operand takes that twice."""
+    return lambda call: _Row(operation, call.outputs[0].word, call.word(0), call.word(len(call.inputs) - 1))
+
+
+ROWS: dict[str, Callable[[Call], _Row]] = {
+    "add": _made(0),
+    "subtract": _made(1),
+    "multiply": _made(2),
+    "divide": _made(3),
+    "finite_guard": _made(4),
+    "undo": lambda call: _Row(5, call.word(0), call.word(1), call.word(2)),
+    "store": lambda call: _Row(6, call.word(0), call.word(1), call.word(1)),
+    "copy": _made(6),
+}
+"""What the verbs do to single numbers."""
+
+
+@lowers_many(*ROWS, ordered=True, takes=lambda call: all(o.size == 1 for o in call.operands) and not call.attrs)
+def scalars(calls: Sequence[Call]) -> list[Dispatch]:
+    """One dispatch, with a list for all that depends on each other."""
+    lists = _lists([ROWS[call.verb](call) for call in calls])
+    starts = np.cumsum([0, *map(len, lists)])
+    rows = np.array([row for rows in lists for row in rows])
+    table = calls[0].table(np.concatenate([starts, rows.reshape(-1)]).astype(np.uint32))
+    return [dispatch("scalars", len(lists), table, table + len(starts), groups=spread(len(lists), LANES))]
+
+
+def _lists(rows: Sequence[_Row]) -> list[list[_Row]]:
+    """Rows apart from each other, each list in order: what writes a word is with all that touches it."""
+    written = {row.out for row in rows}
+    lists: list[tuple[set[int], list[_Row]]] = []
+    for row in rows:
+        touched = written & set(row[1:])
+        own = [entry for entry in lists if entry[0] & touched]
+        lists = [entry for entry in lists if not entry[0] & touched]
+        words = touched.union(*(entry[0] for entry in own))
+        lists.append((words, [*(r for entry in own for r in entry[1]), row]))
+    return [entry[1] for entry in lists]
