@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from loom_py.executors.webgpu.host import Adapter, Host
-from loom_py.executors.webgpu.plan import Plan
+from loom_py.executors.webgpu.plan import Kernel, Plan
 from loom_py.shapes import AnyArray
 
 Step = dict[str, Any]
@@ -17,6 +17,10 @@ Step = dict[str, Any]
 def encoded(array: AnyArray) -> str:
     """Its bytes in base64, the way JSON can hold them."""
     return base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()
+
+
+def _title(kernel: Kernel) -> str:
+    return f"{kernel.name} with subgroups" if kernel.subgroups else kernel.name
 
 
 class ScriptHost:
@@ -61,8 +65,8 @@ class ScriptHost:
         return self._host.read(offset, nbytes) if self._host else np.zeros(nbytes, np.uint8)
 
     def load(self, plan: Plan) -> int:
-        self.kernels.update({kernel.name: kernel.source for kernel in plan.kernels})
-        kernels = [{"name": k.name, "constants": dict(k.constants)} for k in plan.kernels]
+        self.kernels.update({_title(kernel): kernel.source for kernel in plan.kernels})
+        kernels = [{"name": _title(k), "constants": dict(k.constants)} for k in plan.kernels]
         names = ("dispatches", "params", "inputs", "report", "spans")
         number = self._note("load", kernels=kernels, **{name: encoded(getattr(plan, name)) for name in names})
         self._plans[number] = plan, self._host.load(plan) if self._host else None

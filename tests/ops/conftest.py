@@ -10,12 +10,16 @@ from loom_py.executors.webgpu.lower.grain import CARD, PLAYED
 from tests.ops import machines
 
 
-@pytest.fixture(scope="module", params=[CARD, PLAYED], ids=["card", "played"])
+@pytest.fixture(
+    scope="module", params=[(CARD, False), (PLAYED, False), (CARD, True)], ids=["card", "played", "subgroups"]
+)
 def each_grain(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Reductions are shared out as on a graphics card, and as on a processor that plays one."""
+    """Reductions go as on a graphics card, with subgroups and without, and as on a processor that plays one."""
     found = machines.webgpu()
     assert found is not None
-    executor, before = found[1], found[1].grain
-    executor.grain = request.param
+    executor, before = found[1], (found[1].grain, found[1].subgroups)
+    executor.grain, executor.subgroups = request.param
+    if executor.subgroups and not machines.has_subgroups():
+        pytest.skip("the driver has no subgroups")
     yield
-    executor.grain = before
+    executor.grain, executor.subgroups = before

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 
 from loom_py.errors import UnavailableError
+from loom_py.executors.base import Memory
 from loom_py.executors.wasm import WasmExecutor
 from loom_py.executors.wasm.library import Library
 from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.find import find_executor
+from loom_py.executors.webgpu.loaded import GpuLoaded, GpuMemory
 from loom_py.executors.webgpu.native import native_host
+from loom_py.executors.webgpu.subgroups import SUBGROUPS
+from loom_py.program import Program
 from tests import vulkan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -48,3 +53,29 @@ def webgpu() -> tuple[str, WebGPUExecutor] | None:
         return "webgpu (native)", WebGPUExecutor(native_host())
     except UnavailableError:
         return None
+
+
+class WithSubgroups:
+    """The WebGPU executor as it is on graphics cards that have them: kernels let lanes of a subgroup speak."""
+
+    name, depth, software = "webgpu", WebGPUExecutor.depth, False
+
+    def __init__(self, executor: WebGPUExecutor) -> None:
+        self._executor = executor
+
+    def allocate(self, sizes: Mapping[str, int]) -> GpuMemory:
+        return self._executor.allocate(sizes)
+
+    def load(self, program: Program, memory: Memory) -> GpuLoaded:
+        executor, before = self._executor, self._executor.subgroups
+        executor.subgroups = True
+        try:
+            return executor.load(program, memory)
+        finally:
+            executor.subgroups = before
+
+
+def has_subgroups() -> bool:
+    """Whether there is a GPU whose lanes can speak to their neighbours."""
+    found = webgpu()
+    return found is not None and SUBGROUPS in found[1].host.adapter.features

@@ -19,6 +19,13 @@ pytestmark = [
     pytest.mark.usefixtures("each_grain"),
 ]
 RNG = np.random.default_rng(8)
+START = RNG.bit_generator.state
+
+
+@pytest.fixture(autouse=True)
+def same_numbers() -> None:
+    """Every test draws the same, whichever ran before."""
+    RNG.bit_generator.state = START
 
 
 def values(shape: Shape, scale: float = 1.0) -> AnyArray:

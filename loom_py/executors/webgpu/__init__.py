@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from loom_py.executors.webgpu.host import Host
 from loom_py.executors.webgpu.loaded import GpuLoaded, GpuMemory
 from loom_py.executors.webgpu.lower.call import Chooser, by_rule
 from loom_py.executors.webgpu.lower.grain import CARD, Grain
+from loom_py.executors.webgpu.subgroups import subgroups_work
 from loom_py.program import CONSTANTS, LOCAL, Program
 from loom_py.shapes import AnyArray
 
@@ -43,6 +45,14 @@ class WebGPUExecutor:
         """Whether a CPU plays the GPU."""
         return self.host.adapter.software
 
+    @cached_property
+    def subgroups(self) -> bool:
+        """Whether kernels let lanes of a subgroup speak to each other; looked at when the first Program is loaded.
+
+        Where a CPU plays the GPU it would cost more than it saves.
+        """
+        return not self.software and subgroups_work(self.host, self.heap)
+
     def allocate(self, sizes: Mapping[str, int]) -> GpuMemory:
         return GpuMemory(self.host, self.heap, sizes)
 
@@ -53,7 +63,7 @@ class WebGPUExecutor:
             self._write(regions[CONSTANTS].offset + program.buffers[index].offset, value)
         offsets, pieces = {name: r.offset for name, r in regions.items()}, list[Region]()
         scratch, table = (lambda n: self._piece(n, pieces)), (lambda a: self._table(a, pieces))
-        builder = Builder(program, offsets, scratch, table, self._choose, self.grain)
+        builder = Builder(program, offsets, scratch, table, self._choose, self.grain, self.subgroups)
         return GpuLoaded(program, self.host, builder.build(), regions, (memory, *pieces))
 
     def _piece(self, nbytes: int, pieces: list[Region]) -> int:

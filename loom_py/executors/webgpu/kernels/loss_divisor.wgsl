@@ -10,20 +10,25 @@ struct Parameters { out: u32, labels: u32, weights: u32, rows: u32, classes: u32
 override weighted: bool;
 override ignores: bool; // whether rows of one label do not count
 
+const STRETCH = 4096u;
+
+// What a row counts.
+fn weight_of(row: u32) -> f32 {
+  let label = bitcast<i32>(heap[p.labels + row]);
+  if (ignores && label == p.ignored) { return 0.0; }
+  var nan_bits = 0x7fc00000u; // a variable, since WGSL has no constant that is NaN
+  if (label < 0 || label >= i32(p.classes)) { return bitcast<f32>(nan_bits); }
+  if (weighted) { return bitcast<f32>(heap[p.weights + u32(label)]); }
+  return 1.0;
+}
+
 @compute @workgroup_size(256)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
-  var nan_bits = 0x7fc00000u; // a variable, since WGSL has no constant that is NaN
   var weights = 0.0;
-  for (var row = lane; row < p.rows; row += 256u) {
-    let label = bitcast<i32>(heap[p.labels + row]);
-    if (ignores && label == p.ignored) { continue; }
-    var weight = 1.0;
-    if (label < 0 || label >= i32(p.classes)) {
-      weight = bitcast<f32>(nan_bits);
-    } else if (weighted) {
-      weight = bitcast<f32>(heap[p.weights + u32(label)]);
-    }
-    weights += weight;
+  for (var stretch = lane; stretch < p.rows; stretch += STRETCH) { // sums of sums: equal weights round the same way
+    var some = 0.0;
+    for (var row = stretch; row < min(stretch - lane + STRETCH, p.rows); row += 256u) { some += weight_of(row); }
+    weights += some;
   }
   weights = sum(weights, lane, team(place, 256u, 1u));
   if (!weighted && bitcast<u32>(weights) == 0u) { weights = 1.0; }

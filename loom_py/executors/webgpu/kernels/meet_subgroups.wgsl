@@ -22,7 +22,7 @@ fn team(place: Place, along: u32, step: u32) -> Team {
   return Team(step, within, stride, along * step / stride);
 }
 
-// Where the first of the outcomes lies that make up this lane's.
+// Where the first of the outcomes lies that make up this lane's; they are added in two halves, which rounds less.
 fn first_of(lane: u32, t: Team) -> u32 { return lane / (t.across * t.stride) * t.across * t.stride + lane % t.stride; }
 
 var<workgroup> floats: array<f32, 256>;
@@ -40,9 +40,11 @@ fn sum(value: f32, lane: u32, t: Team) -> f32 {
   floats[lane] = s;
   workgroupBarrier();
   let first = first_of(lane, t);
-  s = floats[first];
-  for (var k = 1u; k < t.across; k++) { s += floats[first + k * t.stride]; }
-  return s;
+  let half = t.across / 2u * t.stride;
+  s = f32();
+  var other = s;
+  for (var at = first; at < first + half; at += t.stride) { s += floats[at]; other += floats[at + half]; }
+  return s + other;
 }
 
 fn sum2(value: vec2f, lane: u32, t: Team) -> vec2f {
@@ -53,9 +55,11 @@ fn sum2(value: vec2f, lane: u32, t: Team) -> vec2f {
   floats2[lane] = s;
   workgroupBarrier();
   let first = first_of(lane, t);
-  s = floats2[first];
-  for (var k = 1u; k < t.across; k++) { s += floats2[first + k * t.stride]; }
-  return s;
+  let half = t.across / 2u * t.stride;
+  s = vec2f();
+  var other = s;
+  for (var at = first; at < first + half; at += t.stride) { s += floats2[at]; other += floats2[at + half]; }
+  return s + other;
 }
 
 fn sum3(value: vec3f, lane: u32, t: Team) -> vec3f {
@@ -66,9 +70,11 @@ fn sum3(value: vec3f, lane: u32, t: Team) -> vec3f {
   floats3[lane] = s;
   workgroupBarrier();
   let first = first_of(lane, t);
-  s = floats3[first];
-  for (var k = 1u; k < t.across; k++) { s += floats3[first + k * t.stride]; }
-  return s;
+  let half = t.across / 2u * t.stride;
+  s = vec3f();
+  var other = s;
+  for (var at = first; at < first + half; at += t.stride) { s += floats3[at]; other += floats3[at + half]; }
+  return s + other;
 }
 
 fn count(value: u32, lane: u32, t: Team) -> u32 {
@@ -79,9 +85,11 @@ fn count(value: u32, lane: u32, t: Team) -> u32 {
   words[lane] = s;
   workgroupBarrier();
   let first = first_of(lane, t);
-  s = words[first];
-  for (var k = 1u; k < t.across; k++) { s += words[first + k * t.stride]; }
-  return s;
+  let half = t.across / 2u * t.stride;
+  s = u32();
+  var other = s;
+  for (var at = first; at < first + half; at += t.stride) { s += words[at]; other += words[at + half]; }
+  return s + other;
 }
 
 fn count4(value: vec4u, lane: u32, t: Team) -> vec4u {
@@ -92,9 +100,11 @@ fn count4(value: vec4u, lane: u32, t: Team) -> vec4u {
   words4[lane] = s;
   workgroupBarrier();
   let first = first_of(lane, t);
-  s = words4[first];
-  for (var k = 1u; k < t.across; k++) { s += words4[first + k * t.stride]; }
-  return s;
+  let half = t.across / 2u * t.stride;
+  s = vec4u();
+  var other = s;
+  for (var at = first; at < first + half; at += t.stride) { s += words4[at]; other += words4[at + half]; }
+  return s + other;
 }
 
 fn highest(value: u32, lane: u32, t: Team) -> u32 {
@@ -105,9 +115,11 @@ fn highest(value: u32, lane: u32, t: Team) -> u32 {
   words[lane] = s;
   workgroupBarrier();
   let first = first_of(lane, t);
-  s = words[first];
-  for (var k = 1u; k < t.across; k++) { s = max(s, words[first + k * t.stride]); }
-  return s;
+  let half = t.across / 2u * t.stride;
+  s = u32();
+  var other = s;
+  for (var at = first; at < first + half; at += t.stride) { s = max(s, words[at]); other = max(other, words[at + half]); }
+  return max(s, other);
 }
 
 fn highest2(value: vec2u, lane: u32, t: Team) -> vec2u {
@@ -118,7 +130,9 @@ fn highest2(value: vec2u, lane: u32, t: Team) -> vec2u {
   words2[lane] = s;
   workgroupBarrier();
   let first = first_of(lane, t);
-  s = words2[first];
-  for (var k = 1u; k < t.across; k++) { s = max(s, words2[first + k * t.stride]); }
-  return s;
+  let half = t.across / 2u * t.stride;
+  s = vec2u();
+  var other = s;
+  for (var at = first; at < first + half; at += t.stride) { s = max(s, words2[at]); other = max(other, words2[at + half]); }
+  return max(s, other);
 }
