@@ -23,6 +23,7 @@ from loom_py.executors.webgpu.build import REPORTED_BYTES
 from loom_py.executors.webgpu.lower import LOWERINGS
 from loom_py.executors.webgpu.lower.variants import VARIANTS, Variant
 from loom_py.executors.webgpu.native import native_host
+from loom_py.executors.webgpu.plan import ENABLE
 from loom_py.ops import VERBS
 from loom_py.shapes import AnyArray
 from tests import vulkan
@@ -92,13 +93,15 @@ class Expectations:
 
 
 def verb_case(
-    name: str, number: int, call: Call, variant: Variant | None = None
+    name: str, number: int, call: Call, variant: Variant | None = None, *, subgroups: bool = False
 ) -> tuple[dict[str, Any], ScriptHost] | None:
     """One call of a verb, for products by a variant of one's own choice; None when there is no kernel for it."""
     host = ScriptHost()
     chooser = None if variant is None else (lambda *_: lambda *_: variant)
+    executor = WebGPUExecutor(host, chooser)
+    executor.subgroups = subgroups
     try:
-        suite.executed(VERBS[name], call, WebGPUExecutor(host, chooser))
+        suite.executed(VERBS[name], call, executor)
     except UnavailableError:
         return None
     wanted = suite.eager(VERBS[name], call, np.float32)
@@ -109,7 +112,9 @@ def verb_case(
         after = wanted.inputs[place]
         if after is not None:
             expected.memory(after)
-    title = f"{name} {number}" if variant is None else f"{name} by {variant.kernel} {variant.side}/{variant.shares}"
+    title = f"{name} by subgroups {number}" if subgroups else f"{name} {number}"
+    if variant is not None:
+        title = f"{name} by {variant.kernel} {variant.side}/{variant.shares}"
     return {"title": title, "steps": host.steps, "expected": expected.found}, host
 
 
@@ -170,9 +175,10 @@ def cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
     """All of them."""
     for name in sorted(LOWERINGS):
         for number, call in enumerate(calls_of(name)):
-            found = verb_case(name, number, call)
-            if found is not None:
-                yield found
+            for subgroups in (False, True):
+                found = verb_case(name, number, call, subgroups=subgroups)
+                if found is not None and (not subgroups or any(ENABLE in text for text in found[1].kernels.values())):
+                    yield found
     yield from product_cases()
     vulkan.provide()
     for name in NETWORKS:
