@@ -11,6 +11,7 @@ import numpy as np
 
 from loom_py import ops
 from loom_py.errors import ConfigError, ShapeError
+from loom_py.layers.attend import Attended, attend, attend_gradient
 from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, product_node, reshape_node
@@ -25,10 +26,7 @@ class AttentionCache(NamedTuple):
     """What backward needs; K key/value heads, G query heads to each."""
 
     x: Any  # (B·T, C)
-    query: Any  # (B, K, G·T, D), turned
-    key: Any  # (B, K, T, D), turned
-    value: Any  # (B, K, T, D)
-    weights: Any  # (B, K, G, T, T)
+    attended: Attended
     heads: Any  # (B·T, H·D)
 
 
@@ -38,7 +36,8 @@ class MultiHeadAttention(Layer):
 
     With `kv_heads` below `heads`, query head h uses key/value head h // (heads/kv_heads) (Ainslie et al. 2023).
     `causal`: a position sees itself and what came before. `rotary`: queries and keys are turned by their positions (Su
-    et al. 2021, half-split). Positions that the run's mask (B, T) hides are seen by none.
+    et al. 2021, half-split). Positions that the run's mask (B, T) hides are seen by none. From 256 positions on if
+    causal, else where there are more than 4 Mi scores, these are never all in memory (Dao et al. 2022).
 
     Shapes: input and output (B, T, C); D = C/heads; query_weight (C, H·D), key_weight, value_weight (C, K·D),
     output_weight (H·D, C), and a bias for each.
@@ -124,26 +123,19 @@ class MultiHeadAttention(Layer):
         key = self._turned(self._split(ops.matmul(rows, p.key_weight, p.get("key_bias")), b, t, 1))
         value = self._split(ops.matmul(rows, p.value_weight, p.get("value_bias")), b, t, 1)
         key, value = (ops.reshape(v, shape=(b, k, t, d)) for v in (key, value))
-        scores = ops.reshape(ops.matmul(query, key, transpose_b=True), shape=(b, k, g, t, t))
-        weights = ops.softmax(scores, self._mask(run, b, t), temperature=math.sqrt(d), causal=self.causal)
-        seen = ops.matmul(ops.reshape(weights, shape=(b, k, g * t, t)), value)
+        seen, attended = attend(query, key, value, self._mask(run, b, t), causal=self.causal)
         heads = self._join(seen, b, t, g)
         y = ops.matmul(heads, p.output_weight, p.get("output_bias"))
-        return ops.reshape(y, shape=(b, t, c)), AttentionCache(rows, query, key, value, weights, heads)
+        return ops.reshape(y, shape=(b, t, c)), AttentionCache(rows, attended, heads)
 
     def backward(self, p: Params, cache: AttentionCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         b, t, c = dy.shape
         k, g, d = self._kv, self.heads // self._kv, self._width
         rows = ops.reshape(dy, shape=(b * t, c))
         dseen = self._split(ops.matmul(rows, p.output_weight, transpose_b=True), b, t, g)
-        dseen = ops.reshape(dseen, shape=(b, k, g * t, d))
-        dweights = ops.reshape(ops.matmul(dseen, cache.value, transpose_b=True), shape=(b, k, g, t, t))
-        dscores = ops.softmax_gradient(dweights, cache.weights, temperature=math.sqrt(d))
-        dscores = ops.reshape(dscores, shape=(b, k, g * t, t))
-        weights = ops.reshape(cache.weights, shape=(b, k, g * t, t))
-        dquery = ops.reshape(ops.matmul(dscores, cache.key), shape=(b, k, g, t, d))
-        dkey = ops.reshape(ops.matmul(dscores, cache.query, transpose_a=True), shape=(b, k, 1, t, d))
-        dvalue = ops.matmul(weights, dseen, transpose_a=True)
+        dquery, dkey, dvalue = attend_gradient(cache.attended, ops.reshape(dseen, shape=(b, k, g * t, d)))
+        dquery = ops.reshape(dquery, shape=(b, k, g, t, d))
+        dkey = ops.reshape(dkey, shape=(b, k, 1, t, d))
         parts = {
             "query": self._join(self._turned(dquery, inverse=True), b, t, g),
             "key": self._join(self._turned(dkey, inverse=True), b, t, 1),
@@ -207,7 +199,7 @@ class MultiHeadAttention(Layer):
             return None
         if tuple(run.mask.shape) != (b, t):
             raise ShapeError.expected("mask of MultiHeadAttention", expected=(b, t), got=tuple(run.mask.shape))
-        return ops.reshape(run.mask, shape=(b, 1, 1, 1, t))
+        return run.mask
 
 
 def _torch_name(name: str) -> str:

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 96a6c271bdd5206c31655da67858101e4d97b8ecae0ab2597d261b155786cacb
+ * Content hash of the description: 510c7dc4fac0e89685592b8bb0c6c74b5ef8ed49aa9888103a875032718783c9
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -1790,7 +1790,8 @@ export interface MaxPool2DConfig {
  *
  * With `kv_heads` below `heads`, query head h uses key/value head h // (heads/kv_heads) (Ainslie et al. 2023).
  * `causal`: a position sees itself and what came before. `rotary`: queries and keys are turned by their positions (Su
- * et al. 2021, half-split). Positions that the run's mask (B, T) hides are seen by none.
+ * et al. 2021, half-split). Positions that the run's mask (B, T) hides are seen by none. From 256 positions on if
+ * causal, else where there are more than 4 Mi scores, these are never all in memory (Dao et al. 2022).
  *
  * Shapes: input and output (B, T, C); D = C/heads; query_weight (C, H·D), key_weight, value_weight (C, K·D),
  * output_weight (H·D, C), and a bias for each.

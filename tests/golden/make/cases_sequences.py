@@ -44,6 +44,18 @@ def attention() -> Iterator[LayerCase]:
     yield LayerCase(name="padding_gaps_batch_1", layer=plain, shape=(1, 5, 12), mask=gap)
     both = grouped | {"causal": True, "rotary": True}
     yield LayerCase(name="padding_causal_grouped_rotary", layer=both, shape=(3, 5, 24), mask=mask)
+    yield from long_attention()
+
+
+def long_attention() -> Iterator[LayerCase]:
+    """Lengths at which the matrix of scores is not kept."""
+    narrow: dict[str, Any] = {"type": "MultiHeadAttention", "dim": 8, "heads": 2, "causal": True}
+    yield LayerCase(name="long_causal_batch_1", layer=narrow, shape=(1, 257, 8))
+    padded = np.arange(256) < np.array([[256], [130]])
+    every = narrow | {"heads": 4, "kv_heads": 2, "rotary": True}
+    yield LayerCase(name="long_padding_causal_grouped_rotary", layer=every, shape=(2, 256, 8), mask=padded)
+    wide = {"type": "MultiHeadAttention", "dim": 8, "heads": 8, "kv_heads": 4}
+    yield LayerCase(name="longer_grouped_batch_1", layer=wide, shape=(1, 725, 8))
 
 
 def _dense(inputs: int, outputs: int, activation: str = "linear") -> dict[str, Any]:

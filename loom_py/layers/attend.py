@@ -1,0 +1,69 @@
+"""softmax(Q Kᵀ/√D) V and its gradient: with the matrix of all scores in memory, or without it where that pays."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from loom_py import ops
+
+CAUSAL_LENGTH = 256
+"""Positions from which causal attention is fused: it then leaves out the half that nobody sees. Forward and backward of
+256 positions take 0.75 times as long on WASM and 1.2 times on NumPy, of 512 0.65 and 0.85 times, of 1024 0.6 times on
+both, with a third to a twelfth of the memory (`npm run bench -- attention`)."""
+MOST_SCORES = 1 << 22
+"""Scores (B·H·T²) up to which they are kept otherwise: 16 MiB. Fused, training reckons them twice, which takes up to
+1.2 times as long; forward alone is as quick. But what is kept lives from forward to backward in every layer, and a GPU
+promises 128 MiB in all."""
+
+
+class Attended(NamedTuple):
+    """What the gradient needs: the weights, or when fused what was seen and the rows' largest scores and sums."""
+
+    query: Any  # (B, K, G·T, D)
+    key: Any  # (B, K, T, D)
+    value: Any  # (B, K, T, D)
+    mask: Any  # (B, T) or None
+    causal: bool
+    weights: Any  # (B, K, G, T, T), or None
+    seen: Any  # (B, K, G·T, D), or None
+    rows: Any  # (B, K, G·T, 2), or None
+
+
+def fused(b: int, heads: int, t: int, *, causal: bool) -> bool:
+    """Whether attention of these extents does without the matrix of scores; the same on every device."""
+    return (causal and t >= CAUSAL_LENGTH) or b * heads * t * t > MOST_SCORES
+
+
+def attend(query: Any, key: Any, value: Any, mask: Any, *, causal: bool) -> tuple[Any, Attended]:
+    """What queries (B, K, G·T, D) see of keys and values (B, K, T, D), in the queries' shape.
+
+    A position sees what the mask (B, T) shows, and if causal itself and what came before alone.
+    """
+    b, k, rows, d = query.shape
+    t = key.shape[2]
+    if fused(b, k * rows // t, t, causal=causal):
+        seen, statistics = ops.attention(query, key, value, mask, temperature=math.sqrt(d), causal=causal)
+        return seen, Attended(query, key, value, mask, causal, None, seen, statistics)
+    shown = None if mask is None else ops.reshape(mask, shape=(b, 1, 1, 1, t))
+    scores = ops.reshape(ops.matmul(query, key, transpose_b=True), shape=(b, k, rows // t, t, t))
+    weights = ops.softmax(scores, shown, temperature=math.sqrt(d), causal=causal)
+    seen = ops.matmul(ops.reshape(weights, shape=(b, k, rows, t)), value)
+    return seen, Attended(query, key, value, mask, causal, weights, None, None)
+
+
+def attend_gradient(kept: Attended, dseen: Any) -> tuple[Any, Any, Any]:
+    """Gradients of queries, keys and values from that of what was seen."""
+    query, key, value, mask, causal, weights, seen, statistics = kept
+    temperature = math.sqrt(query.shape[3])
+    if weights is None:
+        found: tuple[Any, Any, Any] = ops.attention_gradient(
+            dseen, query, key, value, seen, statistics, mask, temperature=temperature, causal=causal
+        )
+        return found
+    flat = (*query.shape[:3], key.shape[2])  # (B, K, G·T, T)
+    dweights = ops.reshape(ops.matmul(dseen, value, transpose_b=True), shape=weights.shape)
+    dscores = ops.reshape(ops.softmax_gradient(dweights, weights, temperature=temperature), shape=flat)
+    dquery = ops.matmul(dscores, key)
+    dkey = ops.matmul(dscores, query, transpose_a=True)
+    return dquery, dkey, ops.matmul(ops.reshape(weights, shape=flat), dseen, transpose_a=True)
