@@ -55,20 +55,20 @@ def webgpu() -> tuple[str, WebGPUExecutor] | None:
         return None
 
 
-class WithSubgroups:
-    """The WebGPU executor as it is on graphics cards that have them: kernels let lanes of a subgroup speak."""
+class Edition:
+    """The WebGPU executor, its kernels' lanes meeting by subgroups, or by the tree; device and memory are the same."""
 
     name, depth, software = "webgpu", WebGPUExecutor.depth, False
 
-    def __init__(self, executor: WebGPUExecutor) -> None:
-        self._executor = executor
+    def __init__(self, executor: WebGPUExecutor, *, subgroups: bool) -> None:
+        self._executor, self._subgroups = executor, subgroups
 
     def allocate(self, sizes: Mapping[str, int]) -> GpuMemory:
         return self._executor.allocate(sizes)
 
     def load(self, program: Program, memory: Memory) -> GpuLoaded:
         executor, before = self._executor, self._executor.subgroups
-        executor.subgroups = True
+        executor.subgroups = self._subgroups
         try:
             return executor.load(program, memory)
         finally:

@@ -19,9 +19,9 @@ from tests.ops.case import Call
 _WASM, _wasm = machines.wasm()
 EXECUTORS: dict[str, tuple[Executor, float]] = {"numpy": (NumpyExecutor(), 0.0), _WASM: (_wasm, 1e-5)}
 if _gpu := machines.webgpu():
-    EXECUTORS[_gpu[0]] = _gpu[1], 2e-5
+    EXECUTORS[_gpu[0]] = machines.Edition(_gpu[1], subgroups=False), 2e-5
     if machines.has_subgroups():
-        EXECUTORS[f"{_gpu[0]}, subgroups"] = machines.WithSubgroups(_gpu[1]), 2e-5
+        EXECUTORS[f"{_gpu[0]}, subgroups"] = machines.Edition(_gpu[1], subgroups=True), 2e-5
 """What the suite runs on: an executor and how far its float32 may be from NumPy's, relative to the largest value."""
 
 Inputs = Sequence[AnyArray | None]

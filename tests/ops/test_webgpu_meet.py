@@ -12,7 +12,7 @@ from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu import plan as plans
 from loom_py.executors.webgpu.native import NativeHost, native_host
 from loom_py.executors.webgpu.plan import ENABLE, Kernel
-from loom_py.executors.webgpu.subgroups import meetings_gone_wrong, subgroups_work
+from loom_py.executors.webgpu.subgroups import SUBGROUPS, meetings_gone_wrong, subgroups_work
 from loom_py.program import Recorder
 from tests.ops import machines
 
@@ -20,21 +20,21 @@ pytestmark = pytest.mark.skipif(machines.webgpu() is None, reason="no driver of 
 with_subgroups = pytest.mark.skipif(not machines.has_subgroups(), reason="the driver has no subgroups")
 
 
-def card(**facts: object) -> WebGPUExecutor:
-    """An executor that takes the device for a graphics card."""
+def executor_with(**facts: object) -> WebGPUExecutor:
+    """An executor on a device of its own, with other facts about it."""
     host: NativeHost = native_host()
-    host.adapter = replace(host.adapter, software=False, **facts)  # type: ignore[arg-type]
+    host.adapter = replace(host.adapter, **facts)  # type: ignore[arg-type]
     return WebGPUExecutor(host)
 
 
 def test_every_lane_gets_what_its_team_has() -> None:
-    executor = card()
+    executor = executor_with()
     assert meetings_gone_wrong(executor.host, executor.heap, subgroups=False) == 0
 
 
 @with_subgroups
 def test_every_lane_gets_what_its_team_has_by_subgroups() -> None:
-    executor = card()
+    executor = executor_with()
     assert meetings_gone_wrong(executor.host, executor.heap, subgroups=True) == 0
 
 
@@ -50,14 +50,15 @@ def test_a_device_that_breaks_its_promise_is_found_out(
     source = plans.source("meet_check", True)
     assert written in source
     monkeypatch.setattr(plans, "source", lambda *_: source.replace(written, instead))
-    executor = card()
+    executor = executor_with()
     assert not subgroups_work(executor.host, executor.heap)
     assert not executor.subgroups
 
 
 @with_subgroups
-def test_kernels_of_a_card_use_subgroups_where_it_has_them() -> None:
-    for executor, wanted in ((card(), True), (card(features=frozenset()), False)):
+def test_kernels_use_subgroups_where_the_device_has_them() -> None:
+    for features, wanted in (({SUBGROUPS}, True), (set(), False)):
+        executor = executor_with(features=frozenset(features))
         recorder = Recorder()
         x = recorder.input("x", (3, 700))
         recorder.output("y", ops.sum(x, axes=1))
@@ -68,10 +69,6 @@ def test_kernels_of_a_card_use_subgroups_where_it_has_them() -> None:
         loaded.write("x", values)
         loaded.run()
         np.testing.assert_array_equal(loaded.read("y"), values.sum(1))
-
-
-def test_where_a_cpu_plays_the_gpu_lanes_meet_by_the_tree() -> None:
-    assert not WebGPUExecutor(native_host()).subgroups or not native_host().adapter.software
 
 
 def test_kernels_without_meetings_are_the_same_everywhere() -> None:

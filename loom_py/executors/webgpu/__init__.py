@@ -47,11 +47,8 @@ class WebGPUExecutor:
 
     @cached_property
     def subgroups(self) -> bool:
-        """Whether kernels let lanes of a subgroup speak to each other; looked at when the first Program is loaded.
-
-        Where a CPU plays the GPU it would cost more than it saves.
-        """
-        return not self.software and subgroups_work(self.host, self.heap)
+        """Whether kernels let lanes of a subgroup speak to each other; looked at when the first Program is loaded."""
+        return subgroups_work(self.host, self.heap)
 
     def allocate(self, sizes: Mapping[str, int]) -> GpuMemory:
         return GpuMemory(self.host, self.heap, sizes)
