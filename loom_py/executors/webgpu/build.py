@@ -10,7 +10,7 @@ import numpy as np
 
 from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu.lower import JOINT, Call, Operand, lower
-from loom_py.executors.webgpu.lower.call import Chooser, Joint, by_rule
+from loom_py.executors.webgpu.lower.call import Chooser, Finish, Joint, Row, by_rule
 from loom_py.executors.webgpu.lower.grain import CARD, Grain
 from loom_py.executors.webgpu.plan import Dispatch, Plan, plan_rows
 from loom_py.program import OBSERVED, Instruction, Program
@@ -63,6 +63,9 @@ class Builder:
         self.program, self.offsets, self.scratch, self.table = program, offsets, scratch, table
         self.choose, self.grain, self.subgroups = choose, grain, subgroups
         self._tables: dict[int, tuple[int, AnyArray]] = {}  # by identity; holding the array keeps that its own
+        self._left: dict[Finish, list[Row]] = {}
+        read = (b for i in program.instructions for b in i.inputs if b is not None)
+        self._read = {program.buffers[b].root for b in read}
 
     def build(self) -> Built:
         """The plan.
@@ -83,7 +86,10 @@ class Builder:
         return Built(plan, starts, staged, reported, observed)
 
     def _groups(self) -> Iterator[list[Dispatch]]:
-        """The dispatches of every instruction; of such as are lowered together all are the first one's."""
+        """The dispatches of every instruction; of such as are lowered together all are the first one's.
+
+        Those that may come later are at the end of their segment.
+        """
         instructions = self.program.instructions
         edges = {edge for s in self.program.segments for edge in (s.start, s.stop)}
         number = 0
@@ -98,15 +104,32 @@ class Builder:
                     break
                 calls.append(call)
                 stop += 1
-            yield joint.lowering(calls) if joint else self._lowered(instructions[number].verb.name, calls[0])
+            group = joint.lowering(calls) if joint else self._lowered(instructions[number].verb.name, calls[0])
+            if stop in edges or stop == len(instructions):
+                group += self._finished()
+            yield group
             yield from ([] for _ in range(number + 1, stop))
             number = stop
+
+    def _finished(self) -> list[Dispatch]:
+        """What was left for later."""
+        left, self._left = self._left, {}
+        return [d for finish, rows in left.items() for d in finish(self._table, rows)]
 
     def _call(self, instruction: Instruction, pieces: _Pieces) -> Call:
         outputs = tuple(self._operand(i) for i in instruction.outputs)
         inputs = tuple(None if i is None else self._operand(i) for i in instruction.inputs)
         name, attrs = instruction.verb.name, instruction.attrs
-        return Call(outputs, inputs, attrs, pieces.take, self._table, self.choose, self.grain, name)
+        later = self._now if self._read.intersection(instruction.outputs) else self._later
+        return Call(outputs, inputs, attrs, pieces.take, self._table, self.choose, self.grain, name, later)
+
+    def _later(self, finish: Finish, row: Row) -> list[Dispatch]:
+        self._left.setdefault(finish, []).append(row)
+        return []
+
+    def _now(self, finish: Finish, row: Row) -> list[Dispatch]:
+        """For results that another instruction reads."""
+        return finish(self._table, [row])
 
     def _lowered(self, verb: str, call: Call) -> list[Dispatch]:
         if all(o.size == 0 for o in call.operands):

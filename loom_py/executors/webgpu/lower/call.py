@@ -24,6 +24,9 @@ class Operand(Contiguous):
     dtype: np.dtype[Any]
 
 
+Row = tuple[int, ...]
+Finish = Callable[[Callable[[AnyArray], int], Sequence[Row]], list[Dispatch]]
+"""The last dispatches of any number of calls, from a row of each; the first argument is `Call.table`."""
 Chooser = Callable[[Product, Callable[[Variant, int], list[Dispatch]]], Variant]
 
 
@@ -54,6 +57,8 @@ class Call:
     """How finely the device likes reductions to be shared out."""
     verb: str = ""
     """What is called."""
+    later: Callable[[Finish, Row], list[Dispatch]] = lambda finish, row: []
+    """Takes a row for dispatches that may come when all else is done; gives those that must come now."""
 
     def given(self, place: int) -> Operand | None:
         """An input that may be left out."""

@@ -20,7 +20,7 @@ class Grain:
     Attributes:
         lanes: invocations that keep it busy.
         values: each lane takes at least, where there are so many.
-        neighbours: lanes that read memory together; fewer of them waste what is read.
+        neighbours: lanes that share a result at least, so that they read memory together.
         one_group: values up to this number are left to one workgroup, which saves a dispatch and is as quick.
     """
 

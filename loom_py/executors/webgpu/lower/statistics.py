@@ -2,52 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass
 
 import numpy as np
 
 from loom_py.executors.axes import Split
-from loom_py.executors.webgpu.lower.call import Call, lowers, lowers_many
-from loom_py.executors.webgpu.lower.tiles import NOT_ZERO, ranges, reduction, tiling
+from loom_py.executors.webgpu.lower.call import Call, Row, lowers, lowers_many
+from loom_py.executors.webgpu.lower.tiles import ranges, tiling
 from loom_py.executors.webgpu.plan import Dispatch, dispatch
 from loom_py.ops.histogram import BINS
-from loom_py.shapes import size_of
+from loom_py.shapes import AnyArray, size_of
 
 PARTIAL, MERGED, WHOLE = range(3)
 """Stages of the kernels here: a range into scratch memory, all ranges into the result, or one range into the result."""
-STATS_WORDS = 10
-"""Of a range in scratch memory."""
+SEEN_WORDS = 12
+"""Of what a workgroup of kernels/stats.wgsl leaves."""
 
 
 @lowers("stats", knows=("unit_axis",), floats=False)
 def stats(call: Call) -> list[Dispatch] | None:
-    (row,), x, axis = call.outputs, call.input(0), call.attrs.get("unit_axis")
+    """One dispatch, and another for all rows of several workgroups together."""
+    (out,), x, axis = call.outputs, call.input(0), call.attrs.get("unit_axis")
     if not x.is_float:
         return None
-    units = (1, 0, 1)
-    if axis is not None:
+    units, axes = 0, Split((1, 0, 1, 0), (1, 0, x.size, 1))
+    if axis is not None and x.size:
         axis %= len(x.shape)
-        units = (size_of(x.shape[:axis]), x.shape[axis], size_of(x.shape[axis + 1 :]))
-    cut = ranges(call.grain, x.size)
-    if cut.count == 1:
-        words = (row.word, x.word, 0, *cut.words, 0, *units)
-        return [dispatch("stats", *words, groups=cut.groups, constants={"stage": WHOLE})]
-    flags, alive = (call.scratch(units[1]), _alive) if units[1] else (0, None)
-    parts = call.scratch(STATS_WORDS * cut.count)
-    words = (row.word, x.word, parts, *cut.words, flags, *units)
-    return [
-        *(alive(call, flags, units) if alive else []),
-        dispatch("stats", *words, groups=cut.groups, constants={"stage": PARTIAL}),
-        dispatch("stats", *words, groups=(1, 1, 1), constants={"stage": MERGED}),
-    ]
+        before, units, after = size_of(x.shape[:axis]), x.shape[axis], size_of(x.shape[axis + 1 :])
+        each = (1, 0, before, units) if after == 1 else (before, units * after, after, 1)
+        axes = Split((1, 0, units, after), each)
+    shared = tiling(call.grain, axes, empty=not x.size)
+    count, parted = shared.tiles * shared.parts, units and shared.parts > 1
+    zeros = _own(call, shared.parts * units) if parted else 0
+    target = out.word if count == 1 else _own(call, count * SEEN_WORDS)
+    words = (target, x.word, zeros, x.size, units, *shared.words)
+    looked = dispatch("stats", *words, groups=shared.groups, constants={"rows": int(shared.rows)})
+    if count == 1:
+        return [looked]
+    return [looked, *call.later(_merged, (out.word, x.size, target, count, zeros, units, shared.parts))]
 
 
-def _alive(call: Call, flags: int, units: tuple[int, int, int]) -> list[Dispatch]:
-    """How many values of each unit are not 0."""
-    before, count, after = units
-    each = tiling(call.grain, Split((1, 0, count, after), (before, count * after, after, 1)))
-    return reduction(call, flags, call.word(0), each, operation=NOT_ZERO, finished=False)
+def _own(call: Call, words: int) -> int:
+    """Memory that nobody else uses."""
+    return call.table(np.zeros(words, np.uint32))
+
+
+def _merged(table: Callable[[AnyArray], int], rows: Sequence[Row]) -> list[Dispatch]:
+    return [dispatch("stats_merge", table(np.array(rows, np.uint32)), groups=(len(rows), 1, 1))]
 
 
 @lowers("histogram", floats=False)

@@ -10,6 +10,10 @@ from loom_py.executors.webgpu.lower.grain import LANES, Grain, power_above
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 
 
+SIDE_BY_SIDE = 32
+"""Results that neighbouring lanes take, where these are neighbours in memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tiling:
     """A reduction of `elements` values each to `results`.
@@ -65,7 +69,7 @@ def tiling(grain: Grain, axes: Split, *, empty: bool = False) -> Tiling:
     if rows:
         along = grain.along(results, elements)
     else:  # neighbours side by side make a whole read of memory; more where results have too few elements for the lanes
-        across = max(grain.neighbours, LANES // power_above(elements))
+        across = max(SIDE_BY_SIDE, LANES // power_above(elements))
         along = min(LANES // min(across, power_above(results)), power_above(grain.lanes // max(results, 1)))
     tiles = -(-results * along // LANES)
     parts = 1
