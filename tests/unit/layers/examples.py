@@ -110,6 +110,7 @@ EXAMPLES: dict[str, list[Example]] = {
         ex(1, 1, 12, **ATTENTION, causal=True),
         ex(2, 3, 24, dim=24, heads=6, kv_heads=2, causal=True, rotary=True),
         ex(3, 4, 12, dim=12, heads=4, kv_heads=1, bias=False),
+        ex(1, 257, 8, dim=8, heads=4, kv_heads=2, causal=True, rotary=True),
     ],
     "Parallel": [
         ex(3, 5, branches=BRANCHES),
