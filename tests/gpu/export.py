@@ -20,10 +20,13 @@ import loom_py
 from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.build import REPORTED_BYTES
+from loom_py.executors.webgpu.heap import Heap
 from loom_py.executors.webgpu.lower import LOWERINGS
+from loom_py.executors.webgpu.lower.grain import LANES
 from loom_py.executors.webgpu.lower.variants import VARIANTS, Variant
 from loom_py.executors.webgpu.native import native_host
 from loom_py.executors.webgpu.plan import ENABLE
+from loom_py.executors.webgpu.subgroups import TEAMS, lanes_meet
 from loom_py.ops import VERBS
 from loom_py.shapes import AnyArray
 from tests import vulkan
@@ -76,10 +79,14 @@ class Expectations:
     def output(self, wanted: AnyArray) -> None:
         """The next output of the Program."""
         if 0 < wanted.nbytes <= REPORTED_BYTES:
-            self._add(self._waits[-1], self._reported, wanted)
-            self._reported += wanted.nbytes
+            self.report(wanted)
         else:
             self.memory(wanted)
+
+    def report(self, wanted: AnyArray) -> None:
+        """The next array in the report."""
+        self._add(self._waits[-1], self._reported, wanted)
+        self._reported += wanted.nbytes
 
     def memory(self, wanted: AnyArray) -> None:
         """The next array that was read from memory."""
@@ -121,12 +128,26 @@ def verb_case(
 def product_cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
     """A product that fills no tile, by every variant, whole and with K cut."""
     rng = np.random.default_rng(8)
-    call = Call((rng.standard_normal((70, 45)), rng.standard_normal((45, 131)), rng.standard_normal(131)))
-    for variant in VARIANTS.values():
+    for name, variant in VARIANTS.items():
+        m, k, n = (70, 44, 132) if name == "blocks" else (70, 45, 131)
+        call = Call((rng.standard_normal((m, k)), rng.standard_normal((k, n)), rng.standard_normal(n)))
         for shares in (1, 3) if variant.side else ():
             case = verb_case("matmul", 0, call, replace(variant, shares=shares))
             assert case is not None
             yield case
+
+
+def meeting_case(*, subgroups: bool) -> tuple[dict[str, Any], ScriptHost]:
+    """What an executor asks of a device before it uses subgroups, and the same of the tree."""
+    host = ScriptHost()
+    lanes_meet(host, Heap(host), subgroups=subgroups)
+    expected = Expectations(host)
+    expected.report(np.full(LANES, TEAMS, np.uint32))
+    return {
+        "title": f"lanes meet{' by subgroups' if subgroups else ''}",
+        "steps": host.steps,
+        "expected": expected.found,
+    }, host
 
 
 NETWORKS: dict[str, tuple[tuple[int, ...], list[loom_py.Layer]]] = {
@@ -180,6 +201,7 @@ def cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
                 if found is not None and (not subgroups or any(ENABLE in text for text in found[1].kernels.values())):
                     yield found
     yield from product_cases()
+    yield from (meeting_case(subgroups=subgroups) for subgroups in (False, True))
     vulkan.provide()
     for name in NETWORKS:
         yield training_case(name)

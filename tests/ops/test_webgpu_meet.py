@@ -12,7 +12,7 @@ from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu import plan as plans
 from loom_py.executors.webgpu.native import NativeHost, native_host
 from loom_py.executors.webgpu.plan import ENABLE, Kernel
-from loom_py.executors.webgpu.subgroups import SUBGROUPS, meetings_gone_wrong, subgroups_work
+from loom_py.executors.webgpu.subgroups import SUBGROUPS, lanes_meet, subgroups_work
 from loom_py.program import Recorder
 from tests.ops import machines
 
@@ -29,13 +29,13 @@ def executor_with(**facts: object) -> WebGPUExecutor:
 
 def test_every_lane_gets_what_its_team_has() -> None:
     executor = executor_with()
-    assert meetings_gone_wrong(executor.host, executor.heap, subgroups=False) == 0
+    assert lanes_meet(executor.host, executor.heap, subgroups=False)
 
 
 @with_subgroups
 def test_every_lane_gets_what_its_team_has_by_subgroups() -> None:
     executor = executor_with()
-    assert meetings_gone_wrong(executor.host, executor.heap, subgroups=True) == 0
+    assert lanes_meet(executor.host, executor.heap, subgroups=True)
 
 
 @with_subgroups

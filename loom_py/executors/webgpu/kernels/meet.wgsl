@@ -24,7 +24,6 @@ var<workgroup> floats: array<f32, 256>;
 var<workgroup> floats2: array<vec2f, 256>;
 var<workgroup> floats3: array<vec3f, 256>;
 var<workgroup> words: array<u32, 256>;
-var<workgroup> words4: array<vec4u, 256>;
 var<workgroup> words2: array<vec2u, 256>;
 
 fn sum(value: f32, lane: u32, t: Team) -> f32 {
@@ -73,18 +72,6 @@ fn count(value: u32, lane: u32, t: Team) -> u32 {
   }
   workgroupBarrier();
   return words[lane - member(lane, t) * t.step];
-}
-
-fn count4(value: vec4u, lane: u32, t: Team) -> vec4u {
-  if (t.along == 1u) { return value; }
-  workgroupBarrier(); // until what was there has been read
-  words4[lane] = value;
-  for (var half = t.along / 2u; half > 0u; half /= 2u) {
-    workgroupBarrier();
-    if (member(lane, t) < half) { words4[lane] += words4[lane + half * t.step]; }
-  }
-  workgroupBarrier();
-  return words4[lane - member(lane, t) * t.step];
 }
 
 fn highest(value: u32, lane: u32, t: Team) -> u32 {

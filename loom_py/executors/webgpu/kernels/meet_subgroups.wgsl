@@ -29,7 +29,6 @@ var<workgroup> floats: array<f32, 256>;
 var<workgroup> floats2: array<vec2f, 256>;
 var<workgroup> floats3: array<vec3f, 256>;
 var<workgroup> words: array<u32, 256>;
-var<workgroup> words4: array<vec4u, 256>;
 var<workgroup> words2: array<vec2u, 256>;
 
 fn sum(value: f32, lane: u32, t: Team) -> f32 {
@@ -89,21 +88,6 @@ fn count(value: u32, lane: u32, t: Team) -> u32 {
   s = u32();
   var other = s;
   for (var at = first; at < first + half; at += t.stride) { s += words[at]; other += words[at + half]; }
-  return s + other;
-}
-
-fn count4(value: vec4u, lane: u32, t: Team) -> vec4u {
-  var s = value;
-  for (var far = t.step; far < t.within; far *= 2u) { s += subgroupShuffleXor(s, far); }
-  if (t.across == 1u) { return s; }
-  workgroupBarrier(); // until what was there has been read
-  words4[lane] = s;
-  workgroupBarrier();
-  let first = first_of(lane, t);
-  let half = t.across / 2u * t.stride;
-  s = vec4u();
-  var other = s;
-  for (var at = first; at < first + half; at += t.stride) { s += words4[at]; other += words4[at + half]; }
   return s + other;
 }
 
