@@ -17,12 +17,13 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 import loom_py
+from loom_py import ops
 from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.build import REPORTED_BYTES
 from loom_py.executors.webgpu.heap import Heap
 from loom_py.executors.webgpu.lower import LOWERINGS
-from loom_py.executors.webgpu.lower.grain import LANES
+from loom_py.executors.webgpu.lower.grain import CARD, LANES, PLAYED, Grain
 from loom_py.executors.webgpu.lower.variants import VARIANTS, Variant
 from loom_py.executors.webgpu.native import native_host
 from loom_py.executors.webgpu.plan import ENABLE
@@ -100,12 +101,18 @@ class Expectations:
 
 
 def verb_case(
-    name: str, number: int, call: Call, variant: Variant | None = None, *, subgroups: bool = False
+    name: str,
+    number: int,
+    call: Call,
+    variant: Variant | None = None,
+    *,
+    subgroups: bool = False,
+    grain: Grain = CARD,
 ) -> tuple[dict[str, Any], ScriptHost] | None:
     """One call of a verb, for products by a variant of one's own choice; None when there is no kernel for it."""
     host = ScriptHost()
     chooser = None if variant is None else (lambda *_: lambda *_: variant)
-    executor = WebGPUExecutor(host, chooser)
+    executor = WebGPUExecutor(host, chooser, grain)
     executor.subgroups = subgroups
     try:
         suite.executed(VERBS[name], call, executor)
@@ -122,6 +129,8 @@ def verb_case(
     title = f"{name} by subgroups {number}" if subgroups else f"{name} {number}"
     if variant is not None:
         title = f"{name} by {variant.kernel} {variant.side}/{variant.shares}"
+    if grain != CARD:
+        title = f"{name} as on a processor {number}"
     return {"title": title, "steps": host.steps, "expected": expected.found}, host
 
 
@@ -135,6 +144,21 @@ def product_cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
             case = verb_case("matmul", 0, call, replace(variant, shares=shares))
             assert case is not None
             yield case
+
+
+def attention_cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
+    """Attention that fills no tile, by tiles and by blocks, with a mask and without."""
+    rng = np.random.default_rng(9)
+    arrays = [rng.standard_normal((2, 2, 70, 65)) for _ in range(4)]
+    for number, mask in enumerate((None, rng.integers(0, 2, (2, 70)).astype(np.int32))):
+        attrs = {"temperature": 8.0, "causal": mask is not None}
+        seen, rows = ops.attention(*arrays[:3], mask, **attrs)
+        calls = {"attention": (*arrays[:3], mask), "attention_gradient": (arrays[3], *arrays[:3], seen, rows, mask)}
+        for name, inputs in calls.items():
+            for grain in (CARD, PLAYED):
+                case = verb_case(name, CALLS + number, Call(inputs, attrs), grain=grain)
+                assert case is not None
+                yield case
 
 
 def meeting_case(*, subgroups: bool) -> tuple[dict[str, Any], ScriptHost]:
@@ -201,6 +225,7 @@ def cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
                 if found is not None and (not subgroups or any(ENABLE in text for text in found[1].kernels.values())):
                     yield found
     yield from product_cases()
+    yield from attention_cases()
     yield from (meeting_case(subgroups=subgroups) for subgroups in (False, True))
     vulkan.provide()
     for name in NETWORKS:
