@@ -82,6 +82,7 @@ if TYPE_CHECKING:
         compare,
     )
     from loom_py.optimizers import SGD, Adam, AdamW, Lion, ParameterGroup, RMSProp
+    from loom_py.runtime.tasks import awaited
     from loom_py.schedules import Constant, Cosine, Exponential, Linear, Polynomial, Step, WarmUp
     from loom_py.train.config import Batch, EarlyStopping, TrainingConfig, TrainingResult
     from loom_py.train.evaluation import Score
@@ -117,6 +118,7 @@ else:
                 "TensorBoardObserver compare"
             ),
             "optimizers": "SGD Adam AdamW Lion ParameterGroup RMSProp",
+            "runtime.tasks": "awaited",
             "schedules": "Constant Cosine Exponential Linear Polynomial Step WarmUp",
             "train.config": "Batch EarlyStopping TrainingConfig TrainingResult",
             "train.evaluation": "Score",
@@ -217,6 +219,7 @@ __all__ = [
     "UnavailableError",
     "WarmUp",
     "WorstSample",
+    "awaited",
     "binary_cross_entropy_loss_grad",
     "compare",
     "cross_entropy_loss_grad",

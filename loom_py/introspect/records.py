@@ -191,5 +191,6 @@ def _forward_text(annotation: object) -> object:
 
 
 def functions_in(api: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
-    """The plain functions among public names."""
-    return {name: value for name, value in api.items() if inspect.isfunction(value)}
+    """The plain functions among public names; coroutines are for Python, since JavaScript awaits every call anyway."""
+    found = {name: value for name, value in api.items() if inspect.isfunction(value)}
+    return {name: value for name, value in found.items() if not inspect.iscoroutinefunction(value)}

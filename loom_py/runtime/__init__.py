@@ -11,10 +11,11 @@ from loom_py.runtime.heap import wasm_heap_bytes
 from loom_py.runtime.host import can_run_sync, clock_ns, in_browser
 from loom_py.runtime.http import Response, fetch
 from loom_py.runtime.page import hidden, on_hide, receiver, sender
-from loom_py.runtime.tasks import spawn
+from loom_py.runtime.tasks import awaited, spawn
 
 __all__ = [
     "Response",
+    "awaited",
     "can_run_sync",
     "clock_ns",
     "fetch",

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any, ParamSpec, TypeVar
+from weakref import WeakKeyDictionary
 
+from loom_py.runtime.host import in_browser
+
+P = ParamSpec("P")
+T = TypeVar("T")
 _running: set[asyncio.Task[Any]] = set()
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
 def spawn(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
@@ -25,3 +32,28 @@ def spawn(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     _running.add(task)  # the loop holds tasks weakly
     task.add_done_callback(_running.discard)
     return task
+
+
+async def awaited(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """What a call gives, for callers that await it: `await loom.awaited(net.forward_gpu, x)`.
+
+    In a page the call runs in a task of its own, where Python may wait for the GPU even when the caller was called by
+    plain JavaScript, such as the handler of a click; elsewhere in a thread, so that the event loop goes on. One call at
+    a time: the next begins when the one before has ended.
+
+    Args:
+        function: what to call, such as a method of a network.
+        args, kwargs: its arguments.
+
+    Raises:
+        Exception: whatever the call raises.
+    """
+    async with _turns.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
+        if not in_browser():
+            return await asyncio.to_thread(function, *args, **kwargs)
+        task: asyncio.Task[T] = spawn(_called(partial(function, *args, **kwargs)))
+        return await task
+
+
+async def _called(call: Callable[[], T]) -> T:
+    return call()

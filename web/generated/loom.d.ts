@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: 510c7dc4fac0e89685592b8bb0c6c74b5ef8ed49aa9888103a875032718783c9
+ * Content hash of the description: a53ce865e33cd7151cb2610249a5e9fa13e30cf73c8e5680ccda2ce0e5b9b1ea
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */

@@ -9,7 +9,6 @@ from loom_py.executors.webgpu.lower.call import Call
 from loom_py.executors.webgpu.lower.grain import LANES, Grain, power_above
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 
-
 SIDE_BY_SIDE = 32
 """Results that neighbouring lanes take, where these are neighbours in memory."""
 
