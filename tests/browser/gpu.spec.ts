@@ -94,6 +94,43 @@ test("a training step is one call of JavaScript, its results another; steps leav
   expect(seen.plans[1]).toBe(seen.plans[0]);
 });
 
+test("a plain call from JavaScript can't wait for the GPU; what it starts and awaits can", async ({ page }) => {
+  await openWithGPU(page);
+  const found = (await python(page, AWAIT)) as { refused: string; device: string; apart: number; order: number[] };
+  expect(found.refused).toContain("a caller that awaits");
+  expect(found.device).toBe("webgpu");
+  expect(found.apart).toBeLessThan(1e-5);
+  expect(found.order).toEqual([0, 1]);
+});
+
+const AWAIT = `
+import asyncio
+import numpy as np
+from pyodide.code import run_js
+import loom_py as nn
+
+x = np.random.default_rng(0).standard_normal((16, 4)).astype(np.float32)
+net = nn.Network.of(4, [nn.Dense(4, 8, "tanh"), nn.Dense(8, 3)], seed=1)
+wanted, order, seen = net.forward(x), [], {}
+
+def numbered(number):
+    net.parameters()  # on the GPU by then, so this waits
+    order.append(number)
+
+async def clicked():
+    await nn.awaited(net.to, "webgpu")
+    seen["device"] = net.device
+    seen["apart"] = float(abs((await nn.awaited(net.forward_gpu, x)).output - wanted).max())
+    await asyncio.gather(nn.awaited(numbered, 0), nn.awaited(numbered, 1))
+
+def on_click():
+    seen["refused"] = net.gpu_unavailable_reason
+    return asyncio.ensure_future(clicked())
+
+await run_js("(handler) => handler()")(on_click)
+{**seen, "order": order}
+`;
+
 for (const when of ["in a step", "at rest"]) {
   test(`a device that is lost ${when}: the numbers are those of a run without it`, async ({ page }) => {
     await openWithGPU(page);

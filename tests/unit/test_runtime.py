@@ -3,6 +3,7 @@
 import asyncio
 import math
 import sys
+import threading
 
 import numpy as np
 import pytest
@@ -139,3 +140,38 @@ def test_all_listeners_hear_that_the_page_is_hidden():
         remove()
     runtime.hidden()
     assert heard == [1, 2]
+
+
+@pytest.mark.cpython
+def test_awaited_calls_give_what_they_give_one_at_a_time_and_others_go_on():
+    order = []
+
+    def call(number, *, begun=None):
+        order.append(("begins", number))
+        if begun is not None:
+            assert begun.wait(10)
+        order.append(("ends", number))
+        return number * 2
+
+    async def main():
+        begun = threading.Event()
+        calls = asyncio.gather(runtime.awaited(call, 1, begun=begun), runtime.awaited(call, 2))
+        await asyncio.sleep(0.01)  # the loop is free while the first call waits
+        begun.set()
+        return await calls
+
+    assert asyncio.run(main()) == [2, 4]
+    assert order == [("begins", 1), ("ends", 1), ("begins", 2), ("ends", 2)]
+
+
+@pytest.mark.cpython
+def test_awaited_calls_raise_and_the_next_is_done():
+    def fails():
+        raise DataError("no")
+
+    async def main():
+        with pytest.raises(DataError, match="no"):
+            await runtime.awaited(fails)
+        return await runtime.awaited(len, "four")
+
+    assert asyncio.run(main()) == 4
