@@ -43,7 +43,7 @@ def close(got: AnyArray, wanted: AnyArray, tolerance: float) -> None:
     assert suite.distance(got, wanted, float(largest) or 1.0) <= tolerance
 
 
-def compare(verb: Verb, *arrays: AnyArray | None, tolerance: float = 2e-6, narrow: bool = False, **attrs: Any) -> None:
+def compare(verb: Verb, *arrays: AnyArray | None, tolerance: float = 3e-6, narrow: bool = False, **attrs: Any) -> None:
     """Against NumPy: in float64, or in float32 where it matters (`narrow`) or some numbers are not finite."""
     plain = not narrow and all(np.isfinite(a).all() for a in arrays if a is not None)
     precise = [a.astype(np.float64) if plain and a is not None and a.dtype.kind == "f" else a for a in arrays]

@@ -76,7 +76,7 @@ class Builder:
         groups = list(self._groups())
         starts = tuple(accumulate((len(g) for g in groups), initial=0))
         dispatches = [d for group in groups for d in group]
-        kernels, rows, params = plan_rows(dispatches, subgroups=self.subgroups)
+        kernels, rows, params = plan_rows(dispatches, lanes=self.grain.workgroup, subgroups=self.subgroups)
         inputs, staged = self._inputs()
         report, reported, observed = self._report()
         plan = Plan(

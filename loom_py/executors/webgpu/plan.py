@@ -97,12 +97,24 @@ def spread(items: int, per_group: int = 256) -> tuple[int, int, int]:
     return -(-groups // rows), rows, 1
 
 
+def _sized(kernel: Kernel, lanes: int) -> Kernel:
+    if not lanes or "override LANES" not in source(kernel.name):
+        return kernel
+    return replace(kernel, constants=tuple(sorted({**dict(kernel.constants), "LANES": lanes}.items())))
+
+
 def plan_rows(
-    dispatches: Sequence[Dispatch], *, subgroups: bool = False
+    dispatches: Sequence[Dispatch], *, lanes: int = 0, subgroups: bool = False
 ) -> tuple[tuple[Kernel, ...], AnyArray, AnyArray]:
-    """What a Plan has of dispatches: the kernels, each once, its rows and its parameters."""
+    """What a Plan has of dispatches: the kernels, each once, its rows and its parameters.
+
+    Args:
+        dispatches: in order.
+        lanes: of workgroups of kernels that can do with any number; 0: as they stand.
+        subgroups: whether lanes of a subgroup speak to each other.
+    """
     numbers = {kernel: n for n, kernel in enumerate({d.kernel: None for d in dispatches})}
-    kernels = tuple(replace(kernel, subgroups=subgroups) for kernel in numbers)
+    kernels = tuple(replace(_sized(kernel, lanes), subgroups=subgroups) for kernel in numbers)
     rows = np.array([(numbers[d.kernel], *d.groups) for d in dispatches], np.uint32).reshape(-1, 4)
     params = np.zeros((len(dispatches), PARAMETER_BYTES), np.uint8)
     for row, d in zip(params, dispatches, strict=True):

@@ -16,6 +16,7 @@ struct Parameters {
   of_batch: u32, // rows of an entry of the batch
 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override masked: bool;
 override causal: bool;
 override gradient: bool;
@@ -29,9 +30,9 @@ fn hidden(mask: u32, i: u32, time: u32) -> bool {
 
 fn exponential(at: u32, top: f32) -> f32 { return exp(max((bitcast<f32>(heap[at]) - top) * p.inverse, -104.0)); }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
-  let begin = number_of(place) * (256u / p.along);
+  let begin = number_of(place) * (LANES / p.along);
   if (begin >= p.rows) { return; }
   let row = begin + lane / p.along;
   let mine = lane % p.along;

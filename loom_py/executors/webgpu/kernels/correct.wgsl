@@ -10,6 +10,7 @@ struct Parameters {
   ignored: u32, // a label that is never right
 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override labelled: bool; // whether targets are int32 labels
 override finished: bool; // whether there is one workgroup, whose count becomes a float
 
@@ -22,7 +23,7 @@ fn key(bits: u32) -> u32 {
   return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u && size != 0u);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let id = number_of(place);
   if (id >= p.count) { return; }
@@ -30,7 +31,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let lanes = team(place, p.along, 1u);
   var right = 0u;
   for (var pass_number = 0u; pass_number < p.passes; pass_number++) {
-    let row = (id * p.passes + pass_number) * (256u / p.along) + lane / p.along;
+    let row = (id * p.passes + pass_number) * (LANES / p.along) + lane / p.along;
     let last = select(0u, p.width, row < p.rows);
     var keys = vec2u(0u); // the largest of the output and of the target
     var places = vec2u(0u); // and where they stand, the complement of it: it is largest for the first
@@ -49,6 +50,6 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
       right += select(0u, 1u, tops.x != NAN && places.x == wanted && wanted != p.ignored);
     }
   }
-  right = count(right, lane, team(place, 256u, 1u));
+  right = count(right, lane, team(place, LANES, 1u));
   if (lane == 0u) { heap[p.out + id] = select(right, bitcast<u32>(f32(right)), finished); }
 }

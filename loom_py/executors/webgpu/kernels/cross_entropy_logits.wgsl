@@ -14,6 +14,7 @@ struct Parameters {
   rows: u32, width: u32, along: u32, passes: u32, count: u32,
 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override labelled: bool; // whether targets are int32 labels
 override weighted: bool;
 override ignores: bool;  // whether rows of one label do not count
@@ -41,11 +42,11 @@ fn wanted(row: u32, label: i32, counts: bool, c: u32) -> f32 {
   return soft;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let id = number_of(place);
   if (id >= p.count) { return; }
-  let abreast = 256u / p.along;
+  let abreast = LANES / p.along;
   let mine = lane % p.along;
   let lanes = team(place, p.along, 1u);
   var by = p.divisor;
@@ -88,6 +89,6 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
       }
     }
   }
-  losses = sum(losses, lane, team(place, 256u, 1u));
+  losses = sum(losses, lane, team(place, LANES, 1u));
   if (lane == 0u) { heap[p.loss + id] = bitcast<u32>(losses / by); }
 }

@@ -13,6 +13,7 @@ struct Parameters {
   size: u32, part: u32, count: u32, // values, of each range, ranges
 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override labelled: bool; // whether targets are int32 labels
 override weighted: bool;
 override ignores: bool;  // whether rows of one label do not count
@@ -33,7 +34,7 @@ fn log_of(x: f32) -> f32 {
   return exponent * 0.693359375 + (series - exponent * 2.12194440e-4);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let range = number_of(place);
   if (range >= p.count) { return; }
@@ -42,7 +43,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   var bad = false;
   var losses = 0.0;
   let end = min((range + 1u) * p.part, p.size);
-  for (var i = range * p.part + lane; i < end; i += 256u) {
+  for (var i = range * p.part + lane; i < end; i += LANES) {
     let row = i / p.classes;
     let at_class = i % p.classes;
     var hard = 0.0;
@@ -66,6 +67,6 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     heap[p.dx + i] = bitcast<u32>(-(t / safe) / by);
   }
   var nan_bits = 0x7fc00000u; // a variable, since WGSL has no constant that is NaN
-  losses = sum(select(losses, bitcast<f32>(nan_bits), bad), lane, team(place, 256u, 1u));
+  losses = sum(select(losses, bitcast<f32>(nan_bits), bad), lane, team(place, LANES, 1u));
   if (lane == 0u) { heap[p.loss + range] = bitcast<u32>(losses / by); }
 }

@@ -11,6 +11,7 @@
 
 struct Parameters { out: u32, x: u32, scale: f32, rows: u32, width: u32, along: u32 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override square: bool; // α = 1.5
 
 const STEPS = 64u; // never needed: each step of α = 2 quarters what is left, at least
@@ -23,9 +24,9 @@ fn above(i: u32, top: f32, t: f32) -> f32 {
   return max(max((bitcast<f32>(heap[p.x + i]) - top) * p.scale, -2.0) - t, 0.0);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
-  let first = number_of(place) * (256u / p.along);
+  let first = number_of(place) * (LANES / p.along);
   if (first >= p.rows) { return; }
   let row = first + lane / p.along;
   let mine = lane % p.along;

@@ -11,6 +11,7 @@ struct Parameters {
 }
 
 // 0 squared, 1 absolute, 2 Huber, 3 binary cross-entropy of logits, 4 of probabilities
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override head: u32;
 
 fn infinite_or_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u; }
@@ -78,17 +79,17 @@ fn loss_and_slope(x: f32, t: f32) -> vec2f {
   }
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let range = number_of(place);
   if (range >= p.count) { return; }
   let end = min((range + 1u) * p.part, p.size);
   var losses = 0.0;
-  for (var i = range * p.part + lane; i < end; i += 256u) {
+  for (var i = range * p.part + lane; i < end; i += LANES) {
     let found = loss_and_slope(bitcast<f32>(heap[p.x + i]), bitcast<f32>(heap[p.target_at + i]));
     losses += found.x;
     heap[p.dx + i] = bitcast<u32>(found.y);
   }
-  losses = sum(losses, lane, team(place, 256u, 1u));
+  losses = sum(losses, lane, team(place, LANES, 1u));
   if (lane == 0u) { heap[p.loss + range] = select(bitcast<u32>(losses), 0x7fc00000u, p.size == 0u); }
 }

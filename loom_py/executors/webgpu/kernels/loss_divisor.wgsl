@@ -7,6 +7,7 @@
 
 struct Parameters { out: u32, labels: u32, weights: u32, rows: u32, classes: u32, ignored: i32 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override weighted: bool;
 override ignores: bool; // whether rows of one label do not count
 
@@ -22,15 +23,15 @@ fn weight_of(row: u32) -> f32 {
   return 1.0;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   var weights = 0.0;
   for (var stretch = lane; stretch < p.rows; stretch += STRETCH) { // sums of sums: equal weights round the same way
     var some = 0.0;
-    for (var row = stretch; row < min(stretch - lane + STRETCH, p.rows); row += 256u) { some += weight_of(row); }
+    for (var row = stretch; row < min(stretch - lane + STRETCH, p.rows); row += LANES) { some += weight_of(row); }
     weights += some;
   }
-  weights = sum(weights, lane, team(place, 256u, 1u));
+  weights = sum(weights, lane, team(place, LANES, 1u));
   if (!weighted && bitcast<u32>(weights) == 0u) { weights = 1.0; }
   if (lane == 0u) { heap[p.out] = bitcast<u32>(weights); }
 }

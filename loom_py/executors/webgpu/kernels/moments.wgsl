@@ -12,6 +12,7 @@ struct Parameters {
   k1: u32, sk0: u32, sk1: u32, r1: u32, sr0: u32, sr1: u32,
 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override stage: u32;   // 0 means and squared deviations of parts, 1 mean and variance, 2 normalised values and 1/deviation
 override rows: bool;   // whether neighbours in memory are elements of one result
 override centre: bool; // else the mean counts as 0
@@ -24,11 +25,11 @@ fn element(e: u32) -> u32 {
 
 fn read(at: u32) -> f32 { return bitcast<f32>(heap[p.x + at]); }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let id = number_of(place);
   if (id >= p.groups) { return; }
-  let across = 256u / p.along;
+  let across = LANES / p.along;
   let mine = select(lane / across, lane % p.along, rows);
   let column = select(lane % across, lane / p.along, rows);
   let lanes = team(place, p.along, select(across, 1u, rows));

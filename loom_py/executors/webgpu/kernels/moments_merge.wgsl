@@ -9,6 +9,7 @@ struct Parameters {
   elements: u32, part: u32, count: u32, results: u32, along: u32,
 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override root: bool; // whether 1/√(variance + eps) is wanted instead of the variance
 
 fn weight(part: u32) -> f32 { return f32(min((part + 1u) * p.part, p.elements) - part * p.part); }
@@ -17,9 +18,9 @@ fn squares_of(part: u32, result: u32) -> f32 {
   return bitcast<f32>(heap[p.parts + (2u * part + 1u) * p.results + result]);
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
-  let across = 256u / p.along;
+  let across = LANES / p.along;
   let mine = lane / across;
   let lanes = team(place, p.along, across);
   let result = number_of(place) * across + lane % across;

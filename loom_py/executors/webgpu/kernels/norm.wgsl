@@ -13,6 +13,7 @@ struct Array {
   size: u32, part: u32, count: u32,     // values, of each range, ranges
 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override stage: u32; // 0 a range each, into `parts`; 1 from `parts` to the norm; 2 both at once
 
 const NONE = 0xffffffffu;
@@ -50,26 +51,26 @@ fn root(s: vec3f) -> f32 {
   return small;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let a = array_of(place.group.y);
   let range = place.group.x;
   var squares = vec3f(0.0);
   if (stage == 1u) {
-    for (var i = lane; i < a.count; i += 256u) {
+    for (var i = lane; i < a.count; i += LANES) {
       let at = a.parts + 3u * i;
       squares += bitcast<vec3f>(vec3u(heap[at], heap[at + 1u], heap[at + 2u]));
     }
   } else {
     let end = min((range + 1u) * a.part, a.size);
     var i = range * a.part + lane;
-    for (; i + 768u < end; i += 1024u) {
-      let first = squared(value(a, i)) + squared(value(a, i + 256u));
-      squares += first + (squared(value(a, i + 512u)) + squared(value(a, i + 768u)));
+    for (; i + 3u * LANES < end; i += 4u * LANES) {
+      let first = squared(value(a, i)) + squared(value(a, i + LANES));
+      squares += first + (squared(value(a, i + 2u * LANES)) + squared(value(a, i + 3u * LANES)));
     }
-    for (; i < end; i += 256u) { squares += squared(value(a, i)); }
+    for (; i < end; i += LANES) { squares += squared(value(a, i)); }
   }
-  squares = sum3(squares, lane, team(place, 256u, 1u));
+  squares = sum3(squares, lane, team(place, LANES, 1u));
   if (lane != 0u || range >= a.count) { return; } // not before: barriers want all lanes, as far as a compiler can tell
   if (stage == 0u) {
     for (var k = 0u; k < 3u; k++) { heap[a.parts + 3u * range + k] = bitcast<u32>(squares[k]); }

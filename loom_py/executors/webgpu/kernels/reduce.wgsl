@@ -14,6 +14,7 @@ struct Parameters {
   k1: u32, sk0: u32, sk1: u32, r1: u32, sr0: u32, sr1: u32,
 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override operation: u32; // 0 sum, 1 sum of counts, 2 how many are not finite, 3 how many are not 0
 override rows: bool;     // whether neighbours in memory are elements of one result, or different results
 override finished: bool; // whether the outcome is a float, divided, or goes on as it is
@@ -36,11 +37,11 @@ fn plus(a: u32, b: u32) -> u32 {
   return a + b;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let id = number_of(place);
   if (id >= p.groups) { return; }
-  let across = 256u / p.along;
+  let across = LANES / p.along;
   let mine = select(lane / across, lane % p.along, rows);
   let column = select(lane % across, lane / p.along, rows);
   let lanes = team(place, p.along, select(across, 1u, rows));

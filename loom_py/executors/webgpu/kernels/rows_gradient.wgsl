@@ -10,6 +10,7 @@
 
 struct Parameters { out: u32, dy: u32, y: u32, inverse: f32, rows: u32, width: u32, along: u32 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override kind: u32; // 0 softmax, 1 α = 2, 2 α = 1.5
 
 fn slope(i: u32) -> f32 {
@@ -22,9 +23,9 @@ fn slope(i: u32) -> f32 {
 
 fn at(i: u32) -> f32 { return bitcast<f32>(heap[p.dy + i]); }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
-  let first = number_of(place) * (256u / p.along);
+  let first = number_of(place) * (LANES / p.along);
   if (first >= p.rows) { return; }
   let row = first + lane / p.along;
   let mine = lane % p.along;

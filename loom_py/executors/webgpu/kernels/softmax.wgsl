@@ -15,6 +15,7 @@ struct Parameters {
   m0: u32, m1: u32, m2: u32, m3: u32, mask_step: u32,  // strides of the mask along them and along a row
 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override masked: bool;
 override causal: bool;
 
@@ -24,9 +25,9 @@ fn hidden(mask: u32, i: u32, diagonal: u32) -> bool {
   return masked && (heap[mask + i * p.mask_step] & 0x7fffffffu) == 0u;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
-  let first = number_of(place) * (256u / p.along);
+  let first = number_of(place) * (LANES / p.along);
   if (first >= p.rows) { return; }
   let row = first + lane / p.along;
   let mine = lane % p.along;

@@ -16,6 +16,7 @@ struct Parameters {
   k1: u32, sk0: u32, sk1: u32, r1: u32, sr0: u32, sr1: u32,
 }
 
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override rows: bool; // whether neighbours in memory are values of one unit
 
 fn element(e: u32) -> u32 {
@@ -78,13 +79,13 @@ fn looked_at(unit: u32, first: u32, last: u32, step: u32) -> Seen {
   return s;
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(
   @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
 ) {
   let id = group.y * groups.x + group.x;
   if (id >= p.groups) { return; }
-  let across = 256u / p.along;
+  let across = LANES / p.along;
   let mine = select(lane / across, lane % p.along, rows);
   let column = select(lane % across, lane / p.along, rows);
   let slot = mine * across + column;
@@ -96,7 +97,7 @@ fn main(
   let unit = p.x + (result / p.k1) * p.sk0 + (result % p.k1) * p.sk1;
   seen[slot] = looked_at(unit, begin + mine, last, p.along);
 
-  meet(slot, 256u, across);
+  meet(slot, LANES, across);
   if (slot < across && first + slot < p.units) {
     let dead = u32(seen[slot].counts.w == min(begin + p.part, p.elements) - begin);
     if (p.part < p.elements) { heap[p.zeros + part * p.units + first + slot] = dead; } else { seen[slot].dead = dead; }

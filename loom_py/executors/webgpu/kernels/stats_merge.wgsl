@@ -19,19 +19,21 @@ fn row_of(number: u32) -> Row {
   return Row(heap[at], heap[at + 1u], heap[at + 2u], heap[at + 3u], heap[at + 4u], heap[at + 5u], heap[at + 6u]);
 }
 
-@compute @workgroup_size(256)
+override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+
+@compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
   let row = row_of(group.x);
   var s = nothing();
-  for (var i = lane; i < row.count; i += 256u) { s = joined(s, read_seen(row.seen + i * SEEN_WORDS)); }
+  for (var i = lane; i < row.count; i += LANES) { s = joined(s, read_seen(row.seen + i * SEEN_WORDS)); }
   if (row.parts > 1u) {
-    for (var unit = lane; unit < row.units; unit += 256u) {
+    for (var unit = lane; unit < row.units; unit += LANES) {
       var dead = 1u;
       for (var part = 0u; part < row.parts; part++) { dead *= heap[row.zeros + part * row.units + unit]; }
       s.dead += dead;
     }
   }
   seen[lane] = s;
-  meet(lane, 256u, 1u);
+  meet(lane, LANES, 1u);
   if (lane == 0u) { write_row(row.out, seen[0], row.size, row.units > 0u); }
 }

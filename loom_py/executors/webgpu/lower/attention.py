@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from loom_py.executors.webgpu.lower.call import LOWERINGS, Call, Operand, lowers
-from loom_py.executors.webgpu.lower.grain import LANES, PLAYED
+from loom_py.executors.webgpu.lower.grain import PLAYED
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 from loom_py.shapes import Shape, size_of
 
@@ -209,7 +209,9 @@ def _weights(s: _Shape, block: _Block, scores: Operand, changes: Operand | None,
         first, s.rows, s.rows * s.query.shape[1],
     )  # fmt: skip
     constants = {**s.constants, "gradient": int(changes is not None)}
-    return dispatch("attention_weights", *words, groups=spread(count * along, LANES), constants=constants)
+    return dispatch(
+        "attention_weights", *words, groups=spread(count * along, s.call.grain.workgroup), constants=constants
+    )
 
 
 def _taken(s: _Shape, shape: Shape) -> Operand:

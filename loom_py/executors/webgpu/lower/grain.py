@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 LANES = 256
-"""Of every workgroup of a reduction."""
+"""The most that a workgroup has."""
 
 
 def power_above(n: int) -> int:
@@ -19,12 +19,14 @@ class Grain:
 
     Attributes:
         lanes: invocations that keep it busy.
+        workgroup: how many of them a workgroup of a reduction has, a power of two.
         values: each lane takes at least, where there are so many.
         neighbours: lanes that share a result at least, so that they read memory together.
         one_group: values up to this number are left to one workgroup, which saves a dispatch and is as quick.
     """
 
     lanes: int
+    workgroup: int
     values: int
     neighbours: int
     one_group: int
@@ -32,15 +34,16 @@ class Grain:
     @property
     def groups(self) -> int:
         """Workgroups that keep it busy."""
-        return max(self.lanes // LANES, 1)
+        return max(self.lanes // self.workgroup, 1)
 
     def along(self, results: int, elements: int) -> int:
         """Lanes that share a result whose elements are neighbours in memory: a power of two."""
         needed = max(power_above(self.lanes // max(results, 1)), self.neighbours)
-        return min(power_above(-(-elements // self.values)), needed, LANES)
+        return min(power_above(-(-elements // self.values)), needed, self.workgroup)
 
 
-CARD = Grain(lanes=1 << 17, values=4, neighbours=32, one_group=1 << 14)
+CARD = Grain(lanes=1 << 17, workgroup=LANES, values=4, neighbours=32, one_group=1 << 14)
 """A large graphics card: 132 multiprocessors or so, each with a thousand lanes under way."""
-PLAYED = Grain(lanes=2 * LANES, values=16, neighbours=1, one_group=1 << 15)
-"""A processor that plays a GPU: a few cores go through the lanes one after the other, and pay for every barrier."""
+PLAYED = Grain(lanes=128, workgroup=32, values=16, neighbours=1, one_group=1 << 12)
+"""A processor that plays a GPU: a few cores go through the lanes one after the other, and pay for every lane of a
+workgroup that has barriers, and for every barrier."""

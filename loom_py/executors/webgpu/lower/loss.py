@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from loom_py.executors.webgpu.lower.call import Call, Operand, lowers
-from loom_py.executors.webgpu.lower.grain import LANES
 from loom_py.executors.webgpu.lower.softmax import rows_of
 from loom_py.executors.webgpu.lower.tiles import SUM, SUM_OF_COUNTS, columns, ranges, reduction
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
@@ -88,7 +87,7 @@ class _Rows:
 
 def _rows(call: Call, x: Operand) -> _Rows:
     rows, _, along = rows_of(call.grain, x.shape)
-    groups = max(-(-rows * along // LANES), 1)
+    groups = max(-(-rows * along // call.grain.workgroup), 1)
     passes = groups if x.size <= call.grain.one_group else -(-groups // MOST_GROUPS)
     return _Rows(along, passes, -(-groups // passes))
 

@@ -21,7 +21,7 @@ def rows_of(grain: Grain, shape: Shape) -> tuple[int, int, int]:
 
 def _groups(grain: Grain, shape: Shape) -> tuple[int, int, int]:
     rows, _, along = rows_of(grain, shape)
-    return spread(rows * along)
+    return spread(rows * along, grain.workgroup)
 
 
 @lowers("softmax", knows=("temperature", "causal"), floats=False)

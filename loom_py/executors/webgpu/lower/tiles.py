@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from loom_py.executors.axes import Split
 from loom_py.executors.webgpu.lower.call import Call
-from loom_py.executors.webgpu.lower.grain import LANES, Grain, power_above
+from loom_py.executors.webgpu.lower.grain import Grain, power_above
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 
 SIDE_BY_SIDE = 32
@@ -22,6 +22,7 @@ class Tiling:
         rows: whether neighbours in memory are elements of one result (else they are different results).
         along: lanes of a workgroup that share a result; the others have results of their own.
         parts: how many workgroups share the elements of a result.
+        lanes: of a workgroup.
     """
 
     results: int
@@ -30,6 +31,7 @@ class Tiling:
     rows: bool
     along: int
     parts: int
+    lanes: int
 
     @property
     def part(self) -> int:
@@ -39,7 +41,7 @@ class Tiling:
     @property
     def tiles(self) -> int:
         """Workgroups beside each other across the results."""
-        return -(-self.results * self.along // LANES)
+        return -(-self.results * self.along // self.lanes)
 
     @property
     def groups(self) -> tuple[int, int, int]:
@@ -63,18 +65,18 @@ def tiling(grain: Grain, axes: Split, *, empty: bool = False) -> Tiling:
         empty: whether there is nothing to reduce.
     """
     (k0, _, k1, _), (r0, _, r1, sr1) = axes
-    results, elements = k0 * k1, 0 if empty else r0 * r1
+    results, elements, lanes = k0 * k1, 0 if empty else r0 * r1, grain.workgroup
     rows = (sr1 == 1 and r1 > 1) or results == 1
     if rows:
         along = grain.along(results, elements)
     else:  # neighbours side by side make a whole read of memory; more where results have too few elements for the lanes
-        across = max(SIDE_BY_SIDE, LANES // power_above(elements))
-        along = min(LANES // min(across, power_above(results)), power_above(grain.lanes // max(results, 1)))
-    tiles = -(-results * along // LANES)
+        across = max(SIDE_BY_SIDE, lanes // power_above(elements))
+        along = min(lanes // min(across, lanes, power_above(results)), power_above(grain.lanes // max(results, 1)))
+    tiles = -(-results * along // lanes)
     parts = 1
     if elements > 32 * along:
         parts = max(min(grain.groups // tiles, elements // (16 * along)), -(-elements // (256 * along)))
-    return Tiling(results, elements, axes, rows, along, parts)
+    return Tiling(results, elements, axes, rows, along, parts, lanes)
 
 
 def columns(grain: Grain, results: int, elements: int) -> Tiling:
@@ -137,7 +139,7 @@ def ranges(grain: Grain, size: int, *, least: int = 4096) -> Ranges:
         size: of the array.
         least: values of a range, where there are several.
     """
-    few = size <= grain.one_group
-    count = 1 if few else max(min(-(-size // least), grain.groups), -(-size // (256 * LANES)))
-    part = max(-(-size // (count * LANES)), 1) * LANES
+    few, lanes = size <= grain.one_group, grain.workgroup
+    count = 1 if few else max(min(-(-size // least), grain.groups), -(-size // (256 * lanes)))
+    part = max(-(-size // (count * lanes)), 1) * lanes
     return Ranges(size, part, max(-(-size // part), 1))
