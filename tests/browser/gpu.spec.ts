@@ -96,18 +96,29 @@ test("a training step is one call of JavaScript, its results another; steps leav
 
 test("a plain call from JavaScript can't wait for the GPU; what it starts and awaits can", async ({ page }) => {
   await openWithGPU(page);
-  const found = (await python(page, AWAIT)) as { refused: string; device: string; apart: number; order: number[] };
+  const found = (await python(page, AWAIT)) as Waited;
   expect(found.refused).toContain("a caller that awaits");
   expect(found.device).toBe("webgpu");
+  expect(found.subgroups[1]).toBe(found.subgroups[0]);
   expect(found.apart).toBeLessThan(1e-5);
   expect(found.order).toEqual([0, 1]);
 });
+
+interface Waited {
+  readonly refused: string;
+  readonly device: string;
+  readonly apart: number;
+  readonly order: readonly number[];
+  /** Whether the device has them, and whether they are used; every driver that plays a GPU keeps what is asked of it. */
+  readonly subgroups: readonly [boolean, boolean];
+}
 
 const AWAIT = `
 import asyncio
 import numpy as np
 from pyodide.code import run_js
 import loom_py as nn
+from loom_py.executors.webgpu.find import find_executor
 
 x = np.random.default_rng(0).standard_normal((16, 4)).astype(np.float32)
 net = nn.Network.of(4, [nn.Dense(4, 8, "tanh"), nn.Dense(8, 3)], seed=1)
@@ -120,6 +131,8 @@ def numbered(number):
 async def clicked():
     await nn.awaited(net.to, "webgpu")
     seen["device"] = net.device
+    executor = find_executor()
+    seen["subgroups"] = ["subgroups" in executor.host.adapter.features, executor.subgroups]
     seen["apart"] = float(abs((await nn.awaited(net.forward_gpu, x)).output - wanted).max())
     await asyncio.gather(nn.awaited(numbered, 0), nn.awaited(numbered, 1))
 

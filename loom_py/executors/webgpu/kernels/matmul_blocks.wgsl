@@ -1,26 +1,11 @@
-// Products without workgroup memory, by blocks of 4×4 numbers, whose factors are read four numbers at a time: where rows
-// and where the heap's places allow that. An invocation makes 8×8 numbers, so that each one read serves eight products.
+// Products without workgroup memory, by blocks of 4×4 numbers, whose factors are read four numbers at a time: where all
+// words, steps and extents that this needs are divisible by four. An invocation makes 8×8 numbers, so that each one read serves eight products.
 // For processors that play a GPU, which pay for every barrier and every read, and devices with good caches.
+// with product
 // with epilogue
 
 @group(0) @binding(0) var<storage, read_write> heap: array<vec4u>; // four words at a time
 @group(0) @binding(1) var<uniform> p: Parameters;
-
-struct Parameters {
-  out: u32, a: u32, b: u32, bias: u32, // words, as all here; each divisible by four
-  rows: u32, columns: u32, inner: u32, // M, N, K
-  a_row: u32, a_inner: u32, b_inner: u32, b_column: u32, // words from one to the next
-  down: u32, across: u32, tiles: u32, // tiles of one product either way, and of all together
-  share: u32, batch: u32, // K is cut into shares of this length, each with products of its own
-  n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, // the batch, and its steps
-  a0: u32, a1: u32, a2: u32, a3: u32, a4: u32,
-  b0: u32, b1: u32, b2: u32, b3: u32, b4: u32,
-  wide: u32, // invocations side by side in a tile
-}
-
-override along_a: bool; // whether four numbers that lie together follow one another along K, or across it
-override along_b: bool;
-override biased: bool;
 
 fn fetch(word: u32) -> vec4f { return bitcast<vec4f>(heap[word / 4u]); }
 
@@ -60,21 +45,16 @@ fn main(
   @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
 ) {
   let number = group.y * groups.x + group.x;
-  let tile = number % (p.down * p.across);
+  let work = work_of(number);
+  let tile = work.tile;
   let high = 64u / p.wide;
   let row = (tile / p.across * high + lane / p.wide) * 8u;
   let column = (tile % p.across * p.wide + lane % p.wide) * 8u;
   if (number >= p.tiles || lane >= high * p.wide || row >= p.rows || column >= p.columns) { return; }
-  let product = number / (p.down * p.across);
-  let begin = product / p.batch * p.share;
-  let end = min(begin + p.share, p.inner);
-  var rest = product % p.batch;
-  let i4 = rest % p.n4; rest /= p.n4;
-  let i3 = rest % p.n3; rest /= p.n3;
-  let i2 = rest % p.n2; rest /= p.n2;
-  let i1 = rest % p.n1; let i0 = rest / p.n1;
-  let a = p.a + i0 * p.a0 + i1 * p.a1 + i2 * p.a2 + i3 * p.a3 + i4 * p.a4 + begin * p.a_inner;
-  let b = p.b + i0 * p.b0 + i1 * p.b1 + i2 * p.b2 + i3 * p.b3 + i4 * p.b4 + begin * p.b_inner;
+  let begin = work.begin;
+  let end = work.end;
+  let a = work.a + work.begin * p.a_inner;
+  let b = work.b + work.begin * p.b_inner;
   var upper_a = first_block(a, row, p.rows, p.a_row, p.a_inner, along_a);
   var lower_a = first_block(a, row + 4u, p.rows, p.a_row, p.a_inner, along_a);
   var left_b = first_block(b, column, p.columns, p.b_column, p.b_inner, along_b);
@@ -100,7 +80,7 @@ fn main(
     beta_left = fetch(p.bias + column);
     beta_right = fetch(p.bias + min(column + 4u, p.columns - 4u));
   }
-  let out = p.out + product * p.rows * p.columns;
+  let out = work.out;
   put(out, row, column, upper_left, beta_left);
   put(out, row, column + 4u, upper_right, beta_right);
   if (row + 4u >= p.rows) { return; }

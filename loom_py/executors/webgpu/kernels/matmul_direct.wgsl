@@ -1,25 +1,10 @@
 // Products without workgroup memory: 4×4 numbers an invocation, whose factors come straight from the heap. For processors
 // that play a GPU, which pay for every barrier and every exchange, and have caches of their own.
+// with product
 // with epilogue
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
-
-struct Parameters {
-  out: u32, a: u32, b: u32, bias: u32,
-  rows: u32, columns: u32, inner: u32, // M, N, K
-  a_row: u32, a_inner: u32, b_inner: u32, b_column: u32, // words from one to the next
-  down: u32, across: u32, tiles: u32, // tiles of one product either way, and of all together
-  share: u32, batch: u32, // K is cut into shares of this length, each with products of its own
-  n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, // the batch, and its steps
-  a0: u32, a1: u32, a2: u32, a3: u32, a4: u32,
-  b0: u32, b1: u32, b2: u32, b3: u32, b4: u32,
-  wide: u32, // invocations side by side in a tile
-}
-
-override along_a: bool; // as of the other kernels; where invocations fetch makes no difference here
-override along_b: bool;
-override biased: bool;
 
 var<private> x0: vec4f; var<private> x1: vec4f; var<private> x2: vec4f; var<private> x3: vec4f;
 
@@ -46,21 +31,16 @@ fn main(
   @builtin(workgroup_id) group: vec3u, @builtin(num_workgroups) groups: vec3u, @builtin(local_invocation_index) lane: u32,
 ) {
   let number = group.y * groups.x + group.x;
-  let tile = number % (p.down * p.across);
+  let work = work_of(number);
+  let tile = work.tile;
   let high = 64u / p.wide;
   let row = (tile / p.across * high + lane / p.wide) * 4u;
   let column = (tile % p.across * p.wide + lane % p.wide) * 4u;
   if (number >= p.tiles || lane >= high * p.wide || row >= p.rows || column >= p.columns) { return; }
-  let product = number / (p.down * p.across);
-  let begin = product / p.batch * p.share;
-  let end = min(begin + p.share, p.inner);
-  var rest = product % p.batch;
-  let i4 = rest % p.n4; rest /= p.n4;
-  let i3 = rest % p.n3; rest /= p.n3;
-  let i2 = rest % p.n2; rest /= p.n2;
-  let i1 = rest % p.n1; let i0 = rest / p.n1;
-  let a = p.a + i0 * p.a0 + i1 * p.a1 + i2 * p.a2 + i3 * p.a3 + i4 * p.a4;
-  let b = p.b + i0 * p.b0 + i1 * p.b1 + i2 * p.b2 + i3 * p.b3 + i4 * p.b4;
+  let begin = work.begin;
+  let end = work.end;
+  let a = work.a;
+  let b = work.b;
   var from_a = a + min(row + vec4u(0u, 1u, 2u, 3u), vec4u(p.rows - 1u)) * p.a_row + begin * p.a_inner;
   var from_b = b + min(column + vec4u(0u, 1u, 2u, 3u), vec4u(p.columns - 1u)) * p.b_column + begin * p.b_inner;
   var k = begin;
@@ -79,7 +59,7 @@ fn main(
   }
   var beta = vec4f();
   if (biased) { beta = fetch(p.bias + min(column + vec4u(0u, 1u, 2u, 3u), vec4u(p.columns - 1u))); }
-  let out = p.out + product * p.rows * p.columns;
+  let out = work.out;
   put(out, row, column, x0 + beta);
   put(out, row + 1u, column, x1 + beta);
   put(out, row + 2u, column, x2 + beta);

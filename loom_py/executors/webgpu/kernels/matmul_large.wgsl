@@ -6,25 +6,11 @@
 // invocations fetch, and store, neighbouring words, and nothing need be aligned. Rows beyond the last are the last once
 // more, and nobody stores what comes of them: within the loop only the end of K is looked at. The loop is written out
 // so that the first index into a tile is a constant: compilers then check only the second, once and for all.
+// with product
 // with epilogue
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
-
-struct Parameters {
-  out: u32, a: u32, b: u32, bias: u32,
-  rows: u32, columns: u32, inner: u32, // M, N, K
-  a_row: u32, a_inner: u32, b_inner: u32, b_column: u32, // words from one to the next
-  down: u32, across: u32, tiles: u32, // tiles of one product either way, and of all together
-  share: u32, batch: u32, // K is cut into shares of this length, each with products of its own
-  n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, // the batch, and its steps
-  a0: u32, a1: u32, a2: u32, a3: u32, a4: u32,
-  b0: u32, b1: u32, b2: u32, b3: u32, b4: u32,
-}
-
-override along_a: bool; // whether a is contiguous along K, so that neighbouring invocations should fetch along K
-override along_b: bool;
-override biased: bool;
 
 const SIDE = 128u;   // of a tile
 const VECTORS = 32u; // along a side
@@ -77,22 +63,17 @@ fn main(
   if (number >= p.tiles) { return; }
 
   // Which tile of which share of which product.
-  let tile = number % (p.down * p.across);
+  let work = work_of(number);
+  let tile = work.tile;
   let band = tile / (BAND * p.across) * BAND;
   let height = min(p.down - band, BAND);
   let first_row = (band + tile % (BAND * p.across) % height) * SIDE;
   let first_column = tile % (BAND * p.across) / height * SIDE;
-  let product = number / (p.down * p.across);
-  let out = p.out + product * p.rows * p.columns;
-  let begin = product / p.batch * p.share;
-  let end = min(begin + p.share, p.inner);
-  var rest = product % p.batch;
-  let i4 = rest % p.n4; rest /= p.n4;
-  let i3 = rest % p.n3; rest /= p.n3;
-  let i2 = rest % p.n2; rest /= p.n2;
-  let i1 = rest % p.n1; let i0 = rest / p.n1;
-  let a = p.a + i0 * p.a0 + i1 * p.a1 + i2 * p.a2 + i3 * p.a3 + i4 * p.a4;
-  let b = p.b + i0 * p.b0 + i1 * p.b1 + i2 * p.b2 + i3 * p.b3 + i4 * p.b4;
+  let out = work.out;
+  let begin = work.begin;
+  let end = work.end;
+  let a = work.a;
+  let b = work.b;
 
   // What this invocation fetches each time: a vector of either factor at one place of K. Eight neighbours always have
   // different vectors of one place, which lie in different banks.

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from loom_py.executors.webgpu.lower.call import LOWERINGS, Call, Operand, lowers
-from loom_py.executors.webgpu.lower.grain import PLAYED
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 from loom_py.shapes import Shape, size_of
 
@@ -75,8 +74,8 @@ class _Shape:
 
     @property
     def tiled(self) -> bool:
-        """Whether it goes by tiles. A processor that plays a GPU pays for every barrier, and there are many."""
-        return self.width <= WIDEST and self.call.grain != PLAYED
+        """Whether it goes by tiles, which have many barriers."""
+        return self.width <= WIDEST and self.call.grain.exchange
 
     @property
     def mask_word(self) -> int:

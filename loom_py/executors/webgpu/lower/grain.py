@@ -22,6 +22,7 @@ class Grain:
         workgroup: how many of them a workgroup of a reduction has, a power of two.
         values: each lane takes at least, where there are so many.
         neighbours: lanes that share a result at least, so that they read memory together.
+        exchange: whether it pays to share tiles in workgroup memory, which costs barriers.
         one_group: values up to this number are left to one workgroup, which saves a dispatch and is as quick.
     """
 
@@ -29,6 +30,7 @@ class Grain:
     workgroup: int
     values: int
     neighbours: int
+    exchange: bool
     one_group: int
 
     @property
@@ -42,8 +44,8 @@ class Grain:
         return min(power_above(-(-elements // self.values)), needed, self.workgroup)
 
 
-CARD = Grain(lanes=1 << 17, workgroup=LANES, values=4, neighbours=32, one_group=1 << 14)
+CARD = Grain(lanes=1 << 17, workgroup=LANES, values=4, neighbours=32, exchange=True, one_group=1 << 14)
 """A large graphics card: 132 multiprocessors or so, each with a thousand lanes under way."""
-PLAYED = Grain(lanes=128, workgroup=32, values=16, neighbours=1, one_group=1 << 12)
+PLAYED = Grain(lanes=128, workgroup=32, values=16, neighbours=1, exchange=False, one_group=1 << 12)
 """A processor that plays a GPU: a few cores go through the lanes one after the other, and pay for every lane of a
 workgroup that has barriers, and for every barrier."""
