@@ -13,9 +13,9 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 
 from loom_py import ops
+from loom_py.config.fields import Positive, Share
+from loom_py.config.options import Options, OptionsConfig, kind
 from loom_py.errors import ConfigError, DataError, ShapeError
-from loom_py.layers.fields import Positive, Share
-from loom_py.layers.options import Options, OptionsConfig, kind
 from loom_py.ops import Verb
 from loom_py.shapes import AnyArray, Array, ArrayLike
 

@@ -8,9 +8,9 @@ from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, get_args
 
 from loom_py import ops
+from loom_py.config.fields import NonNegative, Positive, Share
+from loom_py.config.options import Options, OptionsConfig, kind
 from loom_py.errors import ConfigError
-from loom_py.layers.fields import NonNegative, Positive, Share
-from loom_py.layers.options import Options, OptionsConfig, kind
 from loom_py.shapes import Shape
 
 OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "lion"]

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY
 
-from loom_py.layers.fields import Count, NonNegative, Positive, Size
-from loom_py.layers.options import Options, kind
+from loom_py.config.fields import Count, NonNegative, Positive, Size
+from loom_py.config.options import Options, kind
 
 
 class Schedule(Options):

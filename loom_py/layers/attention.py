@@ -10,9 +10,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from loom_py import ops
+from loom_py.config.fields import Size
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.layers.attend import Attended, attend, attend_gradient
-from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, product_node, reshape_node
 from loom_py.layers.run import Params, Run

@@ -6,8 +6,8 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
+from loom_py.config.fields import Positive, Share, Size
 from loom_py.layers.channels import affine, affine_backward, channelwise, check_channels, other_axes
-from loom_py.layers.fields import Positive, Share, Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run

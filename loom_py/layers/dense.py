@@ -8,9 +8,9 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
+from loom_py.config.fields import Size
 from loom_py.initializers import InitializerName, choose
 from loom_py.layers.activations import activate, activate_backward
-from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, activation_node, product_node
 from loom_py.layers.run import Params, Run

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, NamedTuple
 import numpy as np
 
 from loom_py import ops
+from loom_py.config.fields import Positive, Size
 from loom_py.errors import ConfigError
 from loom_py.layers.channels import affine, affine_backward, check_channels
-from loom_py.layers.fields import Positive, Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, reshape_node
 from loom_py.layers.run import Params, Run

@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, cast, dataclass_transform
 
+from loom_py.config.fields import check_fields
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.initializers import InitializerName
-from loom_py.layers.fields import check_fields
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.registry import Registry
 from loom_py.layers.run import Params, Run

@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from loom_py import ops
+from loom_py.config.fields import Size
 from loom_py.errors import ConfigError, ShapeError
-from loom_py.layers.fields import Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, product_node
 from loom_py.layers.run import Params, Run

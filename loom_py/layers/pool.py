@@ -6,8 +6,8 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
+from loom_py.config.fields import Count, CountPair, Size, SizePair
 from loom_py.errors import ConfigError
-from loom_py.layers.fields import Count, CountPair, Size, SizePair
 from loom_py.layers.geometry import Geometry, PerAxis
 from loom_py.layers.layer import Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue

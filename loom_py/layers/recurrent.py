@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from loom_py import ops
+from loom_py.config.fields import Count, Size
 from loom_py.errors import ShapeError, UnavailableError
-from loom_py.layers.fields import Count, Size
 from loom_py.layers.layer import Layer, Parameter
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run

@@ -6,7 +6,7 @@ from dataclasses import KW_ONLY
 from typing import Any, NamedTuple
 
 from loom_py import ops
-from loom_py.layers.fields import Positive, Size
+from loom_py.config.fields import Positive, Size
 from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run

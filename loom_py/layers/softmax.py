@@ -6,8 +6,8 @@ from dataclasses import KW_ONLY
 from typing import Any, ClassVar, Literal, NamedTuple
 
 from loom_py import ops
+from loom_py.config.fields import Positive
 from loom_py.errors import ShapeError, UnavailableError
-from loom_py.layers.fields import Positive
 from loom_py.layers.layer import Gives, Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run

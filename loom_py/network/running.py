@@ -8,12 +8,12 @@ from typing import NamedTuple, TypeVar
 
 import numpy as np
 
+from loom_py.config.options import OptionsConfig
 from loom_py.errors import ConfigError, DataError, ShapeError, StateError
 from loom_py.events import Observer
 from loom_py.executors.base import Executor, Results
 from loom_py.executors.choose import executor_for
 from loom_py.introspect import available_when, internal
-from loom_py.layers.options import OptionsConfig
 from loom_py.losses import CrossEntropy
 from loom_py.network.choosing import choose
 from loom_py.network.compile import StepOptions

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
+from loom_py.atomic_file import write_whole
 from loom_py.events import LayerStats, TrainingEvent
-from loom_py.observers.files import write_whole
 from loom_py.observers.plain import encode_float
 from loom_py.observers.recording_file import Header
 from loom_py.observers.rows import LAYER_COLUMNS, Kept

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from loom_py.atomic_file import write_whole
 from loom_py.events import LayerStats, TrainingEvent, TweenStep
-from loom_py.observers.files import write_whole
 from loom_py.observers.plain import dumps, encode_float
 from loom_py.observers.recording_file import Header
 from loom_py.observers.rows import Kept

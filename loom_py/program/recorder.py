@@ -11,7 +11,6 @@ import numpy as np
 
 from loom_py.ops import Spec, Tensor, Verb
 from loom_py.ops import copy as copy_verb
-from loom_py.program.liveness import prune
 from loom_py.program.memory import plan
 from loom_py.program.passes import PASSES, Draft, Pass
 from loom_py.program.program import (
@@ -26,6 +25,7 @@ from loom_py.program.program import (
     Segment,
     Span,
 )
+from loom_py.program.prune import prune
 from loom_py.shapes import Shape
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Literal
 
-from loom_py.layers.fields import Count, Positive, Range, Size, check_fields, hints
-from loom_py.layers.options import Options, OptionsConfig, kind, revive
+from loom_py.config.fields import Count, Positive, Range, Size, check_fields, hints
+from loom_py.config.options import Options, OptionsConfig, kind, revive
 from loom_py.losses import Loss, LossName, resolve_loss
 from loom_py.network.compile import StepOptions
 from loom_py.optimizers import Optimizer, OptimizerName, ParameterGroup, resolve_optimizer

@@ -9,10 +9,10 @@ from itertools import islice
 from time import perf_counter, time_ns
 from typing import Any
 
+from loom_py.config.options import resolve
 from loom_py.errors import FileFormatError, StateError
 from loom_py.events import TrainingEvent
 from loom_py.introspect import internal
-from loom_py.layers.options import resolve
 from loom_py.network.anomaly import explain
 from loom_py.network.core import NetworkCore
 from loom_py.network.engine import StepResult

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
-from loom_py.layers.fields import Positive, Share, check_fields
+from loom_py.config.fields import Positive, Share, check_fields
 from loom_py.optimizers import Optimizer
 
 TweenMode = Literal["chain", "target"]

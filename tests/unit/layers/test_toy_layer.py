@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from loom_py import Dense, LayerStats, Network, Observer, ShapeError, TrainingConfig, ops
+from loom_py.config.fields import Positive, Size
 from loom_py.layers import REGISTRY, Layer, Parameter, from_config, layer
-from loom_py.layers.fields import Positive, Size
 from loom_py.shapes import Shape
 from tests.unit.layers.gradients import TOLERANCE, gradient_errors
 

@@ -25,7 +25,7 @@ from loom_py import (
     TrainingConfig,
     WarmUp,
 )
-from loom_py.layers.options import Options
+from loom_py.config.options import Options
 from loom_py.losses import Loss
 from loom_py.optimizers import Optimizer
 from loom_py.schedules import Schedule

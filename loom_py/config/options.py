@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform, get_args
 
+from loom_py.config.fields import check_fields, hints
 from loom_py.errors import ConfigError
-from loom_py.layers.fields import check_fields, hints
 
 OptionsConfig = Mapping[str, Any]
 """Options as plain data, as `Options.to_config` gives them."""

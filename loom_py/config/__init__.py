@@ -1,0 +1,1 @@
+"""Configuration as plain data: fields that carry their range, and families of options."""
