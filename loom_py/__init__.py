@@ -23,7 +23,6 @@ if TYPE_CHECKING:
         UnavailableError,
     )
     from loom_py.evaluate import DeviationMetrics, WorstSample
-    from loom_py.events import LayerStats, Observer, ParameterStats, TrainingEvent, TweenStep, TweenView
     from loom_py.introspect import Introspectable, MethodInfo, ParameterInfo, describe, typegen
     from loom_py.layers import (
         GRU,
@@ -84,6 +83,7 @@ if TYPE_CHECKING:
     from loom_py.optimizers import SGD, Adam, AdamW, Lion, ParameterGroup, RMSProp
     from loom_py.runtime.tasks import awaited
     from loom_py.schedules import Constant, Cosine, Exponential, Linear, Polynomial, Step, WarmUp
+    from loom_py.telemetry.events import LayerStats, Observer, ParameterStats, TrainingEvent, TweenStep, TweenView
     from loom_py.train.config import Batch, EarlyStopping, TrainingConfig, TrainingResult
     from loom_py.train.evaluation import Score
     from loom_py.train.trainer import Trainer
@@ -98,7 +98,7 @@ else:
                 "StateError UnavailableError"
             ),
             "evaluate": "DeviationMetrics WorstSample",
-            "events": "LayerStats Observer ParameterStats TrainingEvent TweenStep TweenView",
+            "telemetry.events": "LayerStats Observer ParameterStats TrainingEvent TweenStep TweenView",
             "introspect": "Introspectable MethodInfo ParameterInfo describe typegen",
             "layers": (
                 "GRU LSTM RNN Activation AvgPool1D AvgPool2D BatchNorm Conv1D Conv2D Dense Dropout Embedding "

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from loom_py.shapes import AnyArray
 
 if TYPE_CHECKING:
-    from loom_py.events import LayerStats, Phase
+    from loom_py.telemetry.events import LayerStats, Phase
 
 NUMBERS = (
     "weight_norm",

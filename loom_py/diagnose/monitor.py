@@ -9,7 +9,7 @@ from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.passes import Pass, PassBuilder
 from loom_py.diagnose.rules import RULES, Rule
 from loom_py.diagnose.structure import Structure
-from loom_py.events import LayerStats, TrainingEvent
+from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 
 class Monitor:

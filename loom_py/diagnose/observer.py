@@ -8,8 +8,8 @@ from typing import Any
 
 from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.monitor import Monitor
-from loom_py.events import LayerStats, Observer, TrainingEvent
 from loom_py.introspect import Introspectable
+from loom_py.telemetry.events import LayerStats, Observer, TrainingEvent
 
 
 class DiagnosticObserver(Observer, Introspectable):

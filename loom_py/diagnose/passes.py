@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from loom_py.diagnose.structure import is_inside
-from loom_py.events import LayerStats, Phase
+from loom_py.telemetry.events import LayerStats, Phase
 
 
 @dataclass(slots=True)

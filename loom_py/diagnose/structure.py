@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from loom_py.events import LayerStats
 from loom_py.shapes import Shape, size_of
+from loom_py.telemetry.events import LayerStats
 
 
 @dataclass(frozen=True, slots=True)

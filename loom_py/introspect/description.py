@@ -8,7 +8,6 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from loom_py.events import LayerStats, TrainingEvent
 from loom_py.introspect.annotations import is_alias
 from loom_py.introspect.docstrings import module_attribute_docs
 from loom_py.introspect.reach import Reached, follow, home_of, import_modules, protocol_record
@@ -25,6 +24,7 @@ from loom_py.introspect.records import (
     layer_record,
 )
 from loom_py.introspect.stored import content_hash, load_described
+from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 SCHEMA_VERSION = 1
 EVENTS = (LayerStats.__name__, TrainingEvent.__name__)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from loom_py.events import LayerStats
 from loom_py.network.compile import StepOptions
 from loom_py.network.engine import Engine, StepResult
 from loom_py.network.inputs import Feed
+from loom_py.telemetry.events import LayerStats
 
 
 def explain(engine: Engine, feed: Feed, options: StepOptions, result: StepResult) -> tuple[str | None, str]:

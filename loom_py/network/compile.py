@@ -14,13 +14,13 @@ from loom_py.layers.chain import chain_gives, chain_ids
 from loom_py.losses import Gives, Loss
 from loom_py.network.arrays import BUFFERS, GRADIENTS, Layout
 from loom_py.network.inputs import Form
-from loom_py.network.reading import Passed
 from loom_py.network.updating import StepOptions as StepOptions
 from loom_py.network.updating import record_sum, record_update, whole_area
-from loom_py.network.watching import RecordingWatcher, Watch
 from loom_py.ops import Tensor
 from loom_py.program import Program, Recorder
 from loom_py.shapes import Shape
+from loom_py.telemetry.instrument import RecordingWatcher, Watch
+from loom_py.telemetry.observations import Passed
 
 Role = Literal["whole", "part", "last"]
 """What a batch is: all of a step, or a micro-batch of it, the last one or not."""

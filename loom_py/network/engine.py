@@ -11,7 +11,6 @@ from typing import TypeVar, cast
 import numpy as np
 
 from loom_py.errors import UnavailableError
-from loom_py.events import LayerStats
 from loom_py.executors.base import Executor, Loaded, Results
 from loom_py.executors.choose import executor_for
 from loom_py.layer_run import records_of
@@ -22,12 +21,13 @@ from loom_py.network.flight import Ready as Ready
 from loom_py.network.flight import StepResult as StepResult
 from loom_py.network.grid import Slot
 from loom_py.network.inputs import Feed, Form
-from loom_py.network.reading import Index
 from loom_py.network.state import State
-from loom_py.network.watched import RecordLayout, WatchedRun, watched
-from loom_py.network.watching import Moment, Watch
 from loom_py.program import ARENA
 from loom_py.shapes import AnyArray, Array
+from loom_py.telemetry.events import LayerStats
+from loom_py.telemetry.frame import RecordLayout, WatchedRun, watched
+from loom_py.telemetry.instrument import Moment, Watch
+from loom_py.telemetry.observations import Index
 
 T = TypeVar("T")
 MOST_PROGRAMS = 24

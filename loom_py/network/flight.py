@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from loom_py.executors.base import Loaded, Results
-from loom_py.network.reading import Passed
-from loom_py.network.watched import RecordLayout
+from loom_py.telemetry.frame import RecordLayout
+from loom_py.telemetry.observations import Passed
 
 
 @dataclass(slots=True)

@@ -10,7 +10,6 @@ import numpy as np
 
 from loom_py.config.options import OptionsConfig
 from loom_py.errors import ConfigError, DataError, ShapeError, StateError
-from loom_py.events import Observer
 from loom_py.executors.base import Executor, Results
 from loom_py.executors.choose import executor_for
 from loom_py.introspect import available_when, internal
@@ -21,9 +20,10 @@ from loom_py.network.flight import Flight, Ready, StepResult
 from loom_py.network.inputs import Feed, read_input, read_mask
 from loom_py.network.shadow import Shadow
 from loom_py.network.structure import Pending, Structure
-from loom_py.network.watching import Moment, Watch
 from loom_py.optimizers import Optimizer, OptimizerName, resolve_optimizer
 from loom_py.shapes import AnyArray, Array, ArrayLike
+from loom_py.telemetry.events import Observer
+from loom_py.telemetry.instrument import Moment, Watch
 
 Outcome = TypeVar("Outcome")
 

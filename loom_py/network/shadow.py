@@ -7,8 +7,8 @@ from loom_py.network.arrays import BUFFERS, WEIGHTS
 from loom_py.network.engine import Engine
 from loom_py.network.flight import Ready
 from loom_py.network.inputs import Feed, Form
-from loom_py.network.watching import Watch
 from loom_py.shapes import AnyArray
+from loom_py.telemetry.instrument import Watch
 
 MOST_PROGRAMS = 8
 

@@ -7,19 +7,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loom_py.events import Observer
 from loom_py.executors.choose import executor_for
 from loom_py.introspect import Introspectable, internal
 from loom_py.layers import Layer
 from loom_py.network.arrays import GRADIENTS, read_all
 from loom_py.network.blueprint import Blueprint, make_blueprint
-from loom_py.network.dispatch import Dispatcher
 from loom_py.network.engine import Engine, Ready
 from loom_py.network.grid import Grid, NetworkConfig, read_seed, read_shape
 from loom_py.network.inputs import Feed
-from loom_py.network.watched import UpdateRatios
 from loom_py.optimizers import Optimizer, resolve_optimizer
 from loom_py.shapes import Array, ArrayLike, Shape
+from loom_py.telemetry.dispatch import Dispatcher
+from loom_py.telemetry.events import Observer
+from loom_py.telemetry.frame import UpdateRatios
 
 
 @dataclass(slots=True)

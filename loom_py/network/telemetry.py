@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loom_py.events import LayerStats
 from loom_py.network.arrays import BUFFERS, GRADIENTS, SUMMED, WEIGHTS, read_all
 from loom_py.network.engine import Engine
 from loom_py.ops import STAT_FIELDS, stats
+from loom_py.telemetry.events import LayerStats
 
 
 @dataclass(frozen=True, kw_only=True)

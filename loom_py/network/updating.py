@@ -9,10 +9,10 @@ from itertools import groupby, pairwise
 from loom_py import ops
 from loom_py.losses import Loss
 from loom_py.network.arrays import GRADIENTS, STANDING, SUMMED, WEIGHTS, Layout, Place, optimizer_area
-from loom_py.network.watching import RecordingWatcher, Step
 from loom_py.ops import Tensor
 from loom_py.optimizers import Optimizer, ParameterGroup
 from loom_py.program import Recorder
+from loom_py.telemetry.instrument import RecordingWatcher, Step
 
 
 @dataclass(frozen=True)

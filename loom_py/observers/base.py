@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loom_py.events import Observer
 from loom_py.introspect import Introspectable
+from loom_py.telemetry.events import Observer
 
 
 class LoomObserver(Observer, Introspectable):

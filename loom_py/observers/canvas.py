@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from loom_py.errors import ConfigError
-from loom_py.events import LayerStats, TrainingEvent
 from loom_py.introspect import internal
 from loom_py.layer_run import LayerRun
 from loom_py.observers.base import LoomObserver
 from loom_py.observers.columns import STATS_COLUMNS, StatsTable, in_pieces
 from loom_py.observers.flatten import flatten_paths
 from loom_py.shapes import Array
+from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 TRAINING_COLUMNS = (
     "step",

@@ -7,9 +7,9 @@ from itertools import groupby
 
 import numpy as np
 
-from loom_py.events import LayerStats
 from loom_py.layer_run import NUMBERS, LayerRun, by_layout
 from loom_py.shapes import AnyArray, Array
+from loom_py.telemetry.events import LayerStats
 
 STATS_COLUMNS = (
     "step",

@@ -6,9 +6,9 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
-from loom_py.events import LayerStats, TrainingEvent
 from loom_py.observers.base import LoomObserver
 from loom_py.observers.lines import event_line, layer_lines
+from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 _PLAIN = str.maketrans({"→": "->", "×": "x", "⚠": "!"})
 

@@ -15,12 +15,12 @@ from pathlib import Path
 import numpy as np
 
 from loom_py.atomic_file import write_whole
-from loom_py.events import LayerStats, TrainingEvent
 from loom_py.observers.plain import encode_float
 from loom_py.observers.recording_file import Header
 from loom_py.observers.rows import LAYER_COLUMNS, Kept
 from loom_py.observers.rows import STATS_COLUMNS as ROW_COLUMNS
 from loom_py.observers.scalars import EVENT_NUMBERS, TWEEN_NUMBERS, VIEW_NUMBERS
+from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 _STATS = tuple(name for name in ROW_COLUMNS if name not in ("parameters", "histogram", "output_values"))
 _TWEEN = (*TWEEN_NUMBERS, "exploding", "updated", *VIEW_NUMBERS)

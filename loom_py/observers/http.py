@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from loom_py import runtime
 from loom_py.errors import ConfigError
-from loom_py.events import LayerStats, TrainingEvent, measured
 from loom_py.observers.base import LoomObserver
 from loom_py.observers.delivery import Plan
 from loom_py.observers.driver import Driver
@@ -21,6 +20,7 @@ from loom_py.observers.retry import Answer, Backoff
 from loom_py.observers.rows import Record
 from loom_py.observers.task_driver import TaskDriver
 from loom_py.observers.thread_driver import ThreadDriver
+from loom_py.telemetry.events import LayerStats, TrainingEvent, measured
 
 FORMAT = "loom_py-telemetry"
 VERSION = 1

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import groupby
 
-from loom_py.events import LayerStats
 from loom_py.layer_run import LayerRun, records_of
+from loom_py.telemetry.events import LayerStats
 
 # Measured with tracemalloc on CPython 3.13: a record with its numbers, or a run without them, each with its place.
 RECORD_BYTES = 700

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from loom_py.events import LayerStats, TrainingEvent, measured
 from loom_py.shapes import Shape, shape_text
+from loom_py.telemetry.events import LayerStats, TrainingEvent, measured
 
 
 def layer_lines(stats: LayerStats) -> str:

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from loom_py.atomic_file import write_whole
-from loom_py.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.observers.plain import dumps, encode_float
 from loom_py.observers.recording_file import Header, versions
 from loom_py.observers.rows import Kept, Record
@@ -24,6 +23,7 @@ from loom_py.observers.scalars import (
     tween_scalars,
     view_scalars,
 )
+from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 
 ROWS_PER_LINE = 512
 _UNITS = {

@@ -11,7 +11,6 @@ from typing import Any, Literal
 
 from loom_py.atomic_file import write_whole
 from loom_py.errors import ConfigError
-from loom_py.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.introspect import internal
 from loom_py.layer_run import LayerRun
 from loom_py.observers.base import LoomObserver
@@ -20,6 +19,7 @@ from loom_py.observers.kept import RECORD_BYTES, KeptStats
 from loom_py.observers.plain import plain
 from loom_py.observers.recording_file import Header, Reader, write_lines
 from loom_py.observers.rows import Kept
+from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 
 ExportFormat = Literal["tensorboard", "trace", "otlp", "csv"]
 

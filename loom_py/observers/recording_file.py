@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from loom_py.errors import FileFormatError
-from loom_py.events import TrainingEvent, TweenStep
 from loom_py.observers import rows, tween_rows
 from loom_py.observers.plain import dumps, loads, plain
 from loom_py.observers.rows import Identity, Kept, Row
+from loom_py.telemetry.events import TrainingEvent, TweenStep
 
 FORMAT = "loom_py-recording"
 VERSION = 1

@@ -14,11 +14,11 @@ from typing import Any, get_args
 import numpy as np
 
 from loom_py.errors import FileFormatError
-from loom_py.events import EventType, LayerStats, ParameterStats, TrainingEvent, TweenStep, measured
 from loom_py.observers.checks import checked_count, checked_list, checked_shape, checked_text, exactly
 from loom_py.observers.plain import decode_float, encode_float, plain
 from loom_py.observers.tween_rows import TWEEN_COLUMNS, VIEW_COLUMNS
 from loom_py.shapes import Array, size_of
+from loom_py.telemetry.events import EventType, LayerStats, ParameterStats, TrainingEvent, TweenStep, measured
 
 LAYER, FORWARD, BACKWARD, EVENT = range(4)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loom_py.events import LayerStats, ParameterStats, Phase, TrainingEvent, TweenStep, TweenView, measured
+from loom_py.telemetry.events import LayerStats, ParameterStats, Phase, TrainingEvent, TweenStep, TweenView, measured
 
 OUTPUT_STATISTICS = ("output_min", "output_max", "output_mean", "output_std", "zero_fraction")
 NORMS = ("weight_norm", "bias_norm", "gradient_norm", "input_gradient_norm", "update_ratio")

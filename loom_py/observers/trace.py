@@ -12,11 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from loom_py.atomic_file import write_whole
-from loom_py.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.observers.plain import dumps, encode_float
 from loom_py.observers.recording_file import Header
 from loom_py.observers.rows import Kept
 from loom_py.observers.scalars import event_scalars, layer_scalars, tween_scalars, view_scalars
+from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 
 _PROCESS = 1
 _TRAINING_TRACK = 1

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from loom_py.errors import FileFormatError
-from loom_py.events import TweenStep, TweenView
 from loom_py.observers.checks import checked_count, checked_list, checked_text, exactly
 from loom_py.observers.plain import decode_float, encode_float
+from loom_py.telemetry.events import TweenStep, TweenView
 
 TWEEN = 4
 """What such a row begins with."""

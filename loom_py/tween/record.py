@@ -16,9 +16,9 @@ from loom_py.network.compile import Compiled
 from loom_py.network.engine import Engine
 from loom_py.network.inputs import Form
 from loom_py.network.updating import whole_area
-from loom_py.network.watching import RecordingWatcher, Watch
 from loom_py.ops import Tensor
 from loom_py.program import Recorder
+from loom_py.telemetry.instrument import RecordingWatcher, Watch
 from loom_py.tween.config import CHAIN_LIMIT, STEP_LIMIT, TweenConfig
 
 VELOCITY = optimizer_area("tween", "velocity")

@@ -7,9 +7,9 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any
 
-from loom_py.events import TrainingEvent
 from loom_py.network.engine import StepResult
 from loom_py.network.inputs import Feed
+from loom_py.telemetry.events import TrainingEvent
 from loom_py.train.config import StopReason, TrainingConfig
 from loom_py.train.data import Batches
 from loom_py.train.progress import Snapshot

@@ -9,16 +9,16 @@ from time import time_ns
 
 import numpy as np
 
-from loom_py.events import TweenStep, TweenView
 from loom_py.executors.base import Loaded
 from loom_py.losses import Loss
 from loom_py.network.compile import StepOptions
 from loom_py.network.core import NetworkCore
 from loom_py.network.engine import Ready, StepResult
 from loom_py.network.inputs import Feed
-from loom_py.network.reading import array_in
-from loom_py.network.watching import Watch
 from loom_py.shapes import AnyArray
+from loom_py.telemetry.events import TweenStep, TweenView
+from loom_py.telemetry.instrument import Watch
+from loom_py.telemetry.observations import array_in
 from loom_py.tween.config import Following, TweenConfig
 from loom_py.tween.explosion import ExplosionGuard
 from loom_py.tween.record import VIEW, record

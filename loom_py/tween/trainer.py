@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from loom_py.config.options import OptionsConfig
 from loom_py.errors import ConfigError
-from loom_py.events import TweenStep
 from loom_py.introspect import Introspectable
 from loom_py.losses import Loss, LossName, resolve_loss
 from loom_py.network.core import NetworkCore
 from loom_py.shapes import ArrayLike
+from loom_py.telemetry.events import TweenStep
 from loom_py.train.config import Batch, EarlyStopping, TrainingConfig, TrainingResult
 from loom_py.train.data import array_batches, check_samples
 from loom_py.train.trainer import Trainer

@@ -8,7 +8,7 @@ from typing import ClassVar
 from loom_py.diagnose.finding import Finding, RuleName
 from loom_py.diagnose.passes import Pass
 from loom_py.diagnose.structure import Structure
-from loom_py.events import TrainingEvent
+from loom_py.telemetry.events import TrainingEvent
 
 
 class Rule:

@@ -13,7 +13,7 @@ from loom_py.diagnose.passes import Pass
 from loom_py.diagnose.rules.base import Rule
 from loom_py.diagnose.rules.relative import RelativeGradients, beside_last
 from loom_py.diagnose.structure import output_rms
-from loom_py.events import TrainingEvent
+from loom_py.telemetry.events import TrainingEvent
 
 GRADIENT = 1e3
 GRADIENT_GROWTH = 30.0

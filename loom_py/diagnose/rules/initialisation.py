@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from loom_py.diagnose.finding import Finding, Severity
 from loom_py.diagnose.passes import Pass
 from loom_py.diagnose.rules.base import Rule
-from loom_py.events import LayerStats
+from loom_py.telemetry.events import LayerStats
 
 GAIN_HIGH = 10.0
 GAIN_LOW = 0.02

@@ -9,7 +9,7 @@ from statistics import fmean, median
 from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.passes import Pass
 from loom_py.diagnose.rules.base import Rule
-from loom_py.events import TrainingEvent
+from loom_py.telemetry.events import TrainingEvent
 
 BATCHES = 60
 PROGRESS = 0.02

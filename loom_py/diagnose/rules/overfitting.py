@@ -9,7 +9,7 @@ from statistics import median
 
 from loom_py.diagnose.finding import Finding, Severity
 from loom_py.diagnose.rules.base import Rule
-from loom_py.events import TrainingEvent
+from loom_py.telemetry.events import TrainingEvent
 
 RISE = 1.3
 STRONG_RISE = 2.0

@@ -9,7 +9,7 @@ from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.passes import Pass
 from loom_py.diagnose.rules.base import Rule
 from loom_py.diagnose.structure import output_rms
-from loom_py.events import LayerStats
+from loom_py.telemetry.events import LayerStats
 
 ENTER = 0.9
 LEAVE = 0.8

@@ -8,7 +8,7 @@ from loom_py.diagnose import DiagnosticObserver, Finding, diagnose
 from loom_py.diagnose.alarm import Alarm
 from loom_py.diagnose.monitor import Monitor
 from loom_py.errors import ConfigError
-from loom_py.events import LayerStats, TrainingEvent
+from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 
 def layer(path, type="Dense", activation="relu", shape=(64, 64), children=(), unit_axis=-1):

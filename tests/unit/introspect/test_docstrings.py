@@ -2,8 +2,8 @@
 
 import sys
 
-from loom_py import events
 from loom_py.introspect.docstrings import module_attribute_docs, parse
+from loom_py.telemetry import events
 
 GOOGLE = """Train it.
 

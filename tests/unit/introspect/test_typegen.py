@@ -11,13 +11,13 @@ from typing import Any, Literal
 import pytest
 
 from loom_py.errors import LoomError
-from loom_py.events import EventType, Observer, TrainingEvent
 from loom_py.introspect import Introspectable
 from loom_py.introspect.description import describe_now
 from loom_py.introspect.reference import reference
 from loom_py.introspect.schema import events_schema, network_schema, type_schema
 from loom_py.introspect.typescript import typegen
 from loom_py.shapes import Array, ArrayLike
+from loom_py.telemetry.events import EventType, Observer, TrainingEvent
 
 __all__ = ["Layer", "LoomError", "Network", "Observer", "TrainingEvent", "Watcher", "loss_grad"]
 Mode = Literal["fast", "exact"]

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from loom_py import ConfigError, Dense, LayerStats, Network, Observer, TrainingConfig
-from loom_py.network.pace import Pace
 from loom_py.ops.histogram import BINS, histogram_edges
+from loom_py.telemetry.sampling import Pace
 
 
 def drive(pace: Pace, runs: int, bare: int, extra: int) -> tuple[int, float]:

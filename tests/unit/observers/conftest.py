@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from loom_py.events import LayerStats, TrainingEvent
+from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 BLUEPRINT = {
     "model_id": "toy",

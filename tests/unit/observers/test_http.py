@@ -251,7 +251,7 @@ def test_flush_delivers_what_is_queued(make_stats):
 PROGRAM = """
 import sys
 sys.path.insert(0, ".")
-from loom_py.events import TrainingEvent
+from loom_py.telemetry.events import TrainingEvent
 from loom_py.observers import HTTPObserver
 observer = HTTPObserver(sys.argv[1], interval_s=1000)
 for step in range(25):

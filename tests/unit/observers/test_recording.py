@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from loom_py.errors import ConfigError, FileFormatError
-from loom_py.events import NOT_MEASURED, measured
 from loom_py.observers import RecordingObserver
+from loom_py.telemetry.events import NOT_MEASURED, measured
 
 
 def test_history_by_kind_in_order(deliver):
@@ -187,7 +187,7 @@ FULL_DISK = """
 import resource, sys
 sys.path.insert(0, ".")
 from loom_py.observers import RecordingObserver
-from loom_py.events import TrainingEvent
+from loom_py.telemetry.events import TrainingEvent
 recording = RecordingObserver()
 for step in range(10_000):
     recording.on_training_event(TrainingEvent(type="batch_end", step=step, loss=0.5))

@@ -52,7 +52,7 @@ beforeAll(async () => {
   pyodide.runPython(`
 import asyncio, json
 from dataclasses import asdict
-from loom_py.events import TrainingEvent
+from loom_py.telemetry.events import TrainingEvent
 from loom_py.observers import Backoff, HTTPObserver, OTLPObserver
 from loom_py import runtime
 

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from loom_py.layer_run import NUMBERS
-from loom_py.network.reading import Index, Passed, spans_of
 from loom_py.ops import STAT_FIELDS
 from loom_py.shapes import AnyArray
+from loom_py.telemetry.observations import Index, Passed, spans_of
 
 _NAN, _PLUS, _MINUS, _ZEROS, _MIN, _MAX, _MEAN, _STD, _NORM, _DEAD = range(1, 11)
 assert STAT_FIELDS[_NAN] == "nan" and STAT_FIELDS[_DEAD] == "dead_units"

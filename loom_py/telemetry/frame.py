@@ -10,13 +10,13 @@ from typing import Any, cast
 
 import numpy as np
 
-from loom_py.events import NOT_MEASURED, LayerStats, ParameterStats, Phase
 from loom_py.executors.base import Results
 from loom_py.layer_run import NUMBERS, LayerRun
-from loom_py.network.figures import Figures
-from loom_py.network.reading import Index, Passed
-from loom_py.network.watching import Moment
 from loom_py.shapes import AnyArray
+from loom_py.telemetry.events import NOT_MEASURED, LayerStats, ParameterStats, Phase
+from loom_py.telemetry.instrument import Moment
+from loom_py.telemetry.observations import Index, Passed
+from loom_py.telemetry.stats_table import Figures
 
 _FLOATS = NUMBERS.index("dead_units")
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from loom_py.events import Observer, TrainingEvent, TweenStep
-from loom_py.network.pace import Pace
-from loom_py.network.watched import WatchedRun
-from loom_py.network.watching import Watch
+from loom_py.telemetry.events import Observer, TrainingEvent, TweenStep
+from loom_py.telemetry.frame import WatchedRun
+from loom_py.telemetry.instrument import Watch
+from loom_py.telemetry.sampling import Pace
 
 log = logging.getLogger("loom_py")
 

@@ -9,11 +9,11 @@ from typing import Any, cast
 
 from loom_py import ops
 from loom_py.layers import Layer
-from loom_py.network.reading import Passed
 from loom_py.ops import Tensor
 from loom_py.optimizers import Optimizer
 from loom_py.program import Recorder
 from loom_py.shapes import Shape
+from loom_py.telemetry.observations import Passed
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""What is measured, declared once; how it is recorded into a Program, read back, made into records, handed out."""
