@@ -68,8 +68,8 @@ if TYPE_CHECKING:
     )
     from loom_py.model import Network, load_loom_bundle, load_model
     from loom_py.network.blueprint import Blueprint, LayerBlueprint
+    from loom_py.network.report import LayerTelemetry, Telemetry
     from loom_py.network.running import BackwardResult, ForwardResult
-    from loom_py.network.telemetry import LayerTelemetry, Telemetry
     from loom_py.observers import (
         CanvasObserver,
         ChannelObserver,
@@ -112,7 +112,7 @@ else:
             "model": "Network load_loom_bundle load_model",
             "network.blueprint": "Blueprint LayerBlueprint",
             "network.running": "BackwardResult ForwardResult",
-            "network.telemetry": "LayerTelemetry Telemetry",
+            "network.report": "LayerTelemetry Telemetry",
             "observers": (
                 "CanvasObserver ChannelObserver ConsoleObserver HTTPObserver OTLPObserver RecordingObserver "
                 "TensorBoardObserver compare"

@@ -9,10 +9,10 @@ from typing import Any
 
 from loom_py import store
 from loom_py.atomic_file import write_whole
+from loom_py.engine.layout import checked
 from loom_py.errors import ConfigError, FileFormatError, LoomError, StateError
 from loom_py.introspect import internal
 from loom_py.layers import Layer
-from loom_py.network.arrays import checked
 from loom_py.network.grid import NetworkConfig
 from loom_py.shapes import Array, ArrayLike
 from loom_py.store.exchange import Exchange

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Literal
 
+from loom_py.engine.inputs import Feed
 from loom_py.errors import ConfigError, UnavailableError
 from loom_py.executors.choose import executor_for
-from loom_py.network.inputs import Feed
+from loom_py.network.report import Telemetry, layer_telemetry, measure_memory, total_bytes
 from loom_py.network.running import Running
-from loom_py.network.telemetry import Telemetry, layer_telemetry, measure_memory, total_bytes
 from loom_py.runtime import wasm_heap_bytes
 from loom_py.telemetry.events import LayerStats, Observer
 from loom_py.telemetry.instrument import Moment, Watch

@@ -9,15 +9,15 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 
 from loom_py.config.options import OptionsConfig
+from loom_py.engine.compile import StepOptions
+from loom_py.engine.in_flight import Flight, Ready, StepResult
+from loom_py.engine.inputs import Feed, read_input, read_mask
 from loom_py.errors import ConfigError, DataError, ShapeError, StateError
 from loom_py.executors.base import Executor, Results
 from loom_py.executors.choose import executor_for
 from loom_py.introspect import available_when, internal
 from loom_py.losses import CrossEntropy
-from loom_py.network.choosing import choose
-from loom_py.network.compile import StepOptions
-from loom_py.network.flight import Flight, Ready, StepResult
-from loom_py.network.inputs import Feed, read_input, read_mask
+from loom_py.network.device import choose
 from loom_py.network.shadow import Shadow
 from loom_py.network.structure import Pending, Structure
 from loom_py.optimizers import Optimizer, OptimizerName, resolve_optimizer

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from loom_py.engine.engine import Engine
+from loom_py.engine.in_flight import Ready
+from loom_py.engine.inputs import Feed, Form
+from loom_py.engine.layout import BUFFERS, WEIGHTS
 from loom_py.executors.base import Executor
-from loom_py.network.arrays import BUFFERS, WEIGHTS
-from loom_py.network.engine import Engine
-from loom_py.network.flight import Ready
-from loom_py.network.inputs import Feed, Form
 from loom_py.shapes import AnyArray
 from loom_py.telemetry.instrument import Watch
 

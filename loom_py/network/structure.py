@@ -7,14 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loom_py.engine.engine import Engine, Ready
+from loom_py.engine.inputs import Feed
+from loom_py.engine.layout import GRADIENTS, read_all
 from loom_py.executors.choose import executor_for
 from loom_py.introspect import Introspectable, internal
 from loom_py.layers import Layer
-from loom_py.network.arrays import GRADIENTS, read_all
 from loom_py.network.blueprint import Blueprint, make_blueprint
-from loom_py.network.engine import Engine, Ready
 from loom_py.network.grid import Grid, NetworkConfig, read_seed, read_shape
-from loom_py.network.inputs import Feed
 from loom_py.optimizers import Optimizer, resolve_optimizer
 from loom_py.shapes import Array, ArrayLike, Shape
 from loom_py.telemetry.dispatch import Dispatcher

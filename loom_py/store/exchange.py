@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 
 from loom_py.atomic_file import write_whole
+from loom_py.engine.layout import walk
 from loom_py.introspect.introspectable import available_when
-from loom_py.network.arrays import walk
 from loom_py.network.core import NetworkCore
 from loom_py.store.source import read_source
 

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from loom_py.engine.layout import walk
 from loom_py.errors import ConfigError, FileFormatError, StateError
 from loom_py.layers import Layer
-from loom_py.network.arrays import walk
 from loom_py.network.grid import NetworkConfig
 from loom_py.shapes import AnyArray, Shape
 from loom_py.store.safetensors import TensorFile, pack_tensors

@@ -11,10 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from loom_py.engine.layout import walk
 from loom_py.errors import UnavailableError
 from loom_py.layers import Layer
 from loom_py.layers.onnx import OnnxValue
-from loom_py.network.arrays import walk
 from loom_py.network.blueprint import LayerBlueprint
 from loom_py.network.core import NetworkCore
 from loom_py.shapes import AnyArray, ArrayLike, Shape

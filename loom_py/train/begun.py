@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from loom_py.network.engine import StepResult
-from loom_py.network.inputs import Feed
+from loom_py.engine.engine import StepResult
+from loom_py.engine.inputs import Feed
 from loom_py.shapes import AnyArray
 
 

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 
 from loom_py.config.fields import Count, Positive, Range, Size, check_fields, hints
 from loom_py.config.options import Options, OptionsConfig, kind, revive
+from loom_py.engine.compile import StepOptions
 from loom_py.losses import Loss, LossName, resolve_loss
-from loom_py.network.compile import StepOptions
 from loom_py.optimizers import Optimizer, OptimizerName, ParameterGroup, resolve_optimizer
 from loom_py.schedules import Schedule
 from loom_py.shapes import ArrayLike

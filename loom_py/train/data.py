@@ -7,10 +7,10 @@ from typing import Protocol
 
 import numpy as np
 
+from loom_py.engine.inputs import Feed
 from loom_py.errors import DataError, ShapeError
 from loom_py.losses import Loss, check_target
 from loom_py.network.core import NetworkCore
-from loom_py.network.inputs import Feed
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import Batch, TrainingConfig
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from loom_py.network.compile import StepOptions
+from loom_py.engine.compile import StepOptions
+from loom_py.engine.inputs import Feed
 from loom_py.network.core import NetworkCore
-from loom_py.network.inputs import Feed
 
 
 class Score(NamedTuple):

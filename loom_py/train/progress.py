@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, TypeVar, get_args
 
+from loom_py.engine.engine import StepResult
 from loom_py.errors import FileFormatError
-from loom_py.network.engine import StepResult
 from loom_py.shapes import Array
 from loom_py.train.config import StopReason, TrainingResult
 

@@ -10,12 +10,12 @@ from time import perf_counter, time_ns
 from typing import Any
 
 from loom_py.config.options import resolve
+from loom_py.engine.anomaly import explain
+from loom_py.engine.engine import StepResult
+from loom_py.engine.inputs import Feed
 from loom_py.errors import FileFormatError, StateError
 from loom_py.introspect import internal
-from loom_py.network.anomaly import explain
 from loom_py.network.core import NetworkCore
-from loom_py.network.engine import StepResult
-from loom_py.network.inputs import Feed
 from loom_py.schedules import Schedule
 from loom_py.telemetry.events import TrainingEvent
 from loom_py.train.begun import Begun as Begun

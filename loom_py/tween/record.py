@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from loom_py import ops
+from loom_py.engine.compile import Compiled
+from loom_py.engine.engine import Engine
+from loom_py.engine.inputs import Form
+from loom_py.engine.layout import WEIGHTS, optimizer_area
+from loom_py.engine.update import whole_area
 from loom_py.layers import Layer, Run
 from loom_py.layers.run import Params
 from loom_py.losses import Loss
-from loom_py.network.arrays import WEIGHTS, optimizer_area
-from loom_py.network.compile import Compiled
-from loom_py.network.engine import Engine
-from loom_py.network.inputs import Form
-from loom_py.network.updating import whole_area
 from loom_py.ops import Tensor
 from loom_py.program import Recorder
 from loom_py.telemetry.instrument import RecordingWatcher, Watch

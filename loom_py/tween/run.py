@@ -7,8 +7,8 @@ from collections.abc import Callable, Generator
 from dataclasses import replace
 from typing import Any
 
-from loom_py.network.engine import StepResult
-from loom_py.network.inputs import Feed
+from loom_py.engine.engine import StepResult
+from loom_py.engine.inputs import Feed
 from loom_py.telemetry.events import TrainingEvent
 from loom_py.train.config import StopReason, TrainingConfig
 from loom_py.train.data import Batches

@@ -9,12 +9,12 @@ from time import time_ns
 
 import numpy as np
 
+from loom_py.engine.compile import StepOptions
+from loom_py.engine.engine import Ready, StepResult
+from loom_py.engine.inputs import Feed
 from loom_py.executors.base import Loaded
 from loom_py.losses import Loss
-from loom_py.network.compile import StepOptions
 from loom_py.network.core import NetworkCore
-from loom_py.network.engine import Ready, StepResult
-from loom_py.network.inputs import Feed
 from loom_py.shapes import AnyArray
 from loom_py.telemetry.events import TweenStep, TweenView
 from loom_py.telemetry.instrument import Watch

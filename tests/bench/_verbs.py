@@ -9,9 +9,9 @@ from time import perf_counter
 from _models import MODELS, batch_of
 
 from loom_py import Batch, Network, TrainingConfig
+from loom_py.engine.inputs import Feed
 from loom_py.executors.wasm.library import Library
 from loom_py.executors.wasm.loaded import WasmLoaded
-from loom_py.network.inputs import Feed
 from loom_py.program import Instruction, Program
 
 REPEATS = 100

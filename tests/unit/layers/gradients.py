@@ -10,8 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from loom_py.engine.layout import walk
 from loom_py.layers import Layer, Run
-from loom_py.network.arrays import walk
 from loom_py.shapes import AnyArray
 
 STEP = 1e-5

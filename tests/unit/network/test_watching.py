@@ -26,10 +26,10 @@ from loom_py import (
     TrainingEvent,
     cross_entropy_loss_grad,
 )
+from loom_py.engine.compile import StepOptions
+from loom_py.engine.inputs import Feed
 from loom_py.executors.base import Executor
 from loom_py.layer_run import NUMBERS, LayerRun, by_layout, records_of
-from loom_py.network.compile import StepOptions
-from loom_py.network.inputs import Feed
 from loom_py.telemetry.events import measured
 from loom_py.telemetry.instrument import Watch
 from loom_py.train.config import TrainingConfig

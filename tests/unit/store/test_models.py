@@ -25,7 +25,7 @@ from loom_py import (
     TrainingConfig,
     load_model,
 )
-from loom_py.network.engine import Engine
+from loom_py.engine.engine import Engine
 from loom_py.store import TensorFile, pack_tensors, read_source
 
 RNG = np.random.default_rng(21)

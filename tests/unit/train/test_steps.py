@@ -31,9 +31,9 @@ from loom_py import (
     TrainingResult,
     cross_entropy_loss_grad,
 )
-from loom_py.network.arrays import GRADIENTS, WEIGHTS
-from loom_py.network.inputs import Feed
-from loom_py.network.updating import contiguous
+from loom_py.engine.inputs import Feed
+from loom_py.engine.layout import GRADIENTS, WEIGHTS
+from loom_py.engine.update import contiguous
 
 RNG = np.random.default_rng(12)
 X = RNG.standard_normal((22, 6)).astype(np.float32)

@@ -10,12 +10,9 @@ from functools import partial
 
 import numpy as np
 
-from loom_py.errors import StateError
-from loom_py.executors.base import Executor, Loaded, Memory
-from loom_py.executors.choose import executor_for
-from loom_py.executors.lasting import LastingMemory
-from loom_py.layers import Layer
-from loom_py.network.arrays import (
+from loom_py.engine.compile import StepOptions
+from loom_py.engine.in_flight import Ready
+from loom_py.engine.layout import (
     BUFFERS,
     GRADIENTS,
     STANDING,
@@ -28,8 +25,11 @@ from loom_py.network.arrays import (
     read_all,
     walk,
 )
-from loom_py.network.compile import StepOptions
-from loom_py.network.flight import Ready
+from loom_py.errors import StateError
+from loom_py.executors.base import Executor, Loaded, Memory
+from loom_py.executors.choose import executor_for
+from loom_py.executors.lasting import LastingMemory
+from loom_py.layers import Layer
 from loom_py.network.grid import Slot
 from loom_py.optimizers import Optimizer
 from loom_py.program import Program

@@ -5,11 +5,11 @@ from __future__ import annotations
 from time import perf_counter_ns
 from typing import NamedTuple
 
+from loom_py.engine.compile import StepOptions
+from loom_py.engine.engine import Engine
+from loom_py.engine.inputs import Feed
 from loom_py.errors import LoomError
 from loom_py.executors.base import Executor
-from loom_py.network.compile import StepOptions
-from loom_py.network.engine import Engine
-from loom_py.network.inputs import Feed
 
 QUICK_NS = 1_000_000
 """A step that is done in less is not tried on a GPU: to be sent there and answered takes about as long."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from loom_py.network.arrays import BUFFERS, GRADIENTS, SUMMED, WEIGHTS, read_all
-from loom_py.network.engine import Engine
+from loom_py.engine.engine import Engine
+from loom_py.engine.layout import BUFFERS, GRADIENTS, SUMMED, WEIGHTS, read_all
 from loom_py.ops import STAT_FIELDS, stats
 from loom_py.telemetry.events import LayerStats
 

@@ -9,13 +9,13 @@ from typing import Any, Literal
 import numpy as np
 
 from loom_py import ops
+from loom_py.engine.inputs import Form
+from loom_py.engine.layout import BUFFERS, GRADIENTS, Layout
+from loom_py.engine.update import StepOptions as StepOptions
+from loom_py.engine.update import record_sum, record_update, whole_area
 from loom_py.layers import Layer, Run
 from loom_py.layers.chain import chain_gives, chain_ids
 from loom_py.losses import Gives, Loss
-from loom_py.network.arrays import BUFFERS, GRADIENTS, Layout
-from loom_py.network.inputs import Form
-from loom_py.network.updating import StepOptions as StepOptions
-from loom_py.network.updating import record_sum, record_update, whole_area
 from loom_py.ops import Tensor
 from loom_py.program import Program, Recorder
 from loom_py.shapes import Shape

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from loom_py import ops
+from loom_py.engine.layout import GRADIENTS, STANDING, SUMMED, WEIGHTS, Layout, Place, optimizer_area
 from loom_py.losses import Loss
-from loom_py.network.arrays import GRADIENTS, STANDING, SUMMED, WEIGHTS, Layout, Place, optimizer_area
 from loom_py.ops import Tensor
 from loom_py.optimizers import Optimizer, ParameterGroup
 from loom_py.program import Recorder

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from loom_py.network.compile import StepOptions
-from loom_py.network.engine import Engine, StepResult
-from loom_py.network.inputs import Feed
+from loom_py.engine.compile import StepOptions
+from loom_py.engine.engine import Engine, StepResult
+from loom_py.engine.inputs import Feed
 from loom_py.telemetry.events import LayerStats
 
 
