@@ -15,13 +15,13 @@ from loom_py.engine.in_flight import Flight as Flight
 from loom_py.engine.in_flight import Ready as Ready
 from loom_py.engine.in_flight import StepResult as StepResult
 from loom_py.engine.inputs import Feed, Form
+from loom_py.engine.layout import Slot
 from loom_py.engine.state import State
 from loom_py.errors import UnavailableError
 from loom_py.executors.base import Executor, Loaded, Results
 from loom_py.executors.choose import executor_for
 from loom_py.layer_run import records_of
 from loom_py.layers import Layer
-from loom_py.network.grid import Slot
 from loom_py.program import ARENA
 from loom_py.shapes import AnyArray, Array
 from loom_py.telemetry.events import LayerStats

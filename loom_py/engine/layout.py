@@ -26,6 +26,16 @@ def optimizer_area(optimizer: str, name: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """One place of the grid: cell (row, col), slot `layer` in it, `index` in reading order."""
+
+    index: int
+    row: int
+    col: int
+    layer: int
+
+
+@dataclass(frozen=True, slots=True)
 class Place:
     """One array of one layer: full name, area and byte offset."""
 

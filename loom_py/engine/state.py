@@ -19,6 +19,7 @@ from loom_py.engine.layout import (
     SUMMED,
     WEIGHTS,
     Layout,
+    Slot,
     checked,
     fill_new,
     optimizer_area,
@@ -30,7 +31,6 @@ from loom_py.executors.base import Executor, Loaded, Memory
 from loom_py.executors.choose import executor_for
 from loom_py.executors.lasting import LastingMemory
 from loom_py.layers import Layer
-from loom_py.network.grid import Slot
 from loom_py.optimizers import Optimizer
 from loom_py.program import Program
 from loom_py.shapes import Array

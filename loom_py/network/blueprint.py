@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from loom_py.engine.engine import Engine
+from loom_py.engine.layout import Slot
 from loom_py.layers import Layer
-from loom_py.network.grid import Grid, Slot
+from loom_py.network.grid import Grid
 from loom_py.shapes import Shape, shape_text, size_of
 
 

@@ -7,19 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loom_py.engine.layout import Slot
 from loom_py.errors import ConfigError
 from loom_py.layers import Identity, Layer, from_config
 from loom_py.shapes import Shape
-
-
-@dataclass(frozen=True, slots=True)
-class Slot:
-    """One place of the grid: cell (row, col), slot `layer` in it, `index` in reading order."""
-
-    index: int
-    row: int
-    col: int
-    layer: int
 
 
 class Grid:

@@ -8,13 +8,13 @@ if TYPE_CHECKING:
     from loom_py.observers.base import LoomObserver
     from loom_py.observers.canvas import CanvasObserver
     from loom_py.observers.channel import ChannelObserver
-    from loom_py.observers.comparison import RecordingComparison, compare
     from loom_py.observers.console import ConsoleObserver
+    from loom_py.observers.delivery.queue import Counters
+    from loom_py.observers.delivery.retry import Backoff
     from loom_py.observers.http import HTTPObserver
     from loom_py.observers.otlp import OTLPObserver
-    from loom_py.observers.queue import Counters
     from loom_py.observers.recording import RecordingObserver
-    from loom_py.observers.retry import Backoff
+    from loom_py.observers.records.compare import RecordingComparison, compare
     from loom_py.observers.tensorboard import TensorBoardObserver
 else:
     __getattr__, __dir__ = lazily(
@@ -23,13 +23,13 @@ else:
             "base": "LoomObserver",
             "canvas": "CanvasObserver",
             "channel": "ChannelObserver",
-            "comparison": "RecordingComparison compare",
+            "records.compare": "RecordingComparison compare",
             "console": "ConsoleObserver",
             "http": "HTTPObserver",
             "otlp": "OTLPObserver",
-            "queue": "Counters",
+            "delivery.queue": "Counters",
             "recording": "RecordingObserver",
-            "retry": "Backoff",
+            "delivery.retry": "Backoff",
             "tensorboard": "TensorBoardObserver",
         },
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
@@ -12,11 +13,9 @@ import numpy as np
 
 from loom_py.errors import ConfigError
 from loom_py.introspect import internal
-from loom_py.layer_run import LayerRun
+from loom_py.layer_run import NUMBERS, LayerRun, by_layout
 from loom_py.observers.base import LoomObserver
-from loom_py.observers.columns import STATS_COLUMNS, StatsTable, in_pieces
-from loom_py.observers.flatten import flatten_paths
-from loom_py.shapes import Array
+from loom_py.shapes import AnyArray, Array
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 TRAINING_COLUMNS = (
@@ -141,3 +140,99 @@ def _as_dict(blueprint: object) -> dict[str, Any]:
     if isinstance(blueprint, Mapping):
         return dict(blueprint)
     raise ConfigError.expected("blueprint", expected="a Blueprint or a dict", got=type(blueprint).__name__)
+
+
+def flatten_layers(layers: Iterable[Any]) -> Iterator[Any]:
+    """All layers (dicts or dataclasses), nested ones after their parent."""
+    for layer in layers:
+        yield layer
+        yield from flatten_layers(field_of(layer, "children") or ())
+
+
+def flatten_paths(layers: Iterable[Any]) -> list[str]:
+    """Paths of all layers; a layer's place in this list is its position."""
+    return [str(field_of(layer, "path")) for layer in flatten_layers(layers)]
+
+
+def field_of(layer: Any, name: str) -> Any:
+    """A field of a layer, be it a dict or a dataclass; None if it has none."""
+    return layer.get(name) if isinstance(layer, dict) else getattr(layer, name, None)
+
+
+STATS_COLUMNS = (
+    "step",
+    "epoch",
+    "layer",
+    "phase",
+    "output_min",
+    "output_max",
+    "output_mean",
+    "output_std",
+    "zero_fraction",
+    "dead_units",
+    "nan_count",
+    "inf_count",
+    "weight_norm",
+    "bias_norm",
+    "gradient_norm",
+    "input_gradient_norm",
+    "compute_time_ns",
+)
+_MEASURED = STATS_COLUMNS[4:]
+_PLACES = [NUMBERS.index(name) for name in _MEASURED]
+
+Row = Sequence[float | None]
+
+
+class StatsTable:
+    """Runs and single records in the order in which they came; their columns are made when they are taken."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self.rows = 0
+        self._held: list[LayerRun | LayerStats] = []
+
+    def add(self, item: LayerRun | LayerStats) -> None:
+        """Add a run's records, or one record."""
+        self._held.append(item)
+        self.rows += 1 if isinstance(item, LayerStats) else len(item)
+
+    def take(self, positions: Mapping[str, int]) -> AnyArray:
+        """All rows (rows, STATS_COLUMNS), with the layers' `positions` by path; empties the table."""
+        held, self._held, self.rows = self._held, [], 0
+        parts: list[AnyArray] = []
+        for _, alike in groupby(held, key=lambda item: isinstance(item, LayerStats)):
+            items = list(alike)
+            parts += _of_runs([i for i in items if not isinstance(i, LayerStats)], positions)
+            parts += _of_records([i for i in items if isinstance(i, LayerStats)], positions)
+        return np.concatenate(parts)
+
+
+def _of_runs(runs: Sequence[LayerRun], positions: Mapping[str, int]) -> Iterator[AnyArray]:
+    for layout, found in by_layout(runs):
+        table = np.empty((len(found), len(layout.paths), len(STATS_COLUMNS)))
+        table[:, :, 0] = [[run.step] for run in found]
+        table[:, :, 1] = [[run.epoch] for run in found]
+        table[:, :, 2] = [positions.get(path, np.nan) for path in layout.paths]
+        table[:, :, 3] = [phase == "backward" for phase in layout.phases]
+        table[:, :, 4:] = layout.table(found)[:, :, _PLACES]
+        yield table.reshape(-1, len(STATS_COLUMNS))
+
+
+def _of_records(records: Sequence[LayerStats], positions: Mapping[str, int]) -> Iterator[AnyArray]:
+    for s in records:
+        row = [s.step, s.epoch, positions.get(s.path), s.phase == "backward", *(getattr(s, n) for n in _MEASURED)]
+        yield np.array([row], np.float64)
+
+
+def in_pieces(rows: AnyArray, most: int, send: Callable[[int, Array], None]) -> None:
+    """Hand rows over, at most so many at a time: their number and the columns one after the other.
+
+    Column j of a piece is `data[j * rows : (j + 1) * rows]`.
+    """
+    # A Python float beyond float32 becomes an infinity, which is what it is there.
+    with np.errstate(over="ignore"):
+        whole = rows.astype(np.float32)
+    for start in range(0, len(whole), most):
+        piece = whole[start : start + most]
+        send(len(piece), piece.T.flatten())

@@ -13,8 +13,8 @@ from loom_py.errors import ConfigError, StateError
 from loom_py.introspect import internal
 from loom_py.layer_run import LayerRun, records_of
 from loom_py.observers.base import LoomObserver
-from loom_py.observers.queue import Counters
-from loom_py.observers.rows import Record
+from loom_py.observers.delivery.queue import Counters
+from loom_py.observers.records.rows import Record
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 Policy = Literal["drop_oldest", "drop_newest", "block"]

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from typing import TextIO
 
 from loom_py.observers.base import LoomObserver
-from loom_py.observers.lines import event_line, layer_lines
-from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.shapes import Shape, shape_text
+from loom_py.telemetry.events import LayerStats, TrainingEvent, measured
 
 _PLAIN = str.maketrans({"→": "->", "×": "x", "⚠": "!"})
 
@@ -61,3 +61,72 @@ class ConsoleObserver(LoomObserver):
             stream.write(text + "\n")
         except UnicodeEncodeError:  # a console of another encoding must not detach the observer
             stream.write(text.translate(_PLAIN).encode("ascii", "replace").decode("ascii") + "\n")
+
+
+def layer_lines(stats: LayerStats) -> str:
+    """What a layer did in one pass, in two or three lines.
+
+    Sizes are those of one sample: the batch axis is left out. NaN and infinities are named when there are any.
+    """
+    lines = [f"[Layer {_name(stats)}] {stats.layer_type}: {_size(stats.input_shape)} → {_size(stats.output_shape)}"]
+    if stats.phase == "backward":
+        lines[0] += " (backward)"
+        norms = [("norm", stats.gradient_norm), ("input norm", stats.input_gradient_norm)]
+        shown = [f"{name}={value:.4g}" for name, value in norms if measured(value)]
+        lines.append(f"  Gradient: {', '.join([*shown, _values(stats)])}")
+    else:
+        lines.append(f"  Output: {_values(stats)}")
+    if stats.compute_time_ns is not None:
+        lines.append(f"  Time: {stats.compute_time_ns / 1e6:.3f}ms")
+    return "\n".join(lines)
+
+
+def event_line(event: TrainingEvent) -> str:
+    """A training event in one line; empty for the start of a batch, which says nothing that its end does not."""
+    match event.type:
+        case "train_start":
+            return "[Training] started"
+        case "epoch_start":
+            return f"[Epoch {event.epoch}] started"
+        case "batch_start":
+            return ""
+        case "batch_end":
+            return f"[Epoch {event.epoch}, batch {event.batch}] {_figures(event)}"
+        case "validation":
+            return f"[Epoch {event.epoch}] validation: {_figures(event)}"
+        case "epoch_end":
+            return f"[Epoch {event.epoch}] completed: {_figures(event)}"
+        case "train_end":
+            return f"[Training] ended after {event.step} steps: {_figures(event)}"
+        case "anomaly":
+            where = f" in layer {event.path}" if event.path else ""
+            return f"[Anomaly] step {event.step}{where}: {event.text or _figures(event)}"
+
+
+def _name(stats: LayerStats) -> str:
+    return stats.path if "." in stats.path else str(stats.layer_index)
+
+
+def _size(shape: Shape) -> str:
+    return shape_text(shape[1:])
+
+
+def _values(stats: LayerStats) -> str:
+    text = (
+        f"mean={stats.output_mean:.4f}, std={stats.output_std:.4f}, "
+        f"range=[{stats.output_min:.2f}, {stats.output_max:.2f}]"
+    )
+    bad = [f"{count} {word}" for count, word in ((stats.nan_count, "NaN"), (stats.inf_count, "Inf")) if count]
+    return f"{text}  ⚠ {', '.join(bad)}" if bad else text
+
+
+def _figures(event: TrainingEvent) -> str:
+    parts = [
+        ("loss={:.4f}", event.loss),
+        ("accuracy={:.1%}", event.accuracy),
+        ("lr={:.4g}", event.learning_rate),
+        ("gradient norm={:.4g}", event.gradient_norm),
+        ("{:.0f} samples/s", event.samples_per_second),
+        ("{:.0f}s left", event.eta_s),
+    ]
+    return ", ".join(form.format(value) for form, value in parts if value is not None)

@@ -12,14 +12,13 @@ from urllib.parse import urlsplit
 from loom_py import runtime
 from loom_py.errors import ConfigError
 from loom_py.observers.base import LoomObserver
-from loom_py.observers.delivery import Plan
-from loom_py.observers.driver import Driver
-from loom_py.observers.plain import dumps, plain
-from loom_py.observers.queue import Counters, DeliveryQueue
-from loom_py.observers.retry import Answer, Backoff
-from loom_py.observers.rows import Record
-from loom_py.observers.task_driver import TaskDriver
-from loom_py.observers.thread_driver import ThreadDriver
+from loom_py.observers.delivery.delivery import Driver, Plan
+from loom_py.observers.delivery.queue import Counters, DeliveryQueue
+from loom_py.observers.delivery.retry import Answer, Backoff
+from loom_py.observers.delivery.task import TaskDriver
+from loom_py.observers.delivery.thread import ThreadDriver
+from loom_py.observers.records.rows import Record
+from loom_py.observers.records.strict_json import dumps, plain
 from loom_py.telemetry.events import LayerStats, TrainingEvent, measured
 
 FORMAT = "loom_py-telemetry"

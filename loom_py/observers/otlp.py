@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from loom_py.observers.delivery.retry import Answer, Backoff
+from loom_py.observers.formats.otlp import count_points, metrics_data
 from loom_py.observers.http import HTTPObserver
-from loom_py.observers.otlp_json import count_points, metrics_data
-from loom_py.observers.plain import dumps
-from loom_py.observers.retry import Answer, Backoff
-from loom_py.observers.rows import Record
+from loom_py.observers.records.rows import Record
+from loom_py.observers.records.strict_json import dumps
 
 
 class OTLPObserver(HTTPObserver):

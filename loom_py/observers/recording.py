@@ -14,11 +14,11 @@ from loom_py.errors import ConfigError
 from loom_py.introspect import internal
 from loom_py.layer_run import LayerRun
 from loom_py.observers.base import LoomObserver
-from loom_py.observers.exports import EXPORTS
-from loom_py.observers.kept import RECORD_BYTES, KeptStats
-from loom_py.observers.plain import plain
-from loom_py.observers.recording_file import Header, Reader, write_lines
-from loom_py.observers.rows import Kept
+from loom_py.observers.formats.registry import EXPORTS
+from loom_py.observers.records.buffer import RECORD_BYTES, KeptStats
+from loom_py.observers.records.file import Header, Reader, write_lines
+from loom_py.observers.records.rows import Kept
+from loom_py.observers.records.strict_json import plain
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 
 ExportFormat = Literal["tensorboard", "trace", "otlp", "csv"]

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from loom_py.observers.base import LoomObserver
-from loom_py.observers.recording_file import Header
-from loom_py.observers.rows import Kept
-from loom_py.observers.scalars import (
+from loom_py.observers.formats.scalars import (
     event_scalars,
     layer_scalars,
     parameter_scalars,
     tween_scalars,
     view_scalars,
 )
-from loom_py.observers.tfevents import EventFileWriter, Histogram
+from loom_py.observers.formats.tfevents import EventFileWriter, Histogram
+from loom_py.observers.records.file import Header
+from loom_py.observers.records.rows import Kept
 from loom_py.ops.histogram import histogram_edges
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loom_py.errors import ConfigError
-from loom_py.observers.delivery import Gather, Idle, Plan, Post, Wait, deliver, last_gasp
-from loom_py.observers.queue import DeliveryQueue
-from loom_py.observers.retry import Answer, Backoff
+from loom_py.observers.delivery.delivery import Gather, Idle, Plan, Post, Wait, deliver, last_gasp
+from loom_py.observers.delivery.queue import DeliveryQueue
+from loom_py.observers.delivery.retry import Answer, Backoff
 from loom_py.telemetry.events import TrainingEvent
 
 

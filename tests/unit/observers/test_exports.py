@@ -14,7 +14,7 @@ import pytest
 from loom_py import Dense, Network, TweenConfig, TweenTrainer
 from loom_py.errors import ConfigError, FileFormatError
 from loom_py.observers import RecordingObserver, TensorBoardObserver
-from loom_py.observers.tfevents import crc32c
+from loom_py.observers.formats.tfevents import crc32c
 
 
 @pytest.fixture

@@ -14,13 +14,53 @@ from typing import Any, get_args
 import numpy as np
 
 from loom_py.errors import FileFormatError
-from loom_py.observers.checks import checked_count, checked_list, checked_shape, checked_text, exactly
-from loom_py.observers.plain import decode_float, encode_float, plain
-from loom_py.observers.tween_rows import TWEEN_COLUMNS, VIEW_COLUMNS
-from loom_py.shapes import Array, size_of
-from loom_py.telemetry.events import EventType, LayerStats, ParameterStats, TrainingEvent, TweenStep, measured
+from loom_py.observers.records.strict_json import decode_float, encode_float, plain
+from loom_py.shapes import Array, Shape, size_of
+from loom_py.telemetry.events import (
+    EventType,
+    LayerStats,
+    ParameterStats,
+    TrainingEvent,
+    TweenStep,
+    TweenView,
+    measured,
+)
 
-LAYER, FORWARD, BACKWARD, EVENT = range(4)
+
+def exactly(values: list[Any], length: int, what: str) -> list[Any]:
+    """The values if there are so many."""
+    if len(values) != length:
+        raise FileFormatError.expected(what, expected=f"{length} values", got=len(values))
+    return values
+
+
+def checked_count(value: object, name: str) -> int:
+    """The value if it is an integer of 64 bits."""
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63:
+        return value
+    raise FileFormatError.expected(name, expected="an integer", got=repr(value)[:40])
+
+
+def checked_text(value: object, name: str) -> str:
+    """The value if it is a text."""
+    if isinstance(value, str):
+        return value
+    raise FileFormatError.expected(name, expected="a text", got=repr(value)[:40])
+
+
+def checked_list(value: object, name: str) -> list[Any]:
+    """The value if it is a list."""
+    if isinstance(value, list):
+        return value
+    raise FileFormatError.expected(name, expected="a list", got=repr(value)[:40])
+
+
+def checked_shape(value: object, name: str) -> Shape:
+    """The value if it is a list of integers."""
+    return tuple(checked_count(extent, name) for extent in checked_list(value, name))
+
+
+LAYER, FORWARD, BACKWARD, EVENT, TWEEN = range(5)
 
 LAYER_COLUMNS = ("layer_index", "layer_type", "row", "col", "layer", "path", "input_shape", "output_shape")
 _COUNTS = ("step", "epoch", "batch", "seq", "time_ns", "nan_count", "inf_count")
@@ -42,6 +82,11 @@ PARAMETER_COLUMNS = ("weight_norm", "gradient_norm", "update_ratio")
 _EVENT_COUNTS = ("epoch", "batch", "step", "time_ns")
 _EVENT_FLOATS = ("loss", "accuracy", "learning_rate", "gradient_norm", "samples_per_second", "eta_s")
 EVENT_COLUMNS = ("type", *_EVENT_COUNTS, *_EVENT_FLOATS, "path", "text")
+_TWEEN_COUNTS = ("step", "epoch", "batch", "time_ns")
+_TWEEN_FLOATS = ("loss", "accuracy", "rate_factor")
+_TWEEN_FLAGS = ("exploding", "updated")
+TWEEN_COLUMNS = (*_TWEEN_COUNTS, *_TWEEN_FLOATS, *_TWEEN_FLAGS, "views")
+VIEW_COLUMNS = ("path", "link_budget", "gap", "depth_barrier", "bad_values")
 COLUMNS = {
     "layer": (*LAYER_COLUMNS, "parameters"),
     "stats": STATS_COLUMNS,
@@ -181,3 +226,33 @@ def _decode_array(value: object) -> Array | None:
     if len(data) != 4 * size_of(shape):
         raise FileFormatError.expected("output_values", expected=f"{4 * size_of(shape)} bytes", got=len(data))
     return np.frombuffer(data, "<f4").reshape(shape).astype(np.float32)
+
+
+def tween_row(step: TweenStep, origin_ns: int) -> Row:
+    """The row of a step of neural tweening."""
+    times = [step.step, step.epoch, step.batch, step.time_ns - origin_ns]
+    views = [[v.path, *(encode_float(getattr(v, n)) for n in VIEW_COLUMNS[1:4]), v.bad_values] for v in step.views]
+    floats = [encode_float(getattr(step, name)) for name in _TWEEN_FLOATS]
+    return [TWEEN, *times, *floats, *(getattr(step, name) for name in _TWEEN_FLAGS), views]
+
+
+def read_tween(row: Row, origin_ns: int) -> TweenStep:
+    """The step of neural tweening from its row; raises FileFormatError."""
+    fields = dict(zip(TWEEN_COLUMNS, exactly(row[1:], len(TWEEN_COLUMNS), "tween row"), strict=True))
+    for name in _TWEEN_COUNTS:
+        checked_count(fields[name], name)
+    for name in _TWEEN_FLOATS:
+        absent = name == "accuracy" and fields[name] is None
+        fields[name] = None if absent else decode_float(fields[name])
+    for name in _TWEEN_FLAGS:
+        if not isinstance(fields[name], bool):
+            raise FileFormatError.expected(name, expected="true or false", got=repr(fields[name])[:40])
+    fields["views"] = tuple(_read_view(view) for view in checked_list(fields["views"], "views"))
+    fields["time_ns"] += origin_ns
+    return TweenStep(**fields)
+
+
+def _read_view(row: object) -> TweenView:
+    path, *floats, bad = exactly(checked_list(row, "view"), len(VIEW_COLUMNS), "view")
+    numbers = dict(zip(VIEW_COLUMNS[1:4], map(decode_float, floats), strict=True))
+    return TweenView(path=checked_text(path, "path"), bad_values=checked_count(bad, "bad_values"), **numbers)

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from loom_py.errors import FileFormatError
-from loom_py.observers import rows, tween_rows
-from loom_py.observers.plain import dumps, loads, plain
-from loom_py.observers.rows import Identity, Kept, Row
+from loom_py.observers.records import rows
+from loom_py.observers.records.rows import Identity, Kept, Row
+from loom_py.observers.records.strict_json import dumps, loads, plain
 from loom_py.telemetry.events import TrainingEvent, TweenStep
 
 FORMAT = "loom_py-recording"
@@ -61,7 +61,7 @@ def write_lines(header: Header, records: Iterable[Kept]) -> Iterator[str]:
             yield dumps(rows.event_row(record, header.time_origin_ns)) + "\n"
             continue
         if isinstance(record, TweenStep):
-            yield dumps(tween_rows.tween_row(record, header.time_origin_ns)) + "\n"
+            yield dumps(rows.tween_row(record, header.time_origin_ns)) + "\n"
             continue
         identity = rows.identity_of(record)
         if identity not in known:
@@ -111,8 +111,8 @@ class Reader:
                 return rows.read_stats(row, self._layers, self.header.time_origin_ns)
             case rows.EVENT:
                 return rows.read_event(row, self.header.time_origin_ns)
-            case tween_rows.TWEEN:
-                return tween_rows.read_tween(row, self.header.time_origin_ns)
+            case rows.TWEEN:
+                return rows.read_tween(row, self.header.time_origin_ns)
         raise FileFormatError.expected("kind of row", expected="0, 1, 2, 3 or 4", got=repr(row[0])[:40])
 
 

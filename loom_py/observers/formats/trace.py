@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from loom_py.atomic_file import write_whole
-from loom_py.observers.plain import dumps, encode_float
-from loom_py.observers.recording_file import Header
-from loom_py.observers.rows import Kept
-from loom_py.observers.scalars import event_scalars, layer_scalars, tween_scalars, view_scalars
+from loom_py.observers.formats.scalars import event_scalars, layer_scalars, tween_scalars, view_scalars
+from loom_py.observers.records.file import Header
+from loom_py.observers.records.rows import Kept
+from loom_py.observers.records.strict_json import dumps, encode_float
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 
 _PROCESS = 1

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 
 from loom_py.atomic_file import write_whole
-from loom_py.observers.plain import encode_float
-from loom_py.observers.recording_file import Header
-from loom_py.observers.rows import LAYER_COLUMNS, Kept
-from loom_py.observers.rows import STATS_COLUMNS as ROW_COLUMNS
-from loom_py.observers.scalars import EVENT_NUMBERS, TWEEN_NUMBERS, VIEW_NUMBERS
+from loom_py.observers.formats.scalars import EVENT_NUMBERS, TWEEN_NUMBERS, VIEW_NUMBERS
+from loom_py.observers.records.file import Header
+from loom_py.observers.records.rows import LAYER_COLUMNS, Kept
+from loom_py.observers.records.rows import STATS_COLUMNS as ROW_COLUMNS
+from loom_py.observers.records.strict_json import encode_float
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 _STATS = tuple(name for name in ROW_COLUMNS if name not in ("parameters", "histogram", "output_values"))

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from loom_py.errors import ConfigError
-from loom_py.observers.rows import Record
-from loom_py.observers.scalars import COUNTS, EVENT_NUMBERS, NORMS, OUTPUT_STATISTICS
+from loom_py.observers.formats.scalars import COUNTS, EVENT_NUMBERS, NORMS, OUTPUT_STATISTICS
+from loom_py.observers.records.rows import Record
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 # What a machine's load changes is no difference between runs.

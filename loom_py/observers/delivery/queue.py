@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from loom_py.errors import ConfigError
-from loom_py.observers.rows import Record
+from loom_py.observers.records.rows import Record
 
 
 @dataclass(frozen=True, slots=True)

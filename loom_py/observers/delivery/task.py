@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from loom_py import runtime
-from loom_py.observers.delivery import Command, Gather, Idle, Plan, Post, Wait, deliver, last_gasp
-from loom_py.observers.retry import Answer
+from loom_py.observers.delivery.delivery import Command, Gather, Idle, Plan, Post, Wait, deliver, last_gasp
+from loom_py.observers.delivery.retry import Answer
 
 KEEPALIVE_BYTES = 60 * 1024
 """Bytes of the last body; browsers allow 64 KiB of bodies that outlive their page, headers need room too."""

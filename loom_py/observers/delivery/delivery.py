@@ -10,10 +10,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from loom_py.observers.queue import DeliveryQueue
-from loom_py.observers.retry import Answer, Backoff
-from loom_py.observers.rows import Record
+from loom_py.observers.delivery.queue import DeliveryQueue
+from loom_py.observers.delivery.retry import Answer, Backoff
+from loom_py.observers.records.rows import Record
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +145,19 @@ def last_gasp(plan: Plan, limit: int) -> tuple[bytes, int] | None:
             high = middle - 1
     plan.queue.put_back([waiting[i] for i in sorted(ranked[low:])])
     return (body, low) if low else None
+
+
+class Driver(Protocol):
+    """Carries out a delivery beside the training."""
+
+    def wake(self) -> None:
+        """There is something to send."""
+
+    def hurry(self) -> None:
+        """There is a whole batch to send, or someone wants it sent now."""
+
+    def flush(self, timeout_s: float) -> None:
+        """Hurry, and wait until all is sent where waiting is possible, at most so long."""
+
+    def close(self, timeout_s: float) -> None:
+        """Send what is left within that time, then stop."""

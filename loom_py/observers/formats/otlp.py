@@ -13,16 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from loom_py.atomic_file import write_whole
-from loom_py.observers.plain import dumps, encode_float
-from loom_py.observers.recording_file import Header, versions
-from loom_py.observers.rows import Kept, Record
-from loom_py.observers.scalars import (
+from loom_py.observers.formats.scalars import (
     event_scalars,
     layer_scalars,
     parameter_scalars,
     tween_scalars,
     view_scalars,
 )
+from loom_py.observers.records.file import Header, versions
+from loom_py.observers.records.rows import Kept, Record
+from loom_py.observers.records.strict_json import dumps, encode_float
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 
 ROWS_PER_LINE = 512

@@ -1,0 +1,1 @@
+"""Delivery of records to a server without keeping the training waiting."""

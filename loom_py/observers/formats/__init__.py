@@ -1,0 +1,1 @@
+"""Formats of other programs: OTLP, TensorBoard event files, traces, CSV."""

@@ -1,0 +1,1 @@
+"""Records kept in memory and in recording files: rows, buffer, comparison, strict JSON."""
