@@ -68,8 +68,8 @@ if TYPE_CHECKING:
     )
     from loom_py.model import Network, load_loom_bundle, load_model
     from loom_py.network.blueprint import Blueprint, LayerBlueprint
+    from loom_py.network.manual import BackwardResult, ForwardResult
     from loom_py.network.report import LayerTelemetry, Telemetry
-    from loom_py.network.running import BackwardResult, ForwardResult
     from loom_py.observers import (
         CanvasObserver,
         ChannelObserver,
@@ -83,7 +83,8 @@ if TYPE_CHECKING:
     from loom_py.optimizers import SGD, Adam, AdamW, Lion, ParameterGroup, RMSProp
     from loom_py.runtime.tasks import awaited
     from loom_py.schedules import Constant, Cosine, Exponential, Linear, Polynomial, Step, WarmUp
-    from loom_py.telemetry.events import LayerStats, Observer, ParameterStats, TrainingEvent, TweenStep, TweenView
+    from loom_py.telemetry.events import LayerStats, ParameterStats, TrainingEvent, TweenStep, TweenView
+    from loom_py.telemetry.observer import Observer
     from loom_py.train.config import Batch, EarlyStopping, TrainingConfig, TrainingResult
     from loom_py.train.evaluation import Score
     from loom_py.train.trainer import Trainer
@@ -98,7 +99,8 @@ else:
                 "StateError UnavailableError"
             ),
             "evaluate": "DeviationMetrics WorstSample",
-            "telemetry.events": "LayerStats Observer ParameterStats TrainingEvent TweenStep TweenView",
+            "telemetry.events": "LayerStats ParameterStats TrainingEvent TweenStep TweenView",
+            "telemetry.observer": "Observer",
             "introspect": "Introspectable MethodInfo ParameterInfo describe typegen",
             "layers": (
                 "GRU LSTM RNN Activation AvgPool1D AvgPool2D BatchNorm Conv1D Conv2D Dense Dropout Embedding "
@@ -111,7 +113,7 @@ else:
             ),
             "model": "Network load_loom_bundle load_model",
             "network.blueprint": "Blueprint LayerBlueprint",
-            "network.running": "BackwardResult ForwardResult",
+            "network.manual": "BackwardResult ForwardResult",
             "network.report": "LayerTelemetry Telemetry",
             "observers": (
                 "CanvasObserver ChannelObserver ConsoleObserver HTTPObserver OTLPObserver RecordingObserver "

@@ -1,29 +1,30 @@
-"""The network as users meet it: structure, running and watching, with training and files added."""
+"""Network: structure, running and observation, with training and files."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from loom_py import store
 from loom_py.atomic_file import write_whole
-from loom_py.engine.layout import checked
+from loom_py.engine.layout import checked, walk
 from loom_py.errors import ConfigError, FileFormatError, LoomError, StateError
-from loom_py.introspect import internal
+from loom_py.introspect import available_when, internal
 from loom_py.layers import Layer
+from loom_py.network.core import NetworkCore
 from loom_py.network.grid import NetworkConfig
 from loom_py.shapes import Array, ArrayLike
-from loom_py.store.exchange import Exchange
+from loom_py.store.exchange import onnx_missing, torch_parameters
+from loom_py.train.checkpoint import Snapshot
 from loom_py.train.config import Batch, TrainingConfig, TrainingResult
 from loom_py.train.data import array_batches, check_batches, check_samples
 from loom_py.train.evaluation import Score, evaluate_samples
-from loom_py.train.progress import Snapshot
 from loom_py.train.trainer import Trainer
 
 
-class Network(Exchange):
+class Network(NetworkCore):
     """A neural network laid out on a grid of cells that run in reading order; an empty slot passes its input on."""
 
     @classmethod
@@ -44,7 +45,7 @@ class Network(Exchange):
         net = cls(input_shape, 1, 1, len(layers), seed=seed)
         for position, layer in enumerate(layers):
             net.set_layer(0, 0, position, layer)
-        net.engine  # noqa: B018 (builds it, so that a wrong shape is told here)
+        net.build()  # so that a wrong shape is refused here
         return net
 
     @classmethod
@@ -60,7 +61,7 @@ class Network(Exchange):
         """
         net = cls.__new__(cls)
         net._assemble(NetworkConfig.read(config))
-        net.engine  # noqa: B018
+        net.build()
         return net
 
     def train(self, batches: Iterable[Batch], config: TrainingConfig | None = None) -> TrainingResult:
@@ -221,6 +222,56 @@ class Network(Exchange):
         beside = {name: value for name, value in stored.arrays.items() if "/" in name}
         trainer.restore(Snapshot(stored.run, beside))
         self.set_parameters(parameters)
+
+    def load_torch_weights(
+        self, source: str | os.PathLike[str] | bytes, names: Mapping[str, str] | None = None
+    ) -> None:
+        """Load weights that PyTorch wrote as safetensors; each layer converts their layout.
+
+        Args:
+            source: path of a file, or its bytes.
+            names: target of each tensor, such as `{"fc1.weight": "0.weight"}`: its name in the file → a layer's path
+                and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`. Layers that are
+                not named keep their values. None derives the targets from shapes, and from numbers in names; then the
+                whole file and the whole network have to match.
+
+        Raises:
+            FileFormatError: the file is damaged or hostile. ConfigError: the map names something that does not exist,
+                or the targets are ambiguous; the text lists both sides. StateError: no such tensor. ShapeError: another
+                shape. DataError: not finite floating-point numbers. Nothing is changed then.
+        """
+        layers = walk((str(index), layer) for index, layer in enumerate(self.grid.layers))
+        self.set_parameters(torch_parameters(layers, source, names))
+
+    @available_when(onnx_missing)
+    def export_onnx(self, path: str | os.PathLike[str]) -> None:
+        """Write the network as an ONNX model: `input` (N, …), ids as int64, to `output` (N, …), any number of samples.
+
+        It computes what the network computes now: without dropout, BatchNorm by its running statistics, recurrent
+        layers from states of 0. Opset 17.
+
+        Args:
+            path: file to write; an existing one is replaced as a whole.
+
+        Raises:
+            UnavailableError: layers that ONNX has no operators for, named; or the package `onnx` is not installed (the
+                extra of that name). OSError: the file can't be written.
+        """
+        write_whole(path, [self.onnx_bytes()])
+
+    @available_when(onnx_missing)
+    def onnx_bytes(self) -> bytes:
+        """The network as the bytes of an ONNX model: `input` (N, …), ids as int64, to `output`.
+
+        Returns:
+            The bytes that `export_onnx` writes.
+
+        Raises:
+            UnavailableError: layers that ONNX has no operators for, named; or the package `onnx` is not installed.
+        """
+        from loom_py.store.onnx import onnx_model  # a page pays for every module at its start
+
+        return onnx_model(self)
 
     def _stored(self) -> store.StoredModel:
         return store.StoredModel(self.to_config(), dict(self.parameters()))

@@ -9,7 +9,8 @@ from typing import Any
 from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.monitor import Monitor
 from loom_py.introspect import Introspectable
-from loom_py.telemetry.events import LayerStats, Observer, TrainingEvent
+from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.telemetry.observer import Observer
 
 
 class DiagnosticObserver(Observer, Introspectable):

@@ -1,4 +1,4 @@
-"""Where a step went wrong: the step is run again, watched, over the weights it left untouched."""
+"""Explanation of a refused step: it is run again, measured, over the weights that it left unchanged."""
 
 from __future__ import annotations
 
@@ -6,21 +6,25 @@ import math
 from collections.abc import Iterable
 
 from loom_py.engine.compile import StepOptions
-from loom_py.engine.engine import Engine, StepResult
+from loom_py.engine.engine import Engine
+from loom_py.engine.in_flight import StepResult
 from loom_py.engine.inputs import Feed
 from loom_py.telemetry.events import LayerStats
 
 
 def explain(engine: Engine, feed: Feed, options: StepOptions, result: StepResult) -> tuple[str | None, str]:
-    """The path of the first layer that gave NaN or infinity, and what happened in words.
+    """Path of the first layer that produced NaN or infinity, and the explanation in words.
 
-    A refused step changed nothing, so the same batch with the same weights goes wrong in the same place again.
+    A refused step changed nothing, so the same batch with the same weights fails in the same place again.
     """
     stats = engine.probe(feed, options)
     forward = first_bad(s for s in stats if s.phase == "forward")
-    kept = "the weights of before this step are kept"
+    kept = "the weights from before this step are kept"
     if forward is not None:
-        return forward.path, f"layer {forward.path} ({forward.layer_type}) {_gave(forward)} in the forward pass; {kept}"
+        return (
+            forward.path,
+            f"layer {forward.path} ({forward.layer_type}) {_produced(forward)} in the forward pass; {kept}",
+        )
     if not math.isfinite(result.loss):
         return None, f"all layers' outputs are finite but the loss is {result.loss}; {kept}"
     backward = first_bad(s for s in stats if s.phase == "backward" and not _clean(s))
@@ -40,6 +44,6 @@ def _clean(s: LayerStats) -> bool:
     return s.nan_count == 0 and s.inf_count == 0 and all(n is None or math.isfinite(n) for n in norms)
 
 
-def _gave(s: LayerStats) -> str:
+def _produced(s: LayerStats) -> str:
     parts = [f"{s.nan_count} NaN"] * bool(s.nan_count) + [f"{s.inf_count} infinite values"] * bool(s.inf_count)
-    return "gave " + " and ".join(parts)
+    return "produced " + " and ".join(parts)

@@ -19,85 +19,85 @@ from loom_py.losses import Gives, Loss
 from loom_py.ops import Tensor
 from loom_py.program import Program, Recorder
 from loom_py.shapes import Shape
-from loom_py.telemetry.instrument import RecordingWatcher, Watch
-from loom_py.telemetry.observations import Passed
+from loom_py.telemetry.instrument import StatsRecorder, StatsRequest
+from loom_py.telemetry.observations import LayerPass
 
 Role = Literal["whole", "part", "last"]
-"""What a batch is: all of a step, or a micro-batch of it, the last one or not."""
+"""Role of a batch in its step: the whole of it, a micro-batch, or the last micro-batch."""
 
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """A Program and the passes that its observations belong to."""
+    """A Program and the layers' passes that it measures."""
 
     program: Program
-    passes: Sequence[Passed] = ()
+    passes: Sequence[LayerPass] = ()
 
 
 @dataclass(slots=True)
 class _Tape:
-    """One recording under way: the walk so far and what backward needs of it."""
+    """A recording in progress: the walk so far and what backward needs of it."""
 
     recorder: Recorder
     run: Run
-    watcher: RecordingWatcher
+    stats: StatsRecorder
     output: Tensor
     caches: list[Any] = field(default_factory=list)
     buffers: Tensor | None = None  # all buffers as they were before the forward pass
 
 
 class Compiler:
-    """Records Programs for one set of layers over one layout."""
+    """Records the Programs of one set of layers over one layout."""
 
     def __init__(self, layers: Sequence[tuple[str, Layer]], layout: Layout, seed: int) -> None:
         self.layers = layers
         self.layout = layout
         self.seed = seed
         self.unit_axes: dict[str, int] = {}
-        """Axis of each layer's output along which units lie, by path, once the layers were surveyed."""
+        """Axis of units in each layer's output, by path; filled by `survey`."""
         self._surveys: dict[Shape, tuple[dict[str, tuple[Shape, Shape]], Program]] = {}
 
     @property
     def gives(self) -> Gives:
-        """What the network's outputs are: the last word of the layers that do not just pass on."""
+        """Kind of the network's outputs, as declared by the last layer that does not just pass its input on."""
         said = chain_gives([layer for _, layer in self.layers])
         return "probabilities" if said == "probabilities" else "values"
 
     @property
     def ids(self) -> int | None:
-        """How many integer ids the input chooses from, None where it is values."""
+        """Number of ids that the input can take; None where it takes values."""
         return chain_ids([layer for _, layer in self.layers])
 
     def survey(self, shape: Shape) -> tuple[dict[str, tuple[Shape, Shape]], Program]:
-        """Every layer's input and output shape without batch, by path, and the Program that computes them.
+        """Every layer's input and output shape without batch, by path, and the inference Program.
 
         Raises:
-            ShapeError: a layer does not take what comes before it; the text names its place.
+            ShapeError: a layer does not fit the output before it; the text names its path.
         """
         if shape not in self._surveys:
-            tape = self._forward(Form(shape), training=False, watch=None)
+            tape = self._forward(Form(shape), training=False, request=None)
             tape.recorder.output("output", tape.output)
-            shapes = {p: (x[1:], y[1:]) for p, (x, y) in tape.watcher.shapes.items()}
-            self.unit_axes = tape.watcher.unit_axes
+            shapes = {p: (x[1:], y[1:]) for p, (x, y) in tape.stats.shapes.items()}
+            self.unit_axes = tape.stats.unit_axes
             self._surveys[shape] = shapes, tape.recorder.finish()
         return self._surveys[shape]
 
-    def inference(self, form: Form, watch: Watch | None = None) -> Compiled:
+    def inference(self, form: Form, request: StatsRequest | None = None) -> Compiled:
         """x → output, nothing kept for backward."""
-        tape = self._forward(form, training=False, watch=watch)
+        tape = self._forward(form, training=False, request=request)
         tape.recorder.output("output", tape.output)
         return self._done(tape)
 
     def evaluation(self, form: Form, loss: Loss) -> Compiled:
-        """x, target → output, loss and (for classes) the count of right answers."""
-        tape = self._forward(form, training=False, watch=None)
+        """x, target → output, loss and (for classes) the number of correct answers."""
+        tape = self._forward(form, training=False, request=None)
         self._loss(tape, form, loss)
         tape.recorder.output("output", tape.output)
         return self._done(tape)
 
-    def manual(self, form: Form, training: bool, watch: Watch | None) -> Compiled:
+    def manual(self, form: Form, training: bool, request: StatsRequest | None) -> Compiled:
         """Segments "forward" (x → output) and "backward" (output_gradient → input_gradient, gradients)."""
-        tape = self._forward(form, training=training, watch=watch)
+        tape = self._forward(form, training=training, request=request)
         dy = tape.recorder.input("output_gradient", tape.output.shape)
         with tape.recorder.segment("backward"):
             dx = self._backward(tape, dy, keep_input_gradient=True)
@@ -107,22 +107,28 @@ class Compiler:
         return self._done(tape)
 
     def update(self, options: StepOptions) -> Compiled:
-        """Gradients as they stand → parameters; outputs gradient_norm and ok."""
+        """Current gradients → parameters; outputs gradient_norm and ok."""
         recorder = Recorder()
         with recorder.segment("update"), recorder.span("", "update"):
             record_update(recorder, self.layout, options, None)
         return Compiled(recorder.finish())
 
     def step(
-        self, form: Form, options: StepOptions, watch: Watch | None, role: Role = "whole", *, late: bool = False
+        self,
+        form: Form,
+        options: StepOptions,
+        request: StatsRequest | None,
+        role: Role = "whole",
+        *,
+        late: bool = False,
     ) -> Compiled:
         """The whole training step: segments forward, loss, backward, update.
 
-        A batch that is worked through in micro-batches has a "part" for all but its last one, which adds its share of
-        the gradients to the sum kept so far (a first part: to nothing) and updates nothing, and a "last". With `late`
-        results a step that is refused has all after it refused, until the flag in STANDING is set again.
+        Of a batch in micro-batches all but the last are a "part": its share of the gradients is added to the sum (the
+        first starts the sum) and nothing is updated. With `late` results a refused step makes all later ones refused,
+        until the flag in UPDATES_ALLOWED is set again.
         """
-        tape = self._forward(form, training=True, watch=watch, step=True, keep_buffers=role != "part")
+        tape = self._forward(form, training=True, request=request, step=True, keep_buffers=role != "part")
         recorder = tape.recorder
         with recorder.segment("loss"):
             loss, dy = self._loss(tape, form, options.loss)
@@ -132,9 +138,7 @@ class Compiler:
             if role != "whole":
                 record_sum(recorder, self.layout, last=role == "last")
             if role != "part":
-                ok = record_update(
-                    recorder, self.layout, options, loss, tape.watcher, late=late, summed=role != "whole"
-                )
+                ok = record_update(recorder, self.layout, options, loss, tape.stats, late=late, summed=role != "whole")
                 if tape.buffers is not None:
                     ops.undo(whole_area(recorder, self.layout, BUFFERS), tape.buffers, ok)
         return self._done(tape)
@@ -142,17 +146,23 @@ class Compiler:
     # parts ---------------------------------------------------------------------------------------------------------
 
     def _forward(
-        self, form: Form, *, training: bool, watch: Watch | None, step: bool = False, keep_buffers: bool = False
+        self,
+        form: Form,
+        *,
+        training: bool,
+        request: StatsRequest | None,
+        step: bool = False,
+        keep_buffers: bool = False,
     ) -> _Tape:
         recorder = Recorder()
         dtype = np.float32 if self.ids is None else np.int32
         x = recorder.input("x", form.shape, dtype)
         draw = recorder.input("draw", (), np.uint32)
         parameters = self._parameters(recorder)
-        watcher = RecordingWatcher(recorder, watch, parameters, self.layers[0][0])
+        stats = StatsRecorder(recorder, request, parameters, self.layers[0][0])
         mask = recorder.input("mask", form.shape[:2]) if form.masked else None
-        run = Run(parameters, training, draw, self.seed, watcher, mask=mask)
-        tape = _Tape(recorder, run, watcher, x)
+        run = Run(parameters, training, draw, self.seed, stats, mask=mask)
+        tape = _Tape(recorder, run, stats, x)
         with recorder.segment("forward"):
             if keep_buffers and self.layout.sizes[BUFFERS]:
                 tape.buffers = ops.copy(whole_area(recorder, self.layout, BUFFERS))
@@ -160,20 +170,20 @@ class Compiler:
                 tape.output, cache = run.forward(path, layer, tape.output)
                 tape.caches.append(cache)
             if not step:
-                watcher.measure_norms()
+                stats.measure_norms()
         return tape
 
     def _backward(self, tape: _Tape, dy: Tensor | None, *, keep_input_gradient: bool) -> Tensor | None:
         for (path, layer), cache in zip(reversed(self.layers), reversed(tape.caches), strict=True):
             if dy is None:
-                break  # what stands before a layer that takes ids only passes them on
+                break  # layers before one that takes ids only pass them on
             dy = tape.run.backward(path, layer, cache, dy)
-        tape.watcher.close_backward(dy, kept=keep_input_gradient)
+        tape.stats.close_backward(dy, kept=keep_input_gradient)
         for name, gradient in tape.run.gradients.items():
             place = self.layout.places[name]
             slot = tape.recorder.persistent(GRADIENTS, place.offset, place.parameter.shape, f"d{name}")
             tape.recorder.bind(gradient, slot)
-        tape.watcher.measure_norms()
+        tape.stats.measure_norms()
         return dy
 
     def _loss(self, tape: _Tape, form: Form, loss: Loss) -> tuple[Tensor, Tensor]:
@@ -194,4 +204,4 @@ class Compiler:
         }
 
     def _done(self, tape: _Tape) -> Compiled:
-        return Compiled(tape.recorder.finish(), tuple(tape.watcher.passes))
+        return Compiled(tape.recorder.finish(), tuple(tape.stats.passes))

@@ -1,32 +1,40 @@
-"""Training steps under way: begun one after the other, finished in the same order, as late as the device allows."""
+"""Training steps in flight: started one after the other, finished in the same order, as late as the device allows."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from loom_py.engine.inputs import Feed
 from loom_py.executors.base import Loaded, Results
-from loom_py.telemetry.frame import RecordLayout
-from loom_py.telemetry.observations import Passed
+from loom_py.shapes import AnyArray
+from loom_py.telemetry.frame import FrameSchema
+from loom_py.telemetry.instrument import StepInfo
+from loom_py.telemetry.observations import LayerPass
+from loom_py.telemetry.observer import Observer
 
 
 @dataclass(slots=True)
 class Ready:
-    """A compiled Program, loaded."""
+    """A compiled Program, loaded.
+
+    Attributes:
+        passes: the layers' passes that it measures.
+        schema: what its observations mean, once a frame was read.
+    """
 
     loaded: Loaded
-    passes: Sequence[Passed]
-    layout: RecordLayout | None = None
-    """What its observations mean, once it was watched."""
+    passes: Sequence[LayerPass]
+    schema: FrameSchema | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """What a training step leaves behind.
+    """Results of a training step.
 
     Attributes:
-        loss: mean loss of the batch, NaN or infinite when it diverged.
-        correct: samples classified right, None where there are no classes.
+        loss: mean loss of the batch; NaN or infinite when it diverged.
+        correct: samples classified correctly; None where there are no classes.
         gradient_norm: L2 norm of all gradients before clipping.
         ok: whether the update was made; False when loss or gradients are not finite.
     """
@@ -38,25 +46,49 @@ class StepResult:
 
 
 @dataclass(slots=True)
-class Flight:
-    """A step that was begun: what ran, its number, and its results, which may still be on their way.
+class InFlightStep:
+    """A step that has started and whose results may not have arrived yet.
 
     Attributes:
+        ready: the Program that ran.
+        results: its results, maybe still on their way.
         number: of the step, from 0.
-        updates: that were made before it.
-        again: begins it anew, for a step that was refused because of another's.
-        result: None until it is finished.
+        updates: made before it.
+        rate: its learning rate.
+        feed: its batch; None for an update by hand.
+        info: its position in training, for observers.
+        listeners: the observers that were due when it started.
+        spent_ns: time spent on starting it, nanoseconds.
+        retry: starts it again, if it is refused because of another step.
+        result: None until the step has finished.
     """
 
     ready: Ready
     results: Results
     number: int
     updates: int
-    again: Callable[[], Flight] | None = None
+    rate: float
+    feed: Feed | None = None
+    info: StepInfo = field(default_factory=StepInfo)
+    listeners: list[Observer] = field(default_factory=list)
+    spent_ns: int = 0
+    retry: Callable[[], InFlightStep] | None = None
     result: StepResult | None = None
 
-    def landed(self) -> StepResult:
-        """What the step left; waits for it."""
+    @property
+    def batch(self) -> Feed:
+        """Its batch."""
+        assert self.feed is not None
+        return self.feed
+
+    @property
+    def target(self) -> AnyArray:
+        """The targets of its batch."""
+        assert self.feed is not None and self.feed.target is not None
+        return self.feed.target
+
+    def wait(self) -> StepResult:
+        """Its results; waits for them."""
         if self.result is None:
             read = self.results.read
             outputs = self.results.program.outputs
@@ -64,3 +96,8 @@ class Flight:
             correct = int(read("correct")) if "correct" in outputs else None
             self.result = StepResult(loss, correct, float(read("gradient_norm")), bool(read("ok")))
         return self.result
+
+    def replace_by(self, other: InFlightStep) -> None:
+        """Take over what another start of the same step ran and gives."""
+        self.ready, self.results, self.result = other.ready, other.results, other.result
+        self.number, self.updates = other.number, other.updates

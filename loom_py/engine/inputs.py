@@ -1,4 +1,4 @@
-"""Inputs as a network takes them: checked, batch first, in its own dtype."""
+"""Inputs of a network: checked, batch first, in its dtype."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loom_py.shapes import AnyArray, ArrayLike, Shape
 
 
 class Form(NamedTuple):
-    """What a Program is compiled for: what its inputs look like, batch axis included."""
+    """Shapes and dtypes of a Program's inputs, batch axis included; Programs are compiled for them."""
 
     shape: Shape
     target: Shape = ()
@@ -20,7 +20,7 @@ class Form(NamedTuple):
 
 
 class Feed(NamedTuple):
-    """Checked arrays that go into one run, batch first."""
+    """Checked arrays for one run, batch first."""
 
     x: AnyArray
     target: AnyArray | None = None
@@ -28,12 +28,12 @@ class Feed(NamedTuple):
 
     @property
     def samples(self) -> int:
-        """How many there are."""
+        """Number of samples."""
         return len(self.x)
 
     @property
     def form(self) -> Form:
-        """What the arrays look like."""
+        """Shapes and dtypes of the arrays."""
         masked = self.mask is not None
         if self.target is None:
             return Form(self.x.shape, masked=masked)
@@ -50,7 +50,7 @@ def read_input(x: ArrayLike, input_shape: Shape, *, ids: int | None) -> tuple[An
 
     Args:
         input_shape: shape of one sample.
-        ids: how many ids the network knows; None where it takes values.
+        ids: number of ids that the network knows; None where it takes values.
 
     Raises:
         ShapeError: the input does not have that shape.
@@ -84,11 +84,11 @@ def _values(batch: AnyArray) -> AnyArray:
 
 
 def read_mask(mask: ArrayLike | None, batch: AnyArray, *, single: bool) -> AnyArray | None:
-    """A mask that fits a batch (B, N, …): (B, N), 1 where there is something and 0 where there is padding.
+    """A mask for a batch (B, N, …): (B, N), 1 for real entries and 0 for padding.
 
     Raises:
         ShapeError: it has another shape.
-        DataError: it holds something else than 0 and 1.
+        DataError: it has values other than 0 and 1.
     """
     if mask is None:
         return None
@@ -97,7 +97,7 @@ def read_mask(mask: ArrayLike | None, batch: AnyArray, *, single: bool) -> AnyAr
     if array.shape != batch.shape[:2]:
         wanted = batch.shape[1:2] if single else batch.shape[:2]
         raise ShapeError.expected(
-            "mask", expected=wanted, got=np.shape(mask), do="give 1 for what is real, 0 for padding"
+            "mask", expected=wanted, got=np.shape(mask), do="give 1 for real entries, 0 for padding"
         )
     if array.dtype.kind not in "iufb" or not np.isin(array, (0, 1)).all():
         raise DataError.expected("mask", expected="True and False, or 1 and 0", got=f"other values ({array.dtype})")

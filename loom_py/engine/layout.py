@@ -1,6 +1,6 @@
-"""Where a network's arrays lie: parameters side by side in one flat area, gradients and optimizer state in their image.
+"""Memory layout of a network: parameters side by side in one flat area, gradients and optimizer state alike.
 
-So an optimizer is one instruction over everything, and a parameter's gradient stands at the parameter's own offset.
+So an optimizer is one instruction over everything, and a gradient has the offset of its parameter.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from loom_py.initializers import initialise
 from loom_py.layers import Layer, Parameter
 from loom_py.shapes import Array, ArrayLike, size_of
 
-WEIGHTS, GRADIENTS, SUMMED, BUFFERS, STANDING = "weights", "gradients", "summed gradients", "buffers", "standing"
-ALIGNMENT = 256  # bytes: what WebGPU asks of storage offsets
+WEIGHTS, GRADIENTS, SUMMED, BUFFERS = "weights", "gradients", "summed gradients", "buffers"
+UPDATES_ALLOWED = "updates allowed"
+ALIGNMENT = 256  # bytes: WebGPU's alignment of storage offsets
 
 
 def optimizer_area(optimizer: str, name: str) -> str:
-    """Memory area of one array of an optimizer's state."""
+    """Memory area of one kind of optimizer state."""
     return f"optimizer.{optimizer}.{name}"
 
 
@@ -63,8 +64,8 @@ class Place:
 class Layout:
     """All arrays of a network in order of their layers; `sizes` are the bytes of the areas.
 
-    In its area every array of fewer than two axes (biases, scales) lies behind all others, so that the groups that
-    weight decay usually makes are contiguous.
+    Within an area, arrays of fewer than two axes (biases, scales) come after all others, so that the usual groups of
+    weight decay are contiguous.
     """
 
     def __init__(self, layers: Iterable[tuple[str, Layer]]) -> None:

@@ -1,4 +1,4 @@
-"""What a network holds on its device: parameters, gradients, optimizer state, buffers; moved, read and written."""
+"""Memory of a network on its device: parameters, gradients, optimizer state, buffers; moved, read and written."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from loom_py.engine.in_flight import Ready
 from loom_py.engine.layout import (
     BUFFERS,
     GRADIENTS,
-    STANDING,
     SUMMED,
+    UPDATES_ALLOWED,
     WEIGHTS,
     Layout,
     Slot,
@@ -39,20 +39,20 @@ log = logging.getLogger("loom_py")
 
 
 class State:
-    """Memory of one set of layers on an executor, and how many steps made it what it is."""
+    """Memory of one set of layers on an executor, and the number of steps behind it."""
 
     def __init__(self, slots: Sequence[tuple[Slot, Layer]], seed: int, executor: Executor) -> None:
         self.slots = slots
         self.seed = seed
         self.incidents: list[str] = []
-        self.tell = partial(_tell, self.incidents)
+        self.report = partial(_report, self.incidents)
         self.top = [(str(slot.index), layer) for slot, layer in slots]
         self.layers = dict(walk(self.top))
         self.layout = Layout(self.layers.items())
         self._executor = executor
         self.memory = self._allocate(executor, self._least_sizes)
         fill_new(self.memory, self.layout, seed)
-        self.stand()
+        self.allow_updates()
         self.optimizer: Optimizer | None = None
         self.steps = 0
         self.updates = 0
@@ -61,32 +61,32 @@ class State:
 
     @property
     def executor(self) -> Executor:
-        """What it is on now: when a device is lost, another takes over."""
+        """The executor in use; another takes over when a device is lost."""
         return self.memory.executor if isinstance(self.memory, LastingMemory) else self._executor
 
     def load(self, program: Program) -> Loaded:
-        """Make a Program ready to run over the memory."""
+        """A Program, ready to run over the memory."""
         memory = self.memory
         return memory.load(program) if isinstance(memory, LastingMemory) else self.executor.load(program, memory)
 
     def take_incidents(self) -> list[str]:
-        """What happened to the device since this was last asked."""
+        """Incidents of the device since the last call."""
         taken = list(self.incidents)
         self.incidents.clear()
         return taken
 
     def _allocate(self, executor: Executor, sizes: Mapping[str, int]) -> Memory:
-        """Zeroed areas; those of a device that may go away outlast it."""
+        """Zeroed areas; those on a device that can be lost survive its loss."""
         if not executor.depth:
             return executor.allocate(sizes)
-        return LastingMemory(executor, sizes, partial(executor_for, "auto"), self.tell)
+        return LastingMemory(executor, sizes, partial(executor_for, "auto"), self.report)
 
-    def stand(self) -> None:
-        """Let steps change parameters, after the first one that was refused kept the later ones from it."""
-        self.memory.write(STANDING, 0, np.ones(1, np.float32))
+    def allow_updates(self) -> None:
+        """Let steps change parameters again, after a refused step blocked those started after it."""
+        self.memory.write(UPDATES_ALLOWED, 0, np.ones(1, np.float32))
 
     def use(self, options: StepOptions) -> None:
-        """Make room for an optimizer's state: kept while the kind of optimizer stays, zeroed when another comes."""
+        """Allocate an optimizer's state: kept while the kind of optimizer stays, zeroed when it changes."""
         optimizer = options.optimizer
         before, kept = self.memory, self._areas(optimizer)
         if options.micro_batch is not None:
@@ -102,11 +102,11 @@ class State:
         self.optimizer = optimizer
 
     def move_to(self, executor: Executor) -> None:
-        """Go on with another executor: parameters, gradients and optimizer state are copied, Programs made anew."""
+        """Continue on another executor: parameters, gradients and optimizer state are copied, Programs recompiled."""
         self._move(executor, dict(self.memory.sizes))
 
     def _move(self, executor: Executor, sizes: dict[str, int]) -> None:
-        """Areas of these sizes on an executor, filled from those there were."""
+        """Areas of these sizes on an executor, filled from the current ones."""
         before = self.memory
         memory = self._allocate(executor, sizes)
         for name in set(sizes) & set(before.sizes):
@@ -116,14 +116,14 @@ class State:
 
     @property
     def _least_sizes(self) -> dict[str, int]:
-        return {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS], STANDING: 4}
+        return {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS], UPDATES_ALLOWED: 4}
 
     def _areas(self, optimizer: Optimizer) -> set[str]:
         return {
             WEIGHTS,
             GRADIENTS,
             BUFFERS,
-            STANDING,
+            UPDATES_ALLOWED,
             *(optimizer_area(optimizer.name, name) for name in optimizer.state()),
         }
 
@@ -138,7 +138,7 @@ class State:
         return found
 
     def set_optimizer_state(self, options: StepOptions, values: Mapping[str, Array]) -> None:
-        """Take an optimizer's state as `optimizer_state` gives it, or none at all: then it is zero.
+        """Set an optimizer's state from what `optimizer_state` gives; empty: zero.
 
         Raises:
             StateError: names or shapes are not those of this optimizer's state.
@@ -148,7 +148,9 @@ class State:
         shapes = {key: place.parameter.shape for key, (_, place) in wanted.items()}
         if values and {key: value.shape for key, value in values.items()} != shapes:
             raise StateError.expected(
-                "optimizer state", expected=f"that of {options.optimizer.name}, {len(shapes)} arrays", got="another"
+                "optimizer state",
+                expected=f"that of {options.optimizer.name}, {len(shapes)} arrays",
+                got="others",
             )
         self.optimizer = None
         self.use(options)
@@ -160,26 +162,26 @@ class State:
 
     @contextmanager
     def buffers_kept(self, *, fresh_states: bool = False) -> Iterator[Callable[[], None]]:
-        """Put all buffers back in the end, unless the function given is called; meanwhile maybe with states of 0."""
+        """Restore all buffers at the end, unless the yielded function is called; `fresh_states` zeroes states first."""
         size = self.memory.sizes[BUFFERS]
         before = self.memory.read(BUFFERS, 0, (size,), np.uint8) if size else None
-        given_up: list[bool] = []
+        replaced: list[bool] = []
         if fresh_states:
             self.reset_states()
         try:
-            yield lambda: given_up.append(True)
+            yield lambda: replaced.append(True)
         finally:
-            if before is not None and not given_up:
+            if before is not None and not replaced:
                 self.memory.write(BUFFERS, 0, before)
 
     def reset_states(self) -> None:
-        """Zero what recurrent layers carry from run to run."""
+        """Zero the states that recurrent layers carry between runs."""
         for place in self.layout.places.values():
             if place.parameter.state:
                 self.memory.write(place.area, place.offset, np.zeros(place.parameter.shape, np.float32))
 
     def take_over(self, before: State) -> None:
-        """Keep the trained values of layers that are the same at the same place in an earlier engine."""
+        """Copy the trained values of layers that an earlier engine has unchanged at the same path."""
         for path, layer in self.layers.items():
             if before.layers.get(path) == layer:
                 for parameter in layer.parameters():
@@ -194,6 +196,6 @@ class State:
             self.memory.write(place.area, place.offset, value)
 
 
-def _tell(incidents: list[str], text: str) -> None:
+def _report(incidents: list[str], text: str) -> None:
     log.warning(text)
     incidents.append(text)

@@ -1,4 +1,4 @@
-"""The end of a training step as instructions: clipping, the guard, one update for each group of parameters."""
+"""The update of a training step as instructions: clipping, guard, one optimizer update per group of parameters."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from loom_py import ops
-from loom_py.engine.layout import GRADIENTS, STANDING, SUMMED, WEIGHTS, Layout, Place, optimizer_area
+from loom_py.engine.layout import GRADIENTS, SUMMED, UPDATES_ALLOWED, WEIGHTS, Layout, Place, optimizer_area
 from loom_py.losses import Loss
 from loom_py.ops import Tensor
 from loom_py.optimizers import Optimizer, ParameterGroup
 from loom_py.program import Recorder
-from loom_py.telemetry.instrument import RecordingWatcher, Step
+from loom_py.telemetry.instrument import StatsRecorder, WeightUpdate
 
 
 @dataclass(frozen=True)
 class StepOptions:
-    """What a training step does beside forward and backward; hashable, a Program is compiled for it.
+    """Options of a training step; hashable, since a Program is compiled for them.
 
     Attributes:
         clip_norm: largest norm of all gradients together, None for no limit.
-        clip_value: largest magnitude of one gradient element, None for no limit.
-        groups: parameters with options of their own.
-        micro_batch: samples that are worked through at a time, None for the whole batch.
+        clip_value: largest absolute value of a gradient element, None for no limit.
+        groups: parameters with their own options.
+        micro_batch: samples processed at a time, None for the whole batch.
     """
 
     loss: Loss
@@ -35,14 +35,14 @@ class StepOptions:
 
 
 def whole_area(recorder: Recorder, layout: Layout, area: str, like: str | None = None) -> Tensor:
-    """All of a memory area as one flat array; `like` names the area whose size it has."""
+    """A whole memory area as one flat array; `like` names the area whose size it has."""
     return recorder.persistent(area, 0, (layout.sizes[like or area] // 4,), area)
 
 
 def record_sum(recorder: Recorder, layout: Layout, *, last: bool) -> None:
-    """Add a micro-batch's share of the gradients to what is summed; the last one's sum becomes the gradients.
+    """Add a micro-batch's share of the gradients to the sum; after the last one the sum becomes the gradients.
 
-    Inputs of the Program: `share` of the batch that this part is, and, unless it is the last, `keep`: 0 for the first.
+    Inputs of the Program: `share`, the part's share of the batch, and, except in the last, `keep`: 0 in the first.
     """
     gradients = whole_area(recorder, layout, GRADIENTS, WEIGHTS)
     total = whole_area(recorder, layout, SUMMED, WEIGHTS)
@@ -58,24 +58,24 @@ def record_update(
     layout: Layout,
     options: StepOptions,
     loss: Tensor | None,
-    watcher: RecordingWatcher | None = None,
+    stats: StatsRecorder | None = None,
     *,
     late: bool = False,
     summed: bool = False,
 ) -> Tensor:
-    """Gradients as they stand → parameters; outputs gradient_norm and ok, which is given back.
+    """Current gradients → parameters; outputs gradient_norm and ok, which is returned.
 
-    `summed` gradients are others than those that the backward pass gave. With `late` results `ok` is also 0 after a run
-    that had it 0: steps that were begun before that was known.
+    `summed` gradients differ from those of the backward pass. With `late` results `ok` is also 0 after a run in which
+    it was 0: for steps that were started before this was known.
     """
     weights = whole_area(recorder, layout, WEIGHTS)
     gradients = whole_area(recorder, layout, GRADIENTS, WEIGHTS)
     norm = ops.global_norm(gradients)
     ok: Tensor = ops.finite_guard(norm if loss is None else loss, norm)
     if late:
-        standing = recorder.persistent(STANDING, 0, (1,), STANDING)
-        both = ops.multiply(ok, standing)
-        ops.store(standing, both)
+        allowed = recorder.persistent(UPDATES_ALLOWED, 0, (1,), UPDATES_ALLOWED)
+        both = ops.multiply(ok, allowed)
+        ops.store(allowed, both)
         ok = ops.reshape(both, shape=())
     if options.clip_value is not None:
         ops.clip_values(gradients, limit=options.clip_value)
@@ -83,21 +83,21 @@ def record_update(
     if options.clip_norm is not None:
         clipped = ops.global_norm(gradients) if options.clip_value is not None else norm
         scale = ops.clip_scale(clipped, max_norm=options.clip_norm)
-    steps = list(_steps(recorder, layout, options, scale))
-    before = watcher.before_update(weights) if watcher and any(step.left is None for step in steps) else None
+    updates = list(_updates(recorder, layout, options, scale))
+    before = stats.before_update(weights) if stats and any(update.direction is None for update in updates) else None
     number = recorder.input("update_number", ())
-    for step in steps:
-        step.optimizer.update(step.weights, step.gradients, step.state, step.rate, number, scale, ok)
-    if watcher:
+    for update in updates:
+        update.optimizer.update(update.weights, update.gradients, update.state, update.rate, number, scale, ok)
+    if stats:
         if summed or options.clip_value is not None:
-            watcher.forget_gradients()
-        watcher.after_update(weights, before, {p.name: p.elements for p in layout.trained}, steps, ok)
+            stats.forget_gradients()
+        stats.after_update(weights, before, {p.name: p.elements for p in layout.trained}, updates, ok)
     recorder.output("gradient_norm", norm)
     recorder.output("ok", ok)
     return ok
 
 
-def _steps(recorder: Recorder, layout: Layout, options: StepOptions, scale: Tensor | None) -> Iterator[Step]:
+def _updates(recorder: Recorder, layout: Layout, options: StepOptions, scale: Tensor | None) -> Iterator[WeightUpdate]:
     """The updates of a step, one for each group of parameters."""
     rate = recorder.input("learning_rate", ())
     for group, start, stop in contiguous(layout, options.groups):
@@ -109,17 +109,17 @@ def _steps(recorder: Recorder, layout: Layout, options: StepOptions, scale: Tens
         state = {name: part(optimizer_area(optimizer.name, name)) for name in optimizer.state()}
         own_rate = rate if group is None or group.rate == 1 else ops.multiply(rate, group.rate)
         gradients, left = part(GRADIENTS), optimizer.leaves_step()
-        yield Step(
+        yield WeightUpdate(
             start, stop, optimizer, part(WEIGHTS), gradients, state, own_rate,
-            left={"gradient": gradients, **state}[left] if left else None,
+            direction={"gradient": gradients, **state}[left] if left else None,
             scale=scale if left == "gradient" else None,
         )  # fmt: skip
 
 
 def contiguous(layout: Layout, groups: tuple[ParameterGroup, ...]) -> Iterator[tuple[ParameterGroup | None, int, int]]:
-    """Stretches of the flat weights whose parameters belong to one group (None: to none), by first and last+1 element.
+    """Ranges of the flat weights whose parameters belong to one group (None: to none), by first and last+1 element.
 
-    A stretch reaches to where the next begins, so that padding is updated with it; it is 0 and stays 0.
+    A range extends to the start of the next, so padding is updated with it; it is 0 and stays 0.
     """
 
     def group_of(place: Place) -> ParameterGroup | None:

@@ -148,6 +148,9 @@ def _init_docs(init: object, doc: Docstring) -> dict[str, str]:
 def fields_of(cls: type) -> Iterator[ParameterInfo]:
     """The fields of a data class, NamedTuple or TypedDict, in order; none for other classes."""
     doc = parse(cls.__doc__)
+    declared = (
+        {f.name: f.metadata.get("doc", "") for f in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else {}
+    )
     for name, annotation, required, default, keyword in _raw_fields(cls):
         owner = next(base for base in cls.__mro__ if name in vars(base).get("__annotations__", {}))
         namespace = namespace_of(owner)
@@ -156,7 +159,7 @@ def fields_of(cls: type) -> Iterator[ParameterInfo]:
         yield ParameterInfo(
             name=name,
             type=text_of(annotation, namespace),
-            doc=stated or doc.attributes.get(name, "") or doc.parameters.get(name, ""),
+            doc=declared.get(name, "") or stated or doc.attributes.get(name, "") or doc.parameters.get(name, ""),
             required=required,
             default=None if required else as_json(default),
             kind="keyword_only" if keyword else "positional_or_keyword",

@@ -1,74 +1,332 @@
-"""The network without training: structure, running, telemetry and observers."""
+"""The network without training and files: structure, passes by hand, device, telemetry and observers."""
 
 from __future__ import annotations
 
-from typing import Literal
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter_ns
+from typing import Any
 
-from loom_py.engine.inputs import Feed
-from loom_py.errors import ConfigError, UnavailableError
+from loom_py.config.options import OptionsConfig
+from loom_py.engine.compile import StepOptions
+from loom_py.engine.engine import Engine
+from loom_py.engine.in_flight import InFlightStep, Ready, StepResult
+from loom_py.engine.inputs import Feed, read_input, read_mask
+from loom_py.engine.layout import GRADIENTS, read_all
+from loom_py.errors import ConfigError
+from loom_py.executors.base import Executor
 from loom_py.executors.choose import executor_for
-from loom_py.network.report import Telemetry, layer_telemetry, measure_memory, total_bytes
-from loom_py.network.running import Running
-from loom_py.runtime import wasm_heap_bytes
-from loom_py.telemetry.events import LayerStats, Observer
-from loom_py.telemetry.instrument import Moment, Watch
+from loom_py.introspect import Introspectable, available_when, internal
+from loom_py.layers import Layer
+from loom_py.network import device
+from loom_py.network.blueprint import Blueprint, make_blueprint
+from loom_py.network.device import Device, DeviceChoice, ForwardElsewhere
+from loom_py.network.grid import Grid, NetworkConfig, read_seed, read_shape
+from loom_py.network.manual import BackwardResult, ForwardResult, Manual
+from loom_py.network.report import Telemetry, make_telemetry
+from loom_py.network.steps import Outcome, Steps
+from loom_py.optimizers import Optimizer, OptimizerName, resolve_optimizer
+from loom_py.shapes import Array, ArrayLike, Shape
+from loom_py.telemetry.dispatch import Dispatcher
+from loom_py.telemetry.instrument import StatsRequest
+from loom_py.telemetry.observer import Observer
 
-Device = Literal["auto", "numpy", "wasm", "webgpu"]
 
+class NetworkCore(Introspectable):
+    """Structure, passes by hand, device, telemetry and observers; `Network` adds training and files.
 
-class NetworkCore(Running):
-    """Structure, running, telemetry and observers; `Network` adds training and files to it."""
+    The work is done by collaborators: `Steps` runs and delivers, `Manual` keeps the state of passes by hand,
+    `DeviceChoice` knows the device.
+    """
 
-    def to(self, device: Device) -> NetworkCore:
-        """Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
+    def __init__(
+        self,
+        input_shape: int | Sequence[int],
+        rows: int = 1,
+        cols: int = 1,
+        layers_per_cell: int = 1,
+        *,
+        seed: int | None = None,
+    ) -> None:
+        """Make an empty grid; fill it with `set_layer`.
 
         Args:
-            device: "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy"; where
-                there is a GPU, the first training step tries whether "webgpu" is faster for this network.
+            input_shape: shape of one sample, without the batch axis; a number for a vector.
+            rows: rows of cells.
+            cols: columns of cells.
+            layers_per_cell: slots of each cell.
+            seed: seed of initial parameters and dropout; None draws one.
 
         Raises:
-            ConfigError: unknown device. UnavailableError: it is not there; the text says why.
+            ConfigError: a value is out of range.
         """
-        if device not in ("auto", "numpy", "wasm", "webgpu"):
-            raise ConfigError.expected("device", expected="auto or numpy or wasm or webgpu", got=repr(device))
-        if device == "webgpu" and self.gpu_unavailable_reason:
-            raise UnavailableError(f"device webgpu: {self.gpu_unavailable_reason}")
-        self._move_to(executor_for(device))
-        self._undecided = device == "auto"
-        self._device_reason = f"{device} was asked for"
+        self._assemble(NetworkConfig(read_shape(input_shape), Grid(rows, cols, layers_per_cell), read_seed(seed)))
+
+    def _assemble(self, config: NetworkConfig) -> None:
+        self.input_shape: Shape = config.input_shape
+        self.grid = config.grid
+        self.seed: int = secrets.randbits(32) if config.seed is None else config.seed
+        self.model_id = "model"
+        self.dispatcher = Dispatcher()
+        self._engine: Engine | None = None
+        self._stale = False
+        self._choice = DeviceChoice()
+        self._elsewhere: ForwardElsewhere | None = None
+        self._steps = Steps(self.dispatcher)
+        self._manual = Manual(self._steps)
+
+    # structure -----------------------------------------------------------------------------------------------------
+
+    def set_layer(self, row: int, col: int, layer: int, what: Layer) -> None:
+        """Put a layer into a slot of the grid. Trained values of the other layers are kept.
+
+        Args:
+            row: row of the cell.
+            col: column of the cell.
+            layer: slot in the cell.
+            what: the layer, such as `Dense(64, 10)`.
+
+        Raises:
+            ConfigError: there is no such slot, or it is no layer.
+        """
+        self.grid.place(row, col, layer, what)
+        self._stale = True
+        self._manual.pending = None
+
+    def to_config(self) -> dict[str, Any]:
+        """The network as plain data, from which `from_config` rebuilds it."""
+        g = self.grid
+        return {
+            "input_shape": list(self.input_shape),
+            "grid": {"rows": g.rows, "cols": g.cols, "layers_per_cell": g.layers_per_cell},
+            "seed": self.seed,
+            "layers": [layer.to_config() for layer in g.layers],
+        }
+
+    def get_blueprint(self) -> Blueprint:
+        """Structure of the network: grid, layers, shapes, parameters, FLOPs.
+
+        Raises:
+            ShapeError: a layer does not fit the output before it.
+        """
+        return make_blueprint(self.build(), self.grid, self.input_shape, self.model_id)
+
+    @internal
+    def build(self) -> Engine:
+        """Memory and Programs for the current layers; built on first use and after `set_layer`.
+
+        Raises:
+            ShapeError: a layer does not fit the output before it.
+        """
+        if self._engine is None or self._stale:
+            executor = self._choice.executor if self._engine is None else self._engine.executor  # it may have been lost
+            engine = Engine(list(self.grid.slots()), self.seed, executor)
+            engine.compiler.survey((1, *self.input_shape))
+            if self._engine is not None:
+                engine.take_over(self._engine)
+            self._engine, self._stale = engine, False
+            for observer in list(self.dispatcher.observers):
+                self.dispatcher.attached(observer, self.get_blueprint(), self.to_config())
+        return self._engine
+
+    @property
+    @internal
+    def engine(self) -> Engine:
+        """The engine that `build` gives."""
+        return self.build()
+
+    # arrays --------------------------------------------------------------------------------------------------------
+
+    def parameters(self) -> dict[str, Array]:
+        """Copies of all arrays of the layers by full name, such as "0.weight", buffers included."""
+        return read_all(self.engine.memory, self.engine.layout.places.values())
+
+    def gradients(self) -> dict[str, Array]:
+        """Copies of the last backward pass's gradients by full name; zeros before the first."""
+        return read_all(self.engine.memory, self.engine.layout.trained, GRADIENTS)
+
+    def set_parameters(self, values: Mapping[str, ArrayLike]) -> None:
+        """Overwrite some or all arrays; all are checked before any is changed.
+
+        Args:
+            values: arrays by full name, such as "0.weight".
+
+        Raises:
+            StateError: there is no such array. ShapeError: another shape. DataError: not finite numbers.
+        """
+        self.engine.write_parameters(dict(values))  # type: ignore[arg-type]
+
+    def reset_states(self) -> None:
+        """Zero the states that recurrent layers carry between runs, so that the next run starts a new sequence."""
+        self.engine.reset_states()
+
+    # passes --------------------------------------------------------------------------------------------------------
+
+    def forward(self, x: ArrayLike, *, mask: ArrayLike | None = None) -> Array:
+        """The output for an input, on the active device, with nothing kept for a backward pass.
+
+        Args:
+            x: a batch (B, …) or a single sample.
+            mask: (B, N) or, for a single sample, (N): 1 for real entries and 0 for padding, for layers that use it; N
+                is the input's first axis. None: nothing is padding.
+
+        Returns:
+            The output, batch first; without the batch axis for a single sample.
+
+        Raises:
+            ShapeError: the input does not have the network's input shape.
+            DataError: it is not numbers, or not finite.
+        """
+        feed, single = self.read_feed(x, mask)
+        output = self._manual.forward(self.engine, feed)
+        return output[0] if single else output
+
+    def forward_cpu(self, x: ArrayLike, *, training: bool = False, mask: ArrayLike | None = None) -> ForwardResult:
+        """The output for an input, with what `backward_cpu` needs kept.
+
+        Args:
+            x: a batch (B, …) or a single sample.
+            training: whether dropout drops and batch statistics are used.
+            mask: 1 for real entries, 0 for padding, as for `forward`.
+
+        Raises:
+            ShapeError: the input does not have the network's input shape.
+            DataError: it is not numbers, or not finite.
+        """
+        started = perf_counter_ns()
+        feed, single = self.read_feed(x, mask)
+        output = self._manual.forward_cpu(self.engine, feed, training=training, single=single)
+        return ForwardResult(output[0] if single else output, perf_counter_ns() - started)
+
+    @available_when(lambda self: self.gpu_unavailable_reason)
+    def forward_gpu(self, x: ArrayLike) -> ForwardResult:
+        """The output for an input, computed on the GPU.
+
+        Args:
+            x: a batch (B, …) or a single sample.
+
+        Raises:
+            UnavailableError: there is no usable WebGPU device; the text says why.
+        """
+        started, engine = perf_counter_ns(), self.build()
+        if engine.executor.name == "webgpu":
+            return ForwardResult(self.forward(x), perf_counter_ns() - started)
+        feed, single = self.read_feed(x, None)
+        request, listeners = self._steps.due()
+        if self._elsewhere is None or self._elsewhere.engine is not engine:
+            self._elsewhere = ForwardElsewhere(engine, executor_for("webgpu"))
+        ready = self._elsewhere.run(feed, request)
+        self._steps.deliver_forward(engine, ready, feed, listeners)
+        output = ready.loaded.read("output")
+        return ForwardResult(output[0] if single else output, perf_counter_ns() - started)
+
+    def backward_cpu(self, grad: ArrayLike) -> BackwardResult:
+        """Gradients of everything from the gradient of the last `forward_cpu`'s output.
+
+        They are kept for `apply_gradients`, `gradients` and telemetry.
+
+        Args:
+            grad: gradient of the loss with respect to the output, in the output's shape.
+
+        Raises:
+            StateError: no `forward_cpu` came before, or its backward pass is done.
+            ShapeError: the gradient does not have the output's shape.
+        """
+        return self._manual.backward_cpu(self.engine, grad)
+
+    def apply_gradients(self, learning_rate: float) -> None:
+        """Update the parameters from the last backward pass's gradients, by the network's optimizer.
+
+        Args:
+            learning_rate: step size, 0 or more.
+
+        Raises:
+            StateError: there are no gradients yet.
+            DataError: a gradient is not finite; nothing is changed.
+            ConfigError: the rate is negative or not a number.
+        """
+        self._manual.apply_gradients(self.engine, learning_rate)
+
+    def set_optimizer(self, optimizer: Optimizer | OptimizerName | OptionsConfig) -> None:
+        """Choose the optimizer of `apply_gradients`: "sgd" (the default), "adam", … or an optimizer with options.
+
+        Raises:
+            ConfigError: unknown name or option, a value out of range.
+        """
+        self._manual.optimizer = resolve_optimizer(optimizer)
+
+    @internal
+    def read_feed(self, x: ArrayLike, mask: ArrayLike | None) -> tuple[Feed, bool]:
+        """An input and its mask, and whether it was a single sample; raises ShapeError, DataError."""
+        batch, single = read_input(x, self.input_shape, ids=self.build().compiler.ids)
+        return Feed(batch, mask=read_mask(mask, batch, single=single)), single
+
+    @internal
+    def start_step(self, feed: Feed, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0) -> InFlightStep:
+        """Start a training step on checked arrays; the first one lets "auto" choose the device."""
+        if self._choice.undecided and self._choice.decide(self.build(), feed, options):
+            self._manual.pending = None
+        return self._steps.start(self.engine, feed, rate, options, epoch, batch)
+
+    @internal
+    def finish_step(self, step: InFlightStep) -> StepResult:
+        """Results of a started step, when they arrive; observers receive its statistics."""
+        return self._steps.finish(self.engine, step)
+
+    @internal
+    def run_observed(
+        self, feed: Feed, step: Callable[[StatsRequest | None], tuple[Outcome, Ready]], epoch: int, batch: int
+    ) -> Outcome:
+        """Run a training step of any kind, measured as the observers that are due ask; they receive its statistics."""
+        return self._steps.run_observed(self.engine, feed, step, epoch, batch)
+
+    # device --------------------------------------------------------------------------------------------------------
+
+    def to(self, device: Device) -> NetworkCore:
+        """Choose the device; returns the network. Trained values are kept; a pending `forward_cpu` is dropped.
+
+        Args:
+            device: "auto" takes the fastest: "wasm" inside Pyodide where its kernels load, else "numpy"; where there is
+                a GPU, the first training step measures whether "webgpu" is faster for this network.
+
+        Raises:
+            ConfigError: unknown device. UnavailableError: it is not available; the text says why.
+        """
+        if self._choice.choose(device, self._engine):
+            self._manual.pending = None
         return self
+
+    @internal
+    def use_executor(self, executor: Executor) -> None:
+        """Run on this executor; trained values are kept, a pending `forward_cpu` is dropped."""
+        if self._choice.move_to(executor, self._engine):
+            self._manual.pending = None
 
     @property
     def device(self) -> str:
         """Name of the executor in use."""
-        return (self._executor if self._engine is None else self._engine.executor).name
+        return (self._choice.executor if self._engine is None else self._engine.executor).name
 
     @property
     def device_reason(self) -> str:
         """Why it is this device: it was asked for, what was measured, or what became of another."""
-        moved = self._engine is not None and self._engine.executor is not self._executor
-        return f"{self._executor.name} had to be left" if moved else self._device_reason
+        moved = self._engine is not None and self._engine.executor is not self._choice.executor
+        return f"{self._choice.executor.name} had to be left" if moved else self._choice.reason
+
+    @property
+    def gpu_unavailable_reason(self) -> str | None:
+        """Why the GPU can't be used; None if it can."""
+        return device.gpu_unavailable_reason()
+
+    # observation ---------------------------------------------------------------------------------------------------
 
     def get_telemetry(self) -> Telemetry:
-        """Memory and the state of every layer now.
+        """Memory and the current state of every layer.
 
-        Activation figures are those of the last input, run again with the weights of now; None before the first input.
+        Activation statistics are those of the last input, run again with the current weights; None before the first.
         """
-        engine = self.engine
-        outputs: list[LayerStats] = []
-        if self._last_input is not None:
-            last = Feed(self._last_input.x, mask=self._last_input.mask)
-            ready = engine.inference(last.form, Watch())
-            engine.write_feed(ready.loaded, last)
-            with engine.buffers_kept():
-                ready.loaded.run()
-            outputs = engine.layer_stats(ready, Moment(engine.steps), 0, ("forward",))
-        held = sum(int(getattr(o, "memory_bytes", 0)) for o in self.dispatcher.observers)
-        memory = measure_memory(engine, held, wasm_heap_bytes())
-        return Telemetry(
-            memory_usage=total_bytes(memory),
-            memory=memory,
-            layer_stats=layer_telemetry(engine, outputs, self._update_ratios.all()),
+        return make_telemetry(
+            self.build(), self._steps.last_input, self._steps.update_ratios, self.dispatcher.observers
         )
 
     def set_observer(self, observer: Observer | None) -> None:
@@ -90,5 +348,5 @@ class NetworkCore(Running):
             self.dispatcher.attached(observer, self.get_blueprint(), self.to_config())
 
     def remove_observer(self, observer: Observer) -> None:
-        """Stop watching with this observer; no effect when it does not watch."""
+        """Stop watching with this observer; no effect when it is not attached."""
         self.dispatcher.observers = [o for o in self.dispatcher.observers if o is not observer]

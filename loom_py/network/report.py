@@ -1,4 +1,4 @@
-"""Telemetry: what a network weighs and how it is doing, now."""
+"""Telemetry report: memory of a network and the current state of its layers."""
 
 from __future__ import annotations
 
@@ -8,27 +8,33 @@ from dataclasses import dataclass
 import numpy as np
 
 from loom_py.engine.engine import Engine
+from loom_py.engine.inputs import Feed
 from loom_py.engine.layout import BUFFERS, GRADIENTS, SUMMED, WEIGHTS, read_all
 from loom_py.ops import STAT_FIELDS, stats
+from loom_py.runtime import wasm_heap_bytes
 from loom_py.telemetry.events import LayerStats
+from loom_py.telemetry.frame import StatsFrame
+from loom_py.telemetry.instrument import StatsRequest, StepInfo
+from loom_py.telemetry.observer import Observer
+from loom_py.telemetry.statistics import LAYER_NUMBERS
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerTelemetry:
-    """State of one layer. None: it has no such thing, or nothing has run yet."""
+    """State of one layer. None: it has no such value, or nothing has run yet."""
 
     index: int
     """Position of the top-level layer in reading order."""
     path: str
-    """Where the layer stands."""
+    """Address of the layer."""
     type: str
     """Class name."""
     weight_norm: float | None
-    """L2 norm of all trained values of the layer's own."""
+    """L2 norm of the trained values of the layer itself."""
     gradient_norm: float | None
     """L2 norm of their gradients after the last backward pass."""
     activation_min: float | None
-    """Smallest finite output for the last input, with the weights of now."""
+    """Smallest finite output for the last input, with the current weights."""
     activation_max: float | None
     """Largest finite output."""
     activation_mean: float | None
@@ -36,7 +42,7 @@ class LayerTelemetry:
     activation_std: float | None
     """Standard deviation of the finite outputs."""
     update_ratio: float | None
-    """RMS of the last update over RMS of the weights; None until a training step was observed."""
+    """`LayerStats.update_ratio` of the last training step observed; None before the first."""
     zero_fraction: float | None
     """Share of outputs that are exactly 0."""
     nan_count: int
@@ -47,7 +53,7 @@ class LayerTelemetry:
 
 @dataclass(frozen=True, kw_only=True)
 class Telemetry:
-    """A network's memory and the state of its layers."""
+    """A network's memory and the current state of its layers."""
 
     memory_usage: int
     """Bytes held by the network, all kinds together."""
@@ -58,8 +64,52 @@ class Telemetry:
     """Every layer, nested ones after their parent."""
 
 
+def make_telemetry(
+    engine: Engine, last_input: Feed | None, ratios: UpdateRatios, observers: Sequence[Observer]
+) -> Telemetry:
+    """The report of a network: its last input is run again with the current weights."""
+    outputs: list[LayerStats] = []
+    if last_input is not None:
+        last = Feed(last_input.x, mask=last_input.mask)
+        ready = engine.inference(last.form, StatsRequest())
+        engine.write_feed(ready.loaded, last)
+        with engine.buffers_kept():
+            ready.loaded.run()
+        outputs = engine.layer_stats(ready, StepInfo(engine.steps), 0, ("forward",))
+    held = sum(int(getattr(o, "memory_bytes", 0)) for o in observers)
+    memory = measure_memory(engine, held, wasm_heap_bytes())
+    return Telemetry(
+        memory_usage=total_bytes(memory), memory=memory, layer_stats=layer_telemetry(engine, outputs, ratios.all())
+    )
+
+
+class UpdateRatios:
+    """The newest update ratio of every layer that was measured in training; computed on demand."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, float] = {}
+        self._last: StatsFrame | None = None
+
+    def note(self, frame: StatsFrame) -> None:
+        """Take a frame."""
+        if "backward" in frame.schema.phases:
+            if self._last is not None and self._last.schema is not frame.schema:
+                self.all()
+            self._last = frame.subset(None, values=False, histograms=False)
+
+    def all(self) -> dict[str, float]:
+        """By path."""
+        frame, self._last = self._last, None
+        if frame is not None:
+            schema, column = frame.schema, LAYER_NUMBERS.index("update_ratio")
+            rows = zip(schema.paths, schema.stats_table.measured[:, column], strict=True)
+            ratios = schema.table([frame])[0, :, column].tolist()
+            self._known |= {path: ratio for (path, there), ratio in zip(rows, ratios, strict=True) if there}
+        return dict(self._known)
+
+
 def measure_memory(engine: Engine, recorder_bytes: int, wasm_heap: int) -> dict[str, int]:
-    """Bytes by kind, from the areas as they were allocated."""
+    """Bytes by kind, from the allocated areas."""
     sizes = engine.memory.sizes
     on_host = engine.executor.name != "webgpu"
     optimizer = sum(n for name, n in sizes.items() if name.startswith("optimizer."))
@@ -84,7 +134,7 @@ def total_bytes(memory: Mapping[str, int]) -> int:
 def layer_telemetry(
     engine: Engine, outputs: Sequence[LayerStats], ratios: Mapping[str, float]
 ) -> tuple[LayerTelemetry, ...]:
-    """State of every layer from its arrays and the statistics of a forward pass (`outputs`, maybe none)."""
+    """State of every layer from its arrays and the statistics of a forward pass (`outputs`, maybe empty)."""
     by_path = {s.path: s for s in outputs}
     weights = read_all(engine.memory, engine.layout.trained)
     gradients = read_all(engine.memory, engine.layout.trained, GRADIENTS) if engine.has_gradients else {}
@@ -93,7 +143,7 @@ def layer_telemetry(
         names = [f"{path}.{p.name}" for p in layer.parameters() if p.trained]
         norm, nans, infs = _condition([weights[n] for n in names])
         gradient_norm, _, _ = _condition([gradients[n] for n in names if n in gradients])
-        seen = by_path.get(path)
+        last = by_path.get(path)
         found.append(
             LayerTelemetry(
                 index=int(path.partition(".")[0]),
@@ -102,13 +152,13 @@ def layer_telemetry(
                 weight_norm=norm,
                 gradient_norm=gradient_norm,
                 update_ratio=ratios.get(path),
-                activation_min=seen.output_min if seen else None,
-                activation_max=seen.output_max if seen else None,
-                activation_mean=seen.output_mean if seen else None,
-                activation_std=seen.output_std if seen else None,
-                zero_fraction=seen.zero_fraction if seen else None,
-                nan_count=nans + (seen.nan_count if seen else 0),
-                inf_count=infs + (seen.inf_count if seen else 0),
+                activation_min=last.output_min if last else None,
+                activation_max=last.output_max if last else None,
+                activation_mean=last.output_mean if last else None,
+                activation_std=last.output_std if last else None,
+                zero_fraction=last.zero_fraction if last else None,
+                nan_count=nans + (last.nan_count if last else 0),
+                inf_count=infs + (last.inf_count if last else 0),
             )
         )
     return tuple(found)

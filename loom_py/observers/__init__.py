@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from loom_py.lazy import lazily
 
 if TYPE_CHECKING:
-    from loom_py.observers.base import LoomObserver
     from loom_py.observers.canvas import CanvasObserver
     from loom_py.observers.channel import ChannelObserver
     from loom_py.observers.console import ConsoleObserver
@@ -20,7 +19,6 @@ else:
     __getattr__, __dir__ = lazily(
         __name__,
         {
-            "base": "LoomObserver",
             "canvas": "CanvasObserver",
             "channel": "ChannelObserver",
             "records.compare": "RecordingComparison compare",
@@ -41,7 +39,6 @@ __all__ = [
     "ConsoleObserver",
     "Counters",
     "HTTPObserver",
-    "LoomObserver",
     "OTLPObserver",
     "RecordingComparison",
     "RecordingObserver",

@@ -13,22 +13,14 @@ import numpy as np
 
 from loom_py.errors import ConfigError
 from loom_py.introspect import internal
-from loom_py.layer_run import NUMBERS, LayerRun, by_layout
-from loom_py.observers.base import LoomObserver
 from loom_py.shapes import AnyArray, Array
 from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.telemetry.frame import StatsFrame, by_schema
+from loom_py.telemetry.observer import LoomObserver
+from loom_py.telemetry.statistics import EVENT_STATISTICS, LAYER_NUMBERS, names
 
-TRAINING_COLUMNS = (
-    "step",
-    "epoch",
-    "batch",
-    "loss",
-    "accuracy",
-    "learning_rate",
-    "samples_per_second",
-    "eta_s",
-    "gradient_norm",
-)
+STATS_COLUMNS = ("step", "epoch", "layer", "phase", *LAYER_NUMBERS)
+TRAINING_COLUMNS = ("step", "epoch", "batch", *names(EVENT_STATISTICS))
 
 Message = dict[str, Any]
 _training_row = attrgetter(*TRAINING_COLUMNS)
@@ -68,7 +60,7 @@ class CanvasObserver(LoomObserver):
         self._interval_s = interval_s
         self._positions: dict[str, int] = {}
         self._capacity = capacity
-        self._stats = StatsTable()
+        self._stats = ColumnBuffer()
         self._training: list[tuple[Sequence[float | None], str]] = []
         self._sent_at = time.monotonic()
 
@@ -80,7 +72,7 @@ class CanvasObserver(LoomObserver):
         self._sink({"kind": "blueprint", "blueprint": tree})
 
     @internal
-    def on_layer_run(self, run: LayerRun) -> None:
+    def on_frame(self, run: StatsFrame) -> None:
         """Keep a run's numbers; rows are made of them when they are sent."""
         self._add(run, len(run))
 
@@ -113,7 +105,7 @@ class CanvasObserver(LoomObserver):
             types = [kind for _, kind in held]
             in_pieces(rows, len(held), lambda count, data: self._send_training(count, data, types))
 
-    def _add(self, item: LayerRun | LayerStats, rows: int) -> None:
+    def _add(self, item: StatsFrame | LayerStats, rows: int) -> None:
         if not self._closed:
             if self._stats.rows and self._stats.rows + rows > self._capacity:
                 self.flush()
@@ -159,40 +151,15 @@ def field_of(layer: Any, name: str) -> Any:
     return layer.get(name) if isinstance(layer, dict) else getattr(layer, name, None)
 
 
-STATS_COLUMNS = (
-    "step",
-    "epoch",
-    "layer",
-    "phase",
-    "output_min",
-    "output_max",
-    "output_mean",
-    "output_std",
-    "zero_fraction",
-    "dead_units",
-    "nan_count",
-    "inf_count",
-    "weight_norm",
-    "bias_norm",
-    "gradient_norm",
-    "input_gradient_norm",
-    "compute_time_ns",
-)
-_MEASURED = STATS_COLUMNS[4:]
-_PLACES = [NUMBERS.index(name) for name in _MEASURED]
-
-Row = Sequence[float | None]
-
-
-class StatsTable:
+class ColumnBuffer:
     """Runs and single records in the order in which they came; their columns are made when they are taken."""
 
     def __init__(self) -> None:
         """Begin empty."""
         self.rows = 0
-        self._held: list[LayerRun | LayerStats] = []
+        self._held: list[StatsFrame | LayerStats] = []
 
-    def add(self, item: LayerRun | LayerStats) -> None:
+    def add(self, item: StatsFrame | LayerStats) -> None:
         """Add a run's records, or one record."""
         self._held.append(item)
         self.rows += 1 if isinstance(item, LayerStats) else len(item)
@@ -203,25 +170,25 @@ class StatsTable:
         parts: list[AnyArray] = []
         for _, alike in groupby(held, key=lambda item: isinstance(item, LayerStats)):
             items = list(alike)
-            parts += _of_runs([i for i in items if not isinstance(i, LayerStats)], positions)
+            parts += _of_frames([i for i in items if not isinstance(i, LayerStats)], positions)
             parts += _of_records([i for i in items if isinstance(i, LayerStats)], positions)
         return np.concatenate(parts)
 
 
-def _of_runs(runs: Sequence[LayerRun], positions: Mapping[str, int]) -> Iterator[AnyArray]:
-    for layout, found in by_layout(runs):
-        table = np.empty((len(found), len(layout.paths), len(STATS_COLUMNS)))
-        table[:, :, 0] = [[run.step] for run in found]
-        table[:, :, 1] = [[run.epoch] for run in found]
-        table[:, :, 2] = [positions.get(path, np.nan) for path in layout.paths]
-        table[:, :, 3] = [phase == "backward" for phase in layout.phases]
-        table[:, :, 4:] = layout.table(found)[:, :, _PLACES]
+def _of_frames(frames: Sequence[StatsFrame], positions: Mapping[str, int]) -> Iterator[AnyArray]:
+    for schema, found in by_schema(frames):
+        table = np.empty((len(found), len(schema.paths), len(STATS_COLUMNS)))
+        table[:, :, 0] = [[frame.step] for frame in found]
+        table[:, :, 1] = [[frame.epoch] for frame in found]
+        table[:, :, 2] = [positions.get(path, np.nan) for path in schema.paths]
+        table[:, :, 3] = [phase == "backward" for phase in schema.phases]
+        table[:, :, 4:] = schema.table(found)
         yield table.reshape(-1, len(STATS_COLUMNS))
 
 
 def _of_records(records: Sequence[LayerStats], positions: Mapping[str, int]) -> Iterator[AnyArray]:
     for s in records:
-        row = [s.step, s.epoch, positions.get(s.path), s.phase == "backward", *(getattr(s, n) for n in _MEASURED)]
+        row = [s.step, s.epoch, positions.get(s.path), s.phase == "backward", *(getattr(s, n) for n in LAYER_NUMBERS)]
         yield np.array([row], np.float64)
 
 

@@ -11,25 +11,25 @@ from typing import Literal
 
 from loom_py.errors import ConfigError, StateError
 from loom_py.introspect import internal
-from loom_py.layer_run import LayerRun, records_of
-from loom_py.observers.base import LoomObserver
 from loom_py.observers.delivery.queue import Counters
 from loom_py.observers.records.rows import Record
 from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.telemetry.frame import StatsFrame, records_of
+from loom_py.telemetry.observer import LoomObserver
 
 Policy = Literal["drop_oldest", "drop_newest", "block"]
 
 
-class _Run:
-    """A run in the channel: its records are made when the first of them is taken, and never if all make room."""
+class _Frame:
+    """A frame in the channel: its records are made when the first of them is taken, and never if all are dropped."""
 
-    def __init__(self, run: LayerRun) -> None:
-        self._run, self._records = run, list[LayerStats]()
+    def __init__(self, frame: StatsFrame) -> None:
+        self._frame, self._records = frame, list[LayerStats]()
 
     def record(self, place: int) -> LayerStats:
         """One of its records."""
         if not self._records:
-            self._records = list(records_of([self._run]))
+            self._records = list(records_of([self._frame]))
         return self._records[place]
 
 
@@ -79,7 +79,7 @@ class ChannelObserver(LoomObserver):
             raise ConfigError("policy block: a browser has one thread of Python, the consumer would never come to run")
         self._capacity, self._policy = capacity, policy
         self._backward, self._events = backward, events
-        self._queue: deque[Record | tuple[_Run, int]] = deque()
+        self._queue: deque[Record | tuple[_Frame, int]] = deque()
         self._changed = threading.Condition()
         self._waiters: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
         self._produced = self._delivered = self._dropped = 0
@@ -91,10 +91,10 @@ class ChannelObserver(LoomObserver):
             return Counters(self._produced, self._delivered, self._dropped, len(self._queue))
 
     @internal
-    def on_layer_run(self, run: LayerRun) -> None:
-        """Queue the run's records, to be made when they are taken."""
-        held = _Run(run)
-        for place, phase in enumerate(run.layout.phases):
+    def on_frame(self, frame: StatsFrame) -> None:
+        """Queue the frame's records, to be made when they are taken."""
+        held = _Frame(frame)
+        for place, phase in enumerate(frame.schema.phases):
             if phase == "forward" or self._backward:
                 self._put((held, place))
 
@@ -164,7 +164,7 @@ class ChannelObserver(LoomObserver):
         item = self._queue.popleft()
         return item[0].record(item[1]) if isinstance(item, tuple) else item
 
-    def _put(self, record: Record | tuple[_Run, int]) -> None:
+    def _put(self, record: Record | tuple[_Frame, int]) -> None:
         with self._changed:
             self._produced += 1
             if self._policy == "block":

@@ -6,9 +6,10 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
-from loom_py.observers.base import LoomObserver
 from loom_py.shapes import Shape, shape_text
-from loom_py.telemetry.events import LayerStats, TrainingEvent, measured
+from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.telemetry.observer import LoomObserver
+from loom_py.telemetry.statistics import measured
 
 _PLAIN = str.maketrans({"→": "->", "×": "x", "⚠": "!"})
 

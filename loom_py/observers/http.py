@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from loom_py import runtime
 from loom_py.errors import ConfigError
-from loom_py.observers.base import LoomObserver
 from loom_py.observers.delivery.delivery import Driver, Plan
 from loom_py.observers.delivery.queue import Counters, DeliveryQueue
 from loom_py.observers.delivery.retry import Answer, Backoff
@@ -19,7 +18,9 @@ from loom_py.observers.delivery.task import TaskDriver
 from loom_py.observers.delivery.thread import ThreadDriver
 from loom_py.observers.records.rows import Record
 from loom_py.observers.records.strict_json import dumps, plain
-from loom_py.telemetry.events import LayerStats, TrainingEvent, measured
+from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.telemetry.observer import LoomObserver
+from loom_py.telemetry.statistics import measured
 
 FORMAT = "loom_py-telemetry"
 VERSION = 1

@@ -12,14 +12,14 @@ from typing import Any, Literal
 from loom_py.atomic_file import write_whole
 from loom_py.errors import ConfigError
 from loom_py.introspect import internal
-from loom_py.layer_run import LayerRun
-from loom_py.observers.base import LoomObserver
 from loom_py.observers.formats.registry import EXPORTS
 from loom_py.observers.records.buffer import RECORD_BYTES, KeptStats
 from loom_py.observers.records.file import Header, Reader, write_lines
 from loom_py.observers.records.rows import Kept
 from loom_py.observers.records.strict_json import plain
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
+from loom_py.telemetry.frame import StatsFrame
+from loom_py.telemetry.observer import LoomObserver
 
 ExportFormat = Literal["tensorboard", "trace", "otlp", "csv"]
 
@@ -85,10 +85,10 @@ class RecordingObserver(LoomObserver):
         self.header.seed = config.get("seed")
 
     @internal
-    def on_layer_run(self, run: LayerRun) -> None:
-        """Keep a run's numbers; records are made of them when they are asked for."""
-        if len(run):
-            self._keep(run)
+    def on_frame(self, frame: StatsFrame) -> None:
+        """Keep a frame; records are made from it on demand."""
+        if len(frame):
+            self._keep(frame)
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Keep the record."""
@@ -215,11 +215,11 @@ class RecordingObserver(LoomObserver):
             kept.popleft()
             self.header.dropped += 1
 
-    def _keep(self, item: LayerRun | LayerStats) -> None:
+    def _keep(self, item: StatsFrame | LayerStats) -> None:
         self._number(item)
         self.header.dropped += self._stats.add(self._count, item)
 
-    def _number(self, record: LayerRun | Kept) -> None:
+    def _number(self, record: StatsFrame | Kept) -> None:
         self._count += 1
         if self.header.time_origin_ns == 0:
             self.header.time_origin_ns = record.time_ns

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from loom_py.observers.base import LoomObserver
 from loom_py.observers.formats.scalars import (
     event_scalars,
     layer_scalars,
@@ -23,6 +22,7 @@ from loom_py.observers.records.file import Header
 from loom_py.observers.records.rows import Kept
 from loom_py.ops.histogram import histogram_edges
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
+from loom_py.telemetry.observer import LoomObserver
 
 _FLOAT32_MAX = 3.4028234663852886e38
 _LIMITS = [high for _, high in histogram_edges()]

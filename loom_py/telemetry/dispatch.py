@@ -1,4 +1,4 @@
-"""Observers of a network: who is due, and delivery that no observer can spoil."""
+"""Dispatch to a network's observers: which are due, and delivery that no failing observer can disturb."""
 
 from __future__ import annotations
 
@@ -9,52 +9,53 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from loom_py.telemetry.events import Observer, TrainingEvent, TweenStep
-from loom_py.telemetry.frame import WatchedRun
-from loom_py.telemetry.instrument import Watch
-from loom_py.telemetry.sampling import Pace
+from loom_py.telemetry.events import TrainingEvent, TweenStep
+from loom_py.telemetry.frame import StatsFrame
+from loom_py.telemetry.instrument import StatsRequest
+from loom_py.telemetry.observer import Observer
+from loom_py.telemetry.sampling import Sampling
 
 log = logging.getLogger("loom_py")
 
 
 class Dispatcher:
-    """The attached observers. One that raises is reported once and detached; the network goes on."""
+    """The attached observers. One that raises is reported once and detached; training goes on."""
 
     def __init__(self) -> None:
         self.observers: list[Observer] = []
-        self._paces: dict[int, Pace] = {}
+        self._sampling: dict[int, Sampling] = {}
 
-    def pace(self, observer: Observer) -> Pace:
-        """How often an observer is told; begun anew when its options change."""
-        known = self._paces.get(id(observer))
+    def sampling(self, observer: Observer) -> Sampling:
+        """Sampling of an observer; restarted when its options change."""
+        known = self._sampling.get(id(observer))
         if known is None or (known.every, known.budget) != (max(observer.every, 1), observer.budget):
-            attached = {id(o) for o in self.observers}  # an object that is gone must not lend its pace to another
-            self._paces = {key: pace for key, pace in self._paces.items() if key in attached}
-            known = self._paces[id(observer)] = Pace(observer.every, observer.budget)
+            attached = {id(o) for o in self.observers}  # a later object may have the id of one that is gone
+            self._sampling = {key: found for key, found in self._sampling.items() if key in attached}
+            known = self._sampling[id(observer)] = Sampling(observer.every, observer.budget)
         return known
 
     def note(self, listeners: list[Observer], ns: int) -> None:
-        """Take the time of a run and tell observers with a budget what they cost."""
+        """Note the time of a run, and update the measured share of observers with a budget."""
         for observer in self.observers:
             if observer.budget is not None:
-                pace = self.pace(observer)
-                pace.note(bool(listeners), ns)
-                observer.measured_share = pace.share
+                sampling = self.sampling(observer)
+                sampling.note(bool(listeners), ns)
+                observer.measured_share = sampling.share
 
-    def due(self, tick: int) -> tuple[Watch | None, list[Observer]]:
-        """Who listens to run number `tick`, and what they want of it together; None when nobody does."""
-        listening = [o for o in self.observers if wants_layers(o) and self.pace(o).due(tick)]
-        watch: Watch | None = None
+    def due(self, tick: int) -> tuple[StatsRequest | None, list[Observer]]:
+        """Observers that are due for run number `tick`, and their combined request; None without observers."""
+        listening = [o for o in self.observers if wants_layers(o) and self.sampling(o).due(tick)]
+        request: StatsRequest | None = None
         for o in listening:
-            wanted = Watch(o.layers, o.output_values, o.histograms)
-            watch = wanted if watch is None else watch.union(wanted)
-        return watch, listening
+            wanted = StatsRequest(o.layers, o.output_values, o.histograms)
+            request = wanted if request is None else request.union(wanted)
+        return request, listening
 
-    def layer_run(self, listeners: Iterable[Observer], run: WatchedRun) -> None:
-        """Deliver what was watched of one run."""
+    def frame(self, listeners: Iterable[Observer], frame: StatsFrame) -> None:
+        """Deliver the measurements of one run, to each observer the part that it asked for."""
         for observer in listeners:
-            own = run.chosen(observer.layers, values=observer.output_values, histograms=observer.histograms)
-            self._safely(observer, partial(observer.on_layer_run, own))
+            own = frame.subset(observer.layers, values=observer.output_values, histograms=observer.histograms)
+            self._safely(observer, partial(observer.on_frame, own))
 
     def event(self, event: TrainingEvent) -> None:
         """Deliver a training event."""
@@ -70,7 +71,7 @@ class Dispatcher:
                 self._safely(observer, partial(observer.on_tween_step, replace(step, views=wanted)))
 
     def attached(self, observer: Observer, blueprint: object, config: Mapping[str, Any]) -> None:
-        """Show an observer what it watches."""
+        """Deliver the blueprint and config of the network."""
         self._safely(observer, partial(observer.on_attach, blueprint, config))
 
     def _safely(self, observer: Observer, call: Callable[[], None]) -> bool:
@@ -84,6 +85,6 @@ class Dispatcher:
 
 
 def wants_layers(observer: Observer) -> bool:
-    """Whether an observer listens to layers at all: one that only hears training events costs no statistics."""
-    names = ("on_layer_run", "on_layer_forward", "on_layer_backward")
+    """Whether an observer takes layer statistics at all: one that only takes training events costs none."""
+    names = ("on_frame", "on_layer_forward", "on_layer_backward")
     return any(getattr(type(observer), name) is not getattr(Observer, name) for name in names)

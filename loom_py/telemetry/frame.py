@@ -1,118 +1,120 @@
-"""A watched run as observers get it: see `layer_run`."""
+"""A stats frame: the measurements of one run, cheap to keep, from which records are made when they are wanted.
+
+A record is an object of some thirty fields; a run of a small network takes less time than making one for each layer.
+So a run is handed over as a frame, and an observer that packs numbers into arrays takes those of many frames at once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import groupby
 from time import time_ns
 from typing import Any, cast
 
 import numpy as np
 
 from loom_py.executors.base import Results
-from loom_py.layer_run import NUMBERS, LayerRun
 from loom_py.shapes import AnyArray
-from loom_py.telemetry.events import NOT_MEASURED, LayerStats, ParameterStats, Phase
-from loom_py.telemetry.instrument import Moment
-from loom_py.telemetry.observations import Index, Passed
-from loom_py.telemetry.stats_table import Figures
+from loom_py.telemetry.events import LayerStats, ParameterStats, Phase
+from loom_py.telemetry.instrument import StepInfo
+from loom_py.telemetry.observations import LayerPass, ObservationIndex
+from loom_py.telemetry.statistics import LAYER_STATISTICS, NOT_MEASURED
+from loom_py.telemetry.stats_table import StatsTable
 
-_FLOATS = NUMBERS.index("dead_units")
 
-
-class RecordLayout:
-    """Some passes of a Program, of which every run gives a record each.
+class FrameSchema:
+    """Some passes of a Program: which records its frames give, and how their numbers are made.
 
     Attributes:
-        order: which number each of them has among the passes of a run that nobody filters.
+        order: number of each pass among all passes of a run, before any observer's choice of layers.
     """
 
-    def __init__(self, index: Index, passes: Sequence[Passed], order: Sequence[int] | None = None) -> None:
+    def __init__(
+        self, index: ObservationIndex, passes: Sequence[LayerPass], order: Sequence[int] | None = None
+    ) -> None:
         self.index = index
         self.passes = passes
-        self.paths = tuple(passed.path for passed in passes)
-        self.phases = tuple(cast("Phase", passed.phase) for passed in passes)
+        self.paths = tuple(layer_pass.path for layer_pass in passes)
+        self.phases = tuple(cast("Phase", layer_pass.phase) for layer_pass in passes)
         self.order = range(len(passes)) if order is None else order
-        self._some: dict[Any, RecordLayout] = {}
+        self._subsets: dict[Any, FrameSchema] = {}
 
-    def of_phases(self, phases: Sequence[str]) -> RecordLayout:
+    def of_phases(self, phases: Sequence[str]) -> FrameSchema:
         """The passes of these phases."""
         if set(self.phases) <= set(phases):
             return self
-        if phases not in self._some:
-            self._some[phases] = RecordLayout(self.index, [p for p in self.passes if p.phase in phases])
-        return self._some[phases]
+        if phases not in self._subsets:
+            self._subsets[phases] = FrameSchema(self.index, [p for p in self.passes if p.phase in phases])
+        return self._subsets[phases]
 
-    def of_layers(self, layers: frozenset[str] | None) -> RecordLayout:
+    def of_layers(self, layers: frozenset[str] | None) -> FrameSchema:
         """The passes of these layers; None: of all."""
         if layers is None:
             return self
-        if layers not in self._some:
+        if layers not in self._subsets:
             order = [number for number, path in zip(self.order, self.paths, strict=True) if path in layers]
-            self._some[layers] = RecordLayout(self.index, [p for p in self.passes if p.path in layers], order)
-        return self._some[layers]
+            self._subsets[layers] = FrameSchema(self.index, [p for p in self.passes if p.path in layers], order)
+        return self._subsets[layers]
 
     @cached_property
-    def figures(self) -> Figures:
-        """How the numbers are made."""
-        return Figures(self.index, self.passes)
+    def stats_table(self) -> StatsTable:
+        """Places of the numbers."""
+        return StatsTable(self.index, self.passes)
 
     def large(self, *parts: str) -> set[int]:
-        """The observations that are these parts ("values", "histogram") of the passes."""
-        return {passed.parts[part] for passed in self.passes for part in parts if part in passed.parts}
+        """The passes' observations of these parts ("values", "histogram")."""
+        return {layer_pass.parts[part] for layer_pass in self.passes for part in parts if part in layer_pass.parts}
 
-    def table(self, runs: Sequence[LayerRun]) -> AnyArray:
-        """NUMBERS of all records, (runs, records, numbers); NaN where nothing was measured."""
-        known = cast("Sequence[WatchedRun]", runs)
-        times = [run.times for run in known if run.times is not None]
-        return self.figures.table(_words(known), np.stack(times) if len(times) == len(known) else None)
+    def table(self, frames: Sequence[StatsFrame]) -> AnyArray:
+        """LAYER_STATISTICS of all records, (frames, records, statistics); NaN where nothing was measured."""
+        times = [frame.times for frame in frames if frame.times is not None]
+        return self.stats_table.table(_words(frames), np.stack(times) if len(times) == len(frames) else None)
 
-    def records(self, runs: Sequence[LayerRun]) -> Iterator[LayerStats]:
-        """The records of runs of this layout, new objects that share nothing."""
-        known = cast("Sequence[WatchedRun]", runs)
-        tables, singles = self.table(runs).tolist(), _words(known).view(np.float32).tolist()
-        for run, table, norms in zip(known, tables, singles, strict=True):
-            for number, pattern, row in zip(self.order, self._patterns, table, strict=True):
-                yield pattern.record(run, run.seq + number, row, norms)
+    def records(self, frames: Sequence[StatsFrame]) -> Iterator[LayerStats]:
+        """The records of frames of this schema, new objects that share nothing."""
+        tables, singles = self.table(frames).tolist(), _words(frames).view(np.float32).tolist()
+        for frame, table, norms in zip(frames, tables, singles, strict=True):
+            for number, maker, row in zip(self.order, self._makers, table, strict=True):
+                yield maker.record(frame, frame.seq + number, row, norms)
 
     @cached_property
-    def _patterns(self) -> list[_Pattern]:
-        measured = self.figures.measured.tolist()
-        return [_Pattern(passed, self.index, known) for passed, known in zip(self.passes, measured, strict=True)]
+    def _makers(self) -> list[_RecordMaker]:
+        measured = self.stats_table.measured.tolist()
+        return [_RecordMaker(p, self.index, known) for p, known in zip(self.passes, measured, strict=True)]
 
 
-class _Pattern:
-    """How the record of one pass is made."""
+class _RecordMaker:
+    """Makes the records of one pass."""
 
-    def __init__(self, passed: Passed, index: Index, measured: Sequence[bool]) -> None:
-        self._passed = passed
-        self._floats = [(place, name) for place, name in enumerate(NUMBERS[:_FLOATS]) if measured[place]]
+    def __init__(self, layer_pass: LayerPass, index: ObservationIndex, measured: Sequence[bool]) -> None:
+        self._pass = layer_pass
+        known = [(place, s) for place, s in enumerate(LAYER_STATISTICS) if measured[place]]
+        self._floats = [(place, s.name) for place, s in known if not s.whole]
+        self._whole = [(place, s.name) for place, s in known if s.whole]
         self._arrays = [
             (name, [index.singles.get(parts.get(kind, -1)) for kind in ("weight", "gradient", "update")])
-            for name, parts in passed.arrays.items()
+            for name, parts in layer_pass.arrays.items()
         ]
 
-    def record(self, run: WatchedRun, seq: int, row: Sequence[float], norms: Sequence[float]) -> LayerStats:
-        """The record from a row of the run's table and the words of the run as float32."""
-        dead, nans, infs, spent = row[_FLOATS:]
-        large = run.large
+    def record(self, frame: StatsFrame, seq: int, row: Sequence[float], norms: Sequence[float]) -> LayerStats:
+        """The record from a row of the frame's table and the words of the frame as float32."""
+        large = frame.large
         floats: dict[str, Any] = {name: row[place] for place, name in self._floats}
+        whole: dict[str, Any] = {name: None if (n := row[place]) != n else int(n) for place, name in self._whole}
         return LayerStats(
-            **self._passed.facts,
+            **self._pass.facts,
             **floats,
-            step=run.step,
-            epoch=run.epoch,
-            batch=run.batch,
-            time_ns=run.time_ns,
+            **whole,
+            step=frame.step,
+            epoch=frame.epoch,
+            batch=frame.batch,
+            time_ns=frame.time_ns,
             seq=seq,
             parameters={name: _parameter(norms, *places) for name, places in self._arrays},
-            dead_units=None if dead != dead else int(dead),
-            nan_count=int(nans),
-            inf_count=int(infs),
-            compute_time_ns=None if spent != spent else int(spent),
-            histogram=_counts(run, self._passed) if large else None,
-            output_values=run.array(self._passed, "values") if large else None,
+            histogram=_counts(frame, self._pass) if large else None,
+            output_values=frame.array(self._pass, "values") if large else None,
         )
 
 
@@ -131,17 +133,19 @@ def _parameter(norms: Sequence[float], weight: int | None, gradient: int | None,
 
 
 @dataclass(slots=True, eq=False)
-class WatchedRun:
-    """One run as it was watched.
+class StatsFrame:
+    """The measurements of one run; nothing in it changes afterwards.
 
     Attributes:
+        schema: which passes were measured, and how their numbers are made.
         words: all its numbers, as the Program left them.
-        times: nanoseconds of each span; None where the device can't tell.
+        times: nanoseconds of each span; None where the device can't measure them.
         seq: number of its first record within the network's life.
+        time_ns: wall clock of the measurement, nanoseconds since 1970.
         large: copies of outputs, and histograms, by observation.
     """
 
-    layout: RecordLayout
+    schema: FrameSchema
     words: AnyArray
     times: AnyArray | None
     step: int
@@ -152,77 +156,66 @@ class WatchedRun:
     large: Mapping[int, AnyArray] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.layout.passes)
+        """Number of records."""
+        return len(self.schema.passes)
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it holds, output values left out."""
+        """Bytes held, without output values."""
         return self.words.nbytes + (0 if self.times is None else self.times.nbytes)
 
     def value_bytes(self, record: int) -> int:
-        """Bytes of output values that a record of it holds."""
-        observation = self.layout.passes[record].parts.get("values", -1)
+        """Bytes of output values in one of its records."""
+        observation = self.schema.passes[record].parts.get("values", -1)
         return self.large[observation].nbytes if observation in self.large else 0
 
-    def array(self, passed: Passed, part: str) -> AnyArray | None:
+    def array(self, layer_pass: LayerPass, part: str) -> AnyArray | None:
         """A copy of a large part of a pass; None if it has none."""
-        found = self.large.get(passed.parts.get(part, -1))
+        found = self.large.get(layer_pass.parts.get(part, -1))
         return None if found is None else found.copy()
 
-    def chosen(self, layers: frozenset[str] | None, *, values: bool, histograms: bool) -> WatchedRun:
-        """What an observer asked for of it."""
+    def subset(self, layers: frozenset[str] | None, *, values: bool, histograms: bool) -> StatsFrame:
+        """The part of the frame that an observer asked for."""
         if layers is None and not self.large:
             return self
-        layout = self.layout.of_layers(layers)
-        wanted = layout.large(*["values"] * values, *["histogram"] * histograms) if self.large else ()
-        return replace(self, layout=layout, large={number: self.large[number] for number in wanted})
+        schema = self.schema.of_layers(layers)
+        wanted = schema.large(*["values"] * values, *["histogram"] * histograms) if self.large else ()
+        return replace(self, schema=schema, large={number: self.large[number] for number in wanted})
 
 
-def watched(layout: RecordLayout, results: Results, moment: Moment, seq: int) -> WatchedRun:
-    """What a run left, in memory of its own."""
+def read_frame(schema: FrameSchema, results: Results, info: StepInfo, seq: int) -> StatsFrame:
+    """The frame of a run, in memory of its own."""
     raw, times = results.read_observed(), results.times_ns
-    return WatchedRun(
-        layout,
-        layout.index.numbers(raw),
+    return StatsFrame(
+        schema,
+        schema.index.numbers(raw),
         None if times is None else times.copy(),
-        moment.step,
-        moment.epoch,
-        moment.batch,
+        info.step,
+        info.epoch,
+        info.batch,
         seq,
         time_ns(),
-        layout.index.arrays(raw) if layout.index.large else {},
+        schema.index.arrays(raw) if schema.index.large else {},
     )
 
 
-class UpdateRatios:
-    """The last update ratio of every layer that was watched in training, reckoned when somebody asks."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, float] = {}
-        self._last: WatchedRun | None = None
-
-    def note(self, run: WatchedRun) -> None:
-        """Take a run."""
-        if "backward" in run.layout.phases:
-            if self._last is not None and self._last.layout is not run.layout:
-                self.all()
-            self._last = run.chosen(None, values=False, histograms=False)
-
-    def all(self) -> dict[str, float]:
-        """By path."""
-        run, self._last = self._last, None
-        if run is not None:
-            column = NUMBERS.index("update_ratio")
-            rows = zip(run.layout.paths, run.layout.figures.measured[:, column], strict=True)
-            ratios = run.layout.table([run])[0, :, column].tolist()
-            self._known |= {path: ratio for (path, there), ratio in zip(rows, ratios, strict=True) if there}
-        return dict(self._known)
+def records_of(frames: Iterable[StatsFrame]) -> Iterator[LayerStats]:
+    """The records of frames of any schema, in order."""
+    for schema, found in by_schema(frames):
+        yield from schema.records(found)
 
 
-def _words(runs: Sequence[WatchedRun]) -> AnyArray:
-    return np.stack([run.words for run in runs])
+def by_schema(frames: Iterable[StatsFrame]) -> Iterator[tuple[FrameSchema, list[StatsFrame]]]:
+    """Neighbouring frames of one schema together."""
+    for _, found in groupby(frames, key=lambda frame: id(frame.schema)):
+        alike = list(found)
+        yield alike[0].schema, alike
 
 
-def _counts(run: WatchedRun, passed: Passed) -> tuple[int, ...] | None:
-    found = run.large.get(passed.parts.get("histogram", -1))
+def _words(frames: Sequence[StatsFrame]) -> AnyArray:
+    return np.stack([frame.words for frame in frames])
+
+
+def _counts(frame: StatsFrame, layer_pass: LayerPass) -> tuple[int, ...] | None:
+    found = frame.large.get(layer_pass.parts.get("histogram", -1))
     return None if found is None else tuple(int(n) for n in found.tolist())

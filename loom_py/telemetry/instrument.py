@@ -1,4 +1,4 @@
-"""Observation inside a Program: which statistics are recorded, where and when."""
+"""Instrumentation of a Program: the statistics that a run measures, recorded beside the layers' own instructions."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from loom_py.ops import Tensor
 from loom_py.optimizers import Optimizer
 from loom_py.program import Recorder
 from loom_py.shapes import Shape
-from loom_py.telemetry.observations import Passed
+from loom_py.telemetry.observations import LayerPass
 
 
 @dataclass(frozen=True)
-class Watch:
-    """What observers want of a run: hashable, since a Program is compiled for it.
+class StatsRequest:
+    """The statistics that observers ask of a run: hashable, since a Program is compiled for it.
 
     Attributes:
-        layers: paths to watch, None for all.
+        layers: paths to measure, None for all.
         values: keep copies of outputs.
         histograms: count outputs in logarithmic bins.
     """
@@ -31,21 +31,22 @@ class Watch:
     histograms: bool = False
 
     def wants(self, path: str) -> bool:
-        """Whether a layer is watched."""
+        """Whether a layer is measured."""
         return self.layers is None or path in self.layers
 
-    def union(self, other: Watch) -> Watch:
-        """What satisfies both."""
+    def union(self, other: StatsRequest) -> StatsRequest:
+        """The request that satisfies both."""
         both = None if self.layers is None or other.layers is None else self.layers | other.layers
-        return Watch(both, self.values or other.values, self.histograms or other.histograms)
+        return StatsRequest(both, self.values or other.values, self.histograms or other.histograms)
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class WeightUpdate:
     """The update of a stretch of the flat weights, from element `start` to `stop`.
 
     Attributes:
-        left: what the optimizer leaves of which the weights lost `rate` (· `scale`) times; None: weights are compared.
+        direction: what the optimizer leaves that the weights moved along by `rate` (· `scale`); None: the weights are
+            compared with those before.
     """
 
     start: int
@@ -55,94 +56,98 @@ class Step:
     gradients: Tensor
     state: Mapping[str, Tensor]
     rate: Tensor
-    left: Tensor | None
+    direction: Tensor | None
     scale: Tensor | None
 
 
-class RecordingWatcher:
-    """Follows the walk through the layers, opens spans in the recorder and records statistics where wanted."""
+class StatsRecorder:
+    """Follows the walk through the layers, opens spans in the recorder and records the statistics asked for."""
 
-    def __init__(self, recorder: Recorder, watch: Watch | None, weights: Mapping[str, Any], first: str) -> None:
+    def __init__(
+        self, recorder: Recorder, request: StatsRequest | None, weights: Mapping[str, Any], first: str
+    ) -> None:
         self.recorder = recorder
-        self.watch = watch
+        self.request = request
         self.weights = weights
         self.first = first
-        self.passes: list[Passed] = []
-        self._unmeasured: list[tuple[Passed, Tensor]] = []
+        self.passes: list[LayerPass] = []
+        self._deferred: list[tuple[LayerPass, Tensor]] = []
         self.shapes: dict[str, tuple[Shape, Shape]] = {}
         self.unit_axes: dict[str, int] = {}
         self._gradients: dict[str, int] = {}
         self._norm_of: dict[int, Tensor] = {}
         self._axes: dict[int, int] = {}
-        self._came: dict[str, int] = {}
+        self._input_axes: dict[str, int] = {}
         self._known: dict[tuple[int, str], int] = {}
-        self._norms: list[tuple[Passed, str, Any, Tensor]] = []  # to be measured: pass, part, kind, array
+        self._norms: list[tuple[LayerPass, str, Any, Tensor]] = []  # to be measured: pass, part, kind, array
 
     def span(self, path: str, phase: str) -> AbstractContextManager[None]:
         return self.recorder.span(path, phase)
 
     def forward(self, path: str, layer: Layer, x: Tensor, y: Tensor) -> None:
         self.shapes[path] = x.shape, y.shape
-        # Four axes that no layer has spoken of are images, N,C,H,W.
-        self._came[path] = self._axes.get(x.index, 1 if len(x.shape) == 4 else -1)
-        same = self._axes.get(y.index, self._came[path])  # a container's output may be its last layer's
+        # Four axes without a declared unit axis are images, N,C,H,W.
+        self._input_axes[path] = self._axes.get(x.index, 1 if len(x.shape) == 4 else -1)
+        same = self._axes.get(y.index, self._input_axes[path])  # a container's output may be its last layer's
         self.unit_axes[path] = self._axes[y.index] = same if layer.unit_axis is None else layer.unit_axis
-        if self.watch is None or not self.watch.wants(path):
+        if self.request is None or not self.request.wants(path):
             return
         parts = {}
         with self._observing(path):
             parts["output"] = self._stats("output", path, "forward", y, self.unit_axes[path])
             self._extras(parts, path, "forward", y)
-        passed = Passed(path, "forward", x.shape, y.shape, parts)
-        self.passes.append(passed)
+        layer_pass = LayerPass(path, "forward", x.shape, y.shape, parts)
+        self.passes.append(layer_pass)
         for p in layer.parameters():
             if p.trained:
-                self._norms.append((passed, f"weight.{p.name}", "parameter", self.weights[f"{path}.{p.name}"]))
+                self._norms.append((layer_pass, f"weight.{p.name}", "parameter", self.weights[f"{path}.{p.name}"]))
 
     def backward(self, path: str, layer: Layer, dy: Tensor, dx: Tensor | None, gradients: Mapping[str, Tensor]) -> None:
-        if self.watch is None or not self.watch.wants(path):
+        if self.request is None or not self.request.wants(path):
             return
         self._gradients |= {f"{path}.{name}": gradient.index for name, gradient in gradients.items()}
         parts = {}
         with self._observing(path):
             parts["output"] = self._stats("gradient", path, "backward", dy, self.unit_axes[path])
             if dx is not None and path.partition(".")[0] != self.first:
-                parts["input_gradient"] = self._stats("input_gradient", path, "backward", dx, self._came[path])
+                parts["input_gradient"] = self._stats("input_gradient", path, "backward", dx, self._input_axes[path])
             self._extras(parts, path, "backward", dy)
-        passed = Passed(path, "backward", *self.shapes[path], parts)
-        self.passes.append(passed)
-        self._norms += [(passed, f"gradient.{name}", "gradient", array) for name, array in gradients.items()]
+        layer_pass = LayerPass(path, "backward", *self.shapes[path], parts)
+        self.passes.append(layer_pass)
+        self._norms += [(layer_pass, f"gradient.{name}", "gradient", array) for name, array in gradients.items()]
         if dx is not None and path.partition(".")[0] == self.first:
-            self._unmeasured.append((passed, dx))
+            self._deferred.append((layer_pass, dx))
 
     def close_backward(self, input_gradient: Tensor | None, *, kept: bool) -> None:
         """Measure the input gradients inside the first layer: only now it is known which of them is the network's.
 
-        That one is computed for observers only when it is `kept` anyway: for the first layer it is the dearest of all.
+        That one is measured only when it is `kept` anyway: computing it for observers alone would cost the most of all.
         """
-        for passed, dx in self._unmeasured:
+        for layer_pass, dx in self._deferred:
             if kept or input_gradient is None or dx.index != input_gradient.index:
-                with self._observing(passed.path):
-                    index = self._stats("input_gradient", passed.path, "backward", dx, self._came[passed.path])
-                    passed.parts["input_gradient"] = index
+                with self._observing(layer_pass.path):
+                    index = self._stats(
+                        "input_gradient", layer_pass.path, "backward", dx, self._input_axes[layer_pass.path]
+                    )
+                    layer_pass.parts["input_gradient"] = index
 
     def measure_norms(self) -> None:
-        """Measure weights and gradients: all at once, and before anything changes them."""
-        for passed, part, kind, array in self._norms:
-            with self._observing(passed.path):
+        """Measure weights and gradients: all together, and before anything changes them."""
+        for layer_pass, part, kind, array in self._norms:
+            with self._observing(layer_pass.path):
                 name = part.partition(".")[2]
-                passed.parts[part] = self._norm(kind, passed.path, passed.phase, array, name)
+                layer_pass.parts[part] = self._norm(kind, layer_pass.path, layer_pass.phase, array, name)
         self._norms = []
 
     def before_update(self, weights: Tensor) -> Tensor | None:
-        """Keep the weights as they are before the update, when anyone wants to know how far it moves them."""
+        """Copy the weights before the update, when its length is asked for."""
         if not any(p.phase == "backward" for p in self.passes):
             return None
         with self.recorder.span("", "observe"):
             return cast("Tensor", ops.copy(weights))
 
     def forget_gradients(self) -> None:
-        """The gradients that are used are not those that were measured."""
+        """Forget the measured gradients: the update uses others."""
         self._gradients.clear()
 
     def after_update(
@@ -150,38 +155,40 @@ class RecordingWatcher:
         weights: Tensor,
         before: Tensor | None,
         places: Mapping[str, tuple[int, int]],
-        steps: Sequence[Step] = (),
+        updates: Sequence[WeightUpdate] = (),
         ok: Tensor | None = None,
     ) -> None:
-        """Measure how far each watched parameter was moved; `places` are element ranges in `weights` by full name."""
-        for passed in self.passes:
-            if passed.phase != "backward":
+        """Measure the length of each parameter's update; `places` are element ranges in `weights` by full name."""
+        for layer_pass in self.passes:
+            if layer_pass.phase != "backward":
                 continue
-            with self._observing(passed.path):
-                for key in [k for k in passed.parts if k.startswith("gradient.")]:
+            with self._observing(layer_pass.path):
+                for key in [k for k in layer_pass.parts if k.startswith("gradient.")]:
                     name = key.removeprefix("gradient.")
-                    full = f"{passed.path}.{name}"
+                    full = f"{layer_pass.path}.{name}"
                     start, stop = places[full]
-                    step = next((step for step in steps if step.start <= start < step.stop), None)
-                    if step is not None and step.left is not None:
-                        length = self._length(full, step, start, stop, ok)
+                    update = next((update for update in updates if update.start <= start < update.stop), None)
+                    if update is not None and update.direction is not None:
+                        length = self._length(full, update, start, stop, ok)
                     else:
                         now, then = (ops.rows(whole, start=start, stop=stop) for whole in (weights, before))
                         length = ops.distance(now, then)
-                    passed.parts[f"update.{name}"] = self._note("parameter", passed.path, "update", length, name)
-                    # The forward pass has measured the weights, which the backward pass leaves alone.
+                    layer_pass.parts[f"update.{name}"] = self._note(
+                        "parameter", layer_pass.path, "update", length, name
+                    )
+                    # Measured in the forward pass: the backward pass does not change the weights.
                     weight = self.weights[full]
-                    passed.parts[f"before.{name}"] = self._known[weight.index, "norm"]
+                    layer_pass.parts[f"before.{name}"] = self._known[weight.index, "norm"]
 
-    def _length(self, full: str, step: Step, start: int, stop: int, ok: Tensor | None) -> Tensor:
-        """How far a parameter was moved, by what its optimizer left; nowhere where the step was refused."""
-        measured = self._gradients.get(full, -1) if step.left is step.gradients else -1
+    def _length(self, full: str, update: WeightUpdate, start: int, stop: int, ok: Tensor | None) -> Tensor:
+        """Length of a parameter's update along its optimizer's direction; 0 where the step was refused."""
+        measured = self._gradients.get(full, -1) if update.direction is update.gradients else -1
         norm = self._norm_of.get(measured)
         if norm is None:
-            norm = ops.global_norm(ops.rows(step.left, start=start - step.start, stop=stop - step.start))
-        length: Tensor = ops.multiply(norm, step.rate)
-        if step.scale is not None:
-            length = ops.multiply(length, step.scale)
+            norm = ops.global_norm(ops.rows(update.direction, start=start - update.start, stop=stop - update.start))
+        length: Tensor = ops.multiply(norm, update.rate)
+        if update.scale is not None:
+            length = ops.multiply(length, update.scale)
         ops.undo(length, 0.0, ok)
         return length
 
@@ -205,11 +212,11 @@ class RecordingWatcher:
         return self._known[key]
 
     def _extras(self, parts: dict[str, int], path: str, phase: str, tensor: Tensor) -> None:
-        """What is recorded only when asked for."""
-        assert self.watch is not None
-        if self.watch.values:
+        """Record what observers ask for beyond statistics."""
+        assert self.request is not None
+        if self.request.values:
             parts["values"] = self._note("values", path, phase, ops.copy(tensor))
-        if self.watch.histograms:
+        if self.request.histograms:
             parts["histogram"] = self._note("histogram", path, phase, ops.histogram(tensor))
 
     def _note(self, kind: Any, path: str, phase: str, tensor: Tensor, name: str = "") -> int:
@@ -218,8 +225,8 @@ class RecordingWatcher:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
-    """When a run happened."""
+class StepInfo:
+    """The position of a run in its training."""
 
     step: int = 0
     epoch: int = 0

@@ -1,4 +1,4 @@
-"""What a watched run leaves: which observations belong to which pass, and where their numbers lie."""
+"""Observations of a Program: which of them belong to which layer's pass, and where their numbers are in memory."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from loom_py.program import Program
 from loom_py.shapes import AnyArray, Shape
 
 WORD = 8
-"""Observations begin at multiples of so many bytes."""
+"""Alignment of observations, bytes."""
 
 
 @dataclass(slots=True)
-class Passed:
-    """What is known of one layer's pass before it runs: shapes, and which observations belong to it.
+class LayerPass:
+    """One layer's pass as known before it runs: its shapes and its observations.
 
     Attributes:
         parts: observations by what they are: "output", "weight.<name>", "gradient.<name>", "update.<name>", …
         facts: fields of LayerStats that are the same in every run; filled in by `describe`.
-        norms: the parts that each norm is made of, by kind: "weight", "bias", "gradient", "update", "before".
-        arrays: the parts of each parameter array, by its name and the kind: "weight" (its own norm), "gradient", ….
+        norms: observations that each norm is made of, by kind: "weight", "bias", "gradient", "update", "before".
+        arrays: observations of each parameter array, by its name and the kind: "weight" (its own norm), "gradient", ….
     """
 
     path: str
@@ -38,7 +38,7 @@ class Passed:
     arrays: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def describe(self, layer: Layer, /, **facts: Any) -> None:
-        """Note what does not change from run to run."""
+        """Note what does not change between runs."""
         biases = {p.name for p in layer.parameters() if p.is_bias}
         groups: dict[str, list[int]] = {}
         arrays: dict[str, dict[str, int]] = {}
@@ -53,12 +53,12 @@ class Passed:
         self.facts = {"path": self.path, "phase": self.phase, **shapes, **facts}
 
 
-class Index:
-    """Where a Program's observations lie among the words of its numbers; large ones are kept apart.
+class ObservationIndex:
+    """Places of a Program's observations among the words of its numbers; large ones are kept apart.
 
     Attributes:
         singles: places of norms, counted in float32, by observation.
-        rows: places of rows of `stats`, counted in float64, by observation.
+        rows: places of `stats` rows, counted in float64, by observation.
         large: observations that are copies of arrays, and histograms.
     """
 
@@ -80,29 +80,29 @@ class Index:
             else:
                 self.large.append(number)
         self._words = np.array(words, np.intp)
-        self._all = words == list(range(len(words)))
+        self._contiguous = words == list(range(len(words)))
 
     def numbers(self, raw: AnyArray) -> AnyArray:
-        """The words of all numbers, in memory of their own; `raw` is a copy of the area of observations."""
+        """Words of all numbers, in memory of their own; `raw` is a copy of the area of observations."""
         whole = raw.view(np.uint64)
-        return whole if self._all and len(whole) == len(self._words) else whole[self._words]
+        return whole if self._contiguous and len(whole) == len(self._words) else whole[self._words]
 
     def arrays(self, raw: AnyArray) -> Mapping[int, AnyArray]:
-        """Copies of the large ones."""
+        """Copies of the large observations."""
         return {number: array_in(self.program, raw, number).copy() for number in self.large}
 
 
 def array_in(program: Program, raw: AnyArray, observation: int) -> AnyArray:
-    """The value of one observation in a copy of the area of observations; a view of it."""
+    """View of one observation's value in a copy of the area of observations."""
     buffer = program.buffers[program.observations[observation].buffer]
     return np.ndarray(buffer.spec.shape, buffer.spec.dtype, buffer=raw.data, offset=buffer.offset)
 
 
-def spans_of(program: Program, passes: Sequence[Passed]) -> list[list[int]]:
-    """Which spans each pass's time is the sum of: its own and those of the layers inside."""
+def spans_of(program: Program, passes: Sequence[LayerPass]) -> list[list[int]]:
+    """Spans whose times add up to each pass's: its own and those of nested layers."""
     found: dict[tuple[str, str], list[int]] = {}
     for number, span in enumerate(program.spans):
         if span.path:
             for up in range(span.path.count(".") + 1):
                 found.setdefault((span.path.rsplit(".", up)[0], span.phase), []).append(number)
-    return [found.get((passed.path, passed.phase), []) for passed in passes]
+    return [found.get((layer_pass.path, layer_pass.phase), []) for layer_pass in passes]

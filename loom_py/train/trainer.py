@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from itertools import islice
 from time import perf_counter, time_ns
@@ -11,28 +11,29 @@ from typing import Any
 
 from loom_py.config.options import resolve
 from loom_py.engine.anomaly import explain
-from loom_py.engine.engine import StepResult
+from loom_py.engine.in_flight import InFlightStep, StepResult
 from loom_py.engine.inputs import Feed
-from loom_py.errors import FileFormatError, StateError
+from loom_py.errors import StateError
 from loom_py.introspect import internal
 from loom_py.network.core import NetworkCore
 from loom_py.schedules import Schedule
 from loom_py.telemetry.events import TrainingEvent
-from loom_py.train.begun import Begun as Begun
+from loom_py.train import checkpoint
+from loom_py.train.checkpoint import Snapshot
 from loom_py.train.config import EarlyStopping, StopReason, TrainingConfig, TrainingResult
 from loom_py.train.data import Batches, check_samples
 from loom_py.train.evaluation import Score, evaluate_samples
-from loom_py.train.progress import EpochSums, Progress, Snapshot, plain_progress, read_progress
+from loom_py.train.progress import EpochSums, Progress
 
 
 class Trainer:
     """One training run.
 
-    On a device that works ahead (a GPU) a few steps are under way at a time: events then come that many steps late,
-    each with its own step's number; counts, snapshots and the end of an epoch wait for all of them.
+    On a device that works ahead (a GPU) a few steps are in flight at a time: events then arrive that many steps late,
+    each with the number of its own step; counts, snapshots and the end of an epoch wait for all of them.
 
-    Iterate `run()` to drive it step by step: every event is yielded after the observers have heard it, and leaving the
-    loop early leaves the network as the last step left it. `result` is true at any moment.
+    Iterate `run()` to drive it step by step: every event is yielded after the observers have received it, and leaving
+    the loop early leaves the network as the last step left it. `result` is correct at any moment.
     """
 
     def __init__(self, net: NetworkCore, config: TrainingConfig, batches: Batches) -> None:
@@ -52,35 +53,35 @@ class Trainer:
         self.result = TrainingResult()
         self.progress = Progress()
         self.cancelled = False
-        self._began = 0.0
+        self._started = 0.0
         self._stepping = False
-        self._flying: deque[Begun] = deque()
-        self._landed: deque[tuple[Begun, StepResult]] = deque()
+        self._in_flight: deque[InFlightStep] = deque()
+        self._completed: deque[tuple[InFlightStep, StepResult]] = deque()
 
     def cancel(self) -> None:
-        """Stop after the step under way; `result.stopped_because` becomes "cancelled"."""
+        """Stop after the current step; `result.stopped_because` becomes "cancelled"."""
         self.cancelled = True
 
     def run(self) -> Generator[TrainingEvent, None, TrainingResult]:
-        """Train from where the run stands to its end; yields every event, returns the result."""
+        """Train from the current position to the end; yields every event, returns the result."""
         try:
-            return (yield from self._run())
+            return (yield from self._epochs())
         finally:
-            self._settle()
+            self._drain()
 
-    def _run(self) -> Generator[TrainingEvent, None, TrainingResult]:
+    def _epochs(self) -> Generator[TrainingEvent, None, TrainingResult]:
         progress = self.progress
-        self._began = perf_counter() - progress.elapsed_s
-        yield self._tell("train_start")
+        self._started = perf_counter() - progress.elapsed_s
+        yield self._emit("train_start")
         while progress.stopped is None and progress.epoch < self.config.epochs:
             stopped = yield from self._epoch(progress.epoch)
             if stopped is not None:
                 self.result.stopped_because = stopped
                 break
         self._restore_best()
-        self._clock()
+        self._update_clock()
         last = self.result.loss_history[-1] if self.result.loss_history else None
-        yield self._tell("train_end", epoch=max(self.result.epochs_run - 1, 0), loss=last)
+        yield self._emit("train_end", epoch=max(self.result.epochs_run - 1, 0), loss=last)
         return self.result
 
     def _epoch(self, number: int) -> Generator[TrainingEvent, None, StopReason | None]:
@@ -88,102 +89,100 @@ class Trainer:
         if progress.position == 0:
             progress.sums = EpochSums()
             self.net.reset_states()
-            yield self._tell("epoch_start", epoch=number)
-        start, sums = progress.position, progress.sums
-        for position, feed in enumerate(islice(self.batches.epoch(number), start, None), start):
+            yield self._emit("epoch_start", epoch=number)
+        first, sums = progress.position, progress.sums
+        for position, feed in enumerate(islice(self.batches.epoch(number), first, None), first):
             if not self.cancelled:
-                yield from self._begin(number, position, feed)
+                yield from self._start(number, position, feed)
             stopped = yield from self._finish()
             if stopped is not None or self.cancelled:
                 return stopped or "cancelled"
-        stopped = yield from self._finish(all_of_them=True)
+        stopped = yield from self._finish(everything=True)
         if stopped is not None:
             return stopped
         score = None if self.validation is None else self._validate()
         self._close_epoch(number, sums, score)
-        yield from self._tell_incidents(epoch=number)
+        yield from self._emit_incidents(epoch=number)
         if score is not None:
-            yield self._tell("validation", epoch=number, loss=score.loss, accuracy=score.accuracy)
-        yield self._tell("epoch_end", epoch=number, loss=sums.mean, accuracy=sums.accuracy)
+            yield self._emit("validation", epoch=number, loss=score.loss, accuracy=score.accuracy)
+        yield self._emit("epoch_end", epoch=number, loss=sums.mean, accuracy=sums.accuracy)
         return "cancelled" if self.cancelled else progress.stopped
 
     def _close_epoch(self, number: int, sums: EpochSums, score: Score | None) -> None:
-        """Note all that an epoch gave before anything of it is told: a checkpoint taken then begins with the next."""
+        """Note all results of an epoch before any event of it: a checkpoint taken then starts with the next epoch."""
         self.result.epochs_run += 1
         self.result.final_loss = sums.mean
         self.result.loss_history.append(sums.mean)
         self.result.accuracy_history.append(sums.accuracy)
-        if self._judge(sums.mean if score is None else score.loss):
+        if self._update_best(sums.mean if score is None else score.loss):
             self.progress.stopped = self.result.stopped_because = "early_stopping"
         self.progress.epoch, self.progress.position = number + 1, 0
-        self._clock()
+        self._update_clock()
 
-    def _begin(self, epoch: int, position: int, feed: Feed) -> Generator[TrainingEvent, None, None]:
-        """Begin a step, unless the run is cancelled when it is announced, or one before it turns out to be refused."""
+    def _start(self, epoch: int, position: int, feed: Feed) -> Generator[TrainingEvent, None, None]:
+        """Start a step, unless the run is cancelled at its announcement or an earlier one turns out to be refused."""
         rate = self.config.learning_rate
         if self._schedule is not None:
-            rate *= self._schedule.factor(self.result.steps + len(self._flying))
-        yield self._tell("batch_start", epoch=epoch, batch=position, learning_rate=rate)
-        while len(self._flying) > self.depth:
-            self._land()  # the device was changed while they were under way
-        if not self.cancelled and all(result.ok for _, result in self._landed):
+            rate *= self._schedule.factor(self.result.steps + len(self._in_flight))
+        yield self._emit("batch_start", epoch=epoch, batch=position, learning_rate=rate)
+        while len(self._in_flight) > self.depth:
+            self._complete()  # the device was changed while they were in flight
+        if not self.cancelled and all(result.ok for _, result in self._completed):
             with self._in_a_step():
-                finish = self.begin(feed, rate, epoch, position)
-            self._flying.append(Begun(epoch, position, feed, rate, self.net.engine.steps, finish))
+                self._in_flight.append(self.start_step(feed, rate, epoch, position))
 
-    def _finish(self, *, all_of_them: bool = False) -> Generator[TrainingEvent, None, StopReason | None]:
-        """Finish the oldest steps until no more than `depth` are under way (cancelled: none), and tell of each."""
-        while self._landed or len(self._flying) > (0 if all_of_them or self.cancelled else self.depth):
-            if not self._landed:
-                self._land()
-            stopped = yield from self._tell_step(*self._landed.popleft())
+    def _finish(self, *, everything: bool = False) -> Generator[TrainingEvent, None, StopReason | None]:
+        """Complete the oldest steps until at most `depth` are in flight (cancelled: none), and emit their events."""
+        while self._completed or len(self._in_flight) > (0 if everything or self.cancelled else self.depth):
+            if not self._completed:
+                self._complete()
+            stopped = yield from self._emit_step(*self._completed.popleft())
             if stopped is not None:
                 return stopped
         return None
 
-    def _land(self) -> None:
-        """Finish the oldest step under way and count it; when it was refused, those begun after it were too."""
-        begun = self._flying.popleft()
+    def _complete(self) -> None:
+        """Complete and count the oldest step in flight; if it was refused, so were those started after it."""
+        step = self._in_flight.popleft()
         with self._in_a_step():
-            result = begun.finish()
-        self._landed.append((begun, result))
+            result = self.finish_step(step)
+        self._completed.append((step, result))
         if not result.ok:
-            self._flying.clear()
+            self._in_flight.clear()
             return
-        target = begun.target
-        self.progress.sums.add(self.options.loss.weight(target), self.options.loss.answers(target), result)
-        self.progress.samples += begun.feed.samples
-        self.progress.position = begun.position + 1
+        self.progress.sums.add(self.options.loss.weight(step.target), self.options.loss.answers(step.target), result)
+        self.progress.samples += step.batch.samples
+        self.progress.position = step.info.batch + 1
         self.result.steps += 1
 
-    def _settle(self) -> None:
-        """Finish all steps under way, so that all counts are those of the weights; they are told of later."""
-        while self._flying:
-            self._land()
+    def _drain(self) -> None:
+        """Complete all steps in flight, so that all counts match the weights; their events are emitted later."""
+        while self._in_flight:
+            self._complete()
 
-    def _tell_step(self, begun: Begun, result: StepResult) -> Generator[TrainingEvent, None, StopReason | None]:
+    def _emit_step(self, step: InFlightStep, result: StepResult) -> Generator[TrainingEvent, None, StopReason | None]:
         where: dict[str, Any] = {
-            "epoch": begun.epoch, "batch": begun.position, "loss": result.loss, "learning_rate": begun.rate,
+            "epoch": step.info.epoch, "batch": step.info.batch, "loss": result.loss, "learning_rate": step.rate,
         }  # fmt: skip
         if not result.ok:
             self.result.final_loss = result.loss
-            path, text = explain(self.net.engine, begun.feed, self.options, result)
-            yield self._tell("anomaly", **where, gradient_norm=result.gradient_norm, path=path, text=text)
+            path, text = explain(self.net.engine, step.batch, self.options, result)
+            yield self._emit("anomaly", **where, gradient_norm=result.gradient_norm, path=path, text=text)
             return "anomaly"
-        yield from self._tell_incidents(**where)
-        answers = self.options.loss.answers(begun.target)
+        yield from self._emit_incidents(**where)
+        answers = self.options.loss.answers(step.target)
         accuracy = None if result.correct is None or not answers else result.correct / answers
-        facts = {**where, "step": begun.step, "gradient_norm": result.gradient_norm}
-        yield self._tell("batch_end", **facts, accuracy=accuracy)
+        facts = {**where, "step": step.info.step + 1, "gradient_norm": result.gradient_norm}
+        yield self._emit("batch_end", **facts, accuracy=accuracy)
         return None
 
-    def _tell_incidents(self, **where: Any) -> Generator[TrainingEvent, None, None]:
+    def _emit_incidents(self, **where: Any) -> Generator[TrainingEvent, None, None]:
         for text in self.net.engine.take_incidents():
-            yield self._tell("anomaly", **where, text=text)
+            yield self._emit("anomaly", **where, text=text)
 
     @contextmanager
     def _in_a_step(self) -> Iterator[None]:
-        """While a step is under work its statistics are told, and counts are not yet those of the weights."""
+        """Mark that a step is in progress: its statistics are being delivered, and counts do not match the weights."""
         self._stepping = True
         try:
             yield
@@ -191,15 +190,19 @@ class Trainer:
             self._stepping = False
 
     @internal
-    def begin(self, feed: Feed, rate: float, epoch: int, position: int) -> Callable[[], StepResult]:
-        """Begin one step; what is given back finishes it. Another way of training overrides this and `depth`."""
-        under_way = self.net.begin_step(feed, rate, self.options, epoch, position)
-        return lambda: self.net.finish_step(under_way)
+    def start_step(self, feed: Feed, rate: float, epoch: int, position: int) -> InFlightStep:
+        """Start one step. Another way of training overrides this, `finish_step` and `depth`."""
+        return self.net.start_step(feed, rate, self.options, epoch, position)
+
+    @internal
+    def finish_step(self, step: InFlightStep) -> StepResult:
+        """Results of a started step, when they arrive."""
+        return self.net.finish_step(step)
 
     @property
     @internal
     def depth(self) -> int:
-        """How many steps may be under way while the next one is begun."""
+        """Number of steps that may be in flight while the next one starts."""
         return self.net.engine.executor.depth
 
     def _validate(self) -> Score:
@@ -209,7 +212,7 @@ class Trainer:
         self.result.validation_accuracy_history.append(score.accuracy)
         return score
 
-    def _judge(self, loss: float) -> bool:
+    def _update_best(self, loss: float) -> bool:
         """Note the epoch's loss; True when early stopping has waited long enough."""
         stopping, best = self._stopping, self.progress.best
         margin = stopping.min_delta if stopping else 0.0
@@ -229,61 +232,38 @@ class Trainer:
 
     @internal
     def snapshot(self) -> Snapshot:
-        """All that, with the network's parameters, makes another run go on from here.
+        """The state of the run; with the network's parameters it lets another run continue from here.
 
         Raises:
-            StateError: it is asked for in the middle of a step.
+            StateError: it is requested in the middle of a step.
         """
         if self._stepping:
             raise StateError.expected(
                 "checkpoint", expected="to be taken at an event of the run", got="one in the middle of a step",
                 do="take it in on_training_event, or between two events of `Trainer.run`",
             )  # fmt: skip
-        self._settle()
-        self._clock()
-        engine = self.net.engine
-        facts = plain_progress(self.progress, self.result)
-        facts |= {"steps": engine.steps, "updates": engine.updates, "batches": self.batches.per_epoch}
-        facts["optimizer"] = self.options.optimizer.name
-        arrays = {f"best/{name}": value for name, value in self.progress.best.parameters.items()}
-        if engine.optimizer == self.options.optimizer:
-            arrays |= {f"optimizer/{name}": value for name, value in engine.optimizer_state().items()}
-        return Snapshot(facts, arrays)
+        self._drain()
+        self._update_clock()
+        return checkpoint.take(self.net.engine, self.options, self.batches.per_epoch, self.progress, self.result)
 
     @internal
     def restore(self, snapshot: Snapshot) -> None:
-        """Stand where a snapshot was taken; the network's parameters are its user's affair.
+        """Continue from where a snapshot was taken; the network's parameters are the caller's to set.
 
         Raises:
             FileFormatError: it is damaged. StateError: it is of another run.
         """
-        facts = snapshot.facts
-        progress, result = read_progress(facts)
-        mine = {"batches": self.batches.per_epoch, "optimizer": self.options.optimizer.name}
-        theirs = {key: facts.get(key) for key in mine}
-        if mine != theirs:
-            raise StateError.expected("checkpoint", expected=f"one of a run with {mine}", got=theirs)
-        counts = [facts.get(key) for key in ("steps", "updates")]
-        if not all(type(n) is int and n >= 0 for n in counts):
-            raise FileFormatError.expected("checkpoint steps, updates", expected="whole numbers from 0", got=counts)
-        parts = {
-            kind: {n.removeprefix(f"{kind}/"): v for n, v in snapshot.arrays.items() if n.startswith(f"{kind}/")}
-            for kind in ("best", "optimizer")
-        }
-        engine = self.net.engine
-        engine.set_optimizer_state(self.options, parts["optimizer"])
-        engine.steps, engine.updates = (int(n) for n in counts if n is not None)
-        progress.best.parameters = parts["best"]
-        self.progress, self.result = progress, result
+        per_epoch = self.batches.per_epoch
+        self.progress, self.result = checkpoint.restore(snapshot, self.net.engine, self.options, per_epoch)
 
-    def _clock(self) -> None:
-        if self._began:
-            self.progress.elapsed_s = perf_counter() - self._began
+    def _update_clock(self) -> None:
+        if self._started:
+            self.progress.elapsed_s = perf_counter() - self._started
         self.result.total_time_s = self.progress.elapsed_s
         self.result.samples_per_second = self.progress.samples / max(self.result.total_time_s, 1e-9)
 
-    def _tell(self, kind: Any, **facts: Any) -> TrainingEvent:
-        elapsed = max(perf_counter() - self._began, 1e-9)
+    def _emit(self, kind: Any, **facts: Any) -> TrainingEvent:
+        elapsed = max(perf_counter() - self._started, 1e-9)
         speed = self.progress.samples / elapsed if self.progress.samples else None
         total = self.config.epochs * self.batches.per_epoch
         done = self.result.steps

@@ -18,7 +18,7 @@ from loom_py.layers.run import Params
 from loom_py.losses import Loss
 from loom_py.ops import Tensor
 from loom_py.program import Recorder
-from loom_py.telemetry.instrument import RecordingWatcher, Watch
+from loom_py.telemetry.instrument import StatsRecorder, StatsRequest
 from loom_py.tween.config import CHAIN_LIMIT, STEP_LIMIT, TweenConfig
 
 VELOCITY = optimizer_area("tween", "velocity")
@@ -28,13 +28,13 @@ VIEW = "view"
 
 @dataclass(slots=True)
 class _Walk:
-    """One recording under way."""
+    """A recording in progress."""
 
     engine: Engine
     config: TweenConfig
     recorder: Recorder
     run: Run
-    watcher: RecordingWatcher
+    stats: StatsRecorder
     activations: list[Any]
     caches: list[Any] = field(default_factory=list)
 
@@ -43,24 +43,26 @@ class _Walk:
         return list(self.engine.compiler.layers)
 
 
-def record(engine: Engine, form: Form, loss: Loss, config: TweenConfig, watch: Watch | None = None) -> Compiled:
+def record(
+    engine: Engine, form: Form, loss: Loss, config: TweenConfig, request: StatsRequest | None = None
+) -> Compiled:
     """Record the step for batches of one form.
 
     Inputs of the Program: those of a training step, `goal` (what the output should be), which is to be written after
     the segment "forward", and `rate.PATH` for each top-level layer with parameters, after "targets"; 0 lets it rest.
     """
-    walk = _forward(engine, form, loss, config, watch)
+    walk = _forward(engine, form, loss, config, request)
     goal = walk.recorder.input("goal", walk.activations[-1].shape)
     with walk.recorder.segment("targets"):
         (_chain if config.mode == "chain" else _targets)(walk, goal)
-        walk.watcher.close_backward(None, kept=False)
-        walk.watcher.measure_norms()
+        walk.stats.close_backward(None, kept=False)
+        walk.stats.measure_norms()
     with walk.recorder.segment("update"):
         _update(walk)
-    return Compiled(walk.recorder.finish(), tuple(walk.watcher.passes))
+    return Compiled(walk.recorder.finish(), tuple(walk.stats.passes))
 
 
-def _forward(engine: Engine, form: Form, loss: Loss, config: TweenConfig, watch: Watch | None) -> _Walk:
+def _forward(engine: Engine, form: Form, loss: Loss, config: TweenConfig, request: StatsRequest | None) -> _Walk:
     recorder, compiler = Recorder(), engine.compiler
     x = recorder.input("x", form.shape, np.float32 if compiler.ids is None else np.int32)
     draw = recorder.input("draw", (), np.uint32)
@@ -70,9 +72,9 @@ def _forward(engine: Engine, form: Form, loss: Loss, config: TweenConfig, watch:
         name: recorder.persistent(place.area, place.offset, place.parameter.shape, name)
         for name, place in engine.layout.places.items()
     }
-    watcher = RecordingWatcher(recorder, watch, parameters, compiler.layers[0][0])
-    run = Run(parameters, True, draw, engine.seed, watcher, mask=mask)
-    walk = _Walk(engine, config, recorder, run, watcher, [x])
+    stats = StatsRecorder(recorder, request, parameters, compiler.layers[0][0])
+    run = Run(parameters, True, draw, engine.seed, stats, mask=mask)
+    walk = _Walk(engine, config, recorder, run, stats, [x])
     with recorder.segment("forward"):
         for path, layer in compiler.layers:
             y, cache = run.forward(path, layer, walk.activations[-1])
@@ -84,7 +86,7 @@ def _forward(engine: Engine, form: Form, loss: Loss, config: TweenConfig, watch:
             if loss.classes:
                 ignore = {k: v for k, v in loss.attrs().items() if k == "ignore"}
                 recorder.output("correct", ops.correct_count(y, wanted, **ignore))
-        watcher.measure_norms()
+        stats.measure_norms()
     recorder.output("output", walk.activations[-1])
     return walk
 
@@ -158,7 +160,7 @@ def _update(walk: _Walk) -> None:
     """Move every parameter by its step, held between ±1, at the pace of the layer that owns it."""
     recorder, layout, rates = walk.recorder, walk.engine.layout, dict[str, Tensor]()
     weights = whole_area(recorder, layout, WEIGHTS)
-    before = walk.watcher.before_update(weights)
+    before = walk.stats.before_update(weights)
     for name, raw in walk.run.gradients.items():
         place = layout.places[name]
         top = place.path.partition(".")[0]
@@ -170,4 +172,4 @@ def _update(walk: _Walk) -> None:
             if not place.parameter.is_bias:
                 velocity = recorder.persistent(VELOCITY, place.offset, place.parameter.shape, f"v{name}")
             ops.move(walk.run.parameters[name], velocity, step, rate, momentum=walk.config.momentum)
-    walk.watcher.after_update(weights, before, {p.name: p.elements for p in layout.trained})
+    walk.stats.after_update(weights, before, {p.name: p.elements for p in layout.trained})

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
-from loom_py.engine.engine import StepResult
+from loom_py.engine.in_flight import InFlightStep, StepResult
 from loom_py.engine.inputs import Feed
 from loom_py.telemetry.events import TrainingEvent
+from loom_py.train.checkpoint import Snapshot
 from loom_py.train.config import StopReason, TrainingConfig
 from loom_py.train.data import Batches
-from loom_py.train.progress import Snapshot
-from loom_py.train.trainer import Begun, Trainer
+from loom_py.train.trainer import Trainer
 from loom_py.tween.explosion import ExplosionGuard
 from loom_py.tween.stepper import Stepper
 
-TOLD_AT = (1, 5, 10)
-"""Explosions in a row that are told: where the rate begins to be cut, and where it is cut harder."""
+REPORTED_AT = (1, 5, 10)
+"""Explosions in a row that are reported: where the rate is first cut, and where it is cut further."""
 
 
 class TweenRun(Trainer):
@@ -33,13 +33,15 @@ class TweenRun(Trainer):
         super().__init__(stepper.net, config, batches)
         self._stepper = stepper
 
-    def begin(self, feed: Feed, rate: float, epoch: int, position: int) -> Callable[[], StepResult]:
-        result = self._stepper.advance(feed, rate, epoch, position)
-        return lambda: result
+    def start_step(self, feed: Feed, rate: float, epoch: int, position: int) -> InFlightStep:
+        return self._stepper.advance(feed, rate, epoch, position)
+
+    def finish_step(self, step: InFlightStep) -> StepResult:
+        return step.wait()
 
     @property
     def depth(self) -> int:
-        return 0  # a step looks at its own numbers half-way
+        return 0  # a step reads its own numbers half-way
 
     def snapshot(self) -> Snapshot:
         taken = super().snapshot()
@@ -51,11 +53,11 @@ class TweenRun(Trainer):
         super().restore(snapshot)
         self._stepper.guard.restore(guard)
 
-    def _tell_step(self, begun: Begun, result: StepResult) -> Generator[TrainingEvent, None, StopReason | None]:
-        stopped = yield from super()._tell_step(begun, result)
-        if stopped is None and self._stepper.history[-1].exploding and self._stepper.guard.in_a_row in TOLD_AT:
+    def _emit_step(self, step: InFlightStep, result: StepResult) -> Generator[TrainingEvent, None, StopReason | None]:
+        stopped = yield from super()._emit_step(step, result)
+        if stopped is None and self._stepper.history[-1].exploding and self._stepper.guard.in_a_row in REPORTED_AT:
             path, text = self._explosion()
-            yield self._tell("anomaly", epoch=begun.epoch, batch=begun.position, path=path, text=text)
+            yield self._emit("anomaly", epoch=step.info.epoch, batch=step.info.batch, path=path, text=text)
         return stopped
 
     def _explosion(self) -> tuple[str, str]:
@@ -66,7 +68,7 @@ class TweenRun(Trainer):
             text += f"; the learning rate is cut to {step.rate_factor:.0%}"
         return worst.path, text
 
-    def _tell(self, kind: Any, **facts: Any) -> TrainingEvent:
+    def _emit(self, kind: Any, **facts: Any) -> TrainingEvent:
         if math.isnan(facts.get("gradient_norm", 0)):
             del facts["gradient_norm"]  # there are no gradients of the loss
-        return super()._tell(kind, **facts)
+        return super()._emit(kind, **facts)

@@ -1,4 +1,4 @@
-"""One step of tweening on checked arrays: runs the Program, reads the views, lets the guard judge, sets the rates."""
+"""One step of tweening on checked arrays: run the Program, read the views, detect explosions, set the rates."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from time import time_ns
 import numpy as np
 
 from loom_py.engine.compile import StepOptions
-from loom_py.engine.engine import Ready, StepResult
+from loom_py.engine.in_flight import InFlightStep, Ready, StepResult
 from loom_py.engine.inputs import Feed
 from loom_py.executors.base import Loaded
 from loom_py.losses import Loss
 from loom_py.network.core import NetworkCore
 from loom_py.shapes import AnyArray
 from loom_py.telemetry.events import TweenStep, TweenView
-from loom_py.telemetry.instrument import Watch
+from loom_py.telemetry.instrument import StatsRequest, StepInfo
 from loom_py.telemetry.observations import array_in
 from loom_py.tween.config import Following, TweenConfig
 from loom_py.tween.explosion import ExplosionGuard
@@ -25,11 +25,11 @@ from loom_py.tween.record import VIEW, record
 
 HISTORY = 10_000
 ALMOST_0 = 1e-3
-"""Square norms up to which a direction means nothing."""
+"""Squared norms up to which a direction has no meaning."""
 
 
 class Stepper:
-    """Takes a network through steps, and remembers what they gave.
+    """Runs the steps of a network, and keeps their results.
 
     Attributes:
         history: the newest steps, oldest first.
@@ -40,21 +40,21 @@ class Stepper:
         self.options = StepOptions(loss, Following())
         self.history: deque[TweenStep] = deque(maxlen=HISTORY)
 
-    def advance(self, feed: Feed, rate: float, epoch: int = 0, batch: int = 0) -> StepResult:
-        """Do a step and tell observers: of the layers, then of the step."""
-        result = self.net.watched_step(feed, partial(self._advance, feed, rate, epoch, batch), epoch, batch)
+    def advance(self, feed: Feed, rate: float, epoch: int = 0, batch: int = 0) -> InFlightStep:
+        """Run a step, which has then finished; observers receive its layers, then the step."""
+        step = self.net.run_observed(feed, partial(self._advance, feed, rate, epoch, batch), epoch, batch)
         self.net.dispatcher.tween_step(self.history[-1])
-        return result
+        return step
 
     def _advance(
-        self, feed: Feed, rate: float, epoch: int, batch: int, watch: Watch | None
-    ) -> tuple[StepResult, Ready]:
+        self, feed: Feed, rate: float, epoch: int, batch: int, request: StatsRequest | None
+    ) -> tuple[InFlightStep, Ready]:
         engine, config = self.net.engine, self.config
-        ready = engine.with_room(lambda: self._ready(feed, watch))
-        loaded, timed = ready.loaded, watch is not None
+        ready, info = engine.with_fallback(lambda: self._ready(feed, request)), StepInfo(engine.steps, epoch, batch)
+        loaded, timed = ready.loaded, request is not None
         assert feed.target is not None
         answers = self.loss.answers(feed.target)
-        with engine.buffers_kept() as give_up:
+        with engine.buffers_kept() as keep_new:
             engine.write_feed(loaded, feed)
             loaded.run("forward", timed=timed)
             loaded.write("goal", self._goal(feed.target, loaded))
@@ -66,7 +66,7 @@ class Stepper:
             self._set_rates(loaded, views, rate * factor / self._answers(feed.target) if ok else 0.0)
             loaded.run("update", timed=timed)
             if ok:
-                give_up()
+                keep_new()
         engine.steps += 1
         correct = int(loaded.read("correct")) if self.loss.classes else None
         result = StepResult(float(loaded.read("loss")), correct, math.nan, ok)
@@ -77,17 +77,19 @@ class Stepper:
                 exploding=exploding, updated=ok, views=views, time_ns=time_ns(),
             )
         )  # fmt: skip
-        return result, ready
+        step = InFlightStep(ready, loaded, info.step, engine.updates, rate, feed, info, result=result)
+        return step, ready
 
-    def _ready(self, feed: Feed, watch: Watch | None) -> Ready:
+    def _ready(self, feed: Feed, request: StatsRequest | None) -> Ready:
         engine, form = self.net.engine, feed.form
         engine.use(self.options)
         return engine.ready(
-            ("tween", form, self.loss, self.config, watch), lambda: record(engine, form, self.loss, self.config, watch)
+            ("tween", form, self.loss, self.config, request),
+            lambda: record(engine, form, self.loss, self.config, request),
         )
 
     def _goal(self, target: AnyArray, loaded: Loaded) -> AnyArray:
-        """What the output should be: one-hot for labels, the output itself where the label is to be ignored."""
+        """Target of the output: one-hot for labels, the output itself where the label is ignored."""
         if target.dtype.kind == "f":
             return target
         output = loaded.read("output")
@@ -97,14 +99,14 @@ class Stepper:
         return goal
 
     def _answers(self, target: AnyArray) -> int:
-        """What the steps of a batch are a mean over: samples, and positions where the output has such."""
+        """Number of answers in a batch: samples, times positions where the output has them."""
         if self.loss.classes:
             return max(self.loss.answers(target), 1)
         _, last = self.net.engine.compiler.layers[-1]
         return int(target.size) // int(target.shape[-1 if last.unit_axis is None else last.unit_axis])
 
     def _set_rates(self, loaded: Loaded, views: tuple[TweenView, ...], rate: float) -> None:
-        """Every layer's rate; in target mode by its link budget, and 0 for a layer that has almost lost its target."""
+        """Set every layer's rate; in target mode by its link budget, 0 for a layer that has almost lost its target."""
         budgets = {view.path: view.link_budget for view in views}
         for name in loaded.program.inputs:
             kind, _, path = name.partition(".")
@@ -133,7 +135,7 @@ def read_views(loaded: Loaded) -> tuple[TweenView, ...]:
 
 
 def link_budget(dot: float, activation: float, target: float) -> float:
-    """(1 + cos) / 2 from a dot product and two norms; 0.5 where a direction means nothing."""
+    """(1 + cos) / 2 from a dot product and two norms; 0.5 where a direction has no meaning."""
     if not activation * activation > ALMOST_0 or not target * target > ALMOST_0:
         return 0.5
     cosine = dot / (activation * target)

@@ -207,7 +207,7 @@ def training_case(name: str) -> tuple[dict[str, Any], ScriptHost]:
     # What is done after a step depends on what the step gave, so a device must do it; one of its own for a fresh heap.
     host = ScriptHost(native_host())
     on_paper, net = (loom_py.Network.of(shape, layers, seed=3).to("numpy") for _ in range(2))
-    on_paper._move_to(WebGPUExecutor(host))
+    on_paper.use_executor(WebGPUExecutor(host))
     trained(on_paper)
     wanted = trained(net)
     expected = Expectations(host, len(wanted))

@@ -10,7 +10,7 @@ from loom_py.session.failures import describe_error
 from loom_py.session.jobs import Job
 from loom_py.session.package import open_session
 from loom_py.session.serve import Server
-from loom_py.telemetry.events import Observer
+from loom_py.telemetry.observer import Observer
 
 CONFIG = {"input_shape": [2], "seed": 1, "layers": [{"type": "Dense", "inputs": 2, "outputs": 2}]}
 X = np.array([[0, 1], [1, 0], [1, 1], [0, 0]], np.float32)

@@ -7,7 +7,7 @@
  * absent is null; what was not measured is NaN. Integers are numbers: above 2^53 (such as nanoseconds since 1970) the
  * nearest one.
  *
- * Content hash of the description: a53ce865e33cd7151cb2610249a5e9fa13e30cf73c8e5680ccda2ce0e5b9b1ea
+ * Content hash of the description: 263d748af8513160f82dd807c9894351a39d74bf0448308881169fd3b1d04738
  */
 
 /** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
@@ -141,7 +141,7 @@ export type EventType = "train_start" | "epoch_start" | "batch_start" | "batch_e
 
 export type ExportFormat = "tensorboard" | "trace" | "otlp" | "csv";
 
-export type Gives = "values" | "probabilities" | "same";
+export type Gives = "values" | "probabilities";
 
 /**
  * He: N(0, 2/fan_in) (He et al. 2015). Xavier: variance 2/(fan_in+fan_out) (Glorot & Bengio 2010). LeCun: 1/fan_in.
@@ -269,7 +269,7 @@ export interface Backoff {
   readonly attempts?: number;
 }
 
-/** What a backward pass gives. */
+/** Input gradient and duration of a backward pass. */
 export interface BackwardResult {
   /** Gradient with respect to the input, in its shape; None where the input is integer ids. */
   readonly input_gradient: NDArray | null;
@@ -503,7 +503,7 @@ export interface Finding {
   readonly suggestions: readonly string[];
 }
 
-/** What a forward pass gives. */
+/** Output and duration of a forward pass. */
 export interface ForwardResult {
   /** Output (B, …), or without the batch axis when a single sample was given. */
   readonly output: NDArray;
@@ -580,7 +580,7 @@ export interface LayerStatsFields {
   readonly col: number;
   /** Slot inside the cell. */
   readonly layer: number;
-  /** Where the layer stands, nested ones too: "3" or "3.branches.1". */
+  /** Address of the layer, nested ones too: "3" or "3.branches.1". */
   readonly path: string;
   /** Training steps completed when the pass began. */
   readonly step: number;
@@ -604,9 +604,9 @@ export interface LayerStatsFields {
   readonly gradient_norm: number;
   /** L2 norm of the gradient with respect to the layer's input (backward phase). */
   readonly input_gradient_norm: number;
-  /** L2 norm of the parameters' last update over the L2 norm of the parameters (backward phase). */
+  /** L2 norm of the parameters' last update over the L2 norm of the parameters before it (backward phase). */
   readonly update_ratio: number;
-  /** The same norms for each trained array of the layer's own by its name, such as "weight"; empty if it has none. */
+  /** The same norms of each trained array of the layer itself, by name, such as "weight"; empty if it has none. */
   readonly parameters: Readonly<Record<string, ParameterStats>>;
   /** Smallest finite output; NaN if none is finite. */
   readonly output_min: number;
@@ -624,7 +624,7 @@ export interface LayerStatsFields {
   readonly nan_count: number;
   /** Outputs that are +inf or -inf. */
   readonly inf_count: number;
-  /** Time the layer took in this pass, nanoseconds; None where it can't be measured. */
+  /** Compute time of the layer in this pass, nanoseconds; None where it can't be measured. */
   readonly compute_time_ns: number | null;
   /** Counts of outputs in fixed logarithmic bins; only when asked for. */
   readonly histogram: readonly number[] | null;
@@ -650,19 +650,19 @@ export interface BackwardLayerStats extends LayerStatsFields {
  */
 export type LayerStats = ForwardLayerStats | BackwardLayerStats;
 
-/** State of one layer. None: it has no such thing, or nothing has run yet. */
+/** State of one layer. None: it has no such value, or nothing has run yet. */
 export interface LayerTelemetry {
   /** Position of the top-level layer in reading order. */
   readonly index: number;
-  /** Where the layer stands. */
+  /** Address of the layer. */
   readonly path: string;
   /** Class name. */
   readonly type: string;
-  /** L2 norm of all trained values of the layer's own. */
+  /** L2 norm of the trained values of the layer itself. */
   readonly weight_norm: number | null;
   /** L2 norm of their gradients after the last backward pass. */
   readonly gradient_norm: number | null;
-  /** Smallest finite output for the last input, with the weights of now. */
+  /** Smallest finite output for the last input, with the current weights. */
   readonly activation_min: number | null;
   /** Largest finite output. */
   readonly activation_max: number | null;
@@ -670,7 +670,7 @@ export interface LayerTelemetry {
   readonly activation_mean: number | null;
   /** Standard deviation of the finite outputs. */
   readonly activation_std: number | null;
-  /** RMS of the last update over RMS of the weights; None until a training step was observed. */
+  /** `LayerStats.update_ratio` of the last training step observed; None before the first. */
   readonly update_ratio: number | null;
   /** Share of outputs that are exactly 0. */
   readonly zero_fraction: number | null;
@@ -786,7 +786,7 @@ export interface ParameterGroup {
 
 /** One parameter array of a layer in one pass. */
 export interface ParameterStats {
-  /** L2 norm of its values; in the backward phase those of before the update. */
+  /** L2 norm of its values; in the backward phase, those before the update. */
   readonly weight_norm: number;
   /** L2 norm of its gradient (backward phase). */
   readonly gradient_norm: number;
@@ -923,7 +923,7 @@ export interface StepConfig {
   readonly decay?: number;
 }
 
-/** A network's memory and the state of its layers. */
+/** A network's memory and the current state of its layers. */
 export interface Telemetry {
   /** Bytes held by the network, all kinds together. */
   readonly memory_usage: number;
@@ -1043,17 +1043,17 @@ export interface TrainingEventFields {
   readonly batch: number;
   /** Training steps completed in the network's life. */
   readonly step: number;
-  /** Mean loss over the batch, epoch or validation set; NaN when it diverged. */
+  /** Mean loss of the batch, epoch or validation set; NaN after a divergence. */
   readonly loss: number | null;
-  /** Share of right classes between 0 and 1; None where there are no classes. */
+  /** Share of correct classes between 0 and 1; None where there are no classes. */
   readonly accuracy: number | null;
   /** Learning rate of the step. */
   readonly learning_rate: number | null;
   /** L2 norm of all gradients before clipping. */
   readonly gradient_norm: number | null;
-  /** Training samples per second of wall clock since the run began. */
+  /** Training samples per second of wall clock since the start of the run. */
   readonly samples_per_second: number | null;
-  /** Seconds that the rest of the run will take at this rate. */
+  /** Estimated seconds to the end of the run. */
   readonly eta_s: number | null;
   /** For an anomaly: path of the first bad layer. */
   readonly path: string | null;
@@ -1191,7 +1191,7 @@ export interface TweenConfig {
   readonly least_budget?: number;
 }
 
-/** What one step of neural tweening gave. */
+/** Results of one step of neural tweening. */
 export interface TweenStep {
   /** Training steps completed in the network's life, this one included. */
   readonly step: number;
@@ -1201,13 +1201,13 @@ export interface TweenStep {
   readonly batch: number;
   /** Mean loss of the batch before the step, for comparison: it does not drive the training. */
   readonly loss: number;
-  /** Share of right classes between 0 and 1; None where there are no classes. */
+  /** Share of correct classes between 0 and 1; None where there are no classes. */
   readonly accuracy: number | null;
-  /** What explosion detection left of the learning rate, between 0.01 and 1. */
+  /** Factor on the learning rate after explosion detection, between 0.01 and 1. */
   readonly rate_factor: number;
-  /** Whether the gaps were judged to explode. */
+  /** Whether explosion detection found growing gaps. */
   readonly exploding: boolean;
-  /** Whether parameters were moved: not when an activation is not finite. */
+  /** Whether parameters were changed: not when an activation is not finite. */
   readonly updated: boolean;
   /** The layers that have a target, first to last. */
   readonly views: readonly TweenView[];
@@ -1215,9 +1215,9 @@ export interface TweenStep {
   readonly time_ns: number;
 }
 
-/** How one layer stands to its target in one step of neural tweening. */
+/** One layer and its target in one step of neural tweening. */
 export interface TweenView {
-  /** Where the layer stands; tweening aims at top-level layers. */
+  /** Address of the layer; tweening aims at top-level layers. */
   readonly path: string;
   /** (1 + cos(activation, target)) / 2, between 0 and 1; 0.5 where one of the two is almost 0. */
   readonly link_budget: number;
@@ -1225,7 +1225,7 @@ export interface TweenView {
   readonly gap: number;
   /** Product of the link budgets from the first layer to this one. */
   readonly depth_barrier: number;
-  /** Values on their way back that were not finite and became 0. */
+  /** Backward values that were not finite and became 0. */
   readonly bad_values: number;
 }
 
@@ -2461,7 +2461,7 @@ export interface NetworkEvaluateOptions {
 /** Arguments by name of `Network.forward`. */
 export interface NetworkForwardOptions {
   /**
-   * (B, N) or, for a single sample, (N): 1 where there is something, 0 where there is padding, for layers that heed it; N is the input's first axis. None: nothing is padding.
+   * (B, N) or, for a single sample, (N): 1 for real entries and 0 for padding, for layers that use it; N is the input's first axis. None: nothing is padding.
    *
    * @defaultValue `null`
    */
@@ -2477,7 +2477,7 @@ export interface NetworkForwardCPUOptions {
    */
   readonly training?: boolean;
   /**
-   * 1 where there is something, 0 where there is padding, as for `forward`.
+   * 1 for real entries, 0 for padding, as for `forward`.
    *
    * @defaultValue `null`
    */
@@ -2536,50 +2536,59 @@ export interface Network extends Handle {
    */
   saveModel(modelId?: string): Promise<Uint8Array>;
   /**
-   * Take over weights that PyTorch wrote as safetensors; layouts are turned as each layer needs it.
+   * Load weights that PyTorch wrote as safetensors; each layer converts their layout.
    *
    * @param source - path of a file, or its bytes.
-   * @param names - where each tensor goes, such as `{"fc1.weight": "0.weight"}`: on the left its name in the file, on the right a layer's path and PyTorch's name in that layer's module; or a whole module to a layer, `{"fc1": "0"}`. Layers that it does not name keep what they have. None finds out from shapes, and from numbers in names; all of the file and all of the network then have to meet.
+   * @param names - target of each tensor, such as `{"fc1.weight": "0.weight"}`: its name in the file → a layer's path and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`. Layers that are not named keep their values. None derives the targets from shapes, and from numbers in names; then the whole file and the whole network have to match.
    * @throws {@link FileFormatError} the file is damaged or hostile.
-   * @throws {@link ConfigError} the map names what is not there, or it is unclear what goes where; the text lists both sides.
+   * @throws {@link ConfigError} the map names something that does not exist, or the targets are ambiguous; the text lists both sides.
    * @throws {@link StateError} no such tensor.
    * @throws {@link ShapeError} another shape.
    * @throws {@link DataError} not finite floating-point numbers. Nothing is changed then.
    */
   loadTorchWeights(source: string | Uint8Array, names?: Readonly<Record<string, string>> | null): Promise<void>;
   /**
-   * The network as it answers now as the bytes of an ONNX model: `input` (N, …), ids as int64, to `output`.
+   * The network as the bytes of an ONNX model: `input` (N, …), ids as int64, to `output`.
    *
-   * @returns What `export_onnx` writes.
+   * @returns The bytes that `export_onnx` writes.
    * @throws {@link UnavailableError} layers that ONNX has no operators for, named; or the package `onnx` is not installed.
    */
   exportOnnx(): Promise<Uint8Array>;
   /**
-   * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
+   * Put a layer into a slot of the grid. Trained values of the other layers are kept.
    *
-   * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy"; where there is a GPU, the first training step tries whether "webgpu" is faster for this network.
-   * @throws {@link ConfigError} unknown device.
-   * @throws {@link UnavailableError} it is not there; the text says why.
+   * @param row - row of the cell.
+   * @param col - column of the cell.
+   * @param layer - slot in the cell.
+   * @param what - the layer, such as `Dense(64, 10)`.
+   * @throws {@link ConfigError} there is no such slot, or it is no layer.
    */
-  to(device: Device): Promise<Network>;
+  setLayer(row: number, col: number, layer: number, what: LayerConfig): Promise<void>;
+  /** The network as plain data, from which `from_config` rebuilds it. */
+  toConfig(): Promise<NetworkConfig>;
   /**
-   * Memory and the state of every layer now.
+   * Structure of the network: grid, layers, shapes, parameters, FLOPs.
    *
-   * Activation figures are those of the last input, run again with the weights of now; None before the first input.
+   * @throws {@link ShapeError} a layer does not fit the output before it.
    */
-  getTelemetry(): Promise<Telemetry>;
-  /** Watch the network with this observer alone; None: with none. */
-  setObserver(observer: Observer | null): Promise<void>;
+  getBlueprint(): Promise<Blueprint>;
+  /** Copies of all arrays of the layers by full name, such as "0.weight", buffers included. */
+  parameters(): Promise<Readonly<Record<string, NDArray>>>;
+  /** Copies of the last backward pass's gradients by full name; zeros before the first. */
+  gradients(): Promise<Readonly<Record<string, NDArray>>>;
   /**
-   * Watch the network with one more observer; adding one twice has no effect.
+   * Overwrite some or all arrays; all are checked before any is changed.
    *
-   * @throws {@link ConfigError} it is no Observer.
+   * @param values - arrays by full name, such as "0.weight".
+   * @throws {@link StateError} there is no such array.
+   * @throws {@link ShapeError} another shape.
+   * @throws {@link DataError} not finite numbers.
    */
-  addObserver(observer: Observer): Promise<void>;
-  /** Stop watching with this observer; no effect when it does not watch. */
-  removeObserver(observer: Observer): Promise<void>;
+  setParameters(values: Readonly<Record<string, ArrayInput>>): Promise<void>;
+  /** Zero the states that recurrent layers carry between runs, so that the next run starts a new sequence. */
+  resetStates(): Promise<void>;
   /**
-   * The output for an input, on the active device, nothing kept for a backward pass.
+   * The output for an input, on the active device, with nothing kept for a backward pass.
    *
    * @param x - a batch (B, …) or a single sample.
    * @param options - arguments by name
@@ -2589,7 +2598,7 @@ export interface Network extends Handle {
    */
   forward(x: ArrayInput, options?: NetworkForwardOptions): Promise<NDArray>;
   /**
-   * The output for an input, keeping what `backward_cpu` needs.
+   * The output for an input, with what `backward_cpu` needs kept.
    *
    * @param x - a batch (B, …) or a single sample.
    * @param options - arguments by name
@@ -2610,7 +2619,7 @@ export interface Network extends Handle {
    * They are kept for `apply_gradients`, `gradients` and telemetry.
    *
    * @param grad - gradient of the loss with respect to the output, in the output's shape.
-   * @throws {@link StateError} no `forward_cpu` came before, or its backward pass was made already.
+   * @throws {@link StateError} no `forward_cpu` came before, or its backward pass is done.
    * @throws {@link ShapeError} the gradient does not have the output's shape.
    */
   backwardCPU(grad: ArrayInput): Promise<BackwardResult>;
@@ -2624,44 +2633,35 @@ export interface Network extends Handle {
    */
   applyGradients(learningRate: number): Promise<void>;
   /**
-   * Choose what `apply_gradients` updates by: "sgd" (as it begins), "adam", … or an optimizer with options.
+   * Choose the optimizer of `apply_gradients`: "sgd" (the default), "adam", … or an optimizer with options.
    *
    * @throws {@link ConfigError} unknown name or option, a value out of range.
    */
   setOptimizer(optimizer: OptimizerConfig | OptimizerName): Promise<void>;
   /**
-   * Put a layer into a slot of the grid. Trained values of the other layers stay.
+   * Choose the device; returns the network. Trained values are kept; a pending `forward_cpu` is dropped.
    *
-   * @param row - row of the cell.
-   * @param col - column of the cell.
-   * @param layer - slot in the cell.
-   * @param what - the layer, such as `Dense(64, 10)`.
-   * @throws {@link ConfigError} there is no such slot, or it is no layer.
+   * @param device - "auto" takes the fastest: "wasm" inside Pyodide where its kernels load, else "numpy"; where there is a GPU, the first training step measures whether "webgpu" is faster for this network.
+   * @throws {@link ConfigError} unknown device.
+   * @throws {@link UnavailableError} it is not available; the text says why.
    */
-  setLayer(row: number, col: number, layer: number, what: LayerConfig): Promise<void>;
-  /** The network as plain data, which `from_config` builds again. */
-  toConfig(): Promise<NetworkConfig>;
+  to(device: Device): Promise<Network>;
   /**
-   * What the network is made of: grid, layers, shapes, parameters, FLOPs.
+   * Memory and the current state of every layer.
    *
-   * @throws {@link ShapeError} a layer does not take what comes before it.
+   * Activation statistics are those of the last input, run again with the current weights; None before the first.
    */
-  getBlueprint(): Promise<Blueprint>;
-  /** Copies of all arrays of the layers by full name, such as "0.weight", buffers included. */
-  parameters(): Promise<Readonly<Record<string, NDArray>>>;
-  /** Copies of the last backward pass's gradients by full name; zeros before the first. */
-  gradients(): Promise<Readonly<Record<string, NDArray>>>;
+  getTelemetry(): Promise<Telemetry>;
+  /** Watch the network with this observer alone; None: with none. */
+  setObserver(observer: Observer | null): Promise<void>;
   /**
-   * Overwrite some or all arrays; checked as a whole before any is changed.
+   * Watch the network with one more observer; adding one twice has no effect.
    *
-   * @param values - arrays by full name, such as "0.weight".
-   * @throws {@link StateError} there is no such array.
-   * @throws {@link ShapeError} another shape.
-   * @throws {@link DataError} not finite numbers.
+   * @throws {@link ConfigError} it is no Observer.
    */
-  setParameters(values: Readonly<Record<string, ArrayInput>>): Promise<void>;
-  /** Make what recurrent layers carry from run to run 0, so that the next run begins a new sequence. */
-  resetStates(): Promise<void>;
+  addObserver(observer: Observer): Promise<void>;
+  /** Stop watching with this observer; no effect when it is not attached. */
+  removeObserver(observer: Observer): Promise<void>;
   /** All public methods in the order of their definition, with their availability now. */
   getMethods(): Promise<readonly MethodInfo[]>;
   /**
@@ -3749,7 +3749,7 @@ export namespace direct {
   /** Arguments by name of `Network.forward`. */
   export interface NetworkForwardOptions {
     /**
-     * (B, N) or, for a single sample, (N): 1 where there is something, 0 where there is padding, for layers that heed it; N is the input's first axis. None: nothing is padding.
+     * (B, N) or, for a single sample, (N): 1 for real entries and 0 for padding, for layers that use it; N is the input's first axis. None: nothing is padding.
      *
      * @defaultValue `null`
      */
@@ -3765,7 +3765,7 @@ export namespace direct {
      */
     readonly training?: boolean;
     /**
-     * 1 where there is something, 0 where there is padding, as for `forward`.
+     * 1 for real entries, 0 for padding, as for `forward`.
      *
      * @defaultValue `null`
      */
@@ -3823,50 +3823,59 @@ export namespace direct {
      */
     saveModel(modelId?: string): Uint8Array;
     /**
-     * Take over weights that PyTorch wrote as safetensors; layouts are turned as each layer needs it.
+     * Load weights that PyTorch wrote as safetensors; each layer converts their layout.
      *
      * @param source - path of a file, or its bytes.
-     * @param names - where each tensor goes, such as `{"fc1.weight": "0.weight"}`: on the left its name in the file, on the right a layer's path and PyTorch's name in that layer's module; or a whole module to a layer, `{"fc1": "0"}`. Layers that it does not name keep what they have. None finds out from shapes, and from numbers in names; all of the file and all of the network then have to meet.
+     * @param names - target of each tensor, such as `{"fc1.weight": "0.weight"}`: its name in the file → a layer's path and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`. Layers that are not named keep their values. None derives the targets from shapes, and from numbers in names; then the whole file and the whole network have to match.
      * @throws {@link FileFormatError} the file is damaged or hostile.
-     * @throws {@link ConfigError} the map names what is not there, or it is unclear what goes where; the text lists both sides.
+     * @throws {@link ConfigError} the map names something that does not exist, or the targets are ambiguous; the text lists both sides.
      * @throws {@link StateError} no such tensor.
      * @throws {@link ShapeError} another shape.
      * @throws {@link DataError} not finite floating-point numbers. Nothing is changed then.
      */
     loadTorchWeights(source: string | Uint8Array, names?: Readonly<Record<string, string>> | null): void;
     /**
-     * The network as it answers now as the bytes of an ONNX model: `input` (N, …), ids as int64, to `output`.
+     * The network as the bytes of an ONNX model: `input` (N, …), ids as int64, to `output`.
      *
-     * @returns What `export_onnx` writes.
+     * @returns The bytes that `export_onnx` writes.
      * @throws {@link UnavailableError} layers that ONNX has no operators for, named; or the package `onnx` is not installed.
      */
     exportOnnx(): Uint8Array;
     /**
-     * Choose where to run; returns the network. What was trained stays; a forward pass by hand is forgotten.
+     * Put a layer into a slot of the grid. Trained values of the other layers are kept.
      *
-     * @param device - "auto" takes the fastest there is: "wasm" inside Pyodide where its kernels load, else "numpy"; where there is a GPU, the first training step tries whether "webgpu" is faster for this network.
-     * @throws {@link ConfigError} unknown device.
-     * @throws {@link UnavailableError} it is not there; the text says why.
+     * @param row - row of the cell.
+     * @param col - column of the cell.
+     * @param layer - slot in the cell.
+     * @param what - the layer, such as `Dense(64, 10)`.
+     * @throws {@link ConfigError} there is no such slot, or it is no layer.
      */
-    to(device: Device): Network;
+    setLayer(row: number, col: number, layer: number, what: LayerConfig): void;
+    /** The network as plain data, from which `from_config` rebuilds it. */
+    toConfig(): NetworkConfig;
     /**
-     * Memory and the state of every layer now.
+     * Structure of the network: grid, layers, shapes, parameters, FLOPs.
      *
-     * Activation figures are those of the last input, run again with the weights of now; None before the first input.
+     * @throws {@link ShapeError} a layer does not fit the output before it.
      */
-    getTelemetry(): Telemetry;
-    /** Watch the network with this observer alone; None: with none. */
-    setObserver(observer: Observer | null): void;
+    getBlueprint(): Blueprint;
+    /** Copies of all arrays of the layers by full name, such as "0.weight", buffers included. */
+    parameters(): Readonly<Record<string, NDArray>>;
+    /** Copies of the last backward pass's gradients by full name; zeros before the first. */
+    gradients(): Readonly<Record<string, NDArray>>;
     /**
-     * Watch the network with one more observer; adding one twice has no effect.
+     * Overwrite some or all arrays; all are checked before any is changed.
      *
-     * @throws {@link ConfigError} it is no Observer.
+     * @param values - arrays by full name, such as "0.weight".
+     * @throws {@link StateError} there is no such array.
+     * @throws {@link ShapeError} another shape.
+     * @throws {@link DataError} not finite numbers.
      */
-    addObserver(observer: Observer): void;
-    /** Stop watching with this observer; no effect when it does not watch. */
-    removeObserver(observer: Observer): void;
+    setParameters(values: Readonly<Record<string, ArrayInput>>): void;
+    /** Zero the states that recurrent layers carry between runs, so that the next run starts a new sequence. */
+    resetStates(): void;
     /**
-     * The output for an input, on the active device, nothing kept for a backward pass.
+     * The output for an input, on the active device, with nothing kept for a backward pass.
      *
      * @param x - a batch (B, …) or a single sample.
      * @param options - arguments by name
@@ -3876,7 +3885,7 @@ export namespace direct {
      */
     forward(x: ArrayInput, options?: NetworkForwardOptions): NDArray;
     /**
-     * The output for an input, keeping what `backward_cpu` needs.
+     * The output for an input, with what `backward_cpu` needs kept.
      *
      * @param x - a batch (B, …) or a single sample.
      * @param options - arguments by name
@@ -3897,7 +3906,7 @@ export namespace direct {
      * They are kept for `apply_gradients`, `gradients` and telemetry.
      *
      * @param grad - gradient of the loss with respect to the output, in the output's shape.
-     * @throws {@link StateError} no `forward_cpu` came before, or its backward pass was made already.
+     * @throws {@link StateError} no `forward_cpu` came before, or its backward pass is done.
      * @throws {@link ShapeError} the gradient does not have the output's shape.
      */
     backwardCPU(grad: ArrayInput): BackwardResult;
@@ -3911,44 +3920,35 @@ export namespace direct {
      */
     applyGradients(learningRate: number): void;
     /**
-     * Choose what `apply_gradients` updates by: "sgd" (as it begins), "adam", … or an optimizer with options.
+     * Choose the optimizer of `apply_gradients`: "sgd" (the default), "adam", … or an optimizer with options.
      *
      * @throws {@link ConfigError} unknown name or option, a value out of range.
      */
     setOptimizer(optimizer: OptimizerConfig | OptimizerName): void;
     /**
-     * Put a layer into a slot of the grid. Trained values of the other layers stay.
+     * Choose the device; returns the network. Trained values are kept; a pending `forward_cpu` is dropped.
      *
-     * @param row - row of the cell.
-     * @param col - column of the cell.
-     * @param layer - slot in the cell.
-     * @param what - the layer, such as `Dense(64, 10)`.
-     * @throws {@link ConfigError} there is no such slot, or it is no layer.
+     * @param device - "auto" takes the fastest: "wasm" inside Pyodide where its kernels load, else "numpy"; where there is a GPU, the first training step measures whether "webgpu" is faster for this network.
+     * @throws {@link ConfigError} unknown device.
+     * @throws {@link UnavailableError} it is not available; the text says why.
      */
-    setLayer(row: number, col: number, layer: number, what: LayerConfig): void;
-    /** The network as plain data, which `from_config` builds again. */
-    toConfig(): NetworkConfig;
+    to(device: Device): Network;
     /**
-     * What the network is made of: grid, layers, shapes, parameters, FLOPs.
+     * Memory and the current state of every layer.
      *
-     * @throws {@link ShapeError} a layer does not take what comes before it.
+     * Activation statistics are those of the last input, run again with the current weights; None before the first.
      */
-    getBlueprint(): Blueprint;
-    /** Copies of all arrays of the layers by full name, such as "0.weight", buffers included. */
-    parameters(): Readonly<Record<string, NDArray>>;
-    /** Copies of the last backward pass's gradients by full name; zeros before the first. */
-    gradients(): Readonly<Record<string, NDArray>>;
+    getTelemetry(): Telemetry;
+    /** Watch the network with this observer alone; None: with none. */
+    setObserver(observer: Observer | null): void;
     /**
-     * Overwrite some or all arrays; checked as a whole before any is changed.
+     * Watch the network with one more observer; adding one twice has no effect.
      *
-     * @param values - arrays by full name, such as "0.weight".
-     * @throws {@link StateError} there is no such array.
-     * @throws {@link ShapeError} another shape.
-     * @throws {@link DataError} not finite numbers.
+     * @throws {@link ConfigError} it is no Observer.
      */
-    setParameters(values: Readonly<Record<string, ArrayInput>>): void;
-    /** Make what recurrent layers carry from run to run 0, so that the next run begins a new sequence. */
-    resetStates(): void;
+    addObserver(observer: Observer): void;
+    /** Stop watching with this observer; no effect when it is not attached. */
+    removeObserver(observer: Observer): void;
     /** All public methods in the order of their definition, with their availability now. */
     getMethods(): readonly MethodInfo[];
     /**

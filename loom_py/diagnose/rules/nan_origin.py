@@ -9,7 +9,8 @@ from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.passes import Pass
 from loom_py.diagnose.rules.base import Rule
 from loom_py.diagnose.structure import is_inside
-from loom_py.telemetry.events import LayerStats, TrainingEvent, measured
+from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.telemetry.statistics import measured
 
 _SUGGESTIONS: tuple[str, ...] = (
     "a lower learning rate",

@@ -6,7 +6,7 @@ import math
 
 from loom_py.diagnose.passes import Pass
 from loom_py.diagnose.structure import Structure
-from loom_py.telemetry.events import measured
+from loom_py.telemetry.statistics import measured
 
 _LEAST_GAIN = 0.1
 

@@ -15,16 +15,18 @@ from pathlib import Path
 import numpy as np
 
 from loom_py.atomic_file import write_whole
-from loom_py.observers.formats.scalars import EVENT_NUMBERS, TWEEN_NUMBERS, VIEW_NUMBERS
 from loom_py.observers.records.file import Header
 from loom_py.observers.records.rows import LAYER_COLUMNS, Kept
 from loom_py.observers.records.rows import STATS_COLUMNS as ROW_COLUMNS
 from loom_py.observers.records.strict_json import encode_float
 from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.telemetry.statistics import EVENT_STATISTICS, TWEEN_STATISTICS, VIEW_STATISTICS, names
 
 _STATS = tuple(name for name in ROW_COLUMNS if name not in ("parameters", "histogram", "output_values"))
-_TWEEN = (*TWEEN_NUMBERS, "exploding", "updated", *VIEW_NUMBERS)
-COLUMNS = tuple(dict.fromkeys(("kind", "parameter", *LAYER_COLUMNS, *_STATS, *EVENT_NUMBERS, "text", *_TWEEN)))
+_TWEEN = names((*TWEEN_STATISTICS, *VIEW_STATISTICS))
+COLUMNS = tuple(
+    dict.fromkeys(("kind", "parameter", *LAYER_COLUMNS, *_STATS, *names(EVENT_STATISTICS), "text", *_TWEEN))
+)
 _WHERE = ("layer_index", "layer_type", "path", "step", "epoch", "batch", "time_ns")
 
 

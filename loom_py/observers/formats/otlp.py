@@ -17,6 +17,7 @@ from loom_py.observers.formats.scalars import (
     event_scalars,
     layer_scalars,
     parameter_scalars,
+    seconds_name,
     tween_scalars,
     view_scalars,
 )
@@ -24,17 +25,10 @@ from loom_py.observers.records.file import Header, versions
 from loom_py.observers.records.rows import Kept, Record
 from loom_py.observers.records.strict_json import dumps, encode_float
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
+from loom_py.telemetry.statistics import LAYER_STATISTICS, UNITS
 
 ROWS_PER_LINE = 512
-_UNITS = {
-    "compute_time_s": "s",
-    "eta_s": "s",
-    "nan_count": "{element}",
-    "inf_count": "{element}",
-    "dead_units": "{unit}",
-    "bad_values": "{element}",
-    "samples_per_second": "{sample}/s",
-}
+_UNITS = {**UNITS, **{seconds_name(s): "s" for s in LAYER_STATISTICS if s.unit == "ns"}}
 
 Json = dict[str, Any]
 

@@ -1,53 +1,65 @@
-"""The numbers in a record under names, for sinks that know only named numbers; what was not measured is left out."""
+"""Named numbers of a record, for sinks that know only names and numbers; what was not measured is left out."""
 
 from __future__ import annotations
 
-from loom_py.telemetry.events import LayerStats, ParameterStats, Phase, TrainingEvent, TweenStep, TweenView, measured
+from loom_py.telemetry.events import LayerStats, ParameterStats, Phase, TrainingEvent, TweenStep, TweenView
+from loom_py.telemetry.statistics import (
+    EVENT_STATISTICS,
+    LAYER_STATISTICS,
+    PARAMETER_STATISTICS,
+    TWEEN_STATISTICS,
+    VIEW_STATISTICS,
+    Statistic,
+    measured,
+    names,
+)
 
-OUTPUT_STATISTICS = ("output_min", "output_max", "output_mean", "output_std", "zero_fraction")
-NORMS = ("weight_norm", "bias_norm", "gradient_norm", "input_gradient_norm", "update_ratio")
-COUNTS = ("nan_count", "inf_count", "dead_units")
-EVENT_NUMBERS = ("loss", "accuracy", "learning_rate", "gradient_norm", "samples_per_second", "eta_s")
-_PARAMETER_NUMBERS = {"forward": ("weight_norm",), "backward": ("gradient_norm", "update_ratio")}
-TWEEN_NUMBERS = ("loss", "accuracy", "rate_factor")
-VIEW_NUMBERS = ("link_budget", "gap", "depth_barrier", "bad_values")
+_EVENT_NUMBERS = names(EVENT_STATISTICS)
+_VIEW_NUMBERS = names(VIEW_STATISTICS)
+_NEW_IN = {phase: tuple(s.name for s in PARAMETER_STATISTICS if s.phase == phase) for phase in ("forward", "backward")}
+
+
+def seconds_name(statistic: Statistic) -> str:
+    """Name of a statistic in sinks whose unit of time is the second."""
+    return statistic.name.removesuffix("_ns") + "_s" if statistic.unit == "ns" else statistic.name
+
+
+_LAYER_NUMBERS = [(s.name, seconds_name(s), 1e9 if s.unit == "ns" else None) for s in LAYER_STATISTICS]
 
 
 def layer_scalars(stats: LayerStats) -> list[tuple[str, float]]:
-    """Named statistics of a pass, counts and compute time (seconds) included.
+    """Named statistics of a pass; times in seconds.
 
-    In the backward phase the output is the gradient that reaches it, so its names begin with "output_gradient".
+    In the backward phase the output is the gradient that reaches it, so its names start with "output_gradient".
     """
-    values = [(name, getattr(stats, name)) for name in (*OUTPUT_STATISTICS, *NORMS, *COUNTS)]
-    if stats.compute_time_ns is not None:
-        values.append(("compute_time_s", stats.compute_time_ns / 1e9))
     backward = stats.phase == "backward"
-    return [
-        (name.replace("output_", "output_gradient_") if backward else name, value)
-        for name, value in values
-        if measured(value)
-    ]
+    found: list[tuple[str, float]] = []
+    for field, name, divisor in _LAYER_NUMBERS:
+        value = getattr(stats, field)
+        if measured(value):
+            name = name.replace("output_", "output_gradient_") if backward else name
+            found.append((name, value if divisor is None else value / divisor))
+    return found
 
 
 def event_scalars(event: TrainingEvent) -> list[tuple[str, float]]:
     """Named numbers of an event; a loss of NaN is one of them."""
-    values = [(name, getattr(event, name)) for name in EVENT_NUMBERS]
+    values = [(name, getattr(event, name)) for name in _EVENT_NUMBERS]
     return [(name, value) for name, value in values if value is not None]
 
 
 def parameter_scalars(parameter: ParameterStats, phase: Phase) -> list[tuple[str, float]]:
     """Named norms of one parameter array, each in the phase in which it is new."""
-    values = [(name, getattr(parameter, name)) for name in _PARAMETER_NUMBERS[phase]]
+    values = [(name, getattr(parameter, name)) for name in _NEW_IN[phase]]
     return [(name, value) for name, value in values if measured(value)]
 
 
 def tween_scalars(step: TweenStep) -> list[tuple[str, float]]:
-    """Named numbers of a step of neural tweening as a whole."""
-    values = [(name, getattr(step, name)) for name in TWEEN_NUMBERS]
-    flags = [("exploding", int(step.exploding)), ("updated", int(step.updated))]
-    return [(name, value) for name, value in [*values, *flags] if value is not None]
+    """Named numbers of a step of neural tweening as a whole; flags are 0 or 1."""
+    values = [(s, getattr(step, s.name)) for s in TWEEN_STATISTICS]
+    return [(s.name, int(value) if s.kind == "flag" else value) for s, value in values if value is not None]
 
 
 def view_scalars(view: TweenView) -> list[tuple[str, float]]:
-    """Named numbers of how one layer stands to its target."""
-    return [(name, getattr(view, name)) for name in VIEW_NUMBERS]
+    """Named numbers of one layer and its target."""
+    return [(name, getattr(view, name)) for name in _VIEW_NUMBERS]

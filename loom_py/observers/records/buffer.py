@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Iterator
 from itertools import groupby
 
-from loom_py.layer_run import LayerRun, records_of
 from loom_py.telemetry.events import LayerStats
+from loom_py.telemetry.frame import StatsFrame, records_of
 
 # Measured with tracemalloc on CPython 3.13: a record with its numbers, or a run without them, each with its place.
 RECORD_BYTES = 700
@@ -25,7 +25,7 @@ class KeptStats:
     def __init__(self, capacity: int | None, most_value_bytes: int) -> None:
         """Begin empty; bounds are numbers of records, and bytes of output values."""
         self._capacity, self._most = capacity, most_value_bytes
-        self._items: deque[tuple[int, LayerRun | LayerStats]] = deque()
+        self._items: deque[tuple[int, StatsFrame | LayerStats]] = deque()
         self._gone = 0  # records of the first item that made room already
         self._bytes = 0
         self.count = 0
@@ -36,7 +36,7 @@ class KeptStats:
         """Bytes that all takes, about."""
         return self._bytes + self.value_bytes
 
-    def add(self, number: int, item: LayerRun | LayerStats) -> int:
+    def add(self, number: int, item: StatsFrame | LayerStats) -> int:
         """Add a record or a run's; gives how many had to make room."""
         self._items.append((number, item))
         self._bytes += _bytes_of(item)
@@ -55,7 +55,7 @@ class KeptStats:
             if single:
                 yield from items  # type: ignore[misc]
                 continue
-            runs: list[tuple[int, LayerRun]] = list(items)  # type: ignore[arg-type]
+            runs: list[tuple[int, StatsFrame]] = list(items)  # type: ignore[arg-type]
             numbers = (number for number, run in runs for _ in range(len(run)))
             for number, stats in zip(numbers, records_of(run for _, run in runs), strict=True):
                 if gone:
@@ -83,15 +83,15 @@ class KeptStats:
             self._gone = 0
 
 
-def _length(item: LayerRun | LayerStats) -> int:
+def _length(item: StatsFrame | LayerStats) -> int:
     return 1 if isinstance(item, LayerStats) else len(item)
 
 
-def _bytes_of(item: LayerRun | LayerStats) -> int:
+def _bytes_of(item: StatsFrame | LayerStats) -> int:
     return RECORD_BYTES if isinstance(item, LayerStats) else RUN_BYTES + item.nbytes
 
 
-def _values_of(item: LayerRun | LayerStats, place: int) -> int:
+def _values_of(item: StatsFrame | LayerStats, place: int) -> int:
     """Bytes of output values in one record of an item."""
     if isinstance(item, LayerStats):
         return 0 if item.output_values is None else item.output_values.nbytes

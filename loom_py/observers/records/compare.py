@@ -9,14 +9,13 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from loom_py.errors import ConfigError
-from loom_py.observers.formats.scalars import COUNTS, EVENT_NUMBERS, NORMS, OUTPUT_STATISTICS
 from loom_py.observers.records.rows import Record
 from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.telemetry.statistics import EVENT_STATISTICS, LAYER_STATISTICS
 
-# What a machine's load changes is no difference between runs.
-_OF_THE_CLOCK = ("samples_per_second", "eta_s")
-_LAYER_FIELDS = (*OUTPUT_STATISTICS, *NORMS, *COUNTS)
-_EVENT_FIELDS = tuple(name for name in EVENT_NUMBERS if name not in _OF_THE_CLOCK)
+# Times depend on the machine's load: they are no difference between runs.
+_LAYER_FIELDS = tuple(s.name for s in LAYER_STATISTICS if s.kind != "clock")
+_EVENT_FIELDS = tuple(s.name for s in EVENT_STATISTICS if s.kind != "clock")
 
 Key = tuple[Any, ...]
 

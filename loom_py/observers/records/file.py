@@ -81,12 +81,13 @@ class Reader:
 
     header: Header = field(default_factory=Header)
     truncated: bool = False
+    _columns: tuple[str, ...] = ()
     _layers: list[dict[str, Any]] = field(default_factory=list)
 
     def read(self, lines: Iterable[bytes]) -> Iterator[Kept]:
         """The records of the file, in order; raises FileFormatError with the number of the bad line."""
         stream = iter(lines)
-        self.header = _read_header(next(stream, b""))
+        self.header, self._columns = _read_header(next(stream, b""))
         number = 1
         for line in stream:
             number += 1
@@ -108,7 +109,7 @@ class Reader:
                 self._layers.append(rows.read_identity(row))
                 return None
             case rows.FORWARD | rows.BACKWARD:
-                return rows.read_stats(row, self._layers, self.header.time_origin_ns)
+                return rows.read_stats(row, self._columns, self._layers, self.header.time_origin_ns)
             case rows.EVENT:
                 return rows.read_event(row, self.header.time_origin_ns)
             case rows.TWEEN:
@@ -130,7 +131,7 @@ def _decode(line: bytes) -> str:
         raise FileFormatError(f"UTF-8 expected: {error}") from error
 
 
-def _read_header(line: bytes) -> Header:
+def _read_header(line: bytes) -> tuple[Header, tuple[str, ...]]:
     try:
         found = loads(_decode(line))
     except FileFormatError as error:
@@ -145,9 +146,7 @@ def _read_header(line: bytes) -> Header:
             got=repr(found.get("version"))[:40],
             do="open it with the release that wrote it",
         )
-    if found.get("columns") != plain(rows.COLUMNS):
-        raise FileFormatError("the columns of the recording are not those of its version; the file is damaged")
-    return _checked_header(found)
+    return _checked_header(found), rows.read_columns(found.get("columns"))
 
 
 def _checked_header(found: dict[str, Any]) -> Header:

@@ -1,14 +1,15 @@
 """Rows of a recording file: statistics and events as compact arrays, and back, with every value checked.
 
-What a layer is (index, type, path, shapes …) is written once, in a "layer" row, and the rows of its statistics refer
-to it by number. A row's first item says what it is: 0 a layer, 1 a forward pass, 2 a backward pass, 3 an event, 4 a
-step of neural tweening.
+The identity of a layer (index, type, path, shapes …) is written once, in a "layer" row, and the rows of its statistics
+refer to it by number. The first item of a row is its kind: 0 a layer, 1 a forward pass, 2 a backward pass, 3 an event,
+4 a step of neural tweening. The header names the columns of each kind.
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from typing import Any, get_args
 
 import numpy as np
@@ -16,19 +17,21 @@ import numpy as np
 from loom_py.errors import FileFormatError
 from loom_py.observers.records.strict_json import decode_float, encode_float, plain
 from loom_py.shapes import Array, Shape, size_of
-from loom_py.telemetry.events import (
-    EventType,
-    LayerStats,
-    ParameterStats,
-    TrainingEvent,
-    TweenStep,
-    TweenView,
+from loom_py.telemetry.events import EventType, LayerStats, ParameterStats, TrainingEvent, TweenStep, TweenView
+from loom_py.telemetry.statistics import (
+    EVENT_STATISTICS,
+    LAYER_NUMBERS,
+    LAYER_STATISTICS,
+    PARAMETER_STATISTICS,
+    TWEEN_STATISTICS,
+    VIEW_STATISTICS,
     measured,
+    names,
 )
 
 
 def exactly(values: list[Any], length: int, what: str) -> list[Any]:
-    """The values if there are so many."""
+    """The values, if their number is right."""
     if len(values) != length:
         raise FileFormatError.expected(what, expected=f"{length} values", got=len(values))
     return values
@@ -63,30 +66,23 @@ def checked_shape(value: object, name: str) -> Shape:
 LAYER, FORWARD, BACKWARD, EVENT, TWEEN = range(5)
 
 LAYER_COLUMNS = ("layer_index", "layer_type", "row", "col", "layer", "path", "input_shape", "output_shape")
-_COUNTS = ("step", "epoch", "batch", "seq", "time_ns", "nan_count", "inf_count")
-_OPTIONAL_COUNTS = ("dead_units", "compute_time_ns")
-_FLOATS = (
-    "weight_norm",
-    "bias_norm",
-    "gradient_norm",
-    "input_gradient_norm",
-    "update_ratio",
-    "output_min",
-    "output_max",
-    "output_mean",
-    "output_std",
-    "zero_fraction",
-)
+_COUNTS = (
+    "step", "epoch", "batch", "seq", "time_ns", *(s.name for s in LAYER_STATISTICS if s.whole and not s.optional)
+)  # fmt: skip
+_OPTIONAL_COUNTS = tuple(s.name for s in LAYER_STATISTICS if s.whole and s.optional)
+_FLOATS = tuple(s.name for s in LAYER_STATISTICS if not s.whole)
 STATS_COLUMNS = (*_COUNTS, *_OPTIONAL_COUNTS, *_FLOATS, "parameters", "histogram", "output_values")
-PARAMETER_COLUMNS = ("weight_norm", "gradient_norm", "update_ratio")
+PARAMETER_COLUMNS = names(PARAMETER_STATISTICS)
 _EVENT_COUNTS = ("epoch", "batch", "step", "time_ns")
-_EVENT_FLOATS = ("loss", "accuracy", "learning_rate", "gradient_norm", "samples_per_second", "eta_s")
+_EVENT_FLOATS = names(EVENT_STATISTICS)
 EVENT_COLUMNS = ("type", *_EVENT_COUNTS, *_EVENT_FLOATS, "path", "text")
 _TWEEN_COUNTS = ("step", "epoch", "batch", "time_ns")
-_TWEEN_FLOATS = ("loss", "accuracy", "rate_factor")
-_TWEEN_FLAGS = ("exploding", "updated")
+_TWEEN_FLOATS = names(TWEEN_STATISTICS, "training")
+_TWEEN_FLAGS = names(TWEEN_STATISTICS, "flag")
 TWEEN_COLUMNS = (*_TWEEN_COUNTS, *_TWEEN_FLOATS, *_TWEEN_FLAGS, "views")
-VIEW_COLUMNS = ("path", "link_budget", "gap", "depth_barrier", "bad_values")
+_VIEW_FLOATS = names(VIEW_STATISTICS, "training")
+_VIEW_COUNTS = names(VIEW_STATISTICS, "count")
+VIEW_COLUMNS = ("path", *_VIEW_FLOATS, *_VIEW_COUNTS)
 COLUMNS = {
     "layer": (*LAYER_COLUMNS, "parameters"),
     "stats": STATS_COLUMNS,
@@ -100,11 +96,31 @@ Row = list[Any]
 Identity = tuple[Any, ...]
 Record = LayerStats | TrainingEvent
 Kept = Record | TweenStep
-"""What a recording file holds."""
+"""A record of a recording file."""
+
+
+def read_columns(found: object) -> tuple[str, ...]:
+    """The columns of a file's statistics, from its header.
+
+    Statistics that the file does not have are not measured in its records; a file of an earlier release has fewer.
+
+    Raises:
+        FileFormatError: columns that this release does not know, or that every file has and this one has not.
+    """
+    if not isinstance(found, dict) or not isinstance(found.get("stats"), list):
+        raise FileFormatError.expected(
+            "columns of the recording", expected="names by kind of row", got=repr(found)[:40]
+        )
+    stats = tuple(checked_text(name, "name of a column") for name in found["stats"])
+    unknown = [name for name in stats if name not in STATS_COLUMNS]
+    missing = [name for name in STATS_COLUMNS if name not in stats and name not in LAYER_NUMBERS]
+    if unknown or missing or len(set(stats)) < len(stats) or plain(COLUMNS) != {**found, "stats": list(STATS_COLUMNS)}:
+        raise FileFormatError("the columns of the recording are not those of its version; the file is damaged or newer")
+    return stats
 
 
 def identity_of(stats: LayerStats) -> Identity:
-    """What says which layer, with which shapes and parameters, the statistics are of."""
+    """Identity of the layer that the statistics are of, with its shapes and parameters."""
     return (*(getattr(stats, name) for name in LAYER_COLUMNS), tuple(stats.parameters))
 
 
@@ -161,19 +177,17 @@ def read_identity(row: Row) -> dict[str, Any]:
     return fields
 
 
-def read_stats(row: Row, layers: list[dict[str, Any]], origin_ns: int) -> LayerStats:
-    """The statistics from their row; raises FileFormatError."""
-    number, *values = exactly(row[1:], len(STATS_COLUMNS) + 1, "statistics row")
+def read_stats(row: Row, columns: Sequence[str], layers: list[dict[str, Any]], origin_ns: int) -> LayerStats:
+    """The statistics from their row, whose columns the file's header names; raises FileFormatError."""
+    number, *values = exactly(row[1:], len(columns) + 1, "statistics row")
     if checked_count(number, "layer number") >= len(layers):
         raise FileFormatError.expected("layer number", expected=f"less than {len(layers)}", got=number)
-    fields = dict(zip(STATS_COLUMNS, values, strict=True))
-    for name in _COUNTS:
-        checked_count(fields[name], name)
-    for name in _OPTIONAL_COUNTS:
-        if fields[name] is not None:
+    fields = dict(zip(columns, values, strict=True))
+    for name in fields:
+        if name in _FLOATS:
+            fields[name] = decode_float(fields[name])
+        elif name in _COUNTS or (name in _OPTIONAL_COUNTS and fields[name] is not None):
             checked_count(fields[name], name)
-    for name in _FLOATS:
-        fields[name] = decode_float(fields[name])
     fields["time_ns"] += origin_ns
     fields["histogram"] = None if fields["histogram"] is None else checked_shape(fields["histogram"], "histogram")
     fields["output_values"] = _decode_array(fields["output_values"])
@@ -231,7 +245,7 @@ def _decode_array(value: object) -> Array | None:
 def tween_row(step: TweenStep, origin_ns: int) -> Row:
     """The row of a step of neural tweening."""
     times = [step.step, step.epoch, step.batch, step.time_ns - origin_ns]
-    views = [[v.path, *(encode_float(getattr(v, n)) for n in VIEW_COLUMNS[1:4]), v.bad_values] for v in step.views]
+    views = [_view_row(view) for view in step.views]
     floats = [encode_float(getattr(step, name)) for name in _TWEEN_FLOATS]
     return [TWEEN, *times, *floats, *(getattr(step, name) for name in _TWEEN_FLAGS), views]
 
@@ -252,7 +266,13 @@ def read_tween(row: Row, origin_ns: int) -> TweenStep:
     return TweenStep(**fields)
 
 
+def _view_row(view: TweenView) -> Row:
+    floats = (encode_float(getattr(view, name)) for name in _VIEW_FLOATS)
+    return [view.path, *floats, *(getattr(view, name) for name in _VIEW_COUNTS)]
+
+
 def _read_view(row: object) -> TweenView:
-    path, *floats, bad = exactly(checked_list(row, "view"), len(VIEW_COLUMNS), "view")
-    numbers = dict(zip(VIEW_COLUMNS[1:4], map(decode_float, floats), strict=True))
-    return TweenView(path=checked_text(path, "path"), bad_values=checked_count(bad, "bad_values"), **numbers)
+    fields = dict(zip(VIEW_COLUMNS, exactly(checked_list(row, "view"), len(VIEW_COLUMNS), "view"), strict=True))
+    floats = {name: decode_float(fields[name]) for name in _VIEW_FLOATS}
+    counts = {name: checked_count(fields[name], name) for name in _VIEW_COUNTS}
+    return TweenView(path=checked_text(fields["path"], "path"), **floats, **counts)  # type: ignore[arg-type]

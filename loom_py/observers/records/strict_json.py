@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from loom_py.errors import FileFormatError
-from loom_py.telemetry.events import NOT_MEASURED
+from loom_py.telemetry.statistics import NOT_MEASURED
 
 _WORDS = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 

@@ -17,7 +17,8 @@ from loom_py.introspect.reference import reference
 from loom_py.introspect.schema import events_schema, network_schema, type_schema
 from loom_py.introspect.typescript import typegen
 from loom_py.shapes import Array, ArrayLike
-from loom_py.telemetry.events import EventType, Observer, TrainingEvent
+from loom_py.telemetry.events import EventType, TrainingEvent
+from loom_py.telemetry.observer import Observer
 
 __all__ = ["Layer", "LoomError", "Network", "Observer", "TrainingEvent", "Watcher", "loss_grad"]
 Mode = Literal["fast", "exact"]

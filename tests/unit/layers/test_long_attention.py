@@ -100,7 +100,7 @@ def test_short_contexts_keep_their_scores_and_long_ones_have_none() -> None:
 def test_training_goes_as_with_all_scores(name: str, options: dict[str, Any]) -> None:
     shape = {key: value for key, value in options.items() if key != "masked"}
     net, other = network(**shape), network(**shape)
-    net._move_to(EXECUTORS[name])
+    net.use_executor(EXECUTORS[name])
     losses = trained(net, **options)
     with kept():
         wanted = trained(other.to("numpy"), **options)

@@ -225,7 +225,7 @@ def test_auto_does_not_take_a_gpu_that_is_none() -> None:
     net = network("auto")
     net.fit(X, Y, OPTIONS)
     assert net.device != "webgpu"
-    assert "processor" in net.device_reason
+    assert "software renderer" in net.device_reason
 
 
 @pytest.fixture

@@ -6,12 +6,15 @@ import pytest
 from loom_py.errors import ConfigError
 from loom_py.observers import CanvasObserver
 
+# Readers find columns by name; the order is that of the tables in telemetry/statistics.py.
 STATS = [
-    "step", "epoch", "layer", "phase", "output_min", "output_max", "output_mean", "output_std", "zero_fraction",
-    "dead_units", "nan_count", "inf_count", "weight_norm", "bias_norm", "gradient_norm", "input_gradient_norm",
-    "compute_time_ns",
+    "step", "epoch", "layer", "phase", "weight_norm", "bias_norm", "gradient_norm", "input_gradient_norm",
+    "update_ratio", "output_min", "output_max", "output_mean", "output_std", "zero_fraction", "dead_units",
+    "nan_count", "inf_count", "compute_time_ns",
 ]  # fmt: skip
-TRAINING = ["step", "epoch", "batch", "loss", "accuracy", "learning_rate", "samples_per_second", "eta_s"]
+TRAINING = [
+    "step", "epoch", "batch", "loss", "accuracy", "learning_rate", "gradient_norm", "samples_per_second", "eta_s",
+]  # fmt: skip
 
 
 def rows_of(message):
@@ -55,7 +58,7 @@ def test_training_rows_carry_their_types_and_nan(messages, make_event):
     observer.on_training_event(make_event("train_end", step=1))
     (message,) = messages
     assert message["kind"] == "training"
-    assert message["columns"] == [*TRAINING, "gradient_norm"]
+    assert message["columns"] == TRAINING
     assert message["types"] == ["batch_end", "validation", "train_end"]
     rows = rows_of(message)
     assert np.isnan(rows[0]["loss"])

@@ -10,7 +10,7 @@ import pytest
 
 from loom_py.errors import ConfigError, FileFormatError
 from loom_py.observers import RecordingObserver
-from loom_py.telemetry.events import NOT_MEASURED, measured
+from loom_py.telemetry.statistics import NOT_MEASURED, measured
 
 
 def test_history_by_kind_in_order(deliver):

@@ -134,7 +134,7 @@ def test_divergence_stops_with_an_anomaly_and_keeps_the_weights() -> None:
     assert result.stopped_because == "anomaly" and result.steps == 0
     assert not math.isfinite(result.final_loss)
     told = events.of("anomaly")
-    assert len(told) == 1 and told[0].path == "1" and "layer 1 (Dense) gave" in (told[0].text or "")
+    assert len(told) == 1 and told[0].path == "1" and "layer 1 (Dense) produced" in (told[0].text or "")
     assert told[0].loss is not None and not math.isfinite(told[0].loss)
     assert all((v == before[n]).all() for n, v in net.parameters().items())
 

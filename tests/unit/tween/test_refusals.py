@@ -39,7 +39,7 @@ def test_a_step_that_is_not_finite_changes_nothing_and_stops_the_run() -> None:
     assert (result.stopped_because, result.steps) == ("anomaly", 0)
     told = [event for event in notes.events if event.type == "anomaly"]
     assert [event.path for event in told] == ["1"]
-    assert "layer 1 (Dense) gave" in str(told[0].text)
+    assert "layer 1 (Dense) produced" in str(told[0].text)
     assert all((v == before[n]).all() for n, v in net.parameters().items())
     refused = next(s for s in notes.stats if s.step == 1 and s.phase == "backward" and s.path == "0")
     assert refused.update_ratio == 0

@@ -29,9 +29,9 @@ from loom_py import (
 from loom_py.engine.compile import StepOptions
 from loom_py.engine.inputs import Feed
 from loom_py.executors.base import Executor
-from loom_py.layer_run import NUMBERS, LayerRun, by_layout, records_of
-from loom_py.telemetry.events import measured
-from loom_py.telemetry.instrument import Watch
+from loom_py.telemetry.frame import StatsFrame, by_schema, records_of
+from loom_py.telemetry.instrument import StatsRequest
+from loom_py.telemetry.statistics import LAYER_NUMBERS, measured
 from loom_py.train.config import TrainingConfig
 from tests.ops import machines
 
@@ -124,7 +124,7 @@ def test_nobody_listening_means_no_statistics_in_the_program() -> None:
     options: StepOptions = TrainingConfig().options()
     target = Y.astype(np.int32)
     bare = net.engine.compiler.step(Feed(X, target).form, options, None).program
-    watched = net.engine.compiler.step(Feed(X, target).form, options, Watch()).program
+    watched = net.engine.compiler.step(Feed(X, target).form, options, StatsRequest()).program
     assert not bare.observations and "stats" not in {i.verb.name for i in bare.instructions}
     assert len(watched.observations) > 10
     net.set_observer(Listener())
@@ -243,9 +243,9 @@ class Columns(Observer):
 
     def __init__(self, **options: object) -> None:
         super().__init__(**options)  # type: ignore[arg-type]
-        self.runs: list[LayerRun] = []
+        self.runs: list[StatsFrame] = []
 
-    def on_layer_run(self, run: LayerRun) -> None:
+    def on_frame(self, run: StatsFrame) -> None:
         self.runs.append(run)
 
 
@@ -260,11 +260,11 @@ def test_runs_give_the_records_that_others_are_told(options: dict[str, object]) 
     records = list(records_of(columns.runs))
     told = sorted(notes.forward + notes.backward, key=lambda stats: stats.seq)
     assert repr(records) == repr(told)
-    kinds = {layout for layout, _ in by_layout(columns.runs)}
-    for layout, runs in by_layout(columns.runs):
-        table = layout.table(runs).reshape(-1, len(NUMBERS))
+    kinds = {layout for layout, _ in by_schema(columns.runs)}
+    for layout, runs in by_schema(columns.runs):
+        table = layout.table(runs).reshape(-1, len(LAYER_NUMBERS))
         for row, stats in zip(table, layout.records(runs), strict=True):
-            np.testing.assert_array_equal(row, np.array([getattr(stats, name) for name in NUMBERS], float))
+            np.testing.assert_array_equal(row, np.array([getattr(stats, name) for name in LAYER_NUMBERS], float))
     assert 2 <= len(kinds) <= 4  # whole batches, the last one, a single sample
 
 

@@ -5,16 +5,16 @@ import pytest
 
 from loom_py import ConfigError, Dense, LayerStats, Network, Observer, TrainingConfig
 from loom_py.ops.histogram import BINS, histogram_edges
-from loom_py.telemetry.sampling import Pace
+from loom_py.telemetry.sampling import Sampling
 
 
-def drive(pace: Pace, runs: int, bare: int, extra: int) -> tuple[int, float]:
+def drive(sampling: Sampling, runs: int, bare: int, extra: int) -> tuple[int, float]:
     """Runs that were watched, and the share of the time that watching took."""
     watched, total, spent = 0, 0, 0
     for tick in range(runs):
-        seen = pace.due(tick)
+        seen = sampling.due(tick)
         ns = bare + extra * seen
-        pace.note(seen, ns)
+        sampling.note(seen, ns)
         watched, total, spent = watched + seen, total + ns, spent + extra * seen
     return watched, spent / total
 
@@ -22,28 +22,28 @@ def drive(pace: Pace, runs: int, bare: int, extra: int) -> tuple[int, float]:
 @pytest.mark.parametrize("extra", [100, 1_000, 50_000])
 @pytest.mark.parametrize("budget", [0.01, 0.05, 0.3])
 def test_watching_stays_inside_the_budget_and_uses_it(budget: float, extra: int) -> None:
-    pace = Pace(1, budget)
-    watched, share = drive(pace, 20_000, 1_000, extra)
+    sampling = Sampling(1, budget)
+    watched, share = drive(sampling, 20_000, 1_000, extra)
     assert share <= budget * 1.05 + 3 * extra / (20_000 * 1_000)  # the first ones are spent on measuring
     assert watched >= min(0.6 * 20_000 * budget * 1_000 / extra, 6_000)
-    assert pace.share is not None and pace.share <= budget
+    assert sampling.share is not None and sampling.share <= budget
 
 
 def test_a_cost_that_grows_makes_the_gap_longer() -> None:
-    pace = Pace(1, 0.05)
-    drive(pace, 500, 1_000, 100)
-    short = pace.gap
-    drive(pace, 2_000, 1_000, 5_000)
-    assert pace.gap > 10 * short
+    sampling = Sampling(1, 0.05)
+    drive(sampling, 500, 1_000, 100)
+    short = sampling.gap
+    drive(sampling, 2_000, 1_000, 5_000)
+    assert sampling.gap > 10 * short
 
 
 def test_without_a_budget_every_counts_runs() -> None:
-    assert [tick for tick in range(7) if Pace(3, None).due(tick)] == [0, 3, 6]
-    assert Pace(3, None).share is None
+    assert [tick for tick in range(7) if Sampling(3, None).due(tick)] == [0, 3, 6]
+    assert Sampling(3, None).share is None
 
 
 def test_every_is_the_least_gap_of_a_budget() -> None:
-    watched, _ = drive(Pace(50, 0.5), 1_000, 1_000, 10)
+    watched, _ = drive(Sampling(50, 0.5), 1_000, 1_000, 10)
     assert watched <= 20
 
 

@@ -1,0 +1,149 @@
+"""Checkpoints: the state of a training run as plain data and arrays, so that it can continue as if uninterrupted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, get_args
+
+from loom_py.engine.engine import Engine
+from loom_py.engine.update import StepOptions
+from loom_py.errors import FileFormatError, StateError
+from loom_py.shapes import Array
+from loom_py.train.config import StopReason, TrainingResult
+from loom_py.train.progress import Best, EpochSums, Progress
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A run as plain data and arrays by name."""
+
+    facts: dict[str, Any]
+    arrays: dict[str, Array]
+
+
+def take(engine: Engine, options: StepOptions, per_epoch: int, progress: Progress, result: TrainingResult) -> Snapshot:
+    """The state of a run; with the network's parameters it is all that another run needs to continue from here."""
+    facts = pack_progress(progress, result)
+    facts |= {"steps": engine.steps, "updates": engine.updates, "batches": per_epoch}
+    facts["optimizer"] = options.optimizer.name
+    arrays = {f"best/{name}": value for name, value in progress.best.parameters.items()}
+    if engine.optimizer == options.optimizer:
+        arrays |= {f"optimizer/{name}": value for name, value in engine.optimizer_state().items()}
+    return Snapshot(facts, arrays)
+
+
+def restore(
+    snapshot: Snapshot, engine: Engine, options: StepOptions, per_epoch: int
+) -> tuple[Progress, TrainingResult]:
+    """Put an engine's optimizer state and counts where a snapshot was taken; returns progress and result.
+
+    Raises:
+        FileFormatError: it is damaged. StateError: it is of another run. Nothing is changed then.
+    """
+    facts = snapshot.facts
+    progress, result = read_progress(facts)
+    mine = {"batches": per_epoch, "optimizer": options.optimizer.name}
+    theirs = {key: facts.get(key) for key in mine}
+    if mine != theirs:
+        raise StateError.expected("checkpoint", expected=f"one of a run with {mine}", got=theirs)
+    counts = [facts.get(key) for key in ("steps", "updates")]
+    if not all(type(n) is int and n >= 0 for n in counts):
+        raise FileFormatError.expected("checkpoint steps, updates", expected="whole numbers from 0", got=counts)
+    parts = {
+        kind: {n.removeprefix(f"{kind}/"): v for n, v in snapshot.arrays.items() if n.startswith(f"{kind}/")}
+        for kind in ("best", "optimizer")
+    }
+    engine.set_optimizer_state(options, parts["optimizer"])
+    engine.steps, engine.updates = (int(n) for n in counts if n is not None)
+    progress.best.parameters = parts["best"]
+    return progress, result
+
+
+def pack_progress(progress: Progress, result: TrainingResult) -> dict[str, Any]:
+    """Progress and result as plain data; NaN and infinity become None."""
+    found = {"progress": asdict(progress), "result": asdict(result)}
+    del found["progress"]["best"]["parameters"]
+    return dict(_finite(found))
+
+
+def read_progress(facts: Mapping[str, Any]) -> tuple[Progress, TrainingResult]:
+    """Progress and result from what `pack_progress` gave, each value checked; raises FileFormatError."""
+    values = _fields_of(facts.get("progress"), "progress", Progress)
+    sums, best = (
+        _fields_of(values["sums"], "progress.sums", EpochSums),
+        _fields_of(values["best"], "progress.best", Best),
+    )
+    stopped = values["stopped"]
+    if stopped is not None and stopped not in get_args(StopReason):
+        raise FileFormatError.expected("checkpoint progress.stopped", expected=StopReason, got=repr(stopped))
+    progress = Progress(
+        epoch=_whole(values, "epoch"),
+        position=_whole(values, "position"),
+        samples=_whole(values, "samples"),
+        elapsed_s=_number(values, "elapsed_s"),
+        stopped=stopped,
+        sums=EpochSums(
+            _number(sums, "weight"), _number(sums, "loss"), _whole(sums, "correct"), _whole(sums, "answers")
+        ),
+        best=Best(_number(best, "loss", math.inf), _whole(best, "waited")),
+    )
+    return progress, _read_result(facts.get("result"))
+
+
+def _read_result(given: Any) -> TrainingResult:
+    values = _fields_of(given, "result", TrainingResult)
+    if values["stopped_because"] not in get_args(StopReason):
+        raise FileFormatError.expected("checkpoint result.stopped_because", expected=StopReason, got="something else")
+    return TrainingResult(
+        final_loss=_number(values, "final_loss", math.nan),
+        best_loss=_number(values, "best_loss", math.nan),
+        loss_history=[math.nan if v is None else v for v in _history(values, "loss_history")],
+        validation_history=[math.nan if v is None else v for v in _history(values, "validation_history")],
+        accuracy_history=_history(values, "accuracy_history"),
+        validation_accuracy_history=_history(values, "validation_accuracy_history"),
+        total_time_s=_number(values, "total_time_s"),
+        samples_per_second=_number(values, "samples_per_second"),
+        epochs_run=_whole(values, "epochs_run"),
+        steps=_whole(values, "steps"),
+        stopped_because=values["stopped_because"],
+    )
+
+
+def _fields_of(given: Any, what: str, cls: type) -> dict[str, Any]:
+    """A dict with the fields of a data class (arrays left out), nothing more and nothing less."""
+    wanted = {f.name for f in fields(cls)} - {"parameters"}
+    if not isinstance(given, dict) or set(given) != wanted:
+        got = sorted(map(str, given)) if isinstance(given, dict) else type(given).__name__
+        raise FileFormatError.expected(f"checkpoint {what}", expected=f"a dict of {sorted(wanted)}", got=got)
+    return given
+
+
+def _whole(values: Mapping[str, Any], key: str) -> int:
+    value = values[key]
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise FileFormatError.expected(f"checkpoint {key}", expected="a whole number from 0", got=repr(value))
+    return value
+
+
+def _number(values: Mapping[str, Any], key: str, missing: float | None = None) -> float:
+    value = missing if values[key] is None else values[key]
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise FileFormatError.expected(f"checkpoint {key}", expected="a number", got=repr(value))
+    return float(value)
+
+
+def _history(values: Mapping[str, Any], key: str) -> list[Any]:
+    found = values[key]
+    if not isinstance(found, list) or not all(v is None or type(v) in (int, float) for v in found):
+        raise FileFormatError.expected(f"checkpoint {key}", expected="a list of numbers", got="something else")
+    return list(found)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
