@@ -20,7 +20,8 @@ from loom_py.ops import Verb
 from loom_py.shapes import AnyArray, Array, ArrayLike
 
 LossName = Literal["cross_entropy", "binary_cross_entropy", "mse", "mae", "huber"]
-Gives = Literal["values", "probabilities"]
+OutputKind = Literal["values", "probabilities"]
+"""Meaning of a network's outputs; a loss picks its head by it."""
 
 
 class LossGradient(NamedTuple):
@@ -38,7 +39,7 @@ class Loss(Options):
     name: ClassVar[str]
     classes: ClassVar[bool] = False
 
-    def head(self, gives: Gives) -> Verb:
+    def head(self, gives: OutputKind) -> Verb:
         """The verb for outputs of this kind."""
         raise NotImplementedError
 
@@ -79,7 +80,7 @@ class CrossEntropy(Loss):
     ignore_label: int | None = None
     """Integer label whose samples count for nothing; None: there is none."""
 
-    def head(self, gives: Gives) -> Verb:
+    def head(self, gives: OutputKind) -> Verb:
         return ops.cross_entropy_probabilities if gives == "probabilities" else ops.cross_entropy_logits
 
     def attrs(self) -> dict[str, Any]:
@@ -107,7 +108,7 @@ class BinaryCrossEntropy(Loss):
 
     name: ClassVar[str] = "binary_cross_entropy"
 
-    def head(self, gives: Gives) -> Verb:
+    def head(self, gives: OutputKind) -> Verb:
         values = gives == "values"
         return ops.binary_cross_entropy_logits if values else ops.binary_cross_entropy_probabilities
 
@@ -118,7 +119,7 @@ class MSE(Loss):
 
     name: ClassVar[str] = "mse"
 
-    def head(self, gives: Gives) -> Verb:
+    def head(self, gives: OutputKind) -> Verb:
         return ops.squared_error
 
 
@@ -128,7 +129,7 @@ class MAE(Loss):
 
     name: ClassVar[str] = "mae"
 
-    def head(self, gives: Gives) -> Verb:
+    def head(self, gives: OutputKind) -> Verb:
         return ops.absolute_error
 
 
@@ -142,7 +143,7 @@ class Huber(Loss):
     delta: Positive = 1.0
     """Error at which the quadratic part ends."""
 
-    def head(self, gives: Gives) -> Verb:
+    def head(self, gives: OutputKind) -> Verb:
         return ops.huber_error
 
     def attrs(self) -> dict[str, Any]:
@@ -194,7 +195,7 @@ def _check_labels(labels: AnyArray, classes: int, ignored: int | None) -> AnyArr
     return labels.astype(np.int32)
 
 
-def loss_and_gradient(loss: Loss, output: ArrayLike, target: ArrayLike, gives: Gives = "values") -> LossGradient:
+def loss_and_gradient(loss: Loss, output: ArrayLike, target: ArrayLike, gives: OutputKind = "values") -> LossGradient:
     """Any loss on arrays; a single sample (no batch axis) is answered without one.
 
     Raises:

@@ -15,14 +15,6 @@ if TYPE_CHECKING:
 
 
 @runtime_checkable
-class Recording(Protocol):
-    """A recorded run: a RecordingObserver, or anything that gives its records."""
-
-    def get_records(self) -> list[LayerStats | TrainingEvent]:
-        """All records in order."""
-
-
-@runtime_checkable
 class Measurable(Protocol):
     """A network that tells its state."""
 

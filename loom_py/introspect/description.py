@@ -10,8 +10,7 @@ from typing import Any
 
 from loom_py.introspect.annotations import is_alias
 from loom_py.introspect.docstrings import module_attribute_docs
-from loom_py.introspect.reach import Reached, follow, home_of, import_modules, protocol_record
-from loom_py.introspect.reach import package_names as package_names
+from loom_py.introspect.reach import DefinedTypes, Reached, follow, home_of, import_modules, protocol_record
 from loom_py.introspect.records import (
     Record,
     alias_record,
@@ -65,12 +64,11 @@ def describe_now(module: ModuleType) -> dict[str, Any]:
         "functions": [function_record(name, value) for name, value in functions_in(public).items()],
         "errors": [error_record(value) for value in values if _is_error(value)],
     }
-    names = {name: value for name, value in package_names(module).items() if value not in layers.values()}
     reached = Reached(
         {value.__name__: value for value in values if is_data(value)},
         {name: value for name, value in public.items() if is_alias(value)},
     )
-    follow(content, reached, names)
+    follow(content, reached, DefinedTypes(module, without=layers.values()))
     handles = [value for value in values if _is_handle(value)]
     content["dataclasses"] = [data_record(cls) for _, cls in sorted(reached.data.items())]
     aliases = sorted(reached.aliases.items())

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections import abc
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from pkgutil import walk_packages
 from types import ModuleType
 
+from loom_py.errors import ConfigError
 from loom_py.introspect.annotations import VOCABULARY, is_alias, names_in, render
 from loom_py.introspect.docstrings import module_attribute_docs, parse
 from loom_py.introspect.records import Record, data_record, is_data
@@ -34,6 +35,9 @@ def follow(content: Record, reached: Reached, names: Mapping[str, object]) -> No
         content: records of public names.
         reached: what is public itself, to begin with.
         names: the package's types by name.
+
+    Raises:
+        ConfigError: a name that the types lead to has two different definitions in the package.
     """
     waiting = [*_names_of(content), *reached.data, *reached.aliases]
     seen = set(VOCABULARY)
@@ -42,7 +46,7 @@ def follow(content: Record, reached: Reached, names: Mapping[str, object]) -> No
         if name in seen:
             continue
         seen.add(name)
-        value = reached.data.get(name, reached.aliases.get(name, names.get(name)))
+        value = reached.data.get(name, reached.aliases.get(name)) or names.get(name)
         if isinstance(value, type) and is_data(value):
             reached.data[name] = value
             waiting += _names_of(data_record(value))
@@ -74,15 +78,43 @@ def _names_of(record: object) -> Iterator[str]:
             yield from _names_of(item)
 
 
-def package_names(module: ModuleType) -> dict[str, object]:
-    """The types that a package's modules define, by name; annotations may name them without being able to import."""
-    found: dict[str, object] = {}
-    for part in modules_of(module):
-        for name, value in vars(part).items():
-            own = is_alias(value) or (isinstance(value, type) and value.__module__ == part.__name__)
-            if own and not hasattr(abc, name):  # in an annotation `Sequence` is Python's, whatever a module calls so
-                found.setdefault(name, value)
-    return found
+class DefinedTypes(Mapping[str, object]):
+    """The types that a package's modules define, by bare name; annotations may name them without importing them."""
+
+    def __init__(self, module: ModuleType, without: Collection[type] = ()) -> None:
+        """Collect the types of the modules imported so far, except those in `without`."""
+        self._found: dict[str, dict[str, object]] = {}
+        for part in modules_of(module):
+            for name, value in vars(part).items():
+                own = is_alias(value) or (isinstance(value, type) and value.__module__ == part.__name__)
+                if (
+                    own and value not in without and not hasattr(abc, name)
+                ):  # `Sequence` in an annotation is always Python's
+                    self._found.setdefault(name, {})[part.__name__] = value
+
+    def __getitem__(self, name: str) -> object:
+        """The type of that name.
+
+        Raises:
+            KeyError: no module defines it.
+            ConfigError: two modules define different types of that name.
+        """
+        (home, value), *others = self._found[name].items()
+        different = [module for module, other in others if other is not value and other != value]
+        if different:
+            raise ConfigError.expected(
+                f"type name {name}",
+                expected="one definition in the package",
+                got=f"different ones in {home} and {different[0]}",
+                do="rename one of them: public types are found by bare name",
+            )
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return len(self._found)
 
 
 def import_modules(package: ModuleType) -> None:

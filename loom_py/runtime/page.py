@@ -7,14 +7,13 @@ from typing import Any
 
 from loom_py.runtime.convert import JsValue, from_js, to_js
 
-Message = Mapping[str, Any]
 _hide_listeners: list[Callable[[], None]] = []
 
 
-def sender(post: JsValue) -> Callable[[Message], None]:
+def sender(post: JsValue) -> Callable[[Mapping[str, Any]], None]:
     """A function that posts plain messages through JavaScript's `post(message, transfer)`; arrays are transferred."""
 
-    def send(message: Message) -> None:
+    def send(message: Mapping[str, Any]) -> None:
         value, transfer = to_js(message)
         post(value, transfer)
 

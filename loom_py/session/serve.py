@@ -16,13 +16,13 @@ from loom_py.session.streams import Streams
 from loom_py.session.surface import OBSERVE
 from loom_py.session.turns import Turns
 
-Message = Mapping[str, Any]
+Request = Mapping[str, Any]
 
 
 class Server:
     """Answers the messages of one page; every call gets exactly one response."""
 
-    def __init__(self, session: Session, send: Callable[[Message], None], *, nested: bool = False) -> None:
+    def __init__(self, session: Session, send: Callable[[Mapping[str, Any]], None], *, nested: bool = False) -> None:
         """Serve a session.
 
         Args:
@@ -70,7 +70,7 @@ class Server:
 
     # ---- long calls ----
 
-    def _start(self, message: Message, target: int, method: str, args: list[Any], options: dict[str, Any]) -> None:
+    def _start(self, message: Request, target: int, method: str, args: list[Any], options: dict[str, Any]) -> None:
         if any(busy == target for busy, _ in self._jobs.values()):
             raise StateError.expected(
                 f"{method} on object {target}",
@@ -115,13 +115,13 @@ class Server:
         else:
             self._streams.close(number)
 
-    def _steer(self, message: Message) -> None:
+    def _steer(self, message: Request) -> None:
         if message["id"] in self._jobs:
             self._steer_job(message)
         else:
             self._turns.soon(partial(self._steer_job, message))
 
-    def _steer_job(self, message: Message) -> None:
+    def _steer_job(self, message: Request) -> None:
         if message["id"] not in self._jobs:
             return  # it ended while the message was on its way
         job = self._jobs[message["id"]][1]
@@ -137,14 +137,14 @@ class Server:
         if all(job.resting for busy, job in self._jobs.values() if busy == target):
             self._streams.flush(target)
 
-    def _observe(self, message: Message, **options: Any) -> None:
+    def _observe(self, message: Request, **options: Any) -> None:
         """Begin to push observation messages of a network under the id of this call."""
         number, target = message["id"], message["target"]
         self._streams.open(number, target, partial(self._push, number, target), options)
 
     # ---- objects ----
 
-    def _dispose(self, message: Message) -> None:
+    def _dispose(self, message: Request) -> None:
         """Let go of an object, and of what goes on with it."""
         target = message["target"]
         for job_target, job in tuple(self._jobs.values()):
@@ -153,12 +153,12 @@ class Server:
         self._streams.close_all_of(target)
         self._session.dispose(target)
 
-    def _release(self, message: Message, received: int) -> None:
+    def _release(self, message: Request, received: int) -> None:
         """The page's object was collected: dispose ours unless references are still on their way."""
         if self._session.handles.release(message["target"], received):
             self._dispose(message)
 
-    def _alive(self, message: Message) -> int:
+    def _alive(self, message: Request) -> int:
         """How many objects are held by handle."""
         return self._session.alive
 

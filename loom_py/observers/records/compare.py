@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from loom_py.errors import ConfigError
 from loom_py.observers.records.rows import Record
@@ -18,13 +18,6 @@ _LAYER_FIELDS = tuple(s.name for s in LAYER_STATISTICS if s.kind != "clock")
 _EVENT_FIELDS = tuple(s.name for s in EVENT_STATISTICS if s.kind != "clock")
 
 Key = tuple[Any, ...]
-
-
-class Recording(Protocol):
-    """What can be compared: a RecordingObserver, or anything that gives its records."""
-
-    def get_records(self) -> list[LayerStats | TrainingEvent]:
-        """All records in order."""
 
 
 @dataclass(frozen=True, slots=True)

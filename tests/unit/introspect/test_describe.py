@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, TypedDict
 
 import pytest
 
 from loom_py import errors
 from loom_py.introspect import Introspectable, available_when
-from loom_py.introspect.description import describe_now, package_names
+from loom_py.introspect.description import describe_now
+from loom_py.introspect.reach import DefinedTypes, Reached, follow
 from loom_py.introspect.stored import canonical, content_hash
 
 if TYPE_CHECKING:
@@ -207,6 +209,34 @@ def test_protocols_name_the_public_classes_that_fit(described: dict[str, Any]) -
 
 
 def test_package_names_are_the_packages_own_types() -> None:
-    names = package_names(sys.modules[__name__])
+    names = DefinedTypes(sys.modules[__name__])
     assert {"Machine", "Detail", "Colour", "Extent"} <= names.keys()
     assert "Introspectable" not in names
+
+
+@pytest.fixture
+def package(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """A package whose modules both define `Kind`, differently, and both name the same `Extent`."""
+    made = {name: ModuleType(name) for name in ("toy", "toy.a", "toy.b")}
+    for name, module in made.items():
+        monkeypatch.setitem(sys.modules, name, module)
+    made["toy.a"].Kind = Literal["one", "two"]  # type: ignore[attr-defined]
+    made["toy.b"].Kind = Literal["one"]  # type: ignore[attr-defined]
+    for name in ("toy.a", "toy.b"):
+        made[name].Extent = tuple[int, ...]  # type: ignore[attr-defined]
+    return made["toy"]
+
+
+def test_a_bare_name_with_two_definitions_is_refused(package: ModuleType) -> None:
+    names = DefinedTypes(package)
+    assert names["Extent"] == tuple[int, ...]
+    with pytest.raises(errors.ConfigError, match=r"type name Kind: .* in toy\.a and toy\.b; rename one"):
+        names["Kind"]
+    with pytest.raises(errors.ConfigError, match="Kind"):
+        follow({"fields": [{"type": "list[Kind]"}]}, Reached({}, {}), names)
+
+
+def test_a_public_name_is_what_the_package_makes_of_it(package: ModuleType) -> None:
+    reached = Reached({}, {"Kind": Literal["one"]})
+    follow({"fields": [{"type": "list[Kind]"}]}, reached, DefinedTypes(package))
+    assert reached.aliases == {"Kind": Literal["one"]}
