@@ -10,7 +10,7 @@ import loom_py
 from loom_py.introspect.description import describe_now
 from loom_py.introspect.generated import DECLARATIONS, REFERENCE, as_text, difference, generated_files, write
 from loom_py.session.package import all_tables
-from loom_py.session.stored import FILE as TABLES
+from loom_py.session.surface_cache import FILE as TABLES
 
 ROOT = Path(loom_py.__file__).parent.parent
 

@@ -9,8 +9,8 @@ from types import ModuleType
 from typing import Any
 
 from loom_py.introspect.annotations import is_alias
+from loom_py.introspect.described_cache import content_hash, load_described
 from loom_py.introspect.docstrings import module_attribute_docs
-from loom_py.introspect.reach import DefinedTypes, Reached, follow, home_of, import_modules, protocol_record
 from loom_py.introspect.records import (
     Record,
     alias_record,
@@ -64,16 +64,16 @@ def describe_now(module: ModuleType) -> dict[str, Any]:
         "functions": [function_record(name, value) for name, value in functions_in(public).items()],
         "errors": [error_record(value) for value in values if _is_error(value)],
     }
-    reached = Reached(
+    closure = TypeClosure(
         {value.__name__: value for value in values if is_data(value)},
         {name: value for name, value in public.items() if is_alias(value)},
     )
-    follow(content, reached, DefinedTypes(module, without=layers.values()))
+    follow(content, closure, DefinedTypes(module, without=layers.values()))
     handles = [value for value in values if _is_handle(value)]
-    content["dataclasses"] = [data_record(cls) for _, cls in sorted(reached.data.items())]
-    aliases = sorted(reached.aliases.items())
+    content["dataclasses"] = [data_record(cls) for _, cls in sorted(closure.data.items())]
+    aliases = sorted(closure.aliases.items())
     content["aliases"] = [alias_record(name, of, home_of(module, name)) for name, of in aliases]
-    content["protocols"] = [protocol_record(name, of, handles) for name, of in sorted(reached.protocols.items())]
+    content["protocols"] = [protocol_record(name, of, handles) for name, of in sorted(closure.protocols.items())]
     content["events"] = list(_events(content["dataclasses"]))
     content["content_hash"] = content_hash(content)
     return content

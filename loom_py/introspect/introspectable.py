@@ -108,7 +108,7 @@ class Introspectable:
 
 def _methods_of(owner: object) -> dict[str, MethodInfo]:
     # Imported by the first question: everybody inherits from this module, and few ask.
-    from loom_py.introspect.reading import methods_of
+    from loom_py.introspect.members import methods_of
 
     return methods_of(type(owner))
 

@@ -12,8 +12,7 @@ from typing import Any
 from loom_py.introspect.annotations import choices_of, evaluate, limits_of, namespace_of, render, text_of
 from loom_py.introspect.docstrings import Docstring, module_attribute_docs, parse
 from loom_py.introspect.introspectable import Introspectable, is_conditional
-from loom_py.introspect.methods import MethodInfo, ParameterInfo
-from loom_py.introspect.reading import (
+from loom_py.introspect.members import (
     as_json,
     methods_of,
     properties_of,
@@ -21,6 +20,7 @@ from loom_py.introspect.reading import (
     read_parameters,
     static_methods_of,
 )
+from loom_py.introspect.methods import MethodInfo, ParameterInfo
 
 Record = dict[str, Any]
 _PROTOCOLS = {

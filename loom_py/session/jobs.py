@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from loom_py.runtime import clock_ns
-from loom_py.session.turns import Turns
+from loom_py.session.run_queue import RunQueue
 
 SLICE_NS = 20_000_000
 """Work done between two looks at the event loop: long enough to cost nothing, short enough for a page at 60 Hz."""
@@ -40,7 +40,7 @@ class Job:
         *,
         on_rest: Callable[[], None] | None = None,
         steps: int | None = None,
-        turns: Turns | None = None,
+        queue: RunQueue | None = None,
     ) -> None:
         """Prepare to drive a run.
 
@@ -49,14 +49,14 @@ class Job:
             on_events: is given the events of each slice, in order; None drops them.
             on_rest: is called when the run begins to rest: nothing comes until it is told to go on.
             steps: pause after so many training steps; None is no limit.
-            turns: each slice takes one; None when nobody else is at work.
+            queue: each slice takes one; None when nobody else is at work.
         """
         self._run = run
         self._events = run.run()
         self._on_events = on_events
         self._on_rest = on_rest
         self._steps_left = steps  # None: no limit
-        self._turns = turns or Turns()
+        self._queue = queue or RunQueue()
         self._wake = asyncio.Event()
 
     @property
@@ -87,11 +87,11 @@ class Job:
         """Run to the end and give the result."""
         while True:
             if self.resting and self._on_rest:
-                await self._turns.turn(self._on_rest)
+                await self._queue.run(self._on_rest)
             while self.resting:
                 self._wake.clear()
                 await self._wake.wait()
-            ended = await self._turns.turn(self._slice)
+            ended = await self._queue.run(self._slice)
             if ended:
                 return self._run.result
             await asyncio.sleep(0)

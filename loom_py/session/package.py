@@ -10,8 +10,8 @@ from loom_py.layers import Layer, from_config
 from loom_py.model import Network
 from loom_py.session.jobs import LongRun
 from loom_py.session.session import LongCalls, Session
-from loom_py.session.stored import face_of, load_table
 from loom_py.session.surface import Table
+from loom_py.session.surface_cache import load_table, table_name
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import Batch, TrainingConfig
 
@@ -42,14 +42,14 @@ CONSTRUCTORS = {"Network": Network.from_config}
 def table_of(description: Mapping[str, Any], *, in_steps: bool) -> Table:
     """What may be called in a session of this package, derived from its description."""
     # Imported when it is needed: a page finds the table made.
-    from loom_py.session.derive import derive_table
+    from loom_py.session.build_surface import build_table
 
-    return derive_table(description, LONG_CALLS if in_steps else (), CONSTRUCTORS, functions=not in_steps)
+    return build_table(description, LONG_CALLS if in_steps else (), CONSTRUCTORS, functions=not in_steps)
 
 
 def all_tables(description: Mapping[str, Any]) -> dict[str, Table]:
     """The tables of both faces, as they are stored when the package is built."""
-    return {face_of(in_steps=in_steps): table_of(description, in_steps=in_steps) for in_steps in (True, False)}
+    return {table_name(in_steps=in_steps): table_of(description, in_steps=in_steps) for in_steps in (True, False)}
 
 
 def open_session(*, in_steps: bool = True) -> Session:

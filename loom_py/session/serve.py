@@ -11,10 +11,10 @@ from loom_py.errors import StateError
 from loom_py.session.failures import describe_error
 from loom_py.session.jobs import Job
 from loom_py.session.package import open_session
+from loom_py.session.run_queue import RunQueue
 from loom_py.session.session import Session
 from loom_py.session.streams import Streams
 from loom_py.session.surface import OBSERVE
-from loom_py.session.turns import Turns
 
 Request = Mapping[str, Any]
 
@@ -31,7 +31,7 @@ class Server:
             nested: a call that comes while another is being answered comes out of that one, and is answered first.
         """
         self._session = session
-        self._turns = Turns(nested=nested)
+        self._queue = RunQueue(nested=nested)
         self._send = send
         self._jobs: dict[int, tuple[int, Job]] = {}
         self._streams = Streams(session)
@@ -40,11 +40,11 @@ class Server:
         """Take one message; errors become responses, never exceptions."""
         kind = message.get("kind")
         if kind == "call":
-            self._turns.soon(partial(self._answer, message))
+            self._queue.submit(partial(self._answer, message))
         elif kind == "abort":
             self._abort(message["id"])
         elif kind == "steer":
-            self._steer(message)
+            self._control(message)
         elif kind == "hide":
             self._streams.flush()
             runtime.hidden()
@@ -82,7 +82,7 @@ class Server:
         run = self._session.start(target, method, args, options)
         on_events = partial(self._push_events, number, target) if message.get("events") else None
         job = Job(
-            run, on_events, on_rest=partial(self._streams.flush, target), steps=message.get("steps"), turns=self._turns
+            run, on_events, on_rest=partial(self._streams.flush, target), steps=message.get("steps"), queue=self._queue
         )
         self._jobs[number] = target, job
         runtime.spawn(self._finish(number, job))
@@ -90,7 +90,7 @@ class Server:
     async def _finish(self, number: int, job: Job) -> None:
         try:
             result = await job.drive()
-            value = await self._turns.turn(partial(self._session.encode, result))
+            value = await self._queue.run(partial(self._session.encode, result))
             self._jobs.pop(number, None)
             self._send({"kind": "response", "id": number, "ok": True, "value": value})
         except Exception as error:
@@ -107,7 +107,7 @@ class Server:
         if number in self._jobs:
             self._jobs[number][1].cancel()
         else:
-            self._turns.soon(partial(self._end, number))  # the call itself may still wait for its turn
+            self._queue.submit(partial(self._end, number))  # the call itself may still wait for its turn
 
     def _end(self, number: int) -> None:
         if number in self._jobs:
@@ -115,13 +115,13 @@ class Server:
         else:
             self._streams.close(number)
 
-    def _steer(self, message: Request) -> None:
+    def _control(self, message: Request) -> None:
         if message["id"] in self._jobs:
-            self._steer_job(message)
+            self._control_job(message)
         else:
-            self._turns.soon(partial(self._steer_job, message))
+            self._queue.submit(partial(self._control_job, message))
 
-    def _steer_job(self, message: Request) -> None:
+    def _control_job(self, message: Request) -> None:
         if message["id"] not in self._jobs:
             return  # it ended while the message was on its way
         job = self._jobs[message["id"]][1]

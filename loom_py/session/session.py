@@ -44,7 +44,7 @@ class Session:
 
         Args:
             package: the package to serve, by its `__all__`.
-            table: what may be called, as `derive_table` makes it of the package's description.
+            table: what may be called, as `build_table` makes it of the package's description.
             long_calls: methods that run in slices when they are called through `start`.
             constructors: functions that make an object of a class in place of its own constructor.
             makers: what makes an argument of a class from a dict.

@@ -19,7 +19,7 @@ class Surface:
     """The public names by owner: the library itself, and each class that objects are held of."""
 
     def __init__(self, table: Table) -> None:
-        """Take the names from a table, as `derive_table` makes it."""
+        """Take the names from a table, as `build_table` makes it."""
         self._table = table
         owners = {LIBRARY: table["library"], **table["classes"]}
         self._owners: dict[str, dict[str, Entry]] = {

@@ -16,6 +16,6 @@ class PackageTypes(dict[str, object]):
     def __missing__(self, name: str) -> object:
         if name in self._package.__all__:
             return getattr(self._package, name)
-        from loom_py.introspect.reach import DefinedTypes  # seldom needed, and slow to import
+        from loom_py.introspect.type_closure import DefinedTypes  # seldom needed, and slow to import
 
         return DefinedTypes(self._package)[name]

@@ -9,7 +9,7 @@ from typing import Any
 
 from loom_py.introspect.description import describe
 from loom_py.introspect.typescript.data import data_declarations
-from loom_py.introspect.typescript.faces import face_declarations
+from loom_py.introspect.typescript.interfaces import interface_declarations
 from loom_py.introspect.typescript.names import names_of
 
 _HEAD = """\
@@ -35,13 +35,13 @@ def typegen(description: Mapping[str, Any] | None = None) -> str:
     """
     described = description or describe()
     names = names_of(described, BORDER_INPUT, BORDER_OUTPUT)
-    direct = "\n".join([_template("border.direct.d.ts"), *face_declarations(described, names, "direct")])
+    direct = "\n".join([_template("border.direct.d.ts"), *interface_declarations(described, names, "direct")])
     parts = [
         _HEAD.format(**described),
         _template("border.d.ts"),
         *data_declarations(described, names),
         _template("border.async.d.ts"),
-        *face_declarations(described, names, "async"),
+        *interface_declarations(described, names, "async"),
         f"/** The direct face: Python in the same thread, every call answers at once. */\n"
         f"export namespace direct {{\n{textwrap.indent(direct, '  ')}}}\n",
     ]
@@ -51,8 +51,8 @@ def typegen(description: Mapping[str, Any] | None = None) -> str:
 def unknown_names(description: Mapping[str, Any]) -> set[str]:
     """Names in annotations for which TypeScript has nothing but `unknown`: holes to be closed, ideally none."""
     names = names_of(description, BORDER_INPUT, BORDER_OUTPUT)
-    for face in ("direct", "async"):
-        list(face_declarations(description, names, face))
+    for api in ("direct", "async"):
+        list(interface_declarations(description, names, api))
     list(data_declarations(description, names))
     return names.unknown
 

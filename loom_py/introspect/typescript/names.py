@@ -24,7 +24,7 @@ def handle_classes(description: Record) -> list[Record]:
     return [record for record in description["classes"] if record["introspectable"] and record["bases"]]
 
 
-def face_methods(description: Record, record: Record) -> list[Record]:
+def handle_methods(description: Record, record: Record) -> list[Record]:
     """The methods of a handle that its users call, with their name there as `spelled`.
 
     Callbacks, which the network calls, are not among them, nor what another takes the place of.
@@ -131,7 +131,7 @@ def _families(description: Record) -> dict[str, tuple[str, ...]]:
 def _callables(description: Record) -> Iterator[Record]:
     yield from description["functions"]
     for record in handle_classes(description):
-        yield from face_methods(description, record)
+        yield from handle_methods(description, record)
 
 
 def _closure(

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-Face = Literal["direct", "async"]
+Api = Literal["direct", "async"]
 Direction = Literal["in", "out"]
 
 _PRIMITIVES = {
@@ -73,7 +73,7 @@ class Writer:
     """Writes annotation texts as TypeScript, for one face and direction."""
 
     names: Names
-    face: Face
+    api: Api
     direction: Direction
 
     def type_of(self, text: str) -> str:
@@ -163,7 +163,7 @@ class Writer:
         return f"readonly [{', '.join(self._node(arg) for arg in args)}]"
 
     def _function(self, parameters: list[ast.expr], result: str) -> str:
-        if self.face == "async":
+        if self.api == "async":
             raise CannotCross("a function can't be sent to a worker")
         flipped = replace(self, direction="out" if self.direction == "in" else "in")
         listed = ", ".join(f"arg{i}: {flipped._node(node)}" for i, node in enumerate(parameters))

@@ -128,7 +128,7 @@ def read():
     return found
 
 late, before = read(), len(sys.modules)
-from loom_py.introspect.reach import import_modules
+from loom_py.introspect.type_closure import import_modules
 import_modules(loom_py)
 json.dump([late, read(), before < len(sys.modules)], sys.stdout)
 """

@@ -15,7 +15,7 @@ import pytest
 import loom_py
 from loom_py.introspect.description import describe_now
 from loom_py.session.package import all_tables
-from loom_py.session.stored import load_table
+from loom_py.session.surface_cache import load_table
 
 pytestmark = pytest.mark.cpython
 
@@ -24,7 +24,7 @@ import json, pathlib, sys
 import loom_py
 from loom_py.introspect.description import describe
 from loom_py.introspect.typescript import typegen
-from loom_py.session.stored import FILE, load_table
+from loom_py.session.surface_cache import FILE, load_table
 
 here = pathlib.Path(loom_py.__file__).parent
 described = here / "introspect" / "described.json"

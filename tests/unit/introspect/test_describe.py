@@ -12,9 +12,9 @@ import pytest
 
 from loom_py import errors
 from loom_py.introspect import Introspectable, available_when
+from loom_py.introspect.described_cache import canonical, content_hash
 from loom_py.introspect.description import describe_now
-from loom_py.introspect.reach import DefinedTypes, Reached, follow
-from loom_py.introspect.stored import canonical, content_hash
+from loom_py.introspect.type_closure import DefinedTypes, TypeClosure, follow
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,10 +233,10 @@ def test_a_bare_name_with_two_definitions_is_refused(package: ModuleType) -> Non
     with pytest.raises(errors.ConfigError, match=r"type name Kind: .* in toy\.a and toy\.b; rename one"):
         names["Kind"]
     with pytest.raises(errors.ConfigError, match="Kind"):
-        follow({"fields": [{"type": "list[Kind]"}]}, Reached({}, {}), names)
+        follow({"fields": [{"type": "list[Kind]"}]}, TypeClosure({}, {}), names)
 
 
 def test_a_public_name_is_what_the_package_makes_of_it(package: ModuleType) -> None:
-    reached = Reached({}, {"Kind": Literal["one"]})
-    follow({"fields": [{"type": "list[Kind]"}]}, reached, DefinedTypes(package))
-    assert reached.aliases == {"Kind": Literal["one"]}
+    closure = TypeClosure({}, {"Kind": Literal["one"]})
+    follow({"fields": [{"type": "list[Kind]"}]}, closure, DefinedTypes(package))
+    assert closure.aliases == {"Kind": Literal["one"]}

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import loom_py
+from loom_py.introspect.described_cache import content_hash, load_described
 from loom_py.introspect.description import describe, describe_now
 from loom_py.introspect.generated import difference, write
-from loom_py.introspect.stored import content_hash, load_described
 from loom_py.introspect.typescript.generate import unknown_names
 from loom_py.layers import REGISTRY
 

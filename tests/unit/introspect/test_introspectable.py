@@ -11,7 +11,7 @@ import pytest
 
 from loom_py.errors import NotPublicError, UnavailableError
 from loom_py.introspect import Introspectable, MethodInfo, available_when, internal
-from loom_py.introspect.reading import properties_of
+from loom_py.introspect.members import properties_of
 
 Mode = Literal["fast", "exact"]
 

@@ -19,7 +19,7 @@ from loom_py.errors import UnavailableError
 from loom_py.introspect import snake
 from loom_py.introspect.description import describe
 from loom_py.introspect.typescript import typegen
-from loom_py.introspect.typescript.names import face_methods
+from loom_py.introspect.typescript.names import handle_methods
 from loom_py.session.package import open_session
 from loom_py.session.session import Session
 from loom_py.store import pack_tensors
@@ -197,7 +197,7 @@ def returned(owner: str, name: str) -> str:
         return (function["returns"] or ["None"])[0] if function else ""
     record = record_of("classes", owner)
     assert record is not None
-    for method in face_methods(DESCRIBED, record):
+    for method in handle_methods(DESCRIBED, record):
         if method["spelled"] == name:
             return (method["returns"] or ["None"])[0]
     return next(item["type"] for item in record["properties"] if item["name"] == name)

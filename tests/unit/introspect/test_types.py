@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from loom_py.introspect.annotations import text_of
-from loom_py.introspect.typescript.types import CannotCross, Face, Names, Writer
+from loom_py.introspect.typescript.types import Api, CannotCross, Names, Writer
 
 NAMES = Names(
     handles=frozenset({"Network"}),
@@ -19,8 +19,8 @@ NAMES = Names(
 )
 
 
-def written(text: str, direction: str = "out", face: Face = "async") -> str:
-    return Writer(NAMES, face, "in" if direction == "in" else "out").type_of(text)
+def written(text: str, direction: str = "out", api: Api = "async") -> str:
+    return Writer(NAMES, api, "in" if direction == "in" else "out").type_of(text)
 
 
 @pytest.mark.parametrize(
@@ -82,9 +82,9 @@ def test_functions_cross_in_the_same_thread_alone() -> None:
 
 
 def test_streams_never_cross() -> None:
-    for face in get_args(Face):
+    for api in get_args(Api):
         with pytest.raises(CannotCross):
-            written("TextIO | None", "in", face)
+            written("TextIO | None", "in", api)
 
 
 def test_alternatives_that_cannot_cross_are_no_input() -> None:

@@ -10,7 +10,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Turns:
+class RunQueue:
     """Who may use the library now.
 
     With JSPI a call that waits for a promise lets the event loop go on, which brings the next message in the middle of
@@ -28,7 +28,7 @@ class Turns:
         self._waiting: deque[Callable[[], None]] = deque()
         self._free = asyncio.Event()
 
-    def soon(self, work: Callable[[], None]) -> None:
+    def submit(self, work: Callable[[], None]) -> None:
         """Do it now, or right after what is being done; `work` tells its errors itself."""
         if self._nested:
             work()
@@ -37,7 +37,7 @@ class Turns:
         else:
             self._do(work)
 
-    async def turn(self, work: Callable[[], T]) -> T:
+    async def run(self, work: Callable[[], T]) -> T:
         """Do it when nothing else is being done, and give what it gives."""
         while self._busy:
             self._free.clear()

@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from loom_py.introspect.annotations import names_in
+from loom_py.introspect.members import read_parameters
 from loom_py.introspect.names import camel, snake
-from loom_py.introspect.reading import read_parameters
-from loom_py.introspect.typescript.names import face_methods, handle_classes
+from loom_py.introspect.typescript.names import handle_classes, handle_methods
 from loom_py.session.surface import OBSERVE, Table
 
 Record = Mapping[str, Any]
@@ -17,7 +17,7 @@ LongNames = Iterable[tuple[str, str]]
 Constructors = Mapping[str, Callable[..., object]]
 
 
-def derive_table(
+def build_table(
     description: Record, long_names: LongNames, constructors: Constructors, *, functions: bool = False
 ) -> Table:
     """Everything that may be called, as plain data under JavaScript's spelling.
@@ -63,7 +63,7 @@ class _Derivation:
                 method["parameters"],
                 "long" if (record["name"], method["method_name"]) in self._long else "method",
             )
-            for method in face_methods(self._description, record)
+            for method in handle_methods(self._description, record)
         )
         found |= self._entries((item["name"], item["name"], [], "property") for item in record["properties"])
         if camel("add_observer") in found and not self._functions:  # who can give a function needs no stream

@@ -17,7 +17,7 @@ from loom_py.introspect.records import Record, data_record, is_data
 
 
 @dataclass
-class Reached:
+class TypeClosure:
     """What the types of public names lead to, by name."""
 
     data: dict[str, type]
@@ -28,33 +28,33 @@ class Reached:
     """Protocols: anything that has their methods will do."""
 
 
-def follow(content: Record, reached: Reached, names: Mapping[str, object]) -> None:
-    """Add to `reached` what the types in `content` lead to, and what these lead to in turn.
+def follow(content: Record, closure: TypeClosure, names: Mapping[str, object]) -> None:
+    """Add to `closure` what the types in `content` lead to, and what these lead to in turn.
 
     Args:
         content: records of public names.
-        reached: what is public itself, to begin with.
+        closure: what is public itself, to begin with.
         names: the package's types by name.
 
     Raises:
         ConfigError: a name that the types lead to has two different definitions in the package.
     """
-    waiting = [*_names_of(content), *reached.data, *reached.aliases]
+    waiting = [*_names_of(content), *closure.data, *closure.aliases]
     seen = set(VOCABULARY)
     while waiting:
         name = waiting.pop()
         if name in seen:
             continue
         seen.add(name)
-        value = reached.data.get(name, reached.aliases.get(name)) or names.get(name)
+        value = closure.data.get(name, closure.aliases.get(name)) or names.get(name)
         if isinstance(value, type) and is_data(value):
-            reached.data[name] = value
+            closure.data[name] = value
             waiting += _names_of(data_record(value))
         elif is_alias(value):
-            reached.aliases[name] = value
+            closure.aliases[name] = value
             waiting += names_in(render(value)) if not isinstance(value, type) else []
         elif isinstance(value, type) and getattr(value, "_is_protocol", False):
-            reached.protocols[name] = value
+            closure.protocols[name] = value
 
 
 def protocol_record(name: str, protocol: type, classes: Iterable[type]) -> Record:

@@ -9,19 +9,19 @@ from typing import Any
 from loom_py.introspect.names import camel, pascal, snake
 from loom_py.introspect.typescript.comments import comment, method_comment
 from loom_py.introspect.typescript.data import input_fields, one_a_line
-from loom_py.introspect.typescript.names import LONG_METHODS, face_methods, handle_classes, only_handles
-from loom_py.introspect.typescript.types import CannotCross, Face, Names, Writer
+from loom_py.introspect.typescript.names import LONG_METHODS, handle_classes, handle_methods, only_handles
+from loom_py.introspect.typescript.types import Api, CannotCross, Names, Writer
 
 Record = Mapping[str, Any]
 
 
-def face_declarations(description: Record, names: Names, face: Face) -> Iterator[str]:
+def interface_declarations(description: Record, names: Names, api: Api) -> Iterator[str]:
     """The interfaces of one face, in a fixed order; what can't cross is left out."""
-    handles = [record for record in handle_classes(description) if _can_be_made(record, Writer(names, face, "in"))]
+    handles = [record for record in handle_classes(description) if _can_be_made(record, Writer(names, api, "in"))]
     known = only_handles(names, {record["name"] for record in handles})
-    scribe = Scribe(Writer(known, face, "in"), Writer(known, face, "out"))
+    scribe = Scribe(Writer(known, api, "in"), Writer(known, api, "out"))
     for record in handles:
-        methods = "".join(scribe.method(record["name"], method) for method in face_methods(description, record))
+        methods = "".join(scribe.method(record["name"], method) for method in handle_methods(description, record))
         properties = "".join(scribe.property(item) for item in record["properties"])
         yield from scribe.take_options()
         yield comment(record["doc"]) + (
@@ -87,7 +87,7 @@ class Scribe:
             written, name = self.given.type_of(item["type"]), camel(item["name"])
         except CannotCross:
             return ""
-        member = f"{name}(): Promise<{written}>" if self.given.face == "async" else f"readonly {name}: {written}"
+        member = f"{name}(): Promise<{written}>" if self.given.api == "async" else f"readonly {name}: {written}"
         return comment(item["doc"], indent="  ") + f"  {member};\n"
 
     def take_options(self) -> Iterator[str]:
@@ -100,7 +100,7 @@ class Scribe:
         positional = [p for p in parameters if p["kind"] != "keyword_only"]
         options = self._options_of(owner, method, [p for p in parameters if p["kind"] == "keyword_only"])
         listed = [self._parameter(p, before_required=options.startswith("options:")) for p in positional]
-        returned = f"Promise<{_void(result)}>" if self.given.face == "async" or method["async"] else _void(result)
+        returned = f"Promise<{_void(result)}>" if self.given.api == "async" or method["async"] else _void(result)
         text = ", ".join([*listed, *([options] if options else [])])
         shown = [{**p, "name": camel(p["name"])} for p in positional]
         head = method_comment(method, shown, "arguments by name" if options else "")
@@ -137,7 +137,7 @@ class Scribe:
 
     def _options_of(self, owner: str, method: Record, parameters: list[Record]) -> str:
         """The options parameter, whose interface is kept for `take_options`; empty if there are no options."""
-        long = self.given.face == "async" and (owner, method["method_name"]) in LONG_METHODS
+        long = self.given.api == "async" and (owner, method["method_name"]) in LONG_METHODS
         if not parameters and not long:
             return ""
         if not parameters:

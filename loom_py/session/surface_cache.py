@@ -10,7 +10,7 @@ from loom_py.session.surface import Table
 FILE = Path(__file__).with_name("surface.json")
 
 
-def face_of(*, in_steps: bool) -> str:
+def table_name(*, in_steps: bool) -> str:
     """The name of a table in the file."""
     return "in_steps" if in_steps else "direct"
 
@@ -20,7 +20,7 @@ def load_table(*, in_steps: bool) -> Table | None:
     if __file__.endswith(".py"):
         return None
     try:
-        table: Table = json.loads(FILE.read_text(encoding="utf-8"))[face_of(in_steps=in_steps)]
+        table: Table = json.loads(FILE.read_text(encoding="utf-8"))[table_name(in_steps=in_steps)]
     except (OSError, ValueError, LookupError):
         return None
     return table
