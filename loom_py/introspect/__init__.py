@@ -6,7 +6,8 @@ from loom_py.lazy import lazily
 
 if TYPE_CHECKING:
     from loom_py.introspect.description import describe
-    from loom_py.introspect.introspectable import Introspectable, available_when, internal
+    from loom_py.introspect.introspectable import Introspectable
+    from loom_py.introspect.markers import available_when, discriminated_by, internal
     from loom_py.introspect.methods import MethodInfo, ParameterInfo
     from loom_py.introspect.names import camel, pascal, snake
     from loom_py.introspect.typescript import typegen
@@ -15,7 +16,8 @@ else:
         __name__,
         {
             "description": "describe",
-            "introspectable": "Introspectable available_when internal",
+            "introspectable": "Introspectable",
+            "markers": "available_when discriminated_by internal",
             "methods": "MethodInfo ParameterInfo",
             "names": "camel pascal snake",
             "typescript": "typegen",
@@ -29,6 +31,7 @@ __all__ = [
     "available_when",
     "camel",
     "describe",
+    "discriminated_by",
     "internal",
     "pascal",
     "snake",

@@ -11,12 +11,14 @@ from typing import Any
 from loom_py.introspect.annotations import is_alias
 from loom_py.introspect.described_cache import content_hash, load_described
 from loom_py.introspect.docstrings import module_attribute_docs
+from loom_py.introspect.markers import DISCRIMINATOR
 from loom_py.introspect.records import (
     Record,
     alias_record,
     class_record,
     data_record,
     error_record,
+    fields_of,
     function_record,
     functions_in,
     is_data,
@@ -26,7 +28,6 @@ from loom_py.introspect.stored import content_hash, load_described
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 SCHEMA_VERSION = 1
-EVENTS = (LayerStats.__name__, TrainingEvent.__name__)
 
 
 def describe(api: ModuleType | None = None) -> dict[str, Any]:
@@ -74,7 +75,7 @@ def describe_now(module: ModuleType) -> dict[str, Any]:
     aliases = sorted(closure.aliases.items())
     content["aliases"] = [alias_record(name, of, home_of(module, name)) for name, of in aliases]
     content["protocols"] = [protocol_record(name, of, handles) for name, of in sorted(closure.protocols.items())]
-    content["events"] = list(_events(content["dataclasses"]))
+    content["events"] = [_event_record(cls) for _, cls in sorted(closure.data.items()) if DISCRIMINATOR in vars(cls)]
     content["content_hash"] = content_hash(content)
     return content
 
@@ -122,9 +123,8 @@ def _is_handle(value: object) -> bool:
     return isinstance(value, type) and not (is_data(value) or _is_error(value) or is_alias(value))
 
 
-def _events(dataclasses: list[Record]) -> Iterator[Record]:
-    """The records that observers are told: each with the key that tells its kinds apart, and its kinds."""
-    for record in dataclasses:
-        for field in record["fields"]:
-            if record["name"] in EVENTS and field["required"] and field["choices"]:
-                yield {"name": record["name"], "key": field["name"], "kinds": field["choices"]}
+def _event_record(cls: type) -> Record:
+    """An event: the field that discriminates its kinds, and these."""
+    key: str = getattr(cls, DISCRIMINATOR)
+    kinds = next(field.choices for field in fields_of(cls) if field.name == key)
+    return {"name": cls.__name__, "key": key, "kinds": list(kinds)}

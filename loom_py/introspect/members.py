@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from loom_py.introspect.annotations import choices_of, evaluate, limits_of, namespace_of, text_of
 from loom_py.introspect.docstrings import Docstring, parse
-from loom_py.introspect.introspectable import INTERNAL
+from loom_py.introspect.markers import INTERNAL
 from loom_py.introspect.methods import NON_FINITE, MethodInfo, ParameterInfo
 
 

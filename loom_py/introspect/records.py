@@ -11,7 +11,8 @@ from typing import Any
 
 from loom_py.introspect.annotations import choices_of, evaluate, limits_of, namespace_of, render, text_of
 from loom_py.introspect.docstrings import Docstring, module_attribute_docs, parse
-from loom_py.introspect.introspectable import Introspectable, is_conditional
+from loom_py.introspect.introspectable import Introspectable
+from loom_py.introspect.markers import is_conditional
 from loom_py.introspect.members import (
     as_json,
     methods_of,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol,
 import pytest
 
 from loom_py import errors
-from loom_py.introspect import Introspectable, available_when
+from loom_py.introspect import Introspectable, available_when, discriminated_by
 from loom_py.introspect.described_cache import canonical, content_hash
 from loom_py.introspect.description import describe_now
 from loom_py.introspect.type_closure import DefinedTypes, TypeClosure, follow
@@ -19,7 +19,7 @@ from loom_py.introspect.type_closure import DefinedTypes, TypeClosure, follow
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Colour", "Layer", "Machine", "Options", "PaintError", "mix"]
+__all__ = ["Colour", "Happening", "Layer", "Machine", "Options", "PaintError", "mix"]
 __version__ = "1.2.3"
 
 Colour = Literal["red", "green"]
@@ -55,6 +55,14 @@ class Options:
     """Which one."""
     parts: list[int] = field(default_factory=lambda: [1, 2])
     loss: float = float("nan")
+
+
+@discriminated_by("kind")
+@dataclass
+class Happening:
+    """Something that happens to paint."""
+
+    kind: Literal["start", "end"]
 
 
 class Result(NamedTuple):
@@ -200,6 +208,10 @@ def test_functions_errors_and_aliases(described: dict[str, Any]) -> None:
     aliases = {alias["name"]: alias for alias in described["aliases"]}
     assert (aliases["Colour"]["choices"], aliases["Colour"]["doc"]) == (["red", "green"], "A colour.")
     assert (aliases["Extent"]["type"], aliases["Extent"]["choices"]) == ("tuple[int, ...]", [])
+
+
+def test_events_say_what_discriminates_their_kinds(described: dict[str, Any]) -> None:
+    assert described["events"] == [{"name": "Happening", "key": "kind", "kinds": ["start", "end"]}]
 
 
 def test_protocols_name_the_public_classes_that_fit(described: dict[str, Any]) -> None:

@@ -1,0 +1,79 @@
+"""Marks on members and classes that introspection reads: conditional, internal, discriminated."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+
+from loom_py.errors import UnavailableError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Self = TypeVar("Self")
+M = TypeVar("M")
+C = TypeVar("C", bound=type)
+_CHECK = "__available_when__"
+DISCRIMINATOR = "__discriminated_by__"
+"""Attribute of an event class: the name of the field that tells its kinds apart."""
+INTERNAL = "__internal__"
+"""Attribute of members that are not public although their names have no underscore."""
+
+
+def available_when(
+    check: Callable[[Any], str | None],
+) -> Callable[[Callable[Concatenate[Self, P], R]], Callable[Concatenate[Self, P], R]]:
+    """Make a method available only while `check(self)` returns None; a text is the reason why it is not.
+
+    The method stays listed, marked as not available; `has_method` is False for it, and calling it raises
+    `UnavailableError` with the reason.
+    """
+
+    def decorate(method: Callable[Concatenate[Self, P], R]) -> Callable[Concatenate[Self, P], R]:
+        @functools.wraps(method)
+        def guarded(self: Self, *args: P.args, **kwargs: P.kwargs) -> R:
+            reason = check(self)
+            if reason is not None:
+                raise UnavailableError(f"{type(self).__name__}.{method.__name__} is not available: {reason}")
+            return method(self, *args, **kwargs)
+
+        setattr(guarded, _CHECK, check)
+        return cast("Callable[Concatenate[Self, P], R]", guarded)
+
+    return decorate
+
+
+def internal(member: M) -> M:
+    """Keep a method or property out of the public listing, for members that other parts of the package use.
+
+    Args:
+        member: the function, or the property (then stands above `@property`).
+    """
+    setattr(member.fget if isinstance(member, property) else member, INTERNAL, True)
+    return member
+
+
+def discriminated_by(field: str) -> Callable[[C], C]:
+    """Mark a data class as an event: a union of kinds, discriminated by the value of one required field.
+
+    Args:
+        field: the field's name; its type is a Literal.
+    """
+
+    def decorate(cls: C) -> C:
+        setattr(cls, DISCRIMINATOR, field)
+        return cls
+
+    return decorate
+
+
+def unavailable_reason(owner: object, method_name: str) -> str | None:
+    """Why the method can't be called now; None if it can."""
+    check: Callable[[Any], str | None] | None = getattr(inspect.getattr_static(owner, method_name), _CHECK, None)
+    return check(owner) if check else None
+
+
+def is_conditional(cls: type, method_name: str) -> bool:
+    """Whether the method's availability depends on the object and the machine."""
+    return hasattr(inspect.getattr_static(cls, method_name), _CHECK)
