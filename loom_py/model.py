@@ -64,6 +64,7 @@ class Network(NetworkCore):
         net.build()
         return net
 
+    @runs_in_steps("trainer")
     def train(self, batches: Iterable[Batch], config: TrainingConfig | None = None) -> TrainingResult:
         """Train on batches as they are given, in their order, `config.epochs` times.
 
@@ -79,6 +80,7 @@ class Network(NetworkCore):
         """
         return drive(self.trainer(batches, config))
 
+    @runs_in_steps("fit_trainer")
     def fit(
         self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None, *, mask: ArrayLike | None = None
     ) -> TrainingResult:

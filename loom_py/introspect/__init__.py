@@ -7,7 +7,7 @@ from loom_py.lazy import lazily
 if TYPE_CHECKING:
     from loom_py.introspect.description import describe
     from loom_py.introspect.introspectable import Introspectable
-    from loom_py.introspect.markers import available_when, discriminated_by, internal
+    from loom_py.introspect.markers import available_when, discriminated_by, internal, runs_in_steps
     from loom_py.introspect.methods import MethodInfo, ParameterInfo
     from loom_py.introspect.names import camel, pascal, snake
     from loom_py.introspect.typescript import typegen
@@ -17,7 +17,7 @@ else:
         {
             "description": "describe",
             "introspectable": "Introspectable",
-            "markers": "available_when discriminated_by internal",
+            "markers": "available_when discriminated_by internal runs_in_steps",
             "methods": "MethodInfo ParameterInfo",
             "names": "camel pascal snake",
             "typescript": "typegen",
@@ -34,6 +34,7 @@ __all__ = [
     "discriminated_by",
     "internal",
     "pascal",
+    "runs_in_steps",
     "snake",
     "typegen",
 ]

@@ -1,4 +1,4 @@
-"""Marks on members and classes that introspection reads: conditional, internal, discriminated."""
+"""Marks on members and classes that introspection reads: conditional, internal, long, discriminated."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ Self = TypeVar("Self")
 M = TypeVar("M")
 C = TypeVar("C", bound=type)
 _CHECK = "__available_when__"
+STARTER = "__runs_in_steps__"
+"""Attribute of long methods: the name of the method that starts the same run in steps."""
 DISCRIMINATOR = "__discriminated_by__"
 """Attribute of an event class: the name of the field that tells its kinds apart."""
 INTERNAL = "__internal__"
@@ -54,6 +56,20 @@ def internal(member: M) -> M:
     return member
 
 
+def runs_in_steps(starter: str) -> Callable[[M], M]:
+    """Mark a long method: a page can follow, pause and abort its run.
+
+    Args:
+        starter: name of the method of the same object, with the same parameters, that gives the run in steps.
+    """
+
+    def decorate(method: M) -> M:
+        setattr(method, STARTER, starter)
+        return method
+
+    return decorate
+
+
 def discriminated_by(field: str) -> Callable[[C], C]:
     """Mark a data class as an event: a union of kinds, discriminated by the value of one required field.
 
@@ -72,6 +88,11 @@ def unavailable_reason(owner: object, method_name: str) -> str | None:
     """Why the method can't be called now; None if it can."""
     check: Callable[[Any], str | None] | None = getattr(inspect.getattr_static(owner, method_name), _CHECK, None)
     return check(owner) if check else None
+
+
+def starter_of(cls: type, method_name: str) -> str:
+    """Name of the method that starts a long method's run in steps; empty for other methods."""
+    return str(getattr(inspect.getattr_static(cls, method_name), STARTER, ""))
 
 
 def is_conditional(cls: type, method_name: str) -> bool:

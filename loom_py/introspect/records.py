@@ -12,7 +12,7 @@ from typing import Any
 from loom_py.introspect.annotations import choices_of, evaluate, limits_of, namespace_of, render, text_of
 from loom_py.introspect.docstrings import Docstring, module_attribute_docs, parse
 from loom_py.introspect.introspectable import Introspectable
-from loom_py.introspect.markers import is_conditional
+from loom_py.introspect.markers import is_conditional, starter_of
 from loom_py.introspect.members import (
     as_json,
     methods_of,
@@ -126,7 +126,8 @@ def _plain(info: MethodInfo) -> Record:
 
 
 def _class_method(cls: type, info: MethodInfo) -> Record:
-    return {**_plain(info), "conditional": is_conditional(cls, info.method_name)}
+    name = info.method_name
+    return {**_plain(info), "conditional": is_conditional(cls, name), "long": bool(starter_of(cls, name))}
 
 
 def constructor_parameters(cls: type) -> tuple[ParameterInfo, ...]:

@@ -13,31 +13,26 @@ from loom_py.introspect.typescript.names import handle_classes, handle_methods
 from loom_py.session.surface import OBSERVE, Table
 
 Record = Mapping[str, Any]
-LongNames = Iterable[tuple[str, str]]
 Constructors = Mapping[str, Callable[..., object]]
 
 
-def build_table(
-    description: Record, long_names: LongNames, constructors: Constructors, *, functions: bool = False
-) -> Table:
+def build_table(description: Record, constructors: Constructors, *, in_steps: bool) -> Table:
     """Everything that may be called, as plain data under JavaScript's spelling.
 
     Args:
-        description: what `describe()` gives.
-        long_names: (class, method) pairs that run in slices.
+        description: the result of `describe()`.
         constructors: functions that make an object of a class in place of its own constructor.
-        functions: whether functions can be given as arguments, which takes that both sides share a thread.
+        in_steps: whether long methods run in slices. Otherwise both sides share a thread, so functions can be given
+            as arguments.
     """
-    return _Derivation(description, frozenset(long_names), constructors, functions).table()
+    return _Builder(description, constructors, in_steps=in_steps).table()
 
 
-class _Derivation:
-    def __init__(
-        self, description: Record, long_names: frozenset[tuple[str, str]], constructors: Constructors, functions: bool
-    ) -> None:
+class _Builder:
+    def __init__(self, description: Record, constructors: Constructors, *, in_steps: bool) -> None:
         self._description = description
-        self._long = long_names
-        self._functions = functions
+        self._in_steps = in_steps
+        self._functions = not in_steps
         self._made = {name: _parameters(function) for name, function in constructors.items()}
         self._aliases = {alias["name"]: alias["type"] for alias in description["aliases"]}
 
@@ -61,7 +56,7 @@ class _Derivation:
                 method["spelled"],
                 method["method_name"],
                 method["parameters"],
-                "long" if (record["name"], method["method_name"]) in self._long else "method",
+                "long" if self._in_steps and method["long"] else "method",
             )
             for method in handle_methods(self._description, record)
         )

@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import loom_py
 from loom_py.layers import Layer, from_config
 from loom_py.model import Network
-from loom_py.session.jobs import LongRun
-from loom_py.session.session import LongCalls, Session
+from loom_py.session.session import Session
 from loom_py.session.surface import Table
 from loom_py.session.surface_cache import load_table, table_name
-from loom_py.shapes import ArrayLike
-from loom_py.train.config import Batch, TrainingConfig
 
-
-def _train(net: Network, batches: Iterable[Batch], config: TrainingConfig | None = None) -> LongRun:
-    return net.trainer(batches, config)
-
-
-def _fit(
-    net: Network,
-    x: ArrayLike,
-    y: ArrayLike,
-    config: TrainingConfig | None = None,
-    *,
-    mask: ArrayLike | None = None,
-) -> LongRun:
-    return net.fit_trainer(x, y, config, mask=mask)
-
-
-LONG_CALLS: LongCalls = {
-    ("Network", "train"): _train,
-    ("Network", "fit"): _fit,
-    ("TweenTrainer", "fit"): "run",
-}
 CONSTRUCTORS = {"Network": Network.from_config}
 
 
@@ -44,7 +20,7 @@ def table_of(description: Mapping[str, Any], *, in_steps: bool) -> Table:
     # Imported when it is needed: a page finds the table made.
     from loom_py.session.build_surface import build_table
 
-    return build_table(description, LONG_CALLS if in_steps else (), CONSTRUCTORS, functions=not in_steps)
+    return build_table(description, CONSTRUCTORS, in_steps=in_steps)
 
 
 def all_tables(description: Mapping[str, Any]) -> dict[str, Table]:
@@ -67,7 +43,6 @@ def open_session(*, in_steps: bool = True) -> Session:
     return Session(
         loom_py,
         table,
-        long_calls=LONG_CALLS if in_steps else None,
         constructors=CONSTRUCTORS,
         makers={Layer: from_config},
     )

@@ -8,16 +8,13 @@ from typing import Any
 
 from loom_py.errors import StateError
 from loom_py.introspect import snake
+from loom_py.introspect.markers import starter_of
 from loom_py.session.coerce import Binder, Coercion, Maker
 from loom_py.session.handles import Handles
 from loom_py.session.jobs import LongRun
 from loom_py.session.surface import LIBRARY, Entry, Surface, Table
 from loom_py.session.types import PackageTypes
 from loom_py.session.values import decode, encode
-
-LongCalls = Mapping[tuple[str, str], Callable[..., LongRun] | str]
-"""(class, method) → what starts the method as a run in steps: a function that takes the method's own arguments, the
-object first, or the name of a method of the same object."""
 
 
 class Session:
@@ -36,7 +33,6 @@ class Session:
         package: ModuleType,
         table: Table,
         *,
-        long_calls: LongCalls | None = None,
         constructors: Mapping[str, Callable[..., object]] | None = None,
         makers: Mapping[type, Maker] | None = None,
     ) -> None:
@@ -45,12 +41,10 @@ class Session:
         Args:
             package: the package to serve, by its `__all__`.
             table: what may be called, as `build_table` makes it of the package's description.
-            long_calls: methods that run in slices when they are called through `start`.
             constructors: functions that make an object of a class in place of its own constructor.
             makers: what makes an argument of a class from a dict.
         """
         self._package = package
-        self._long_calls = long_calls or {}
         self._constructors = {snake(cls): constructor for cls, constructor in (constructors or {}).items()}
         self._names = {snake(name): name for name in package.__all__}
         self._binder = Binder(Coercion(PackageTypes(package), makers))
@@ -88,8 +82,7 @@ class Session:
             raise StateError.expected(
                 f"{owner}.{entry['method']}", expected="a method that runs in steps", got="another"
             )
-        given = self._long_calls[owner, entry["method"]]
-        starter = getattr(type(value), given) if isinstance(given, str) else given
+        starter = getattr(type(value), starter_of(type(value), entry["method"]))
         run: LongRun = self._invoke(f"{owner}.{entry['method']}", starter, [value, *args], options)
         return run
 

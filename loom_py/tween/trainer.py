@@ -73,6 +73,7 @@ class TweenTrainer(Introspectable):
         self._stepper.advance(feed, self.config.learning_rate)
         return self._stepper.history[-1]
 
+    @runs_in_steps("run")
     def fit(
         self,
         x: ArrayLike,

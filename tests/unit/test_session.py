@@ -10,8 +10,9 @@ import pytest
 import loom_py
 from loom_py.errors import ConfigError, DataError, LoomError, NotPublicError, ShapeError, StateError
 from loom_py.introspect import pascal
+from loom_py.introspect.markers import starter_of
 from loom_py.session import Session
-from loom_py.session.package import LONG_CALLS, open_session
+from loom_py.session.package import open_session
 
 CONFIG = {
     "input_shape": [2],
@@ -192,10 +193,19 @@ def test_what_is_no_plain_data_does_not_cross(session):
         session.encode(object())
 
 
-@pytest.mark.parametrize(("owner", "method"), LONG_CALLS)
+LONG = {("Network", "train"), ("Network", "fit"), ("TweenTrainer", "fit")}
+
+
+def test_long_calls_are_those_marked_at_their_methods(session):
+    classes = session.surface.table()["classes"]
+    entries = ((owner, entry) for owner, members in classes.items() for entry in members.values())
+    assert {(owner, entry["method"]) for owner, entry in entries if entry["kind"] == "long"} == LONG
+
+
+@pytest.mark.parametrize(("owner", "method"), sorted(LONG))
 def test_a_long_call_in_steps_takes_what_its_method_takes(owner, method):
-    """The run behind a long call is started by a function of its own: its parameters must not drift away."""
-    cls, starter = getattr(loom_py, owner), LONG_CALLS[owner, method]
-    in_steps = inspect.signature(getattr(cls, starter) if isinstance(starter, str) else starter).parameters.values()
+    """The run behind a long call is started by a method of its own: its parameters must not drift away."""
+    cls = getattr(loom_py, owner)
+    in_steps = inspect.signature(getattr(cls, starter_of(cls, method))).parameters.values()
     at_once = inspect.signature(getattr(cls, method)).parameters.values()
-    assert [(p.name, p.kind, p.default) for p in in_steps][1:] == [(p.name, p.kind, p.default) for p in at_once][1:]
+    assert [(p.name, p.kind, p.default) for p in in_steps] == [(p.name, p.kind, p.default) for p in at_once]

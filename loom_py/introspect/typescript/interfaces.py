@@ -9,7 +9,7 @@ from typing import Any
 from loom_py.introspect.names import camel, pascal, snake
 from loom_py.introspect.typescript.comments import comment, method_comment
 from loom_py.introspect.typescript.data import input_fields, one_a_line
-from loom_py.introspect.typescript.names import LONG_METHODS, handle_classes, handle_methods, only_handles
+from loom_py.introspect.typescript.names import handle_classes, handle_methods, only_handles
 from loom_py.introspect.typescript.types import Api, CannotCross, Names, Writer
 
 Record = Mapping[str, Any]
@@ -137,7 +137,7 @@ class Scribe:
 
     def _options_of(self, owner: str, method: Record, parameters: list[Record]) -> str:
         """The options parameter, whose interface is kept for `take_options`; empty if there are no options."""
-        long = self.given.api == "async" and (owner, method["method_name"]) in LONG_METHODS
+        long = self.given.api == "async" and method.get("long", False)
         if not parameters and not long:
             return ""
         if not parameters:

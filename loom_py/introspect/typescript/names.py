@@ -15,8 +15,6 @@ SPECIALS = {"Layer": "LayerConfig", "MethodInfo": "MethodInfo"}
 """Names whose TypeScript type is written by hand or not of the same name: layers cross as their configs."""
 SPELLED = {("Network", "model_bytes"): "save_model", ("Network", "onnx_bytes"): "export_onnx"}
 """Methods that JavaScript has in the place of another, under its name: a page has no paths, so it saves into bytes."""
-LONG_METHODS = frozenset({("Network", "train"), ("Network", "fit"), ("TweenTrainer", "fit")})
-"""Methods that the async face can abort, and whose events it tells."""
 
 
 def handle_classes(description: Record) -> list[Record]:

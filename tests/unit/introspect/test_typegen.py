@@ -57,6 +57,7 @@ class Result:
 class Network(Introspectable):
     """A network."""
 
+    @runs_in_steps("trainer")
     def train(self, batches: Iterable[ArrayLike], options: Options | None = None) -> Result:
         """Train it. A comment can't be ended: */
 
