@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
 from pathlib import Path
 
 import loom_py
+from loom_py import layers
 from loom_py.introspect.description import describe_now
-from loom_py.introspect.generated import DECLARATIONS, REFERENCE, as_text, difference, generated_files, write
+from loom_py.introspect.generated import (
+    DECLARATIONS,
+    LAYER_NAMES,
+    REFERENCE,
+    as_text,
+    difference,
+    generated_files,
+    write,
+)
+from loom_py.introspect.stubs import layer_names, stub
+from loom_py.layers import REGISTRY
 from loom_py.session.package import all_tables
 from loom_py.session.surface_cache import FILE as TABLES
 
@@ -18,6 +30,9 @@ ROOT = Path(loom_py.__file__).parent.parent
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
+    if options.command == "typegen" and not (options.out or options.check) and _write_layer_names():
+        # This process imported the old table.
+        return subprocess.run([sys.executable, "-m", loom_py.__name__, "typegen"], cwd=ROOT, check=False).returncode
     description = describe_now(loom_py)
     if options.command == "describe":
         return _put({options.out: as_text(description)}) if options.out else _show(as_text(description))
@@ -29,8 +44,23 @@ def main(arguments: list[str] | None = None) -> int:
         wanted = {ROOT / chosen: files[chosen]}
     else:
         # The types' sources and what else follows from them go together: one command makes all of it fresh.
-        wanted = {ROOT / name: text for name, text in files.items()} | {TABLES: as_text(all_tables(description))}
+        wanted = {ROOT / name: text for name, text in (files | _python_files()).items()}
+        wanted[TABLES] = as_text(all_tables(description))
     return _check(wanted) if options.check else _put(wanted)
+
+
+def _layer_names() -> str:
+    return layer_names(REGISTRY, layers.__name__)
+
+
+def _write_layer_names() -> bool:
+    return write(ROOT / LAYER_NAMES, _layer_names())
+
+
+def _python_files() -> dict[str, str]:
+    """The generated Python files' texts, by path."""
+    stubs = {f"{package.__name__.replace('.', '/')}/__init__.pyi": stub(package) for package in (loom_py, layers)}
+    return {LAYER_NAMES: _layer_names(), **stubs}
 
 
 def _parser() -> argparse.ArgumentParser:

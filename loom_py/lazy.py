@@ -10,6 +10,14 @@ import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
+tables: dict[str, Mapping[str, str]] = {}
+"""The tables given to `lazily` so far, by package."""
+
+
+def names_in(homes: Mapping[str, str]) -> list[str]:
+    """The names in a table for `lazily`."""
+    return [name for names in homes.values() for name in names.split()]
+
 
 def lazily(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """The `__getattr__` and `__dir__` of a package whose names stand in other modules.
@@ -20,6 +28,7 @@ def lazily(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], obje
         package: the package's `__name__`.
         homes: module, as seen from the package → the names that are taken from it, with spaces between.
     """
+    tables[package] = homes
     home_of = {name: home for home, names in homes.items() for name in names.split()}
     known = vars(sys.modules[package])
 

@@ -14,6 +14,7 @@ from loom_py.introspect.typescript import typegen
 
 DECLARATIONS = "web/generated/loom.d.ts"
 REFERENCE = "docs/reference.md"
+LAYER_NAMES = "loom_py/layer_names.py"
 DESCRIBED = "loom_py/introspect/described.json"
 
 
