@@ -14,13 +14,18 @@ import math
 import sys
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-VOCABULARY = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray", "OptionsConfig"})
-"""Names of aliases that are words of their own and are never spelled out."""
+import numpy as np
+from numpy.typing import ArrayLike
+
+ARRAYS = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray", "ndarray"})
+"""Names of array types. They are opaque: their definitions belong to NumPy and differ between its versions."""
+VOCABULARY = ARRAYS | {"OptionsConfig"}
+"""Names of aliases that are never replaced by their definitions."""
 
 JsonScalar = str | int | float | bool | None
 
@@ -75,22 +80,37 @@ def render(annotation: object) -> str:
         return "None"
     if annotation is Ellipsis:
         return "..."
-    if isinstance(annotation, str | int | bool):
-        return repr(annotation).replace("'", '"') if not isinstance(annotation, str) else annotation
+    if annotation is ArrayLike:
+        return "ArrayLike"
+    if isinstance(annotation, str):
+        return annotation
+    if isinstance(annotation, int | bool):
+        return repr(annotation)
+    if isinstance(annotation, list):
+        return f"[{_render_all(annotation)}]"
+    if isinstance(annotation, typing.ForwardRef):
+        return text_of(annotation.__forward_arg__)
+    return _render_generic(annotation)
+
+
+def _render_generic(annotation: object) -> str:
     origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is None:
+        return _name(annotation)
     if origin is typing.Annotated:
         return render(args[0])
     if origin is typing.Literal:
         return f"Literal[{', '.join(repr(value) for value in args)}]".replace("'", '"')
     if origin in _ORIGIN_NAMES:
-        return " | ".join(render(part) for part in args)
-    if isinstance(annotation, list):
-        return f"[{', '.join(render(part) for part in annotation)}]"
-    if isinstance(annotation, typing.ForwardRef):
-        return text_of(annotation.__forward_arg__)
-    if origin is not None:
-        return f"{_name(origin)}[{', '.join(render(part) for part in args)}]"
-    return _name(annotation)
+        return _render_all(args, " | ")
+    if origin is np.ndarray and len(args) == 2:
+        # NDArray[float32]: NumPy before 2.5 gives the type that it abbreviates.
+        return f"NDArray[{_render_all(typing.get_args(args[1]))}]"
+    return f"{_name(origin)}[{_render_all(args)}]"
+
+
+def _render_all(annotations: Iterable[object], separator: str = ", ") -> str:
+    return separator.join(render(part) for part in annotations)
 
 
 def _name(annotation: object) -> str:

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from loom_py.introspect.annotations import ARRAYS
+
 Api = Literal["direct", "async"]
 Direction = Literal["in", "out"]
 
@@ -31,7 +33,6 @@ _PRIMITIVES = {
     "tuple": "readonly unknown[]",
     "Self": "this",
 }
-_ARRAYS = frozenset({"Array", "ArrayLike", "AnyArray", "NDArray", "ndarray"})
 _SEQUENCES = frozenset({"list", "Sequence", "Collection", "Iterable", "Iterator", "set", "frozenset", "deque"})
 # `OptionsConfig` stands for any family's plain data; the family's own type, beside it in every annotation, says which.
 _PYTHONS_OWN = frozenset({"OptionsConfig", "TextIO", "BinaryIO", "IO", "ModuleType"})
@@ -97,7 +98,7 @@ class Writer:
 
     def _name(self, name: str) -> str:
         names = self.names
-        if name in _ARRAYS:
+        if name in ARRAYS:
             exact = "NDArray" if name == "Array" else "AnyNDArray"
             return "ArrayInput" if self.direction == "in" else exact
         if (own := self._own_type(name)) is not None:
@@ -140,7 +141,7 @@ class Writer:
         if base == "Callable":
             parameters = args[0].elts if isinstance(args[0], ast.List) else []
             return self._function(parameters, self._node(args[1]))
-        if base in _ARRAYS and any("float32" in ast.unparse(arg) for arg in args):
+        if base in ARRAYS and any("float32" in ast.unparse(arg) for arg in args):
             return self._name("Array")
         return self._name(base)
 

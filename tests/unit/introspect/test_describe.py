@@ -8,10 +8,13 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple, Protocol, TypedDict
 
+import numpy as np
 import pytest
+from numpy.typing import ArrayLike, NDArray
 
 from loom_py import errors
 from loom_py.introspect import Introspectable, available_when, discriminated_by
+from loom_py.introspect.annotations import render
 from loom_py.introspect.described_cache import canonical, content_hash
 from loom_py.introspect.description import describe_now
 from loom_py.introspect.type_closure import DefinedTypes, TypeClosure, follow
@@ -252,3 +255,16 @@ def test_a_public_name_is_what_the_package_makes_of_it(package: ModuleType) -> N
     closure = TypeClosure({}, {"Kind": Literal["one"]})
     follow({"fields": [{"type": "list[Kind]"}]}, closure, DefinedTypes(package))
     assert closure.aliases == {"Kind": Literal["one"]}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "text"),
+    [
+        (NDArray[np.int64], "NDArray[int64]"),
+        (np.ndarray[Any, np.dtype[np.int64]], "NDArray[int64]"),  # what NDArray[int64] is in NumPy 2.1
+        (np.ndarray[tuple[Any, ...], np.dtype[np.int64]], "NDArray[int64]"),  # and from 2.3 to 2.4
+        (list[ArrayLike], "list[ArrayLike]"),
+    ],
+)
+def test_array_types_read_the_same_with_every_numpy(annotation: object, text: str) -> None:
+    assert render(annotation) == text
