@@ -49,7 +49,9 @@ def digest(*parts: bytes | str) -> str:
 def sources_digest() -> str:
     """SHA-256 over everything that goes into our wheel: paths and contents."""
     files = [p for p in sorted((ROOT / "loom_py").rglob("*")) if p.is_file() and p.suffix != ".pyc"]
-    extra = [p for name in ("pyproject.toml", "LICENSE", "README.md") if (p := ROOT / name).exists()]
+    extra = [
+        p for name in ("pyproject.toml", "build/tables_hook.py", "LICENSE", "README.md") if (p := ROOT / name).exists()
+    ]
     return digest(*(x for p in [*files, *extra] for x in (p.relative_to(ROOT).as_posix(), p.read_bytes())))
 
 

@@ -1,4 +1,4 @@
-// Checks the generated declarations as users' compilers do: strict, no skipLibCheck, TypeScript 5.9 and 7.
+// Compiles the generated declarations as users do: strict, no skipLibCheck, TypeScript 5.9 and 7.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,10 +11,10 @@ const COMPILERS = [
 const GENERATED = join(ROOT, "web", "generated");
 const CONFIG = join(ROOT, "tsconfig.types.json");
 
-/** Whether what is committed is what the Python package of today gives. */
+/** Whether the committed generated files are what the package gives today. */
 function checkFresh() {
   const done = probe(PYTHON, ["-m", "loom_py", "typegen", "--check"]);
-  return { name: "web/generated is fresh", ok: done.ok, text: `${done.stdout}${done.stderr}  do: npm run typegen` };
+  return { name: "generated files are fresh", ok: done.ok, text: `${done.stdout}${done.stderr}  do: npm run typegen` };
 }
 
 function checkWith([name, tsc]) {

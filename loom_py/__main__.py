@@ -1,14 +1,20 @@
-"""Command line: `python -m loom_py typegen | docs | describe`, each with `--out FILE`, the first two with `--check`."""
+"""Command line: `python -m loom_py typegen | docs | describe | tables`.
+
+The first three take `--out FILE`, the first two `--check`; `tables` takes `--out FOLDER`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import loom_py
 from loom_py import layers
+from loom_py.introspect.described_cache import FILE as DESCRIBED
 from loom_py.introspect.description import describe_now
 from loom_py.introspect.generated import (
     DECLARATIONS,
@@ -22,7 +28,7 @@ from loom_py.introspect.generated import (
 from loom_py.introspect.stubs import layer_names, stub
 from loom_py.layers import REGISTRY
 from loom_py.session.package import all_tables
-from loom_py.session.surface_cache import FILE as TABLES
+from loom_py.session.surface_cache import FILE as SURFACE
 
 ROOT = Path(loom_py.__file__).parent.parent
 
@@ -36,6 +42,8 @@ def main(arguments: list[str] | None = None) -> int:
     description = describe_now(loom_py)
     if options.command == "describe":
         return _put({options.out: as_text(description)}) if options.out else _show(as_text(description))
+    if options.command == "tables":
+        return _put({options.out / name: text for name, text in _tables(description).items()})
     files = generated_files(description)
     chosen = {"typegen": DECLARATIONS, "docs": REFERENCE}[options.command]
     if options.out:
@@ -45,7 +53,6 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         # The types' sources and what else follows from them go together: one command makes all of it fresh.
         wanted = {ROOT / name: text for name, text in (files | _python_files()).items()}
-        wanted[TABLES] = as_text(all_tables(description))
     return _check(wanted) if options.check else _put(wanted)
 
 
@@ -63,11 +70,17 @@ def _python_files() -> dict[str, str]:
     return {LAYER_NAMES: _layer_names(), **stubs}
 
 
+def _tables(description: Mapping[str, Any]) -> dict[str, str]:
+    """What a wheel has in addition to the source, by path below the wheel's root."""
+    made = {DESCRIBED: description, SURFACE: all_tables(description)}
+    return {path.relative_to(ROOT).as_posix(): as_text(data) for path, data in made.items()}
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m loom_py", description="What the package says of itself.")
+    parser = argparse.ArgumentParser(prog="python -m loom_py", description="Write what follows from the package.")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, text in (
-        ("typegen", "write the TypeScript declarations and all else that is generated"),
+        ("typegen", "write the TypeScript declarations and every other generated file of the repository"),
         ("docs", "write the Markdown reference"),
         ("describe", "show the description as JSON"),
     ):
@@ -75,6 +88,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--out", type=Path, help="write this one file instead")
         if name != "describe":
             command.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is stale")
+    text = "write the tables that a wheel carries: its description and its callable names"
+    tables = commands.add_parser("tables", help=text, description=text)
+    tables.add_argument("--out", type=Path, required=True, help="folder to write them below")
     return parser
 
 

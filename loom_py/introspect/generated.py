@@ -15,14 +15,12 @@ from loom_py.introspect.typescript import typegen
 DECLARATIONS = "web/generated/loom.d.ts"
 REFERENCE = "docs/reference.md"
 LAYER_NAMES = "loom_py/layer_names.py"
-DESCRIBED = "loom_py/introspect/described.json"
 
 
 def generated_files(description: Mapping[str, Any]) -> dict[str, str]:
     """Every generated file's text, by its path below the repository."""
     return {
         DECLARATIONS: typegen(description),
-        DESCRIBED: as_text(description),
         "web/generated/network.schema.json": as_text(network_schema(description)),
         "web/generated/training.schema.json": as_text(training_schema(description)),
         "web/generated/events.schema.json": as_text(events_schema(description)),

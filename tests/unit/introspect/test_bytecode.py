@@ -60,6 +60,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder = tmp_path_factory.mktemp("compiled")
     package = folder / "loom_py"
     shutil.copytree(Path(loom_py.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__"))
+    subprocess.run([sys.executable, "-m", "loom_py", "tables", "--out", str(folder)], check=True)
     assert compileall.compile_dir(package, quiet=1, legacy=True)
     for source in package.rglob("*.py"):
         source.unlink()

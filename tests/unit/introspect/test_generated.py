@@ -13,6 +13,7 @@ import pytest
 import loom_py
 from loom_py.introspect.described_cache import content_hash, load_described
 from loom_py.introspect.description import describe, describe_now
+from loom_py.introspect.docstrings import module_attribute_docs
 from loom_py.introspect.generated import difference, write
 from loom_py.introspect.typescript.generate import unknown_names
 from loom_py.layers import REGISTRY
@@ -61,6 +62,7 @@ def test_no_name_in_the_types_is_unknown(described: dict[str, Any]) -> None:
     assert unknown_names(described) <= HOLES
 
 
+@pytest.mark.skipif(module_attribute_docs(loom_py.__name__) is not None, reason="a source tree has none")
 def test_the_stored_description_is_whole(described: dict[str, Any]) -> None:
     stored = load_described()
     assert stored is not None
