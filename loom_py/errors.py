@@ -1,4 +1,4 @@
-"""The errors of the package: every one says what was expected, what was got, and what to do."""
+"""The package's errors. Messages say what was expected, what was got, and what to do."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from typing import ClassVar
 
 
 class LoomError(Exception):
-    """Base of every error this package raises on purpose.
+    """Base of every error that this package raises on purpose.
 
-    `code` is a stable word for programs (it crosses to JavaScript with the text); the text is for people.
+    `code` is a stable identifier for programs and crosses to JavaScript with the message, which is for people.
     """
 
     code: ClassVar[str] = "loom"
@@ -21,13 +21,13 @@ class LoomError(Exception):
 
 
 class ShapeError(LoomError, ValueError):
-    """An array or a layer has a shape that does not fit."""
+    """The shape of an array or a layer does not fit."""
 
     code = "shape"
 
 
 class DataError(LoomError, ValueError):
-    """Data has the wrong type or holds values that it must not (NaN, infinity, an id out of range)."""
+    """Data has the wrong type or contains invalid values: NaN, infinity, an id out of range."""
 
     code = "data"
 
@@ -39,36 +39,36 @@ class ConfigError(LoomError, ValueError):
 
 
 class StateError(LoomError, RuntimeError):
-    """A call came before what it needs, such as `backward_cpu` before `forward_cpu`."""
+    """A call came in the wrong state, such as `backward_cpu` before `forward_cpu`."""
 
     code = "state"
 
 
 class UnavailableError(LoomError, RuntimeError):
-    """The capability exists but not here and now; the text says why."""
+    """The capability is not available in this environment or state; the message says why."""
 
     code = "unavailable"
 
 
 class DeviceLostError(LoomError, RuntimeError):
-    """The GPU went away in the middle of work: unplugged, reset by its driver, taken by another."""
+    """The GPU was lost during work: unplugged, reset by its driver, or taken by another process."""
 
     code = "device_lost"
 
 
 class NotPublicError(LoomError, AttributeError):
-    """A name was called across the bridge that `describe()` does not list."""
+    """A call across the bridge named something that `describe()` does not list."""
 
     code = "not_public"
 
 
 class FileFormatError(LoomError, ValueError):
-    """A file is damaged, hostile, or of a version that this package does not read."""
+    """A file is damaged, malicious, or of an unsupported version."""
 
     code = "file_format"
 
 
 class CancelledError(LoomError):
-    """Work was cancelled by its caller; what had been completed is kept."""
+    """The caller cancelled the work; completed parts are kept."""
 
     code = "cancelled"

@@ -1,7 +1,6 @@
-"""Names that a package imports when they are first asked for (PEP 562).
+"""Lazy import of a package's names on first access (PEP 562).
 
-Importing everything that this package offers takes a page a quarter of a second before the first thing happens, and
-hardly anybody uses everything.
+Importing the whole package costs a page a quarter of a second at start, and few pages use all of it.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 
 tables: dict[str, Mapping[str, str]] = {}
-"""The tables given to `lazily` so far, by package."""
+"""The tables passed to `lazily`, by package."""
 
 
 def names_in(homes: Mapping[str, str]) -> list[str]:
@@ -20,13 +19,13 @@ def names_in(homes: Mapping[str, str]) -> list[str]:
 
 
 def lazily(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """The `__getattr__` and `__dir__` of a package whose names stand in other modules.
+    """`__getattr__` and `__dir__` for a package whose names are defined in other modules.
 
-    A name must not be that of a module in the package: importing the module would put it in the name's place.
+    No name may be the name of a module in the package: importing that module would overwrite it.
 
     Args:
         package: the package's `__name__`.
-        homes: module, as seen from the package → the names that are taken from it, with spaces between.
+        homes: module relative to the package → names defined there, separated by spaces.
     """
     tables[package] = homes
     home_of = {name: home for home, names in homes.items() for name in names.split()}
@@ -36,7 +35,7 @@ def lazily(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], obje
         if name not in home_of:
             raise AttributeError(f"module {package!r} has no attribute {name!r}", name=name, obj=sys.modules[package])
         value = getattr(import_module(f"{package}.{home_of[name]}"), name)
-        known[name] = value  # the next look-up finds it without coming here
+        known[name] = value  # Python finds it there from now on.
         return value
 
     def names() -> list[str]:

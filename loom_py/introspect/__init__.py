@@ -1,4 +1,4 @@
-"""Introspection: objects say what they can do, and the package describes itself for every language."""
+"""Introspection: objects list their methods, and the package describes its public interface for other languages."""
 
 from typing import TYPE_CHECKING
 

@@ -1,8 +1,8 @@
-"""Annotations as text, and what can be read off them: choices, limits, and the aliases they name.
+"""Annotations as text, with their choices, limits and the names in them.
 
-The text is the annotation as it was written (the package postpones evaluation, so Python keeps it), with `Annotated`
-shown as its base type. Evaluation is only tried for what the text does not say, and may fail without harm: names
-that are imported for type checkers alone do not exist at run time.
+The text is the annotation as written (postponed evaluation keeps it), with `Annotated` shown as its base type.
+Evaluation is tried only for facts that the text lacks, and may fail: names imported for type checkers alone do not
+exist at run time.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ JsonScalar = str | int | float | bool | None
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The range that an annotation allows."""
+    """Allowed range of an annotated number."""
 
     minimum: float | None = None
-    """Smallest value allowed."""
+    """Smallest allowed value."""
     maximum: float | None = None
-    """Largest value allowed."""
+    """Largest allowed value."""
     exclusive_maximum: float | None = None
-    """Values must be less than this."""
+    """Exclusive upper bound."""
 
 
 NO_LIMITS = Limits()
 
 
 def text_of(annotation: object, namespace: Mapping[str, object] = MappingProxyType({})) -> str:
-    """The annotation as text: as written, with `Annotated` and aliases of it shown as their base; empty if none."""
+    """An annotation as written, with `Annotated` and its aliases shown as their base type; empty if there is none."""
     if annotation is inspect.Parameter.empty:
         return ""
     if not isinstance(annotation, str):
@@ -56,7 +56,7 @@ def text_of(annotation: object, namespace: Mapping[str, object] = MappingProxyTy
 
 
 class _Bare(ast.NodeTransformer):
-    """Takes the base out of `Annotated[base, …]`, and puts the base for names that stand for such."""
+    """Replaces `Annotated[base, …]`, and names of such aliases, by the base."""
 
     def __init__(self, namespace: Mapping[str, object]) -> None:
         self.namespace = namespace
@@ -75,7 +75,7 @@ _ORIGIN_NAMES = {types.UnionType: "|", typing.Union: "|"}
 
 
 def render(annotation: object) -> str:
-    """Text of an annotation that was evaluated: `tuple[int, ...]`, `Literal["a", "b"]`, `float | None`."""
+    """Text of an evaluated annotation: `tuple[int, ...]`, `Literal["a", "b"]`, `float | None`."""
     if annotation is None or annotation is type(None):
         return "None"
     if annotation is Ellipsis:
@@ -118,24 +118,24 @@ def _name(annotation: object) -> str:
 
 
 def namespace_of(owner: Any) -> dict[str, object]:
-    """The names that the annotations of a class or function were written with."""
+    """The module namespace of a class or function, in which its annotations are evaluated."""
     module = sys.modules.get(getattr(owner, "__module__", ""), None)
     return vars(module) if module else {}
 
 
 def evaluate(annotation: object, namespace: Mapping[str, object]) -> object:
-    """What the annotation stands for at run time; None when a name in it does not exist there."""
+    """The annotation's value at run time; None if a name in it is not defined there."""
     if not isinstance(annotation, str):
         return annotation
     try:
-        # The same as typing.get_type_hints: the text is the package's own source.
+        # As safe as typing.get_type_hints: the text is the package's own source.
         return eval(annotation, {}, namespace)
     except Exception:
         return None
 
 
 def choices_of(annotation: object) -> tuple[JsonScalar, ...]:
-    """Values of the Literals in an evaluated annotation, None included when it is allowed; empty if it has others."""
+    """Literal values of an evaluated annotation, with None if allowed; empty if other types are allowed too."""
     parts = tuple(_flatten(annotation))
     literals = [part for part in parts if typing.get_origin(part) is typing.Literal]
     rest = [part for part in parts if typing.get_origin(part) is not typing.Literal]
@@ -146,7 +146,7 @@ def choices_of(annotation: object) -> tuple[JsonScalar, ...]:
 
 
 def limits_of(annotation: object) -> Limits:
-    """Range that the metadata of an `Annotated` gives, by its attributes `low`, `high` and `open_high`."""
+    """Range in an `Annotated`'s metadata, from its attributes `low`, `high` and `open_high`."""
     found: dict[str, float] = {}
     for part in _flatten(annotation, keep_annotated=True):
         for meta in typing.get_args(part)[1:] if typing.get_origin(part) is typing.Annotated else ():
@@ -170,7 +170,7 @@ def _flatten(annotation: object, *, keep_annotated: bool = False) -> Iterator[ob
 
 
 def names_in(text: str) -> list[str]:
-    """Names in an annotation's text, in order, each once; literals' values are not names."""
+    """Distinct names in an annotation's text, in order, without the values of literals."""
     if not text:
         return []
     return list(dict.fromkeys(node.id for node in ast.walk(ast.parse(text, mode="eval")) if isinstance(node, ast.Name)))

@@ -1,4 +1,4 @@
-"""The description that was made when the package was built, and the hash that tells whether it is whole."""
+"""The description made when the wheel was built, and the hash that guards it."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ FILE = Path(__file__).with_name("described.json")
 
 
 def canonical(data: Mapping[str, Any]) -> str:
-    """The one JSON text of a description: sorted keys, no spaces, no NaN."""
+    """Canonical JSON of a description: sorted keys, no spaces, no NaN."""
     return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
 def content_hash(data: Mapping[str, Any]) -> str:
-    """SHA-256 of the canonical JSON without its own `content_hash`."""
+    """SHA-256 of the canonical JSON without the key `content_hash`."""
     content = {key: value for key, value in data.items() if key != "content_hash"}
     return hashlib.sha256(canonical(content).encode()).hexdigest()
 
 
 def load_described() -> dict[str, Any] | None:
-    """The description made when the package was built; None if it is absent or damaged."""
+    """The stored description; None if it is absent (a source tree has none) or damaged."""
     try:
         stored = json.loads(FILE.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""`describe()`: the whole public interface as JSON data, the one source of types, reference and schemas."""
+"""`describe()`: the public interface as JSON data, from which types, reference and schemas are generated."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ SCHEMA_VERSION = 1
 def describe(api: ModuleType | None = None) -> dict[str, Any]:
     """Describe the public interface: every class, data class, layer, event, error, function and alias, with docs.
 
-    Field docs are read from the source. Where there is none (an installed package may hold bytecode alone), the
-    description that was made when the package was built is given instead.
+    Field docs are read from the source. A package installed as bytecode alone returns the description made when
+    it was built.
 
     Args:
-        api: the package to describe, by its `__all__`; this package if not given.
+        api: the package to describe, by its `__all__`; by default this package.
 
     Returns:
         JSON data with `schema_version`, `version`, `content_hash` and lists of records.
@@ -51,7 +51,7 @@ def describe(api: ModuleType | None = None) -> dict[str, Any]:
 
 
 def describe_now(module: ModuleType) -> dict[str, Any]:
-    """Describe a package from its live objects, whatever is stored."""
+    """Describe a package from its live objects, without the stored description."""
     import_modules(module)
     public = {name: getattr(module, name) for name in sorted(module.__all__)}
     layers = layer_types(public, module.__name__)
@@ -81,11 +81,11 @@ def describe_now(module: ModuleType) -> dict[str, Any]:
 
 
 def _version(module: ModuleType) -> str:
-    """The package's version: its own word, or its project file's beside a source tree, or its installation's."""
+    """The package's version: its `__version__`, or else from pyproject.toml, or else as installed."""
     if hasattr(module, "__version__"):
         return str(module.__version__)
     project = Path(module.__file__ or "").parent.parent / "pyproject.toml"
-    # Imported here: a page reads the stored description, which has the version in it, and these take long to load.
+    # Imported late: a page has the version in the stored description, and these modules are slow to import.
     from importlib import metadata
 
     if project.is_file():
@@ -101,7 +101,7 @@ def _version(module: ModuleType) -> str:
 def layer_types(public: Mapping[str, object], package: str) -> dict[str, type]:
     """The package's layers by the `type` of their config.
 
-    They are those in the `REGISTRY` beside the public class `Layer`; without one, the subclasses of it.
+    From the `REGISTRY` in the module of the public class `Layer`; without one, its subclasses.
     """
     base = public.get("Layer")
     registry = getattr(sys.modules.get(getattr(base, "__module__", "")), "REGISTRY", None)
@@ -124,7 +124,7 @@ def _is_handle(value: object) -> bool:
 
 
 def _event_record(cls: type) -> Record:
-    """An event: the field that discriminates its kinds, and these."""
+    """An event: its discriminator field and the kinds."""
     key: str = getattr(cls, DISCRIMINATOR)
     kinds = next(field.choices for field in fields_of(cls) if field.name == key)
     return {"name": cls.__name__, "key": key, "kinds": list(kinds)}

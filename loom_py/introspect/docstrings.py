@@ -1,4 +1,4 @@
-"""A small reader of Google-style docstrings, and of the string literals that stand under fields and aliases."""
+"""Parser of Google-style docstrings, and of the string literals below fields and aliases."""
 
 from __future__ import annotations
 
@@ -21,24 +21,24 @@ _ANOTHER_ERROR = re.compile(r"(?<=\.)\s+(\w+Error:)")
 
 @dataclass(frozen=True, slots=True)
 class Docstring:
-    """What a docstring says, taken apart."""
+    """A parsed docstring."""
 
     text: str = ""
-    """Summary and description, without the sections below."""
+    """Summary and description, without sections."""
     parameters: dict[str, str] = field(default_factory=dict)
-    """Texts of `Args:`, by name."""
+    """Texts of `Args:` by name."""
     attributes: dict[str, str] = field(default_factory=dict)
-    """Texts of `Attributes:`, by name."""
+    """Texts of `Attributes:` by name."""
     returns: str = ""
     """Text of `Returns:` or `Yields:`."""
     raises: dict[str, str] = field(default_factory=dict)
-    """Texts of `Raises:`, by the error's name."""
+    """Texts of `Raises:` by error name."""
     example: str = ""
     """Text of `Example:`."""
 
 
 def parse(doc: str | None) -> Docstring:
-    """Take a docstring apart; sections it does not know stay in the text."""
+    """Parse a docstring; unknown sections stay in the text."""
     text: list[str] = []
     sections: dict[str, list[str]] = {}
     body = text
@@ -78,7 +78,7 @@ def _flow(lines: list[str]) -> str:
 
 
 def _entries(lines: list[str]) -> dict[str, str]:
-    """Read `name: text` entries; deeper lines continue the entry above."""
+    """Parse `name: text` entries; lines indented deeper continue the entry above."""
     found: dict[str, list[str]] = {}
     current: list[list[str]] = []
     outer = min((_indent(line) for line in lines if line.strip()), default=0)
@@ -101,9 +101,9 @@ def _indent(line: str) -> int:
 
 @cache
 def module_attribute_docs(module: str) -> dict[str, str] | None:
-    """Strings under assignments of a module: `{"Phase": …, "LayerStats.step": …}`; None where the source is absent.
+    """String literals below a module's assignments: `{"Phase": …, "LayerStats.step": …}`; None without source.
 
-    Python keeps no such strings at run time, so they are read from the source when it is at hand.
+    Python discards them at run time, so they are read from the source.
     """
     try:
         tree = ast.parse(inspect.getsource(sys.modules[module]))

@@ -1,4 +1,4 @@
-"""The files that are generated from a description: where they stand, and whether they are fresh."""
+"""The files generated from a description: paths, texts and freshness."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAYER_NAMES = "loom_py/layer_names.py"
 
 
 def generated_files(description: Mapping[str, Any]) -> dict[str, str]:
-    """Every generated file's text, by its path below the repository."""
+    """Text of every generated file by its path in the repository."""
     return {
         DECLARATIONS: typegen(description),
         "web/generated/network.schema.json": as_text(network_schema(description)),
@@ -29,12 +29,12 @@ def generated_files(description: Mapping[str, Any]) -> dict[str, str]:
 
 
 def as_text(data: Mapping[str, Any]) -> str:
-    """Strict JSON, one value a line, for files that are compared."""
+    """Strict JSON, one value per line so that diffs are readable."""
     return json.dumps(data, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def write(path: Path, text: str) -> bool:
-    """Write a file unless it says the same already; whether it was written."""
+    """Write a file unless it has that text already; returns whether it was written."""
     if path.exists() and path.read_text(encoding="utf-8") == text:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -43,10 +43,10 @@ def write(path: Path, text: str) -> bool:
 
 
 def difference(path: Path, text: str, *, lines: int = 20) -> str:
-    """The first lines in which a file differs from what it should say; empty if it is fresh."""
+    """First lines of the diff between a file and its expected text; empty if it is fresh."""
     present = path.read_text(encoding="utf-8") if path.exists() else ""
     changes = list(
         difflib.unified_diff(present.splitlines(), text.splitlines(), str(path), "generated now", lineterm="", n=1)
     )
-    more = [f"… and {len(changes) - lines} lines more"] if len(changes) > lines else []
+    more = [f"… and {len(changes) - lines} more lines"] if len(changes) > lines else []
     return "\n".join(changes[:lines] + more)

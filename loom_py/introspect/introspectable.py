@@ -15,20 +15,20 @@ if TYPE_CHECKING:
 
 
 class Introspectable:
-    """Mixin: the object lists its public methods, with types, docs and whether they can be called now.
+    """Mixin: the object lists its public methods with types, docs and current availability.
 
-    Wherever a method is named by a text, Python's, JavaScript's and the guide's spellings mean the same method:
+    Where a method is named by a string, the spellings of Python, JavaScript and the guide are equivalent:
     `"forward_gpu"`, `"forwardGPU"`, `"ForwardGPU"`.
     """
 
     __slots__ = ()
 
     def get_methods(self) -> list[MethodInfo]:
-        """All public methods in the order of their definition, with their availability now."""
+        """All public methods in order of definition, with their current availability."""
         return [self._now(info) for info in _methods_of(self).values()]
 
     def has_method(self, name: str) -> bool:
-        """Whether a public method of that name exists and is available now.
+        """Whether a public method of that name exists and is currently available.
 
         Args:
             name: the method's name in any of the three spellings.
@@ -38,13 +38,13 @@ class Introspectable:
         return found is not None and self._now(known[found]).available
 
     def get_method_signature(self, name: str) -> str:
-        """The signature of a method as text, such as `train(batches: Iterable[Batch]) -> TrainingResult`.
+        """Signature of a method as text, such as `train(batches: Iterable[Batch]) -> TrainingResult`.
 
         Args:
             name: the method's name in any of the three spellings.
 
         Raises:
-            NotPublicError: there is no public method of that name.
+            NotPublicError: no public method has that name.
         """
         known = _methods_of(self)
         found = resolve(name, known)
@@ -55,7 +55,7 @@ class Introspectable:
         return known[found].signature
 
     def get_methods_json(self) -> str:
-        """All public methods as a JSON array; strict JSON, lists are never null."""
+        """All public methods as a JSON array: strict JSON, lists never null."""
         return json.dumps([info.to_dict() for info in self.get_methods()], ensure_ascii=False, allow_nan=False)
 
     def _now(self, info: MethodInfo) -> MethodInfo:
@@ -64,7 +64,7 @@ class Introspectable:
 
 
 def _methods_of(owner: object) -> dict[str, MethodInfo]:
-    # Imported by the first question: everybody inherits from this module, and few ask.
+    # Imported on first use: every class inherits from this module, and few programs ask.
     from loom_py.introspect.members import methods_of
 
     return methods_of(type(owner))

@@ -1,4 +1,4 @@
-"""Marks on members and classes that introspection reads: conditional, internal, long, discriminated."""
+"""Markers on methods and classes, read by introspection: conditional, internal, long-running, discriminated."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ M = TypeVar("M")
 C = TypeVar("C", bound=type)
 _CHECK = "__available_when__"
 STARTER = "__runs_in_steps__"
-"""Attribute of long methods: the name of the method that starts the same run in steps."""
+"""Attribute of long-running methods: name of the method that starts the same run in steps."""
 DISCRIMINATOR = "__discriminated_by__"
-"""Attribute of an event class: the name of the field that tells its kinds apart."""
+"""Attribute of event classes: name of the discriminator field."""
 INTERNAL = "__internal__"
 """Attribute of members that are not public although their names have no underscore."""
 
@@ -26,9 +26,9 @@ INTERNAL = "__internal__"
 def available_when(
     check: Callable[[Any], str | None],
 ) -> Callable[[Callable[Concatenate[Self, P], R]], Callable[Concatenate[Self, P], R]]:
-    """Make a method available only while `check(self)` returns None; a text is the reason why it is not.
+    """Make a method available only while `check(self)` returns None instead of the reason why not.
 
-    The method stays listed, marked as not available; `has_method` is False for it, and calling it raises
+    An unavailable method stays listed as such; `has_method` is False for it, and calling it raises
     `UnavailableError` with the reason.
     """
 
@@ -47,20 +47,20 @@ def available_when(
 
 
 def internal(member: M) -> M:
-    """Keep a method or property out of the public listing, for members that other parts of the package use.
+    """Leave a method or property that other parts of the package use out of the public listing.
 
     Args:
-        member: the function, or the property (then stands above `@property`).
+        member: a function, or a property (write this decorator above `@property`).
     """
     setattr(member.fget if isinstance(member, property) else member, INTERNAL, True)
     return member
 
 
 def runs_in_steps(starter: str) -> Callable[[M], M]:
-    """Mark a long method: a page can follow, pause and abort its run.
+    """Mark a long-running method, so that a page can follow, pause and abort it.
 
     Args:
-        starter: name of the method of the same object, with the same parameters, that gives the run in steps.
+        starter: name of a method of the same object with the same parameters that returns the run in steps.
     """
 
     def decorate(method: M) -> M:
@@ -71,10 +71,10 @@ def runs_in_steps(starter: str) -> Callable[[M], M]:
 
 
 def discriminated_by(field: str) -> Callable[[C], C]:
-    """Mark a data class as an event: a union of kinds, discriminated by the value of one required field.
+    """Mark a data class as an event: a union of kinds, discriminated by one required field.
 
     Args:
-        field: the field's name; its type is a Literal.
+        field: name of that field; its type is a Literal.
     """
 
     def decorate(cls: C) -> C:
@@ -85,16 +85,16 @@ def discriminated_by(field: str) -> Callable[[C], C]:
 
 
 def unavailable_reason(owner: object, method_name: str) -> str | None:
-    """Why the method can't be called now; None if it can."""
+    """Reason why the method can't be called now; None if it can."""
     check: Callable[[Any], str | None] | None = getattr(inspect.getattr_static(owner, method_name), _CHECK, None)
     return check(owner) if check else None
 
 
 def starter_of(cls: type, method_name: str) -> str:
-    """Name of the method that starts a long method's run in steps; empty for other methods."""
+    """Name of the method that starts a long-running method's run in steps; empty for other methods."""
     return str(getattr(inspect.getattr_static(cls, method_name), STARTER, ""))
 
 
 def is_conditional(cls: type, method_name: str) -> bool:
-    """Whether the method's availability depends on the object and the machine."""
+    """Whether the method's availability depends on object or machine."""
     return hasattr(inspect.getattr_static(cls, method_name), _CHECK)

@@ -1,4 +1,4 @@
-"""Reads public methods off classes: from signatures, docstrings and the order of definition."""
+"""Public members of classes, read from signatures, docstrings and the order of definition."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def as_json(value: object) -> Any:
         return as_json(to_config())
     if is_dataclass(value) and not isinstance(value, type):
         return {key: as_json(item) for key, item in asdict(value).items()}
-    # An object's own text may hold its address, which is another one on every run.
+    # An object's repr may contain its address, which changes with every run.
     return getattr(value, "__name__", None) or f"{type(value).__name__}()"
 
 
 def read_parameters(function: Callable[..., Any], docs: Mapping[str, str]) -> tuple[ParameterInfo, ...]:
-    """The parameters of a function, without `self` or `cls`."""
+    """Parameters of a function without `self` and `cls`."""
     return tuple(
         _parameter(parameter, docs.get(name, ""), namespace_of(inspect.unwrap(function)))
         for name, parameter in inspect.signature(function).parameters.items()
@@ -61,7 +61,7 @@ def _parameter(parameter: inspect.Parameter, doc: str, namespace: Mapping[str, o
 
 
 def read_method(name: str, function: Callable[..., Any], doc: Docstring | None = None) -> MethodInfo:
-    """Everything that a function's signature and docstring say."""
+    """Record of a function from its signature and docstring."""
     doc = doc or parse(inspect.getdoc(function))
     inner = inspect.unwrap(function)
     returned = text_of(inspect.signature(inner).return_annotation, namespace_of(inner))
@@ -80,7 +80,7 @@ _CACHE: WeakKeyDictionary[type, dict[str, MethodInfo]] = WeakKeyDictionary()
 
 
 def methods_of(cls: type) -> dict[str, MethodInfo]:
-    """The public methods that objects of a class have, its own first; class and static methods are not among them."""
+    """Public methods of a class's objects, its own first; without class and static methods."""
     found = _CACHE.get(cls)
     if found is None:
         found = {name: read_method(name, getattr(cls, name)) for name in _public(cls, inspect.isfunction)}
@@ -89,13 +89,13 @@ def methods_of(cls: type) -> dict[str, MethodInfo]:
 
 
 def static_methods_of(cls: type) -> dict[str, MethodInfo]:
-    """The public class and static methods: the other ways to make an object, mostly."""
+    """Public class and static methods: mostly alternative constructors."""
     names = _public(cls, lambda value: isinstance(value, classmethod | staticmethod))
     return {name: read_method(name, getattr(cls, name)) for name in names}
 
 
 def properties_of(cls: type) -> dict[str, tuple[str, str]]:
-    """The public properties: name → (type, doc)."""
+    """Public properties: name → (type, doc)."""
     found: dict[str, tuple[str, str]] = {}
     for name in _public(cls, lambda value: isinstance(value, property | cached_property)):
         value = inspect.getattr_static(cls, name)

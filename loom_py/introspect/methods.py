@@ -1,4 +1,4 @@
-"""What a public method takes, gives, raises and means, as records."""
+"""Records of public methods: parameters, result, errors and docs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from loom_py.introspect.annotations import NO_LIMITS, JsonScalar, Limits
 
 NON_FINITE = {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}
-"""How JSON data says floats that JSON has no word for."""
+"""Spelling in JSON of floats that JSON lacks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,20 +22,20 @@ class ParameterInfo:
     type: str
     """The annotation as written; empty if there is none."""
     doc: str = ""
-    """What the docstring says of it."""
+    """Its text in the docstring."""
     required: bool = True
-    """Whether a call must give it."""
+    """Whether a call must pass it."""
     default: Any = None
-    """The default as JSON data (as text where it is no data); None too where there is none, see `required`."""
+    """The default as JSON data, or as text if it is no plain data; None also if there is none, see `required`."""
     kind: str = "positional_or_keyword"
     """`positional_only`, `positional_or_keyword`, `var_positional`, `keyword_only` or `var_keyword`."""
     choices: tuple[JsonScalar, ...] = ()
-    """The values allowed, where the type is a Literal."""
+    """Allowed values if the type is a Literal."""
     limits: Limits = NO_LIMITS
-    """The range allowed, where the type gives one."""
+    """Allowed range if the type has one."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The parameter as JSON data; limits only where there are any."""
+        """The parameter as JSON data, with limits if there are any."""
         data = {key: getattr(self, key) for key in ("name", "type", "doc", "required", "default", "kind")}
         limits = {key: value for key, value in asdict(self.limits).items() if value is not None}
         return {**data, "choices": list(self.choices), **limits}
@@ -43,7 +43,7 @@ class ParameterInfo:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MethodInfo:
-    """One public method: the answer to "what can this object do?"."""
+    """One public method."""
 
     method_name: str
     """Its name in Python."""
@@ -54,23 +54,23 @@ class MethodInfo:
     doc: str = ""
     """Summary and description from the docstring."""
     returns_doc: str = ""
-    """What the docstring says of the result."""
+    """Text on the result in the docstring."""
     raises: Mapping[str, str]
-    """Errors by class name, with the docstring's reason."""
+    """Errors by class name, with their reason from the docstring."""
     is_async: bool = False
     """Whether the result must be awaited."""
     available: bool = True
-    """Whether the object can do this now."""
+    """Whether it can be called now."""
     unavailable_reason: str = ""
-    """Why it can't, when it can't."""
+    """Reason if it can't be called now."""
 
     @property
     def signature(self) -> str:
-        """The signature as text: `train(batches: Iterable[Batch], config: TrainingConfig) -> TrainingResult`."""
+        """Signature as text: `train(batches: Iterable[Batch], config: TrainingConfig) -> TrainingResult`."""
         return f"{self.method_name}({', '.join(_parameter_texts(self.parameters))}) -> {_returns_text(self)}"
 
     def to_dict(self) -> dict[str, Any]:
-        """The method as JSON data, under the guide's keys and ours; lists are never null."""
+        """The method as JSON data with the guide's keys and ours; lists are never null."""
         return {
             "method_name": self.method_name,
             "parameters": [parameter.to_dict() for parameter in self.parameters],

@@ -1,7 +1,6 @@
 """Names in three spellings: Python's snake_case, JavaScript's camelCase, and the PascalCase of the guide.
 
-Acronyms keep their capitals in the middle of a name (`getMethodsJSON`); at its start camelCase wants them small
-(`httpObserver`), PascalCase wants them large (`HTTPObserver`).
+Acronyms are upper case (`getMethodsJSON`, `HTTPObserver`), except at the start of camelCase (`httpObserver`).
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from collections.abc import Iterable
 
 ACRONYMS = ("CPU", "GPU", "JSON", "HTTP", "OTLP")
 _ACRONYM_WORDS = frozenset(word.lower() for word in ACRONYMS)
-# An acronym is a word unless small letters go on after it: "CPUs" is one C and "Pus", "toCPU" has CPU.
+# An acronym is one word unless lower-case letters follow: "toCPU" contains CPU, "CPUs" does not.
 _WORD = re.compile(rf"(?:{'|'.join(ACRONYMS)})(?![a-z0-9])|[A-Z][a-z0-9]*|[a-z0-9]+")
 
 
@@ -27,18 +26,18 @@ def camel(name: str) -> str:
 
 
 def snake(name: str) -> str:
-    """snake_case of a camelCase or PascalCase name; the inverse of `camel` and `pascal`.
+    """snake_case of a camelCase or PascalCase name: the inverse of `camel` and `pascal`.
 
-    Words must begin with a letter, and capitals in a row that are no known acronym are words of one letter.
+    Words must begin with a letter; capitals in a row that are not a known acronym are one-letter words.
     """
     return "_".join(word.lower() for part in name.split("_") for word in _WORD.findall(part))
 
 
 def spellings(name: str) -> tuple[str, str, str]:
-    """The spellings under which a method is found: `forward_gpu`, `forwardGPU`, `ForwardGPU`."""
+    """The three spellings of a method: `forward_gpu`, `forwardGPU`, `ForwardGPU`."""
     return name, camel(name), pascal(name)
 
 
 def resolve(name: str, known: Iterable[str]) -> str | None:
-    """The known snake_case name that `name` spells in any of the three ways; None if there is none."""
+    """The known snake_case name of which `name` is a spelling; None if there is none."""
     return next((candidate for candidate in known if name in spellings(candidate)), None)

@@ -54,7 +54,7 @@ TRAINING = "TrainingConfig"
 
 
 def training_schema(description: Record) -> Schema:
-    """The schema of a training run's options as plain data; empty where the package has no `TrainingConfig`."""
+    """The schema of training options as plain data; empty if the package has no `TrainingConfig`."""
     data = {record["name"]: record for record in description["dataclasses"]}
     if TRAINING not in data:
         return {}
@@ -77,7 +77,7 @@ def training_schema(description: Record) -> Schema:
 
 
 def _record(record: Record, description: Record) -> Schema:
-    """Plain data; with a "type" where it is of a family, which may be left out where that has one kind."""
+    """Plain data, with a "type" if it belongs to a family; the "type" is optional in a family of one kind."""
     schema = _object(record["fields"], description, finite=True)
     if record["family"]:
         schema["properties"] = {"type": {"const": record["name"]}, **schema["properties"]}
@@ -87,7 +87,7 @@ def _record(record: Record, description: Record) -> Schema:
 
 
 def events_schema(description: Record) -> Schema:
-    """The schema of the records that observers are told, as JSON: floats that are not finite are texts."""
+    """The schema of the records that observers receive, as JSON: non-finite floats are strings."""
     data = {record["name"]: record for record in description["dataclasses"]}
     definitions = {
         event["name"]: _object(data[event["name"]]["fields"], description, finite=False)
@@ -127,7 +127,7 @@ def _field(field: Record, description: Record, *, finite: bool) -> Schema:
 
 
 def type_schema(text: str, description: Record, *, finite: bool = True) -> Schema:
-    """The schema of an annotation text; empty (anything) for what JSON has no word for."""
+    """The schema of an annotation; empty (any value) for types that JSON lacks."""
     aliases = {alias["name"]: alias["type"] for alias in description["aliases"]}
     defined = {record["name"] for record in description["dataclasses"]} | kinds_of(description).keys()
 

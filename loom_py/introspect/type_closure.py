@@ -1,4 +1,4 @@
-"""From public names to everything that their types lead to."""
+"""The type closure: public names and all types that their annotations refer to, directly or not."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from loom_py.introspect.records import Record, data_record, is_data
 
 @dataclass
 class TypeClosure:
-    """What the types of public names lead to, by name."""
+    """Types in the closure, by name."""
 
     data: dict[str, type]
-    """Classes of plain data."""
+    """Data classes."""
     aliases: dict[str, object]
     """Type aliases and enums."""
     protocols: dict[str, type] = field(default_factory=dict)
-    """Protocols: anything that has their methods will do."""
+    """Protocols: any object with their methods fits."""
 
 
 def follow(content: Record, closure: TypeClosure, names: Mapping[str, object]) -> None:
-    """Add to `closure` what the types in `content` lead to, and what these lead to in turn.
+    """Extend `closure` by all types that the annotations in `content` refer to, directly or not.
 
     Args:
         content: records of public names.
-        closure: what is public itself, to begin with.
+        closure: the public types at first.
         names: the package's types by name.
 
     Raises:
-        ConfigError: a name that the types lead to has two different definitions in the package.
+        ConfigError: a name that is referred to has two different definitions in the package.
     """
     waiting = [*_names_of(content), *closure.data, *closure.aliases]
     seen = set(VOCABULARY)
@@ -58,14 +58,14 @@ def follow(content: Record, closure: TypeClosure, names: Mapping[str, object]) -
 
 
 def protocol_record(name: str, protocol: type, classes: Iterable[type]) -> Record:
-    """A protocol, and the public classes that have all of its methods."""
+    """A protocol and the public classes that have all its methods."""
     wanted = [key for key in vars(protocol) if not key.startswith("_")]
     fitting = [cls.__name__ for cls in classes if all(hasattr(cls, key) for key in wanted)]
     return {"name": name, "doc": parse(protocol.__doc__).text, "methods": wanted, "classes": fitting}
 
 
 def _names_of(record: object) -> Iterator[str]:
-    """All names in the type texts of a record."""
+    """All names in a record's annotations."""
     if isinstance(record, dict):
         for key, value in record.items():
             if key in ("type", "returns"):
@@ -79,7 +79,7 @@ def _names_of(record: object) -> Iterator[str]:
 
 
 class DefinedTypes(Mapping[str, object]):
-    """The types that a package's modules define, by bare name; annotations may name them without importing them."""
+    """The types defined in a package's modules, by bare name; annotations may use a name without importing it."""
 
     def __init__(self, module: ModuleType, without: Collection[type] = ()) -> None:
         """Collect the types of the modules imported so far, except those in `without`."""
@@ -118,19 +118,19 @@ class DefinedTypes(Mapping[str, object]):
 
 
 def import_modules(package: ModuleType) -> None:
-    """Import every module of a package, for those who look through all of its types; `__main__` is left alone."""
+    """Import every module of a package except `__main__`, so that all its types are defined."""
     for found in walk_packages(getattr(package, "__path__", ()), f"{package.__name__}."):
         if not found.name.endswith(".__main__"):
             import_module(found.name)
 
 
 def modules_of(module: ModuleType) -> list[ModuleType]:
-    """A package's loaded modules, itself included, in the order of their names."""
+    """A package's imported modules, itself included, sorted by name."""
     prefix = f"{module.__name__}."
     return [part for name, part in sorted(sys.modules.items()) if name == module.__name__ or name.startswith(prefix)]
 
 
 def home_of(module: ModuleType, name: str) -> str:
-    """The module whose source documents an alias: the first that states anything of it; empty if none does."""
+    """The first module whose source documents an alias; empty if none does."""
     stating = (part.__name__ for part in modules_of(module) if name in (module_attribute_docs(part.__name__) or {}))
     return next(stating, "")

@@ -1,4 +1,4 @@
-"""The roof: a Session serves the package to another language, plain data in and plain data out."""
+"""Sessions: the package served to another language, with plain data in both directions."""
 
 from loom_py.session.serve import serve, serve_direct
 from loom_py.session.session import Session

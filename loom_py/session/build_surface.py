@@ -1,4 +1,4 @@
-"""From a description to the table of what may be called."""
+"""The table of callable names, built from a description."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Constructors = Mapping[str, Callable[..., object]]
 
 
 def build_table(description: Record, constructors: Constructors, *, in_steps: bool) -> Table:
-    """Everything that may be called, as plain data under JavaScript's spelling.
+    """Everything that can be called, as plain data under JavaScript's spelling.
 
     Args:
         description: the result of `describe()`.
@@ -61,12 +61,12 @@ class _Builder:
             for method in handle_methods(self._description, record)
         )
         found |= self._entries((item["name"], item["name"], [], "property") for item in record["properties"])
-        if camel("add_observer") in found and not self._functions:  # who can give a function needs no stream
+        if camel("add_observer") in found and not self._functions:  # with functions, an observer is passed directly
             found[OBSERVE] = {"method": OBSERVE, "kind": "stream", "positional": [], "named": []}
         return found
 
     def _entries(self, named: Iterable[tuple[str, str, list[Record], str]]) -> dict[str, Record]:
-        """How each (name, method, parameters, kind) is called; without those that need what can't cross."""
+        """Table entries of (name, method, parameters, kind), without those whose required parameters can't cross."""
         found: dict[str, Record] = {}
         for name, method, parameters, kind in named:
             if all(self._crosses(parameter) or not parameter["required"] for parameter in parameters):
@@ -79,7 +79,7 @@ class _Builder:
     def _positions(self, parameters: list[Record]) -> list[str]:
         """Names of the parameters that can be given by position.
 
-        The first that can't cross ends them: those after it would shift, and are reached by name.
+        They end before the first that can't cross: those after it would shift, and are given by name.
         """
         kinds = ("positional_only", "positional_or_keyword")
         crossing = itertools.takewhile(self._crosses, parameters)
@@ -90,7 +90,7 @@ class _Builder:
         return "ModuleType" not in names and (self._functions or "Callable" not in names)
 
     def _names(self, text: str) -> set[str]:
-        """The names in an annotation and in the aliases that it leads to."""
+        """The names in an annotation and in the aliases that it refers to."""
         found: set[str] = set()
         waiting = names_in(text)
         while waiting:

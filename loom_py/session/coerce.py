@@ -1,4 +1,4 @@
-"""Arguments as a method's annotations want them: dicts become data classes and layers, whole numbers floats."""
+"""Coercion of arguments to a method's annotations: dicts to data classes and layers, whole numbers to floats."""
 
 from __future__ import annotations
 
@@ -22,28 +22,28 @@ Maker = Callable[[dict[str, Any]], Any]
 
 
 class Coercion:
-    """Turns plain data into what annotations want."""
+    """Converts plain data to annotated types."""
 
     def __init__(self, names: Names, makers: Mapping[type, Maker] | None = None) -> None:
         """Prepare for a package.
 
         Args:
-            names: its types by name, for annotations that can't be evaluated where they stand.
-            makers: what makes an object of a class, or of one derived from it, from a dict; other classes use their
-                `from_config`, or their fields.
+            names: its types by name, for annotations that can't be evaluated in their own module.
+            makers: functions that make an object of a class, or of a derived one, from a dict; other classes use
+                their `from_config`, or their fields.
         """
         self._names = names
         self._makers = makers or {}
 
     def annotation(self, annotation: object, owner: object) -> object:
-        """An annotation of a function or class, evaluated; None where a name in it can't be found."""
+        """The evaluated annotation of a function or class; None if a name in it is unknown."""
         return evaluate(annotation, ChainMap(namespace_of(owner), vars(builtins), self._names))
 
     def coerce(self, value: Any, annotation: object) -> Any:
-        """One value as its annotation wants it; left alone where the annotation has nothing to say of it.
+        """One value converted to its annotation, or unchanged if no conversion applies.
 
         Raises:
-            ConfigError: a key of a data class is missing or unknown, or a "type" is.
+            ConfigError: a key or the "type" of a data class is missing or unknown.
         """
         options = list(_alternatives(annotation))
         if isinstance(value, dict):
@@ -55,11 +55,11 @@ class Coercion:
         if isinstance(value, np.ndarray) and bytes in options and float not in options:
             return value.tobytes()  # the content of a file, not the numbers of an array
         if type(value) is int and float in options and int not in options:
-            return float(value)  # JavaScript does not tell 1 from 1.0
+            return float(value)  # JavaScript does not distinguish 1 from 1.0
         return value
 
     def _element(self, annotation: object) -> object | None:
-        """What the elements of a sequence shall be, when they are made of dicts."""
+        """Element type of a sequence if its elements are made from dicts."""
         origin, args = typing.get_origin(annotation), typing.get_args(annotation)
         is_sequence = isinstance(origin, type) and issubclass(origin, Iterable) and not issubclass(origin, Mapping)
         return args[0] if is_sequence and args and self._has_records(args[0]) else None
@@ -87,26 +87,26 @@ class Coercion:
 
 
 class Binder:
-    """Matches arguments with functions' parameters; remembers each function's, since reading them costs much more."""
+    """Matches arguments with parameters; caches each function's parameters, which are slow to read."""
 
     def __init__(self, coercion: Coercion) -> None:
-        """Know no function yet."""
+        """Start with an empty cache."""
         self._coercion = coercion
         self._known: dict[object, tuple[inspect.Signature, dict[str, object]]] = {}
 
     def bind(
         self, name: str, function: Callable[..., Any], args: Sequence[Any], options: Mapping[str, Any]
     ) -> inspect.BoundArguments:
-        """Match arguments with parameters and turn each into what its annotation wants.
+        """Match arguments with parameters and convert each to its annotation.
 
         Args:
-            name: how the function is called in errors.
-            function: what will be called; a method bound to its object.
-            args: arguments by position.
-            options: arguments by name.
+            name: the function's name in errors.
+            function: the function, or the method bound to its object.
+            args: positional arguments.
+            options: named arguments.
 
         Raises:
-            ConfigError: an argument is missing, unknown or given twice, or a key of a data class is.
+            ConfigError: an argument is missing, unknown or given twice, or a data class's key is missing or unknown.
         """
         signature, annotations = self._read(function)
         try:
@@ -135,7 +135,7 @@ class Binder:
 
 
 def _alternatives(annotation: object) -> Iterator[object]:
-    """The members of a union, or the annotation itself; without what `Annotated` adds."""
+    """The members of a union, or the annotation itself, without `Annotated` metadata."""
     origin = typing.get_origin(annotation)
     if origin is typing.Annotated:
         yield from _alternatives(typing.get_args(annotation)[0])

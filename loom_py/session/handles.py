@@ -1,4 +1,4 @@
-"""Objects that live here and are named by number there."""
+"""Handles: objects that live here and are referred to by number in the page."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ KEY = "$handle"
 
 
 class Handles:
-    """A table of live objects; each has one number for as long as it stands in the table."""
+    """A table of live objects; each keeps one number while it is in the table."""
 
     def __init__(self, class_of: Callable[[object], str]) -> None:
-        """Start with no object; `class_of` names an object's public class."""
+        """Start empty; `class_of` returns the name of an object's public class."""
         self._class_of = class_of
         self._objects: dict[int, Any] = {}
         self._numbers: dict[int, int] = {}
@@ -22,7 +22,7 @@ class Handles:
         self._next = 1  # 0 is the library itself
 
     def reference(self, value: object) -> dict[str, Any]:
-        """`{"$handle": number, "class": name}` of an object, entering it into the table if it is new there."""
+        """`{"$handle": number, "class": name}` of an object, which is added to the table if it is new."""
         public_class = self._class_of(value)
         number = self._numbers.get(id(value))
         if number is None:
@@ -36,24 +36,24 @@ class Handles:
         """The object of a number.
 
         Raises:
-            StateError: it was disposed, or never existed.
+            StateError: it was disposed or never existed.
         """
         if number not in self._objects:
             raise StateError.expected(
-                "handle", expected="one that is alive", got=f"number {number}", do="it was disposed; make a new one"
+                "handle", expected="a live object", got=f"number {number}", do="make a new one: it was disposed"
             )
         return self._objects[number]
 
     def dispose(self, number: int) -> None:
-        """Take an object out of the table; nothing happens if it is not there (any more)."""
+        """Remove an object from the table, if it is still there."""
         if number in self._objects:
             del self._numbers[id(self._objects.pop(number))]
             self._sent.pop(number, None)
 
     def release(self, number: int, received: int) -> bool:
-        """Whether nobody is left to name an object, after the other side let go of `received` references to it.
+        """Whether the page has no reference left after it released `received` references to an object.
 
-        References that are still on their way there count.
+        References that are still in transit count.
         """
         if number in self._sent:
             self._sent[number] -= received
@@ -61,5 +61,5 @@ class Handles:
 
     @property
     def alive(self) -> int:
-        """How many objects the table holds."""
+        """Number of objects in the table."""
         return len(self._objects)

@@ -1,4 +1,4 @@
-"""Long calls in slices: run a while, let the event loop answer others, go on."""
+"""Long calls in time slices, between which the event loop answers other calls."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loom_py.runtime import clock_ns
 from loom_py.session.run_queue import RunQueue
 
 SLICE_NS = 20_000_000
-"""Work done between two looks at the event loop: long enough to cost nothing, short enough for a page at 60 Hz."""
+"""Length of a time slice: long enough that slicing costs nothing, short enough for a page at 60 Hz."""
 
 
 class LongRun(Protocol):
@@ -18,11 +18,11 @@ class LongRun(Protocol):
 
     @property
     def result(self) -> object:
-        """What the run has given so far."""
+        """The result so far."""
         ...
 
     def cancel(self) -> None:
-        """End after the step at hand; the iteration then ends by itself, with its closing events."""
+        """End after the current step; the iteration then ends with its closing events."""
         ...
 
     def run(self) -> Iterator[Any]:
@@ -31,7 +31,7 @@ class LongRun(Protocol):
 
 
 class Job:
-    """One long call under way: can be paused, resumed, stepped and stopped between steps."""
+    """One long call in progress: can be paused, resumed, stepped and cancelled between steps."""
 
     def __init__(
         self,
@@ -46,10 +46,10 @@ class Job:
 
         Args:
             run: the work.
-            on_events: is given the events of each slice, in order; None drops them.
-            on_rest: is called when the run begins to rest: nothing comes until it is told to go on.
-            steps: pause after so many training steps; None is no limit.
-            queue: each slice takes one; None when nobody else is at work.
+            on_events: called with the events of each slice, in order; None drops them.
+            on_rest: called when the run pauses.
+            steps: number of training steps before it pauses; None is no limit.
+            queue: runs the slices; None if no other work can interfere.
         """
         self._run = run
         self._events = run.run()
@@ -61,30 +61,30 @@ class Job:
 
     @property
     def resting(self) -> bool:
-        """Whether it waits to be told to go on."""
+        """Whether it is paused."""
         return self._steps_left == 0
 
     def pause(self) -> None:
-        """Rest after the step at hand."""
+        """Pause after the current step."""
         self._steps_left = 0
 
     def resume(self) -> None:
-        """Go on."""
+        """Continue."""
         self._steps_left = None
         self._wake.set()
 
     def step(self, steps: int = 1) -> None:
-        """Do so many training steps, then rest."""
+        """Run that many training steps, then pause."""
         self._steps_left = (self._steps_left or 0) + steps
         self._wake.set()
 
     def cancel(self) -> None:
-        """End after the step at hand; what was completed is the result."""
+        """End after the current step; the completed part is the result."""
         self._run.cancel()
         self.resume()
 
     async def drive(self) -> object:
-        """Run to the end and give the result."""
+        """Run to the end and return the result."""
         while True:
             if self.resting and self._on_rest:
                 await self._queue.run(self._on_rest)
@@ -97,7 +97,7 @@ class Job:
             await asyncio.sleep(0)
 
     def _slice(self) -> bool:
-        """Work for one slice of time; whether the run has ended."""
+        """Work for one time slice; returns whether the run has ended."""
         events: list[Any] = []
         deadline = clock_ns() + SLICE_NS
         try:
@@ -106,7 +106,7 @@ class Job:
                 if event is None:
                     return True
                 events.append(event)
-                # 0 here: told to rest in the middle of this step, while Python waited for the GPU.
+                # It is 0 if the run was paused during this step, while Python waited for the GPU.
                 if self._steps_left and getattr(event, "type", "") == "batch_end":
                     self._steps_left -= 1
             return False

@@ -1,4 +1,4 @@
-"""What a session has to be told of this package beyond its own description."""
+"""Sessions of this package: its constructors and tables."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ CONSTRUCTORS = {"Network": Network.from_config}
 
 
 def table_of(description: Mapping[str, Any], *, in_steps: bool) -> Table:
-    """What may be called in a session of this package, derived from its description."""
-    # Imported when it is needed: a page finds the table made.
+    """The callable names of this package, built from its description."""
+    # Imported late: a page loads the stored table.
     from loom_py.session.build_surface import build_table
 
     return build_table(description, CONSTRUCTORS, in_steps=in_steps)
 
 
 def all_tables(description: Mapping[str, Any]) -> dict[str, Table]:
-    """The tables of both faces, as they are stored when the package is built."""
+    """The tables of both APIs, as a wheel stores them."""
     return {table_name(in_steps=in_steps): table_of(description, in_steps=in_steps) for in_steps in (True, False)}
 
 
 def open_session(*, in_steps: bool = True) -> Session:
-    """A session that serves this package; networks are made from configs, layers cross as theirs.
+    """A session that serves this package; networks are made from configs, layers cross as configs.
 
     Args:
-        in_steps: long calls run in slices, so that others are answered in between. Without, both sides share a
-            thread: every call answers when it is done, and functions can be given as arguments.
+        in_steps: whether long calls run in slices, with other calls answered in between. Otherwise both sides share
+            a thread: every call returns when it is done, and functions can be given as arguments.
     """
     table = load_table(in_steps=in_steps)
     if table is None:

@@ -1,4 +1,4 @@
-"""One piece of work at a time, though Python may pause inside one to wait for the GPU."""
+"""A queue that runs one piece of work at a time, even if it pauses to wait for the GPU."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ T = TypeVar("T")
 
 
 class RunQueue:
-    """Who may use the library now.
+    """Keeps work on the library from overlapping.
 
-    With JSPI a call that waits for a promise lets the event loop go on, which brings the next message in the middle of
-    a training step; it has to wait until the step is done.
+    With JSPI a call that waits for a promise returns to the event loop, which may deliver the next message in the
+    middle of a training step; that message must wait for the step to finish.
     """
 
     def __init__(self, *, nested: bool = False) -> None:
-        """Start with nobody at work.
+        """Start idle.
 
         Args:
-            nested: work that comes meanwhile is done at once: it can only be of who is at work.
+            nested: run work submitted during other work at once, since only that work can have submitted it.
         """
         self._nested = nested
         self._busy = False
@@ -29,7 +29,7 @@ class RunQueue:
         self._free = asyncio.Event()
 
     def submit(self, work: Callable[[], None]) -> None:
-        """Do it now, or right after what is being done; `work` tells its errors itself."""
+        """Run work now or right after the current work; `work` handles its own errors."""
         if self._nested:
             work()
         elif self._busy:
@@ -38,7 +38,7 @@ class RunQueue:
             self._do(work)
 
     async def run(self, work: Callable[[], T]) -> T:
-        """Do it when nothing else is being done, and give what it gives."""
+        """Run work when the queue is idle, and return its result."""
         while self._busy:
             self._free.clear()
             await self._free.wait()

@@ -26,9 +26,9 @@ class Server:
         """Serve a session.
 
         Args:
-            session: what is served.
-            send: posts a message; takes over the arrays in it.
-            nested: a call that comes while another is being answered comes out of that one, and is answered first.
+            session: the session to serve.
+            send: posts a message and takes ownership of its arrays.
+            nested: answer a call that arrives during another one first, since that one made it.
         """
         self._session = session
         self._queue = RunQueue(nested=nested)
@@ -37,7 +37,7 @@ class Server:
         self._streams = Streams(session)
 
     def receive(self, message: dict[str, Any]) -> None:
-        """Take one message; errors become responses, never exceptions."""
+        """Handle one message; errors become responses, never exceptions."""
         kind = message.get("kind")
         if kind == "call":
             self._queue.submit(partial(self._answer, message))
@@ -75,8 +75,8 @@ class Server:
             raise StateError.expected(
                 f"{method} on object {target}",
                 expected="no other long call on it",
-                got="one under way",
-                do="await it, or abort it first",
+                got="one in progress",
+                do="await or abort it first",
             )
         number = message["id"]
         run = self._session.start(target, method, args, options)
@@ -107,7 +107,7 @@ class Server:
         if number in self._jobs:
             self._jobs[number][1].cancel()
         else:
-            self._queue.submit(partial(self._end, number))  # the call itself may still wait for its turn
+            self._queue.submit(partial(self._end, number))  # the call itself may still be queued
 
     def _end(self, number: int) -> None:
         if number in self._jobs:
@@ -123,7 +123,7 @@ class Server:
 
     def _control_job(self, message: Request) -> None:
         if message["id"] not in self._jobs:
-            return  # it ended while the message was on its way
+            return  # it ended while the message was in transit
         job = self._jobs[message["id"]][1]
         if message["action"] == "pause":
             job.pause()
@@ -133,19 +133,19 @@ class Server:
             job.step(message.get("steps") or 1)
 
     def _flush_at_rest(self, target: int) -> None:
-        """Push what a single call has measured; while a run goes on, its next message brings it."""
+        """Push the measurements of a single call; a run in progress pushes them with its next message."""
         if all(job.resting for busy, job in self._jobs.values() if busy == target):
             self._streams.flush(target)
 
     def _observe(self, message: Request, **options: Any) -> None:
-        """Begin to push observation messages of a network under the id of this call."""
+        """Start pushing observation messages of a network under the id of this call."""
         number, target = message["id"], message["target"]
         self._streams.open(number, target, partial(self._push, number, target), options)
 
     # ---- objects ----
 
     def _dispose(self, message: Request) -> None:
-        """Let go of an object, and of what goes on with it."""
+        """Dispose an object, its long calls and its streams."""
         target = message["target"]
         for job_target, job in tuple(self._jobs.values()):
             if job_target == target:
@@ -154,16 +154,16 @@ class Server:
         self._session.dispose(target)
 
     def _release(self, message: Request, received: int) -> None:
-        """The page's object was collected: dispose ours unless references are still on their way."""
+        """Dispose an object that the page garbage-collected, unless references are still in transit."""
         if self._session.handles.release(message["target"], received):
             self._dispose(message)
 
     def _alive(self, message: Request) -> int:
-        """How many objects are held by handle."""
+        """Number of objects held by handle."""
         return self._session.alive
 
 
-# Names of the bridge itself, beside those of the package; "$" keeps them apart from any Python name.
+# Methods of the bridge itself; "$" distinguishes them from Python names.
 _OWN: dict[str, Callable[..., Any]] = {
     OBSERVE: Server._observe,
     "$dispose": Server._dispose,
@@ -175,13 +175,13 @@ _OWN: dict[str, Callable[..., Any]] = {
 def serve(post: Any) -> Callable[[Any], None]:
     """Start a session of this package over JavaScript's `post(message, transfer)`.
 
-    Posts the "ready" message, and gives the function to call with each message of the page.
+    Posts the "ready" message and returns the function to call with each message of the page.
     """
     return _serve(open_session(), post, nested=False)
 
 
 def serve_direct(post: Any) -> Callable[[Any], None]:
-    """The same for JavaScript in the same thread: every answer is posted before the call with its message returns."""
+    """As `serve`, for JavaScript in the same thread: the response is posted before the request's call returns."""
     return _serve(open_session(in_steps=False), post, nested=True)
 
 

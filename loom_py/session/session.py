@@ -40,9 +40,9 @@ class Session:
 
         Args:
             package: the package to serve, by its `__all__`.
-            table: what may be called, as `build_table` makes it of the package's description.
+            table: the callable names, from `build_table`.
             constructors: functions that make an object of a class in place of its own constructor.
-            makers: what makes an argument of a class from a dict.
+            makers: functions that make an argument of a class from a dict.
         """
         self._package = package
         self._constructors = {snake(cls): constructor for cls, constructor in (constructors or {}).items()}
@@ -52,18 +52,18 @@ class Session:
         self.handles = Handles(self.surface.owner_of)
 
     def call(self, target: int, method: str, args: Sequence[Any] = (), options: Mapping[str, Any] | None = None) -> Any:
-        """Call a public name and give its result as plain data.
+        """Call a public name and return its result as plain data.
 
         Args:
             target: number of a handle, or 0 for the library.
             method: public name in any of the three spellings.
-            args: arguments by position.
-            options: arguments by name.
+            args: positional arguments.
+            options: named arguments.
 
         Raises:
             NotPublicError: `describe()` does not list the name.
-            StateError: the handle is not alive.
-            LoomError: whatever the method raises.
+            StateError: the handle was disposed.
+            LoomError: any error of the method.
         """
         owner, value, entry = self._find(target, method)
         if entry["kind"] == "property":
@@ -72,11 +72,11 @@ class Session:
         return encode(self._invoke(f"{owner}.{entry['method']}", function, args, options), self.handles)
 
     def is_long(self, target: int, method: str) -> bool:
-        """Whether the method is one that `start` runs in slices."""
+        """Whether the method is long-running: `start` runs it in slices."""
         return bool(self._find(target, method)[2]["kind"] == "long")
 
     def start(self, target: int, method: str, args: Sequence[Any], options: Mapping[str, Any]) -> LongRun:
-        """Begin a long call as a run in steps, whose result `encode` has still to see."""
+        """Start a long call as a run in steps, whose result is not encoded yet."""
         owner, value, entry = self._find(target, method)
         if entry["kind"] != "long":
             raise StateError.expected(
@@ -99,16 +99,16 @@ class Session:
         return self.handles.get(target)
 
     def dispose(self, target: int) -> None:
-        """Let go of an object; its number is never used again. Nothing happens when it is gone already."""
+        """Dispose an object, if it still exists; its number is never reused."""
         self.handles.dispose(target)
 
     @property
     def alive(self) -> int:
-        """How many objects are held by handle."""
+        """Number of objects held by handle."""
         return self.handles.alive
 
     def _callable(self, name: str) -> Callable[..., Any]:
-        """What a name of the library stands for; the package imports it now, if it has not yet."""
+        """The function or class behind a name of the library; imports it on first use."""
         found: Callable[..., Any] = self._constructors.get(name) or getattr(self._package, self._names[name])
         return found
 

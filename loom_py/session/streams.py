@@ -17,22 +17,22 @@ class Push(Protocol):
     """Posts messages of a stream."""
 
     def __call__(self, messages: list[Any], *, last: bool = False) -> None:
-        """Post messages; `last` when the stream ends with them."""
+        """Post messages; `last` ends the stream."""
 
 
 class Streams:
-    """The observers that feed the page, by the number of the call that asked for them."""
+    """The observers that feed the page, by the number of the call that started them."""
 
     def __init__(self, session: Session) -> None:
-        """Start with no stream."""
+        """Start without streams."""
         self._session = session
         self._open: dict[int, tuple[int, CanvasObserver, Push]] = {}
 
     def open(self, number: int, target: int, push: Push, options: Mapping[str, Any]) -> None:
-        """Watch an object and push messages from now on, its blueprint first.
+        """Observe an object and push messages from now on, its blueprint first.
 
         Raises:
-            NotPublicError: objects of its class can't be watched.
+            NotPublicError: objects of its class can't be observed.
             ConfigError: an option is unknown or out of range.
         """
         self._session.surface.find(self._session.owner_of(target), OBSERVE)
@@ -48,7 +48,7 @@ class Streams:
         self._session.object(target).add_observer(observer)
 
     def close(self, number: int) -> None:
-        """End a stream after its last messages; nothing happens if it ended already."""
+        """End a stream after its last messages, if it is open."""
         if number not in self._open:
             return
         target, observer, push = self._open.pop(number)
@@ -64,7 +64,7 @@ class Streams:
                 self.close(number)
 
     def flush(self, target: int | None = None) -> None:
-        """Push what is held back of an object, such as when its training pauses; None is of all objects."""
+        """Push an object's buffered messages, such as when its training pauses; None is all objects."""
         for watched, observer, _ in tuple(self._open.values()):
             if target in (None, watched):
                 observer.flush()

@@ -1,4 +1,4 @@
-"""What may be called from outside: the names that `describe()` lists, and how each is called."""
+"""The callable surface: the names that `describe()` lists, and how each is called."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ Entry = Mapping[str, Any]
 Table = Mapping[str, Any]
 LIBRARY = "the library"
 OBSERVE = "observe"
-"""Not a Python method: starts a stream of observation messages, for every class that takes observers."""
+"""Starts a stream of observation messages; not a Python method, offered by every class that takes observers."""
 
 
 class Surface:
-    """The public names by owner: the library itself, and each class that objects are held of."""
+    """The public names by owner: the library and each class held by handle."""
 
     def __init__(self, table: Table) -> None:
-        """Take the names from a table, as `build_table` makes it."""
+        """Take the names from a table made by `build_table`."""
         self._table = table
         owners = {LIBRARY: table["library"], **table["classes"]}
         self._owners: dict[str, dict[str, Entry]] = {
@@ -27,7 +27,7 @@ class Surface:
         }
 
     def find(self, owner: str, name: object) -> Entry:
-        """How a public name of an owner is called; any of the three spellings is understood.
+        """Entry of a public name of an owner, in any of the three spellings.
 
         Raises:
             NotPublicError: the owner has no such public name.
@@ -41,10 +41,10 @@ class Surface:
         raise NotPublicError.expected(f"public name of {owner}", expected=expected, got=repr(name))
 
     def owner_of(self, value: object) -> str:
-        """The public class of an object: its own, or the nearest one that it is derived from.
+        """Name of an object's public class: its own, or else its nearest public base.
 
         Raises:
-            NotPublicError: neither it nor any base is public.
+            NotPublicError: neither its class nor any base is public.
         """
         for cls in type(value).__mro__:
             if cls.__name__ in self._owners:

@@ -1,4 +1,4 @@
-"""The tables of what may be called that were made when the package was built: making them takes a page too long."""
+"""The tables of callable names made when the wheel was built: building them takes a page too long."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ FILE = Path(__file__).with_name("surface.json")
 
 
 def table_name(*, in_steps: bool) -> str:
-    """The name of a table in the file."""
+    """Name of an API's table in the file."""
     return "in_steps" if in_steps else "direct"
 
 
 def load_table(*, in_steps: bool) -> Table | None:
-    """The table of one face; None where it is absent, and where source stands beside it, which may have changed."""
+    """The table of one API; None if it is absent, or if the package is source, which may have changed."""
     if __file__.endswith(".py"):
         return None
     try:

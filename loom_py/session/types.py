@@ -1,4 +1,4 @@
-"""The types of a package by name, for annotations that name them without having imported them."""
+"""The types of a package by name, for annotations that use names which their module does not import."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ from types import ModuleType
 
 
 class PackageTypes(dict[str, object]):
-    """Public names, which are imported when they are asked for, and the types of all modules imported so far."""
+    """Public names, imported on first use, and the types of all modules imported so far."""
 
     def __init__(self, package: ModuleType) -> None:
-        """Know a package's types."""
+        """Look up types of a package."""
         super().__init__()
         self._package = package
 
     def __missing__(self, name: str) -> object:
         if name in self._package.__all__:
             return getattr(self._package, name)
-        from loom_py.introspect.type_closure import DefinedTypes  # seldom needed, and slow to import
+        from loom_py.introspect.type_closure import DefinedTypes  # rarely needed, slow to import
 
         return DefinedTypes(self._package)[name]

@@ -1,4 +1,4 @@
-"""Plain data for the border: what Python gives as dicts and lists, and what comes in as what Python expects."""
+"""Encoding of results as plain data, and decoding of arguments."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from loom_py.shapes import shape_text, size_of
 
 
 def encode(value: Any, handles: Handles) -> Any:
-    """A value as plain data: records become dicts, sequences lists; introspectable objects become handles.
+    """A value as plain data: records become dicts, sequences lists, introspectable objects handles.
 
-    NumPy arrays stay as they are.
+    NumPy arrays are returned unchanged.
 
     Raises:
-        DataError: the value is none of these.
+        DataError: the value is of another type.
     """
     if isinstance(value, enum.Enum):
         return value.value
@@ -45,7 +45,7 @@ def encode(value: Any, handles: Handles) -> Any:
 
 
 def encode_message(value: Any, handles: Handles) -> Any:
-    """As `encode`, but columns of numbers that stand at the top of a message cross alone, without a shape."""
+    """As `encode`, but arrays at the top level of a message cross without their shape."""
     plain = encode(value, handles)
     if not isinstance(plain, dict):
         return plain
@@ -53,9 +53,9 @@ def encode_message(value: Any, handles: Handles) -> Any:
 
 
 def _record(value: Any) -> Mapping[str, Any] | None:
-    """The fields of a record by name; None if the value is none.
+    """The fields of a record by name; None if the value is not a record.
 
-    Not what a record's own `to_dict` gives, which is for JSON: there NaN is a text, here it crosses as a number.
+    Not its `to_dict`, which is for JSON: NaN is a string there and crosses as a number here.
     """
     if isinstance(value, introspect.MethodInfo | introspect.ParameterInfo):
         return value.to_dict()
@@ -71,13 +71,13 @@ def _record(value: Any) -> Mapping[str, Any] | None:
 
 
 def decode(value: Any, handles: Handles) -> Any:
-    """Plain data as Python expects it: handles become their objects, `{data, shape}` arrays of that shape.
+    """Plain data as Python values: handles become their objects, `{data, shape}` arrays of that shape.
 
-    Functions are given plain data in turn.
+    Functions are wrapped so that they receive plain data.
 
     Raises:
         ShapeError: data and shape of an array do not fit.
-        StateError: a handle is not alive.
+        StateError: a handle was disposed.
     """
     if isinstance(value, dict):
         if KEY in value:

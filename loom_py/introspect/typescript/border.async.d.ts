@@ -1,76 +1,76 @@
-// The async face's own: loading, long calls, observation.
+// Async API only: loading, long calls, observation.
 
-/** How far loading has come. */
+/** Progress of loading. */
 export interface LoadingProgress {
   readonly phase: "start" | "runtime" | "packages" | "session" | "ready";
-  /** Bytes received so far, all files together. */
+  /** Bytes received so far, of all files. */
   readonly loaded: number;
-  /** Bytes expected of the files begun so far; null where the server does not say. */
+  /** Total size of the files requested so far in bytes; null if the server does not report it. */
   readonly total: number | null;
-  /** What is happening, for people. */
+  /** A message for people. */
   readonly text: string;
 }
 
-/** How `createLoom` finds and loads the library. */
+/** Options of `createLoom`. */
 export interface LoomOptions {
-  /** Folder with Pyodide's files and the package, ending in "/"; by default `pyodide/` beside the page. */
+  /** Folder with Pyodide's files and the package, ending in "/"; by default `pyodide/` next to the page. */
   readonly indexURL?: string | URL;
-  /** The module worker's address; by default the one built with the library. */
+  /** URL of the module worker; by default the one built with the library. */
   readonly workerURL?: string | URL;
-  /** Is told how far loading has come. */
+  /** Called with the progress of loading. */
   readonly onProgress?: (progress: LoadingProgress) => void;
-  /** Gives up loading. */
+  /** Aborts loading. */
   readonly signal?: AbortSignal;
 }
 
-/** Starts Python in a module worker and gives the library. */
+/** Starts Python in a module worker and resolves to the library. */
 export type CreateLoom = (options?: LoomOptions) => Promise<Loom>;
 
 /**
- * Pauses, resumes and steps one long call, as an AbortController aborts one; `new RunControl()` of the bridge makes one.
+ * Pauses, resumes and steps one long call, as an AbortController aborts one; create it by `new RunControl()`.
  *
- * What is said before the call begins holds from its first step.
+ * Commands given before the call starts apply from its first step.
  */
 export interface RunControl {
-  /** Whether the call was told to rest. A call that does a number of steps counts as paused. */
+  /** Whether the call is paused. A call that runs a number of steps counts as paused. */
   readonly paused: boolean;
-  /** Rest after the step at hand. */
+  /** Pause after the current step. */
   pause(): void;
-  /** Go on. */
+  /** Continue. */
   resume(): void;
-  /** Do so many steps, then rest. */
+  /** Run that many steps (by default one), then pause. */
   step(steps?: number): void;
-  /** For the bridge: connect with a call that begins; gives the number of steps it may do at first. */
-  connect(steer: (action: "pause" | "resume" | "step", steps?: number) => void): number | undefined;
-  /** For the bridge: the call has ended; what is said from now on is for the next one. */
+  /** For the bridge: connect to a call that starts; returns the number of steps it may run at first. */
+  connect(control: (action: "pause" | "resume" | "step", steps?: number) => void): number | undefined;
+  /** For the bridge: the call has ended; later commands apply to the next one. */
   disconnect(): void;
 }
 
-/** Steers a call that takes long. */
+/** Options of every long call. */
 export interface LongCallOptions {
-  /** Ends the call after the step at hand; it still gives what was completed, with `stopped_because: "cancelled"`. */
+  /** Ends the call after the current step; it resolves to the completed part, with `stopped_because: "cancelled"`. */
   readonly signal?: AbortSignal;
-  /** Is told every event of the run, in order. */
+  /** Called with every event of the run, in order. */
   readonly onEvent?: (event: TrainingEvent) => void;
   /** Pauses, resumes and steps the call. */
   readonly control?: RunControl;
 }
 
-/** What to observe, and how often. */
+/** Options of `observe`. */
 export interface ObserveOptions {
-  /** Statistics at every N-th run of the network. */
+  /** Collect statistics in every N-th run of the network. */
   readonly every?: number;
-  /** Statistics of these layers alone, by path. */
+  /** Collect statistics only of these layers, by path. */
   readonly layers?: readonly string[];
-  /** Seconds between messages of statistics while a run goes on, at least; when it rests, all that is held is sent. */
+  /** Minimum seconds between messages of statistics during a run; a pause sends all buffered rows. */
   readonly interval_s?: number;
-  /** Rows held at most; a full buffer is sent before the interval is over. */
+  /** Maximum number of buffered rows; a full buffer is sent before the interval is over. */
   readonly capacity?: number;
 }
 
-/** A stream of observation messages; ends when it is closed or its network disposed. */
+/** A stream of observation messages; ends when it is closed or its network is disposed. */
 export interface Observation extends AsyncIterableIterator<ObservationMessage>, AsyncDisposable {
-  /** Messages that were dropped because nobody took them in time. */
+  /** Number of messages dropped because they were not read in time. */
   readonly dropped: number;
   /** Ends the stream. */
   close(): Promise<void>;
@@ -78,7 +78,7 @@ export interface Observation extends AsyncIterableIterator<ObservationMessage>, 
 
 /** An object that lives in the worker until it is disposed. */
 export interface Handle extends AsyncDisposable {
-  /** Frees the object in the worker; every later call is refused. */
+  /** Frees the object in the worker; later calls are rejected. */
   dispose(): Promise<void>;
 }
 
@@ -86,12 +86,12 @@ export interface Loom {
   /**
    * Make a network from its config.
    *
-   * @throws {@link ConfigError} the config is no object, or has an unknown layer, key or value.
+   * @throws {@link ConfigError} the config is not an object, or has an unknown layer, key or value.
    */
   network(config: NetworkConfig): Promise<Network>;
 }
 
 export interface Network {
-  /** Observe the network: its blueprint, then statistics and training events as they come. */
+  /** Observe the network: first its blueprint, then statistics and training events as they occur. */
   observe(options?: ObserveOptions): Observation;
 }

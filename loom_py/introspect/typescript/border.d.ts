@@ -1,6 +1,6 @@
-// What has no declaration in Python: arrays, options of the bridge, messages. Types alone; the rest is generated.
+// Types without a declaration in Python: arrays, options of the bridge, messages. The rest is generated.
 
-/** A flat typed array of any element type; values are taken as float32, class labels and ids as integers. */
+/** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
 export type TypedArray =
   | Float32Array
   | Float64Array
@@ -12,7 +12,7 @@ export type TypedArray =
   | Uint16Array
   | Uint32Array;
 
-/** An n-dimensional float32 array: its elements in reading order (last axis fastest), and its shape. */
+/** An n-dimensional float32 array: its elements in row-major order, and its shape. */
 export interface NDArray {
   readonly data: Float32Array;
   readonly shape: readonly number[];
@@ -24,32 +24,32 @@ export interface AnyNDArray {
   readonly shape: readonly number[];
 }
 
-/** Numbers in nested lists, all rows of a level equally long. */
+/** Numbers in nested lists; the lists of each level have the same length. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];
 
-/** What is taken where an array is wanted. A typed array alone has one axis; give `{ data, shape }` for more. */
+/** Array arguments. A typed array has one axis; pass `{ data, shape }` for more. */
 export type ArrayInput = number | TypedArray | NestedNumbers | AnyNDArray;
 
-/** The grid of cells that a network is laid out in; layers run in reading order: rows, columns, slots. */
+/** The grid of cells of a network; layers run in reading order: rows, columns, slots. */
 export interface GridConfig {
   readonly rows: number;
   readonly cols: number;
   readonly layers_per_cell: number;
 }
 
-/** A network as data; the same in files, messages and every language. */
+/** A network as data, the same in files, messages and every language. */
 export interface NetworkConfig {
   /** Shape of one sample, without the batch axis; a number for a vector. */
   readonly input_shape: number | readonly number[];
-  /** The grid; one cell that holds all layers if left out. */
+  /** The grid; by default one cell with all layers. */
   readonly grid?: GridConfig;
-  /** Seed of the initial weights and of all randomness; a random one if left out. */
+  /** Seed of the initial weights and of all randomness; by default a random one. */
   readonly seed?: number | null;
   /** Layers in reading order. */
   readonly layers: readonly LayerConfig[];
 }
 
-/** A parameter of a method, as `getMethods` lists it. */
+/** A parameter of a method, as returned by `getMethods`. */
 export interface ParameterInfo {
   readonly name: string;
   readonly type: string;
@@ -63,7 +63,7 @@ export interface ParameterInfo {
   readonly exclusive_maximum?: number;
 }
 
-/** A method, as `getMethods` lists it: with Python's names and types, and whether it can be called now. */
+/** A method, as returned by `getMethods`: with Python's names and types, and its current availability. */
 export interface MethodInfo {
   readonly method_name: string;
   readonly parameters: readonly ParameterInfo[];
@@ -77,42 +77,42 @@ export interface MethodInfo {
   readonly signature: string;
 }
 
-/** The network's structure, sent when observing begins and when the network changes. */
+/** The network's structure, sent when observation starts and when the network changes. */
 export interface BlueprintMessage {
   readonly kind: "blueprint";
   readonly blueprint: Blueprint;
 }
 
-/** Rows of numbers by columns: column j is `data.subarray(j * rows, (j + 1) * rows)`; NaN where nothing was measured. */
+/** Rows of numbers in columns: column j is `data.subarray(j * rows, (j + 1) * rows)`; NaN means not measured. */
 export interface ColumnarRows {
   readonly columns: readonly string[];
   readonly rows: number;
   readonly data: Float32Array;
 }
 
-/** Statistics, a row per layer and pass; `layer` is the place in the flattened blueprint, `phase` 0 forward, 1 backward. */
+/** Statistics, one row per layer and pass; `layer` is an index in the flat blueprint, `phase` 0 forward, 1 backward. */
 export interface StatsMessage extends ColumnarRows {
   readonly kind: "stats";
 }
 
-/** Training events, a row each. */
+/** Training events, one per row. */
 export interface TrainingMessage extends ColumnarRows {
   readonly kind: "training";
   /** Event type of each row. */
   readonly types: readonly EventType[];
 }
 
-/** Something went wrong; sent at once, with words. */
+/** An anomaly in training, sent at once. */
 export interface AnomalyMessage {
   readonly kind: "anomaly";
   readonly event: TrainingEvent;
 }
 
-/** What an observation brings, told apart by `kind`. */
+/** Messages of an observation, discriminated by `kind`. */
 export type ObservationMessage = BlueprintMessage | StatsMessage | TrainingMessage | AnomalyMessage;
 
-/** What every error of the package has, beside what each is. */
+/** Fields of every error of the package. */
 export interface LoomErrorFields extends Error {
-  /** Python's traceback, where the error was not raised on purpose. */
+  /** Python's traceback, if the error was not raised on purpose. */
   readonly traceback?: string;
 }

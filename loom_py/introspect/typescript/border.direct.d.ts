@@ -1,8 +1,8 @@
-// The direct face's own: objects in the same thread, freed at once.
+// Direct API only: objects in the same thread, freed at once.
 
-/** An object of Python in this thread; lives until it is disposed. */
+/** A Python object in this thread; lives until it is disposed. */
 export interface Handle extends Disposable {
-  /** Frees the object; every later call is refused. */
+  /** Frees the object; later calls throw. */
   dispose(): void;
 }
 
@@ -10,7 +10,7 @@ export interface Loom {
   /**
    * Make a network from its config.
    *
-   * @throws {@link ConfigError} the config is no object, or has an unknown layer, key or value.
+   * @throws {@link ConfigError} the config is not an object, or has an unknown layer, key or value.
    */
   network(config: NetworkConfig): Network;
 }

@@ -10,7 +10,7 @@ Record = Mapping[str, Any]
 
 
 def comment(text: str, tags: Iterable[str] = (), indent: str = "") -> str:
-    """A TSDoc comment with its tags, ended by a line break; empty if there is nothing to say."""
+    """A TSDoc comment with tags, ending in a newline; empty without text and tags."""
     safe = [part.replace("*/", "*\\/") for part in (text.strip(), "\n".join(tags)) if part]
     lines = [line.rstrip() for line in "\n\n".join(safe).splitlines()]
     if not lines:
@@ -22,7 +22,7 @@ def comment(text: str, tags: Iterable[str] = (), indent: str = "") -> str:
 
 
 def field_comment(field: Record, indent: str = "  ") -> str:
-    """The comment of a field or option: its doc, range and default."""
+    """Comment of a field or option: doc, range and default."""
     tags = []
     if (limits := limits_text(field)) and limits not in field["doc"]:
         tags.append(f"@remarks Allowed: {limits}.")
@@ -32,7 +32,7 @@ def field_comment(field: Record, indent: str = "  ") -> str:
 
 
 def method_comment(method: Record, parameters: Iterable[Record], options: str, indent: str = "  ") -> str:
-    """The comment of a method: its doc, parameters, result and errors."""
+    """Comment of a method: doc, parameters, result and errors."""
     tags = [f"@param {p['name']} - {p['doc']}" for p in parameters if p["doc"]]
     if options:
         tags.append(f"@param options - {options}")
@@ -43,6 +43,6 @@ def method_comment(method: Record, parameters: Iterable[Record], options: str, i
 
 
 def limits_text(field: Record) -> str:
-    """The allowed range in words, such as "≥ 1, < 10"; empty if there is none."""
+    """The allowed range, such as "≥ 1, < 10"; empty if there is none."""
     signs = {"minimum": "≥", "maximum": "≤", "exclusive_maximum": "<"}
     return ", ".join(f"{sign} {field[key]}" for key, sign in signs.items() if key in field)

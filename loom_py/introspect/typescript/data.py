@@ -14,7 +14,7 @@ Record = Mapping[str, Any]
 
 
 def data_declarations(description: Record, names: Names) -> Iterator[str]:
-    """Everything that crosses by value, in a fixed order."""
+    """Types of everything that crosses by value, in a fixed order."""
     taken, given = Writer(names, "async", "in"), Writer(names, "async", "out")
     kinds = {event["name"]: event for event in description["events"]}
     for alias in description["aliases"]:
@@ -30,7 +30,7 @@ def data_declarations(description: Record, names: Names) -> Iterator[str]:
             yield _input(names.data_in[record["name"]], record, taken)
     for family, members in names.kinds.items():
         union = one_a_line([names.data_in[name] for name in members if name in names.data_in])
-        yield comment(f"Options of a kind of `{family}`, told apart by `type`.") + (
+        yield comment(f"Options of a kind of `{family}`, discriminated by `type`.") + (
             f"export type {family}Config ={union};\n"
         )
     yield from _layers(description["layers"], taken)
@@ -38,7 +38,7 @@ def data_declarations(description: Record, names: Names) -> Iterator[str]:
 
 
 def _output(name: str, record: Record, fields: Iterable[Record], writer: Writer) -> str:
-    """Data that comes out: every key is there."""
+    """Output data: every key is present."""
     body = "".join(_output_field(field, writer) for field in fields)
     return comment(record["doc"]) + f"export interface {name} {{\n{body}}}\n"
 
@@ -52,19 +52,19 @@ def _output_field(field: Record, writer: Writer) -> str:
 
 
 def _input(name: str, record: Record, writer: Writer) -> str:
-    """Data that goes in: what has a default may be left out, what can't cross is left out."""
+    """Input data: keys with a default are optional, those that can't cross are omitted."""
     kind = f"  readonly type{_may_be_left_out(record)}: {json.dumps(record['name'])};\n" if record["family"] else ""
     fields = input_fields(record["fields"], writer)
     return comment(record["doc"]) + f"export interface {name} {{\n{kind}{fields}}}\n"
 
 
 def _may_be_left_out(record: Record) -> str:
-    """ "?" where a family has one kind, so that its "type" goes without saying."""
+    """ "?" if the family has one kind, which makes "type" redundant."""
     return "?" if record["family"] == record["name"] else ""
 
 
 def input_fields(fields: Iterable[Record], writer: Writer, *, indent: str = "  ") -> str:
-    """Lines for keys that are given; required ones without default."""
+    """Lines of input keys; those with a default are optional."""
     lines = ""
     for field in fields:
         try:
@@ -79,7 +79,7 @@ def input_fields(fields: Iterable[Record], writer: Writer, *, indent: str = "  "
 
 
 def _event(record: Record, event: Record, writer: Writer) -> Iterator[str]:
-    """A union of one interface per kind, told apart by a required key."""
+    """A union of one interface per kind, discriminated by a required key."""
     name, key = record["name"], event["key"]
     rest = [field for field in record["fields"] if field["name"] != key]
     yield _output(f"{name}Fields", record, rest, writer)
@@ -89,7 +89,7 @@ def _event(record: Record, event: Record, writer: Writer) -> Iterator[str]:
             f"export interface {_kind_name(name, kind)} extends {name}Fields {{\n  readonly {key}: {value};\n}}\n"
         )
     union = one_a_line([_kind_name(name, kind) for kind in event["kinds"]])
-    yield comment(f"Told apart by `{key}`. {record['doc']}") + f"export type {name} ={union};\n"
+    yield comment(f"Discriminated by `{key}`. {record['doc']}") + f"export type {name} ={union};\n"
 
 
 def _kind_name(name: str, kind: str) -> str:
@@ -107,11 +107,11 @@ def _layers(layers: Iterable[Record], writer: Writer) -> Iterator[str]:
             f"export interface {name} {{\n  readonly type: {json.dumps(layer['type'])};\n{fields}}}\n"
         )
     if names:
-        yield comment("A layer as data, told apart by `type`.") + f"export type LayerConfig ={one_a_line(names)};\n"
+        yield comment("A layer as data, discriminated by `type`.") + f"export type LayerConfig ={one_a_line(names)};\n"
 
 
 def _errors(errors: Iterable[Record]) -> Iterator[str]:
-    """Errors as they arrive in JavaScript: an Error with the name of the Python class and its code."""
+    """Errors in JavaScript: an Error with the name of the Python class and its code."""
     names = []
     for error in errors:
         name = error["name"]
@@ -121,12 +121,12 @@ def _errors(errors: Iterable[Record]) -> Iterator[str]:
             f"  readonly name: {json.dumps(name)};\n  readonly code: {json.dumps(error['code'])};\n}}\n"
         )
     if names:
-        yield comment("Every error of the package, told apart by `code`.") + (
+        yield comment("Every error of the package, discriminated by `code`.") + (
             f"export type AnyLoomError ={one_a_line(names)};\n"
         )
 
 
 def one_a_line(names: list[str]) -> str:
-    """A union of these names behind "=", a line each when it is long."""
+    """A union of names for the right side of "=", one per line if it is long."""
     joined = " " + " | ".join(names)
     return joined if len(joined) < 90 else "".join(f"\n  | {name}" for name in names)

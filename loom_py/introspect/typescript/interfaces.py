@@ -1,4 +1,4 @@
-"""The two faces: interfaces of handles and of the library, direct (same thread) and async (worker, all Promises)."""
+"""Interfaces of handles and of the library in both APIs: direct (same thread) and async (worker, all Promises)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Record = Mapping[str, Any]
 
 
 def interface_declarations(description: Record, names: Names, api: Api) -> Iterator[str]:
-    """The interfaces of one face, in a fixed order; what can't cross is left out."""
+    """Interfaces of one API in a fixed order; members that can't cross are omitted."""
     handles = [record for record in handle_classes(description) if _can_be_made(record, Writer(names, api, "in"))]
     known = only_handles(names, {record["name"] for record in handles})
     scribe = Scribe(Writer(known, api, "in"), Writer(known, api, "out"))
@@ -33,13 +33,13 @@ def interface_declarations(description: Record, names: Names, api: Api) -> Itera
     members = "".join(scribe.method("Loom", function) for function in description["functions"])
     members += "".join(scribe.maker(record) for record in handles)
     yield from scribe.take_options()
-    yield comment("The library: its functions, and the makers of its objects.") + (
+    yield comment("The library: its functions and constructors.") + (
         f"export interface Loom extends Handle {{\n{members}}}\n"
     )
 
 
 def _can_be_made(record: Record, taken: Writer) -> bool:
-    """Whether the constructor's required parameters can cross: an object that nobody can make is not on the face."""
+    """Whether the constructor's required parameters can cross; otherwise the API has no such object."""
     if record["name"] in MADE_BY_HAND:
         return True
     try:
@@ -53,7 +53,7 @@ def _can_be_made(record: Record, taken: Writer) -> bool:
 
 @dataclass
 class Scribe:
-    """Writes the members of one face's interfaces."""
+    """Writes the members of one API's interfaces."""
 
     taken: Writer
     given: Writer
@@ -62,7 +62,7 @@ class Scribe:
         self._options: list[str] = []
 
     def method(self, owner: str, method: Record) -> str:
-        """One method; empty if it can't be called through this face."""
+        """One method; empty if it can't be called through this API."""
         try:
             by_hand = RETURNED_BY_HAND.get((owner, method["method_name"]))
             return self._member(owner, method, by_hand or self.given.type_of(_returns(method)))
@@ -70,7 +70,7 @@ class Scribe:
             return ""
 
     def maker(self, record: Record) -> str:
-        """The function of the library that makes an object; empty where one is written by hand."""
+        """The library's function that constructs an object; empty if it is written by hand."""
         name = snake(record["name"])
         doc = record["doc"].partition("\n")[0]
         method = {**_NOTHING, "method_name": name, "doc": f"Make: {doc}", "parameters": record["constructor"]}
@@ -82,7 +82,7 @@ class Scribe:
             return ""
 
     def property(self, item: Record) -> str:
-        """A property: a field of the direct face, a question to the worker in the async one."""
+        """A property: a field in the direct API, a call to the worker in the async one."""
         try:
             written, name = self.given.type_of(item["type"]), camel(item["name"])
         except CannotCross:
@@ -91,7 +91,7 @@ class Scribe:
         return comment(item["doc"], indent="  ") + f"  {member};\n"
 
     def take_options(self) -> Iterator[str]:
-        """The options interfaces that the members written since need."""
+        """The options interfaces of the members written since the last call."""
         yield from self._options
         self._options = []
 
@@ -103,13 +103,13 @@ class Scribe:
         returned = f"Promise<{_void(result)}>" if self.given.api == "async" or method["async"] else _void(result)
         text = ", ".join([*listed, *([options] if options else [])])
         shown = [{**p, "name": camel(p["name"])} for p in positional]
-        head = method_comment(method, shown, "arguments by name" if options else "")
+        head = method_comment(method, shown, "named arguments" if options else "")
         return f"{head}  {camel(method.get('spelled', method['method_name']))}({text}): {returned};\n"
 
     def _crossing(self, parameters: Iterable[Record]) -> list[Record]:
-        """Parameters that can cross; raises when a required one can't.
+        """Parameters that can cross; raises if a required one can't.
 
-        Positions after one that can't would shift: what follows it is reached by name or not at all.
+        Positional parameters after one that can't cross are omitted too, since their positions would shift.
         """
         kept: list[Record] = []
         shifted = False
@@ -132,11 +132,11 @@ class Scribe:
             return f"...{name}: readonly ({written})[]"
         if parameter["required"]:
             return f"{name}: {written}"
-        # TypeScript has no optional parameter before a required one.
+        # TypeScript allows no optional parameter before a required one.
         return f"{name}: {written} | undefined" if before_required else f"{name}?: {written}"
 
     def _options_of(self, owner: str, method: Record, parameters: list[Record]) -> str:
-        """The options parameter, whose interface is kept for `take_options`; empty if there are no options."""
+        """The options parameter, with its interface queued for `take_options`; empty without options."""
         long = self.given.api == "async" and method.get("long", False)
         if not parameters and not long:
             return ""
@@ -145,7 +145,7 @@ class Scribe:
         name = f"{owner}{pascal(method['method_name'])}Options"
         extends = " extends LongCallOptions" if long else ""
         self._options.append(
-            comment(f"Arguments by name of `{owner}.{camel(method['method_name'])}`.")
+            comment(f"Named arguments of `{owner}.{camel(method['method_name'])}`.")
             + f"export interface {name}{extends} {{\n{input_fields(parameters, self.taken)}}}\n"
         )
         return f"options{'' if any(p['required'] for p in parameters) else '?'}: {name}"

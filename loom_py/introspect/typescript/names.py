@@ -1,4 +1,4 @@
-"""Which names of a description become which TypeScript names, and in which direction data travels."""
+"""TypeScript names for the names of a description, by direction of the data."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from loom_py.introspect.typescript.types import CannotCross, Names, Writer
 Record = Mapping[str, Any]
 CALLBACKS_OF = "Observer"
 SPECIALS = {"Layer": "LayerConfig", "MethodInfo": "MethodInfo"}
-"""Names whose TypeScript type is written by hand or not of the same name: layers cross as their configs."""
+"""Names with a hand-written TypeScript type, or one of another name: layers cross as their configs."""
 SPELLED = {("Network", "model_bytes"): "save_model", ("Network", "onnx_bytes"): "export_onnx"}
-"""Methods that JavaScript has in the place of another, under its name: a page has no paths, so it saves into bytes."""
+"""Methods that replace another in JavaScript under its name: a page has no paths, so it saves to bytes."""
 
 
 def handle_classes(description: Record) -> list[Record]:
-    """The classes whose objects are held by handle: those that can say what they can do."""
+    """The introspectable classes, whose objects are held by handle."""
     return [record for record in description["classes"] if record["introspectable"] and record["bases"]]
 
 
 def handle_methods(description: Record, record: Record) -> list[Record]:
-    """The methods of a handle that its users call, with their name there as `spelled`.
+    """Methods of a handle for JavaScript, with their snake_case name there as `spelled`.
 
-    Callbacks, which the network calls, are not among them, nor what another takes the place of.
+    Without callbacks, which the network calls, and without replaced methods.
     """
     base = next((item for item in description["classes"] if item["name"] == CALLBACKS_OF), None)
     callbacks = {m["method_name"] for m in base["methods"] if m["method_name"].startswith("on_")} if base else set()
@@ -35,14 +35,14 @@ def handle_methods(description: Record, record: Record) -> list[Record]:
 
 
 def names_of(description: Record, extra_in: Iterable[str] = (), extra_out: Iterable[str] = ()) -> Names:
-    """Decide the TypeScript names; `extra_in` and `extra_out` are data classes that hand-written types use."""
+    """Choose the TypeScript names; `extra_in` and `extra_out` are data classes that hand-written types use."""
     data = {record["name"]: record for record in description["dataclasses"]}
     aliases = {record["name"]: record["type"] for record in description["aliases"]}
     texts_in, texts_out = [*extra_in], [*extra_out]
     parameters = [p for method in _callables(description) for p in method["parameters"]]
     parameters += [p for record in handle_classes(description) for p in record["constructor"]]
     for parameter in parameters:
-        # What a callback is given comes out.
+        # A callback's arguments are output.
         (texts_out if "Callable" in names_in(parameter["type"]) else texts_in).append(parameter["type"])
     texts_out += [text for method in _callables(description) for text in method["returns"]]
     texts_out += [item["type"] for record in handle_classes(description) for item in record["properties"]]
@@ -64,7 +64,7 @@ def names_of(description: Record, extra_in: Iterable[str] = (), extra_out: Itera
 
 
 def kinds_of(description: Record) -> dict[str, tuple[str, ...]]:
-    """Families of options of several kinds, with these; a family of one is plain data."""
+    """Families of options with several kinds, and the kinds; a family of one is plain data."""
     found: dict[str, list[str]] = {}
     for record in description["dataclasses"]:
         if record["family"] not in ("", record["name"]):
@@ -79,14 +79,14 @@ def _input_name(record: Record, given: bool) -> str:
 
 
 def _opaque(description: Record) -> Iterator[str]:
-    """Classes that the description knows of, but whose own objects are neither data nor held by handle."""
+    """Described classes whose own objects are neither data nor held by handle."""
     yield from (record["name"] for record in description["classes"] if not record["introspectable"])
     for record in description["dataclasses"]:
         yield from record["bases"]
 
 
 def _without_impossible_input(names: Names, data: Mapping[str, Record]) -> Names:
-    """Without the data classes that can't be given, because a required field can't, or one of another such class."""
+    """Without data classes that can't be input: a required field can't cross, or is of another such class."""
     while impossible := [name for name in names.data_in if not _can_be_given(data[name], names)]:
         kept = {name: written for name, written in names.data_in.items() if name not in impossible}
         names = replace(names, data_in=kept, opaque=names.opaque | set(impossible))
@@ -105,7 +105,7 @@ def _can_be_given(record: Record, names: Names) -> bool:
 
 
 def only_handles(names: Names, wanted: set[str]) -> Names:
-    """The same names with these handles alone; the others are nothing to JavaScript."""
+    """The same names with only these handles; JavaScript has no others."""
     families = {base: tuple(name for name in members if name in wanted) for base, members in names.families.items()}
     return replace(
         names,
@@ -116,7 +116,7 @@ def only_handles(names: Names, wanted: set[str]) -> Names:
 
 
 def _families(description: Record) -> dict[str, tuple[str, ...]]:
-    """Base classes and protocols that are no handles themselves, with the handles that are one of them."""
+    """Base classes and protocols that are not handles, with the handles derived from them."""
     handles = handle_classes(description)
     own = {record["name"] for record in handles}
     bases = dict.fromkeys(base for record in handles for base in record["bases"] if base not in own)
@@ -135,7 +135,7 @@ def _callables(description: Record) -> Iterator[Record]:
 def _closure(
     texts: Iterable[str], data: Mapping[str, Record], aliases: Mapping[str, str], kinds: Mapping[str, tuple[str, ...]]
 ) -> Iterator[str]:
-    """The data classes that annotation texts lead to, through aliases and fields; not those written by hand."""
+    """The data classes that annotations refer to, also through aliases and fields; without hand-written ones."""
     waiting = [name for text in texts for name in names_in(text)]
     seen: set[str] = set(SPECIALS)
     while waiting:

@@ -1,7 +1,7 @@
-"""Python annotation texts as TypeScript types.
+"""Python annotations as TypeScript types.
 
-Input is wide (any typed array or nested list is an array), output is exact (`NDArray` of float32). What can't cross a
-border, such as a callback to a worker, raises `CannotCross`: the caller leaves out the parameter or the method.
+Input types are wide (any typed array or nested list is an array), output types exact (`NDArray` of float32). Types
+that can't cross, such as a callback to a worker, raise `CannotCross`; the caller omits the parameter or method.
 """
 
 from __future__ import annotations
@@ -34,51 +34,51 @@ _PRIMITIVES = {
     "Self": "this",
 }
 _SEQUENCES = frozenset({"list", "Sequence", "Collection", "Iterable", "Iterator", "set", "frozenset", "deque"})
-# `OptionsConfig` stands for any family's plain data; the family's own type, beside it in every annotation, says which.
+# `OptionsConfig` is any family's plain data; annotations always name the family beside it.
 _PYTHONS_OWN = frozenset({"OptionsConfig", "TextIO", "BinaryIO", "IO", "ModuleType"})
 _MAPPINGS = frozenset({"dict", "Mapping", "MutableMapping", "OrderedDict"})
 
 
 class CannotCross(Exception):
-    """A value of this type can't be given through the border of the face at hand."""
+    """Values of this type can't cross to JavaScript through this API."""
 
 
 @dataclass(frozen=True)
 class Names:
-    """What the names in annotations stand for; built once from a description."""
+    """TypeScript meaning of names in annotations; built once from a description."""
 
     handles: frozenset[str]
-    """Classes whose objects are held by handle, on the faces under the same name."""
+    """Classes whose objects are held by handle, under the same name."""
     data_in: Mapping[str, str]
     """Data classes → name of their TypeScript type as input."""
     data_out: Mapping[str, str]
     """Data classes → name of their TypeScript type as output."""
     aliases: Mapping[str, str]
-    """Aliases → the annotation text they stand for; those of Literals are TypeScript aliases of the same name."""
+    """Aliases → their annotation text; those of Literals are TypeScript aliases of the same name."""
     literal_aliases: frozenset[str]
     """Aliases that exist in TypeScript too."""
     specials: Mapping[str, str]
-    """Names with a type of their own, such as `Layer` → `LayerConfig`."""
+    """Names with a special type, such as `Layer` → `LayerConfig`."""
     families: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Base classes → the handles derived from them: an object of the base is one of these; a type if it is public."""
+    """Base classes → the handles derived from them; a TypeScript type of its own if the base is public."""
     opaque: frozenset[str] = frozenset()
     """Public classes whose own objects are neither data nor held by handle."""
     unknown: set[str] = field(default_factory=set)
-    """Collects the names that nothing is known of; what needs one is left out, so each is a hole."""
+    """Collects unknown names; members that need one are omitted."""
     kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """Families of options → the data classes that are of it; they cross as a union of configs, told apart by `type`."""
+    """Families of options → their data classes, which cross as a union of configs discriminated by `type`."""
 
 
 @dataclass(frozen=True)
 class Writer:
-    """Writes annotation texts as TypeScript, for one face and direction."""
+    """Writes annotations as TypeScript for one API and direction."""
 
     names: Names
     api: Api
     direction: Direction
 
     def type_of(self, text: str) -> str:
-        """The TypeScript type of an annotation text; `unknown` for an empty one."""
+        """The TypeScript type of an annotation; `unknown` for an empty one."""
         return self._node(ast.parse(text, mode="eval").body) if text else "unknown"
 
     def _node(self, node: ast.expr) -> str:
@@ -112,11 +112,11 @@ class Writer:
         if name not in _PRIMITIVES:
             if name not in names.opaque | _PYTHONS_OWN:
                 names.unknown.add(name)
-            raise CannotCross(f"{name} is nothing to JavaScript")
+            raise CannotCross(f"{name} has no TypeScript type")
         return _PRIMITIVES[name]
 
     def _own_type(self, name: str) -> str | None:
-        """The name in TypeScript of what has a type of its own there; None for other names."""
+        """The TypeScript name of a declared type; None for other names."""
         names = self.names
         if name in names.specials:
             return names.specials[name]
@@ -146,7 +146,7 @@ class Writer:
         return self._name(base)
 
     def _union(self, parts: list[ast.expr]) -> str:
-        """A union; alternatives that can't cross are no input, unless nothing but null would be left."""
+        """A union; as input without alternatives that can't cross, unless only null would remain."""
         written: list[str] = []
         refused: list[CannotCross] = []
         for part in parts:
@@ -180,7 +180,7 @@ def _array(element: str) -> str:
 
 
 def _alternatives(written: str) -> list[str]:
-    """Split a union at its top level, so that `A | (A | B)` is written `A | B`."""
+    """Split a union at its top level, so that `A | (A | B)` becomes `A | B`."""
     parts, depth, start = [], 0, 0
     for at, character in enumerate(written):
         depth += (character in "([{<") - (character in ")]}>" and written[at - 1 : at + 1] != "=>")
