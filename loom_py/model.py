@@ -11,7 +11,7 @@ from loom_py import store
 from loom_py.atomic_file import write_whole
 from loom_py.engine.layout import checked, walk
 from loom_py.errors import ConfigError, FileFormatError, LoomError, StateError
-from loom_py.introspect import available_when, internal
+from loom_py.introspect import available_when, internal, runs_in_steps
 from loom_py.layers import Layer
 from loom_py.network.core import NetworkCore
 from loom_py.network.grid import NetworkConfig

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from loom_py.errors import ConfigError
-from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.telemetry.events import LayerStats, Recording
 from loom_py.telemetry.statistics import NOT_MEASURED
 
 if TYPE_CHECKING:

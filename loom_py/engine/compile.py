@@ -15,7 +15,7 @@ from loom_py.engine.update import StepOptions as StepOptions
 from loom_py.engine.update import record_sum, record_update, whole_area
 from loom_py.layers import Layer, Run
 from loom_py.layers.chain import chain_gives, chain_ids
-from loom_py.losses import Gives, Loss
+from loom_py.losses import Loss, OutputKind
 from loom_py.ops import Tensor
 from loom_py.program import Program, Recorder
 from loom_py.shapes import Shape
@@ -58,7 +58,7 @@ class Compiler:
         self._surveys: dict[Shape, tuple[dict[str, tuple[Shape, Shape]], Program]] = {}
 
     @property
-    def gives(self) -> Gives:
+    def gives(self) -> OutputKind:
         """Kind of the network's outputs, as declared by the last layer that does not just pass its input on."""
         said = chain_gives([layer for _, layer in self.layers])
         return "probabilities" if said == "probabilities" else "values"

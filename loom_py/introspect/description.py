@@ -24,8 +24,7 @@ from loom_py.introspect.records import (
     is_data,
     layer_record,
 )
-from loom_py.introspect.stored import content_hash, load_described
-from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.introspect.type_closure import DefinedTypes, TypeClosure, follow, home_of, import_modules, protocol_record
 
 SCHEMA_VERSION = 1
 

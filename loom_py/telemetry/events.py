@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from loom_py.introspect.markers import discriminated_by
 from loom_py.telemetry.statistics import (
     TWEEN_STATISTICS,
     VIEW_STATISTICS,
@@ -46,6 +47,7 @@ class ParameterStats:
     update_ratio: float = parameter_statistic("update_ratio")
 
 
+@discriminated_by("phase")
 @dataclass(slots=True, kw_only=True)
 class LayerStats:
     """Statistics of one layer in one forward or backward pass.
@@ -104,6 +106,7 @@ class LayerStats:
     """A copy of the outputs; only when asked for."""
 
 
+@discriminated_by("type")
 @dataclass(slots=True, kw_only=True)
 class TrainingEvent:
     """Something that happened in a training run."""
@@ -168,3 +171,11 @@ class TweenStep:
     """The layers that have a target, first to last."""
     time_ns: int = 0
     """Wall clock, nanoseconds since 1970."""
+
+
+@runtime_checkable
+class Recording(Protocol):
+    """A recorded run: a RecordingObserver, or anything that gives its records."""
+
+    def get_records(self) -> list[LayerStats | TrainingEvent]:
+        """All records in order."""

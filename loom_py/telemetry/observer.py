@@ -7,7 +7,8 @@ from types import TracebackType
 from typing import Any, Self
 
 from loom_py.errors import ConfigError
-from loom_py.introspect.introspectable import Introspectable, internal
+from loom_py.introspect.introspectable import Introspectable
+from loom_py.introspect.markers import internal
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.telemetry.frame import StatsFrame, records_of
 

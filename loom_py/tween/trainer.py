@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loom_py.config.options import OptionsConfig
 from loom_py.errors import ConfigError
-from loom_py.introspect import Introspectable
+from loom_py.introspect import Introspectable, runs_in_steps
 from loom_py.losses import Loss, LossName, resolve_loss
 from loom_py.network.core import NetworkCore
 from loom_py.shapes import ArrayLike

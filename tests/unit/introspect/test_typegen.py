@@ -11,7 +11,7 @@ from typing import Any, Literal
 import pytest
 
 from loom_py.errors import LoomError
-from loom_py.introspect import Introspectable
+from loom_py.introspect import Introspectable, runs_in_steps
 from loom_py.introspect.description import describe_now
 from loom_py.introspect.reference import reference
 from loom_py.introspect.schema import events_schema, network_schema, type_schema
