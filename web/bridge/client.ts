@@ -1,5 +1,5 @@
 import type { Loom, LoomOptions } from "../generated/loom.d.ts";
-import { AsyncCalls } from "./async-face.ts";
+import { AsyncCalls } from "./async-api.ts";
 import { bridgeError, LoomError } from "./errors.ts";
 import { addMethods } from "./objects.ts";
 import type { WorkerMessage } from "./protocol.ts";

@@ -1,5 +1,5 @@
 import { type GPUHost, openGPU, type Unavailable } from "../gpu/index.ts";
-import type { Pyodide } from "./core.ts";
+import type { Pyodide } from "./python-session.ts";
 
 /** Name under which Python imports what is registered here. */
 const MODULE = "loom_gpu";

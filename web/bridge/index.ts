@@ -2,6 +2,6 @@
 
 export { countAlive, createLoom } from "./client.ts";
 export { RunControl } from "./control.ts";
-export { openDirect } from "./direct-face.ts";
 export { transfer } from "./encoding.ts";
 export { LoomError } from "./errors.ts";
+export { openDirect } from "./sync-api.ts";

@@ -1,10 +1,10 @@
 /** The module worker: loads Pyodide, NumPy and the package, then hands the page's messages to the session. */
 
-import { importModule, type Pyodide, type Session, startSession, wireError } from "./core.ts";
 import { textOf } from "./errors.ts";
 import { PageGPU } from "./gpu.ts";
 import { LoadingError, LoadingProgress, unreachable, WatchedFetch } from "./loading.ts";
 import type { BootMessage, PageMessage, WorkerMessage } from "./protocol.ts";
+import { importModule, type Pyodide, type Session, startSession, wireError } from "./python-session.ts";
 
 declare const self: DedicatedWorkerGlobalScope;
 

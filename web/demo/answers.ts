@@ -1,8 +1,8 @@
 import { digitise } from "./digitise";
 import { type Digits, imageAt } from "./digits";
-import { Latest } from "./latest";
+import { Pad } from "./drawing-pad";
+import { Latest } from "./latest-only";
 import { MistakesView } from "./mistakes";
-import { Pad } from "./pad";
 import { part } from "./page";
 import { PredictionView } from "./prediction";
 import { scoreDigits } from "./scoring";

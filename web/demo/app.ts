@@ -7,10 +7,10 @@ import type { DigitSets } from "./digits";
 import { describeFailure } from "./failure";
 import { setText } from "./fields";
 import { download, MODEL_FILE } from "./files";
+import { ENDINGS, STATES } from "./labels";
 import { part } from "./page";
 import { needsNewNetwork, type Settings } from "./settings";
 import { type RunState, Training } from "./training";
-import { ENDINGS, STATES } from "./words";
 
 /** Characters of an error that the form shows; arrays quoted in full would push everything else off the page. */
 const LONGEST_ERROR = 240;

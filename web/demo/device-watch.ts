@@ -1,7 +1,7 @@
 import type { Device } from "../generated/loom.d.ts";
 import { DEVICES, describeDevice, firstStepOn, isLost, type Whereabouts } from "./device";
 import type { DeviceChoice } from "./device-choice";
-import { Latest } from "./latest";
+import { Latest } from "./latest-only";
 import type { Training } from "./training";
 
 /** Shorter waits need no words. */

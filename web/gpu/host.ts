@@ -1,12 +1,12 @@
+import { lend } from "./borrowed-bytes.ts";
 import { Buffers } from "./buffers.ts";
-import { Faults, MEMORY } from "./faults.ts";
+import { Faults, MEMORY } from "./errors.ts";
 import { COPY_DST, COPY_SRC, STORAGE } from "./flags.ts";
-import { lend } from "./lent.ts";
+import { Tickets } from "./pending-reports.ts";
 import { Pipelines } from "./pipelines.ts";
 import { LoadedPlan } from "./plan.ts";
 import { Poll } from "./poll.ts";
 import { Sender } from "./sender.ts";
-import { Tickets } from "./tickets.ts";
 import type { AdapterFacts, Bytes, Counters, Mask, PlanData, Report } from "./types.ts";
 
 const HEAP_USAGE = STORAGE | COPY_SRC | COPY_DST;

@@ -1,4 +1,4 @@
-import { type Faults, GPURefused } from "./faults.ts";
+import { type Faults, GPURefused } from "./errors.ts";
 import { COMPUTE_STAGE } from "./flags.ts";
 import type { KernelData } from "./types.ts";
 

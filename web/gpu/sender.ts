@@ -1,5 +1,5 @@
 import type { Buffers } from "./buffers.ts";
-import type { Faults } from "./faults.ts";
+import type { Faults } from "./errors.ts";
 import { READ_MODE } from "./flags.ts";
 import type { LoadedPlan } from "./plan.ts";
 import type { Poll } from "./poll.ts";

@@ -1,17 +1,17 @@
-import { el } from "./dom";
-import { formatNumber, formatPercent, formatTick } from "./format";
-import type { Span } from "./history";
-import type { ObservationMessage } from "./messages";
+import type { Span } from "./data/history";
+import type { ObservationMessage } from "./data/messages";
+import { HALF_LIFE_STEPS, RunModel } from "./data/run-model";
+import { type StatisticName, statistic } from "./data/statistics";
+import { el } from "./draw/dom";
+import { formatNumber, formatPercent, formatTick } from "./draw/format";
+import { readTheme, type Theme } from "./draw/theme";
 import { BannerPanel } from "./panels/banner";
 import { CurvePanel } from "./panels/curve";
 import { LayersPanel } from "./panels/layers";
 import { NetworkPanel } from "./panels/network";
 import { NumbersPanel } from "./panels/numbers";
+import type { Panel, Stage } from "./panels/panel-host";
 import { ReadoutPanel } from "./panels/readout";
-import { HALF_LIFE_STEPS, RunModel } from "./run-model";
-import type { Panel, Stage } from "./stage";
-import { type StatisticName, statistic } from "./statistics";
-import { readTheme, type Theme } from "./theme";
 
 /** A live picture of a training network, fed with observation messages. */
 export interface Dashboard {

@@ -1,6 +1,6 @@
 import "./dashboard.css";
 
 export { createDashboard, type Dashboard } from "./dashboard";
-export { formatCount, formatPercent } from "./format";
-export type * from "./messages";
-export { STATISTICS, type StatisticName } from "./statistics";
+export type * from "./data/messages";
+export { STATISTICS, type StatisticName } from "./data/statistics";
+export { formatCount, formatPercent } from "./draw/format";

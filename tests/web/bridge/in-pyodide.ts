@@ -3,8 +3,8 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { loadPyodide } from "pyodide";
 import { connect } from "../../../web/bridge/client.ts";
-import { type Pyodide, startSession } from "../../../web/bridge/core.ts";
 import type { PageMessage, WorkerMessage } from "../../../web/bridge/protocol.ts";
+import { type Pyodide, startSession } from "../../../web/bridge/python-session.ts";
 import { type Endpoint, Rpc } from "../../../web/bridge/rpc.ts";
 import type { Loom } from "../../../web/generated/loom.d.ts";
 

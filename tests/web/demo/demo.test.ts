@@ -4,7 +4,7 @@ import { describeDevice, firstStepOn, isLost, type Whereabouts } from "../../../
 import { digitise, type Stroke } from "../../../web/demo/digitise";
 import { type DigitsInfo, imageAt, parseDigits } from "../../../web/demo/digits";
 import { describeFailure } from "../../../web/demo/failure";
-import { Latest } from "../../../web/demo/latest";
+import { Latest } from "../../../web/demo/latest-only";
 import { shareLoaded } from "../../../web/demo/loading";
 import { argmax, scoreDigits } from "../../../web/demo/scoring";
 import {

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
-import { decimate, extent, lowerBound, nearestRow } from "../../../web/visualiser/decimate";
-import { Smoother } from "../../../web/visualiser/history";
-import { ColumnRing } from "../../../web/visualiser/ring";
-import { Timeline } from "../../../web/visualiser/timeline";
+import { decimate, extent, lowerBound, nearestRow } from "../../../web/visualiser/data/decimate";
+import { Smoother } from "../../../web/visualiser/data/history";
+import { ColumnRing } from "../../../web/visualiser/data/ring";
+import { Timeline } from "../../../web/visualiser/data/timeline";
 import { seeded } from "./generator";
 
 describe("ColumnRing", () => {

@@ -1,9 +1,15 @@
 import { describe, expect, it } from "vitest";
-import { contrast, inkOn, lightness, ramp } from "../../../web/visualiser/colour";
-import { formatCount, formatNumber, formatPercent, formatSeconds, formatTick } from "../../../web/visualiser/format";
-import { boxAt, type LayerBox, layoutNetwork } from "../../../web/visualiser/layout";
+import { contrast, inkOn, lightness, ramp } from "../../../web/visualiser/draw/colour";
+import {
+  formatCount,
+  formatNumber,
+  formatPercent,
+  formatSeconds,
+  formatTick,
+} from "../../../web/visualiser/draw/format";
+import { boxAt, type LayerBox, layoutNetwork } from "../../../web/visualiser/draw/layout";
+import { followDomain, makeScale, paddedDomain } from "../../../web/visualiser/draw/scale";
 import { arrangeMultiples } from "../../../web/visualiser/panels/multiples";
-import { followDomain, makeScale, paddedDomain } from "../../../web/visualiser/scale";
 import { grid, layer, mlp } from "./generator";
 
 describe("scales", () => {

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { colourDomain } from "../../../web/visualiser/layer-colours";
-import { OUTPUT } from "../../../web/visualiser/layer-state";
+import { OUTPUT } from "../../../web/visualiser/data/layer-state";
+import { RAW, RunModel } from "../../../web/visualiser/data/run-model";
+import { statistic } from "../../../web/visualiser/data/statistics";
+import { StepRate } from "../../../web/visualiser/data/step-rate";
+import { colourDomain } from "../../../web/visualiser/draw/layer-colours";
 import { describeAnomaly } from "../../../web/visualiser/panels/banner";
 import { passRows } from "../../../web/visualiser/panels/layer-card";
-import { RAW, RunModel } from "../../../web/visualiser/run-model";
-import { statistic } from "../../../web/visualiser/statistics";
-import { StepRate } from "../../../web/visualiser/step-rate";
 import { grid, makeRun, mlp, statsMessage, trainingMessage } from "./generator";
 
 function modelOf(steps: number, divergesAt?: number, blueprint = mlp()): RunModel {

@@ -1,8 +1,8 @@
-import { layerName } from "../blueprint";
-import { el, setText } from "../dom";
-import { formatCount } from "../format";
-import type { Anomaly, RunModel } from "../run-model";
-import type { Panel, View } from "../stage";
+import { layerName } from "../data/blueprint";
+import type { Anomaly, RunModel } from "../data/run-model";
+import { el, setText } from "../draw/dom";
+import { formatCount } from "../draw/format";
+import type { Panel, View } from "./panel-host";
 
 /** Says in words what went wrong, the first time it is seen, until it is dismissed or the run begins anew. */
 export class BannerPanel implements Panel {

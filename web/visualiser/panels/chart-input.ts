@@ -1,5 +1,5 @@
-import type { Scale } from "../scale";
-import type { Stage } from "../stage";
+import type { Scale } from "../draw/scale";
+import type { Stage } from "./panel-host";
 
 /** Which step scale lies under a point of the canvas; undefined outside of plots. */
 export type ScaleAt = (x: number, y: number) => Scale | undefined;

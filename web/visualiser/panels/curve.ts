@@ -1,15 +1,15 @@
-import { drawAxes } from "../axes";
-import { Backdrop } from "../backdrop";
-import { type Decimated, decimate, extent, nearestRow } from "../decimate";
-import { el, setText, toggleButton } from "../dom";
-import { ABSENT, formatCount, formatTick } from "../format";
-import type { History } from "../history";
-import { drawCursor, drawDots, drawExtremes, drawMeans, drawNonFinite, type Plot, pixelsAcross } from "../plot";
-import { RAW, type RunModel, SMOOTH } from "../run-model";
-import { type Domain, makeScale, paddedDomain, type Scale, type ScaleKind, settledDomain } from "../scale";
-import { type Panel, type Stage, stepDomain, type View } from "../stage";
-import { Surface } from "../surface";
+import { type Decimated, decimate, extent, nearestRow } from "../data/decimate";
+import type { History } from "../data/history";
+import { RAW, type RunModel, SMOOTH } from "../data/run-model";
+import { drawAxes } from "../draw/axes";
+import { el, setText, toggleButton } from "../draw/dom";
+import { ABSENT, formatCount, formatTick } from "../draw/format";
+import { Surface } from "../draw/hidpi-canvas";
+import { drawCursor, drawDots, drawExtremes, drawMeans, drawNonFinite, type Plot, pixelsAcross } from "../draw/plot";
+import { type Domain, makeScale, paddedDomain, type Scale, type ScaleKind, settledDomain } from "../draw/scale";
+import { Backdrop } from "../draw/static-layer";
 import { followCursor } from "./chart-input";
+import { type Panel, type Stage, stepDomain, type View } from "./panel-host";
 
 export interface CurveOptions {
   readonly title: string;

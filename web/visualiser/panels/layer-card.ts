@@ -1,8 +1,8 @@
-import { activationOf, layerName } from "../blueprint";
-import { el } from "../dom";
-import { ABSENT, formatCount, formatNanoseconds, formatNumber, formatPercent, formatShape } from "../format";
-import type { LayerState, PassStats } from "../layer-state";
-import type { Rect } from "../layout";
+import { activationOf, layerName } from "../data/blueprint";
+import type { LayerState, PassStats } from "../data/layer-state";
+import { el } from "../draw/dom";
+import { ABSENT, formatCount, formatNanoseconds, formatNumber, formatPercent, formatShape } from "../draw/format";
+import type { Rect } from "../draw/layout";
 
 type Row = readonly [label: string, forward: string, backward: string];
 

@@ -1,7 +1,7 @@
-import { type Decimated, decimate, extent } from "../decimate";
-import { type LayerState, OUTPUT } from "../layer-state";
-import { type Domain, paddedDomain, settledDomain } from "../scale";
-import type { View } from "../stage";
+import { type Decimated, decimate, extent } from "../data/decimate";
+import { type LayerState, OUTPUT } from "../data/layer-state";
+import { type Domain, paddedDomain, settledDomain } from "../draw/scale";
+import type { View } from "./panel-host";
 
 /** Column of a layer's gradient history. */
 export const NORM = 0;

@@ -1,12 +1,12 @@
-import { drawAxes } from "../axes";
-import { Backdrop } from "../backdrop";
-import { activationOf } from "../blueprint";
-import { nearestRow } from "../decimate";
-import { el, toggleButton } from "../dom";
-import { formatNumber, formatTick } from "../format";
-import type { History } from "../history";
-import { type LayerState, OUTPUT } from "../layer-state";
-import type { Rect } from "../layout";
+import { activationOf } from "../data/blueprint";
+import { nearestRow } from "../data/decimate";
+import type { History } from "../data/history";
+import { type LayerState, OUTPUT } from "../data/layer-state";
+import { drawAxes } from "../draw/axes";
+import { el, toggleButton } from "../draw/dom";
+import { formatNumber, formatTick } from "../draw/format";
+import { Surface } from "../draw/hidpi-canvas";
+import type { Rect } from "../draw/layout";
 import {
   drawBand,
   drawCursor,
@@ -16,14 +16,14 @@ import {
   fitText,
   type Plot,
   pixelsAcross,
-} from "../plot";
-import { type Domain, makeScale, type Scale, type ScaleKind } from "../scale";
-import { type Panel, type Stage, stepDomain, type View } from "../stage";
-import { Surface } from "../surface";
-import { font } from "../theme";
+} from "../draw/plot";
+import { type Domain, makeScale, type Scale, type ScaleKind } from "../draw/scale";
+import { Backdrop } from "../draw/static-layer";
+import { font } from "../draw/theme";
 import { followCursor } from "./chart-input";
 import { gradientDomain, type LayerLines, NORM, outputDomain, reduceLayer } from "./layer-lines";
 import { arrangeMultiples, type Multiple } from "./multiples";
+import { type Panel, type Stage, stepDomain, type View } from "./panel-host";
 
 /** A layer's pair of charts with what they show. */
 interface Chart {

@@ -1,4 +1,4 @@
-import type { Rect } from "../layout";
+import type { Rect } from "../draw/layout";
 
 /** Where one layer's pair of charts stands. */
 export interface Multiple {

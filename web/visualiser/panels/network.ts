@@ -1,14 +1,14 @@
-import { Backdrop } from "../backdrop";
-import { layerName } from "../blueprint";
-import { el, setText } from "../dom";
-import { formatCount } from "../format";
-import { ColourScale } from "../layer-colours";
-import { boxAt, layoutNetwork, type NetworkLayout } from "../layout";
-import { drawNetwork } from "../network-picture";
-import type { Panel, Stage, View } from "../stage";
-import { STATISTICS, type StatisticName, statistic } from "../statistics";
-import { Surface } from "../surface";
+import { layerName } from "../data/blueprint";
+import { STATISTICS, type StatisticName, statistic } from "../data/statistics";
+import { el, setText } from "../draw/dom";
+import { formatCount } from "../draw/format";
+import { Surface } from "../draw/hidpi-canvas";
+import { ColourScale } from "../draw/layer-colours";
+import { boxAt, layoutNetwork, type NetworkLayout } from "../draw/layout";
+import { drawNetwork } from "../draw/network-picture";
+import { Backdrop } from "../draw/static-layer";
 import { LayerCard } from "./layer-card";
+import type { Panel, Stage, View } from "./panel-host";
 
 /** The network as its grid of cells, coloured by a statistic that the user chooses. */
 export class NetworkPanel implements Panel {

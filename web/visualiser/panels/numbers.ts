@@ -1,9 +1,9 @@
-import { activationOf } from "../blueprint";
-import { el } from "../dom";
-import { ABSENT, formatCount, formatNumber, formatPercent } from "../format";
-import type { LayerState } from "../layer-state";
-import type { Panel, View } from "../stage";
-import { STATISTICS } from "../statistics";
+import { activationOf } from "../data/blueprint";
+import type { LayerState } from "../data/layer-state";
+import { STATISTICS } from "../data/statistics";
+import { el } from "../draw/dom";
+import { ABSENT, formatCount, formatNumber, formatPercent } from "../draw/format";
+import type { Panel, View } from "./panel-host";
 
 const EVERY_MS = 500;
 

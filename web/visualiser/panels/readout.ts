@@ -1,8 +1,8 @@
-import { el, setText, toggleButton } from "../dom";
-import { ABSENT, formatCount, formatNumber, formatPercent, formatSeconds, formatTick } from "../format";
-import { RECENT_ROWS } from "../history";
-import type { RunModel } from "../run-model";
-import type { Panel, Stage, View } from "../stage";
+import { RECENT_ROWS } from "../data/history";
+import type { RunModel } from "../data/run-model";
+import { el, setText, toggleButton } from "../draw/dom";
+import { ABSENT, formatCount, formatNumber, formatPercent, formatSeconds, formatTick } from "../draw/format";
+import type { Panel, Stage, View } from "./panel-host";
 
 interface Reading {
   readonly label: string;

@@ -1,4 +1,4 @@
-import type { Decimated } from "./decimate";
+import type { Decimated } from "../data/decimate";
 import type { Rect } from "./layout";
 import type { Scale } from "./scale";
 import { font, type Theme } from "./theme";

@@ -1,8 +1,8 @@
+import type { LayerState } from "../data/layer-state";
+import type { Statistic, StatisticName } from "../data/statistics";
 import { onRamp, type Ramp } from "./colour";
 import { ABSENT } from "./format";
-import type { LayerState } from "./layer-state";
 import { type Domain, followDomain, makeScale } from "./scale";
-import type { Statistic, StatisticName } from "./statistics";
 import type { Theme } from "./theme";
 
 /** Share of the way that a shrinking domain goes back in one frame: calm colours, yet true within a second or two. */

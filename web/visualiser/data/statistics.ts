@@ -1,6 +1,6 @@
-import { formatNumber, formatPercent } from "./format";
+import { formatNumber, formatPercent } from "../draw/format";
+import type { ScaleKind } from "../draw/scale";
 import type { LayerState } from "./layer-state";
-import type { ScaleKind } from "./scale";
 
 /** A number per layer that the network's picture can be coloured by. */
 export interface Statistic {

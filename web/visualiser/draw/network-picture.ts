@@ -1,12 +1,12 @@
-import type { Backdrop } from "./backdrop";
-import { activationOf } from "./blueprint";
+import { activationOf } from "../data/blueprint";
+import type { LayerState } from "../data/layer-state";
 import { inkOn } from "./colour";
 import { formatCount, formatShape } from "./format";
+import type { Surface } from "./hidpi-canvas";
 import type { ColourScale } from "./layer-colours";
-import type { LayerState } from "./layer-state";
 import { type LayerBox, METRICS, type NetworkLayout, type Rect } from "./layout";
 import { fitText } from "./plot";
-import type { Surface } from "./surface";
+import type { Backdrop } from "./static-layer";
 import { font, type Theme } from "./theme";
 
 /** Room for badges and outlines at the canvas's edges. */

@@ -1,9 +1,9 @@
 import type { direct } from "../generated/loom.d.ts";
 import { splitArguments } from "./arguments.ts";
-import { type Pyodide, type Session, startDirectSession } from "./core.ts";
 import { bridgeError, LoomError } from "./errors.ts";
 import { addMethods, type Calls, Objects, RemoteObject, targetOf } from "./objects.ts";
 import type { MethodEntry, Surface, WireValue, WorkerMessage } from "./protocol.ts";
+import { type Pyodide, type Session, startDirectSession } from "./python-session.ts";
 
 class DirectObject extends RemoteObject {
   [Symbol.dispose](): void {

@@ -1,6 +1,6 @@
-import type { LayerNode } from "./blueprint";
-import { flattenBlueprint } from "./blueprint";
-import type { Blueprint } from "./messages";
+import type { LayerNode } from "../data/blueprint";
+import { flattenBlueprint } from "../data/blueprint";
+import type { Blueprint } from "../data/messages";
 
 export interface Rect {
   readonly x: number;

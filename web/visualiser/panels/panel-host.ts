@@ -1,9 +1,9 @@
-import type { Span } from "./history";
-import { RECENT_ROWS } from "./history";
-import type { RunModel } from "./run-model";
-import { type Domain, niceStep } from "./scale";
-import type { StatisticName } from "./statistics";
-import type { Theme } from "./theme";
+import type { Span } from "../data/history";
+import { RECENT_ROWS } from "../data/history";
+import type { RunModel } from "../data/run-model";
+import type { StatisticName } from "../data/statistics";
+import { type Domain, niceStep } from "../draw/scale";
+import type { Theme } from "../draw/theme";
 
 /** Parts of the step axis that it grows by. */
 const PARTS = 60;

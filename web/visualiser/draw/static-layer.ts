@@ -1,4 +1,4 @@
-import type { Surface } from "./surface";
+import type { Surface } from "./hidpi-canvas";
 
 /**
  * What changes seldom, such as axes: drawn once onto a canvas of its own, and copied from there in every frame.
