@@ -97,7 +97,7 @@ function fillsOf(canvas: Locator): Promise<number> {
 
 async function draw(page: Page, line: Line): Promise<void> {
   await page.getByRole("button", { name: "Clear" }).click();
-  const box = await page.locator("#pad").boundingBox();
+  const box = await page.locator("#drawing-pad").boundingBox();
   if (!box) throw new Error("the pad is not on the page");
   const at = ([x, y]: readonly [number, number]) => [box.x + x * box.width, box.y + y * box.width] as const;
   const [first, ...rest] = line.map(at);

@@ -55,7 +55,7 @@ export function startSession(pyodide: Pyodide, post: Post, { pausing = false } =
 }
 
 /** The same for JavaScript in the same thread: every answer is posted before the message returns. */
-export function startDirectSession(pyodide: Pyodide, post: Post): Session {
+export function startSyncSession(pyodide: Pyodide, post: Post): Session {
   return sessionOf(pyodide, start(pyodide, post, "serve_direct"), post, false);
 }
 

@@ -3,9 +3,9 @@ import { splitArguments } from "./arguments.ts";
 import { bridgeError, LoomError } from "./errors.ts";
 import { addMethods, type Calls, Objects, RemoteObject, targetOf } from "./objects.ts";
 import type { MethodEntry, Surface, WireValue, WorkerMessage } from "./protocol.ts";
-import { type Pyodide, type Session, startDirectSession } from "./python-session.ts";
+import { type Pyodide, type Session, startSyncSession } from "./python-session.ts";
 
-class DirectObject extends RemoteObject {
+class SyncObject extends RemoteObject {
   [Symbol.dispose](): void {
     this.dispose();
   }
@@ -18,7 +18,7 @@ class DirectObject extends RemoteObject {
  * @throws LoomError Python could not start the session.
  */
 export function openDirect(pyodide: Pyodide): direct.Loom {
-  const calls = new DirectCalls(pyodide);
+  const calls = new SyncCalls(pyodide);
   const library = {
     dispose(): void {
       calls.close();
@@ -32,7 +32,7 @@ export function openDirect(pyodide: Pyodide): direct.Loom {
 }
 
 /** Calls whose answer is posted before they return. */
-class DirectCalls implements Calls {
+class SyncCalls implements Calls {
   readonly surface: Surface;
   readonly #session: Session;
   readonly #objects: Objects;
@@ -41,13 +41,13 @@ class DirectCalls implements Calls {
   #nextId = 1;
 
   constructor(pyodide: Pyodide) {
-    this.#session = startDirectSession(pyodide, (message) => {
+    this.#session = startSyncSession(pyodide, (message) => {
       this.#answer = message;
     });
     const ready = this.#take();
     if (ready?.kind !== "ready") throw new LoomError(bridgeError("state", "The session did not say that it is ready."));
     this.surface = ready.surface;
-    this.#objects = new Objects(this, ready.surface, DirectObject, true);
+    this.#objects = new Objects(this, ready.surface, SyncObject, true);
   }
 
   invoke(owner: unknown, name: string, entry: MethodEntry, given: readonly unknown[]): unknown {

@@ -1,7 +1,7 @@
 import { digitise } from "./digitise";
 import { type Digits, imageAt } from "./digits";
-import { Pad } from "./drawing-pad";
-import { Latest } from "./latest-only";
+import { DrawingPad } from "./drawing-pad";
+import { LatestOnly } from "./latest-only";
 import { MistakesView } from "./mistakes";
 import { part } from "./page";
 import { PredictionView } from "./prediction";
@@ -23,9 +23,9 @@ interface Subject {
 export class Answers {
   readonly #prediction = new PredictionView();
   readonly #mistakes: MistakesView;
-  readonly #pad: Pad;
-  readonly #predictions: Latest<Subject>;
-  readonly #scores: Latest<void>;
+  readonly #pad: DrawingPad;
+  readonly #predictions: LatestOnly<Subject>;
+  readonly #scores: LatestOnly<void>;
   #subject: Subject | undefined;
   #scoredAt = 0;
 
@@ -35,9 +35,9 @@ export class Answers {
     onError: (error: unknown) => void,
   ) {
     this.#mistakes = new MistakesView(heldOut);
-    this.#predictions = new Latest((subject) => this.#predict(subject), onError);
-    this.#scores = new Latest(() => this.#score(), onError);
-    this.#pad = new Pad(part("pad", HTMLCanvasElement), (strokes) => {
+    this.#predictions = new LatestOnly((subject) => this.#predict(subject), onError);
+    this.#scores = new LatestOnly(() => this.#score(), onError);
+    this.#pad = new DrawingPad(part("drawing-pad", HTMLCanvasElement), (strokes) => {
       const image = digitise(strokes);
       if (image) this.#look({ image, truth: undefined });
     });

@@ -1,7 +1,7 @@
 import type { Device } from "../generated/loom.d.ts";
 import { DEVICES, describeDevice, firstStepOn, isLost, type Whereabouts } from "./device";
 import type { DeviceChoice } from "./device-choice";
-import { Latest } from "./latest-only";
+import { LatestOnly } from "./latest-only";
 import type { Training } from "./training";
 
 /** Shorter waits need no words. */
@@ -20,14 +20,14 @@ export class DeviceWatch {
   #patience: ReturnType<typeof setTimeout> | undefined;
   #worded = false;
   #stepping = false;
-  readonly #looks: Latest<void>;
+  readonly #looks: LatestOnly<void>;
 
   constructor(
     readonly training: Training,
     readonly choice: DeviceChoice,
     readonly listener: DeviceListener,
   ) {
-    this.#looks = new Latest(
+    this.#looks = new LatestOnly(
       () => this.#look(),
       (error) => listener.onError(error),
     );

@@ -1,7 +1,7 @@
 import type { Point, Stroke } from "./digitise";
 
 /** A canvas to draw on with mouse, finger or pen; tells its strokes as they grow. */
-export class Pad {
+export class DrawingPad {
   readonly #context: CanvasRenderingContext2D;
   #strokes: Point[][] = [];
   #drawing: number | undefined;

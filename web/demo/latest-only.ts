@@ -2,7 +2,7 @@
  * Runs a task for the newest request only: while it is under way, of all further requests the last one waits.
  * Keeps a slow answerer from being asked faster than it answers.
  */
-export class Latest<T> {
+export class LatestOnly<T> {
   #working: Promise<void> | undefined;
   #waiting: { readonly request: T } | undefined;
 

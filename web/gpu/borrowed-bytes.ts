@@ -1,15 +1,15 @@
 import type { Bytes } from "./types.ts";
 
 /** Use bytes that may lie in memory that moves: the view is good inside `use` alone. */
-export function lend(bytes: Bytes, use: (data: Uint8Array<ArrayBuffer>) => void): void {
+export function withBytes(bytes: Bytes, use: (data: Uint8Array<ArrayBuffer>) => void): void {
   if (bytes instanceof Uint8Array) {
     use(bytes);
     return;
   }
-  const lent = bytes.getBuffer("u8");
+  const borrowed = bytes.getBuffer("u8");
   try {
-    use(lent.data);
+    use(borrowed.data);
   } finally {
-    lent.release();
+    borrowed.release();
   }
 }

@@ -17,7 +17,7 @@ export class GPURefused extends Error {
 export const MEMORY: readonly GPUErrorFilter[] = ["out-of-memory", "validation"];
 
 /** A device's errors: nobody waits for them, so they are kept until someone can be told. */
-export class Faults {
+export class DeviceErrors {
   readonly #device: GPUDevice;
   readonly #tell: (error: Error) => boolean;
   #lost: DeviceLost | undefined;

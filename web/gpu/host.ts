@@ -1,8 +1,8 @@
-import { lend } from "./borrowed-bytes.ts";
+import { withBytes } from "./borrowed-bytes.ts";
 import { Buffers } from "./buffers.ts";
-import { Faults, MEMORY } from "./errors.ts";
+import { DeviceErrors, MEMORY } from "./errors.ts";
 import { COPY_DST, COPY_SRC, STORAGE } from "./flags.ts";
-import { Tickets } from "./pending-reports.ts";
+import { PendingReports } from "./pending-reports.ts";
 import { Pipelines } from "./pipelines.ts";
 import { LoadedPlan } from "./plan.ts";
 import { Poll } from "./poll.ts";
@@ -23,8 +23,8 @@ export class GPUHost {
   readonly #device: GPUDevice;
   readonly #queue: GPUQueue;
   readonly #buffers: Buffers;
-  readonly #tickets = new Tickets();
-  readonly #faults: Faults;
+  readonly #reports = new PendingReports();
+  readonly #errors: DeviceErrors;
   readonly #pipelines: Pipelines;
   readonly #sender: Sender;
   readonly #plans = new Map<number, LoadedPlan>();
@@ -38,15 +38,15 @@ export class GPUHost {
     this.#queue = device.queue;
     this.adapter = adapter;
     this.#buffers = new Buffers(device);
-    this.#faults = new Faults(device, (error) => this.#tickets.fail(error));
-    this.#pipelines = new Pipelines(device, this.#faults);
-    this.#sender = new Sender(device, this.#buffers, this.#faults, new Poll(device, poll));
+    this.#errors = new DeviceErrors(device, (error) => this.#reports.fail(error));
+    this.#pipelines = new Pipelines(device, this.#errors);
+    this.#sender = new Sender(device, this.#buffers, this.#errors, new Poll(device, poll));
     this.#heap = this.#buffers.make(FIRST_BYTES, HEAP_USAGE);
   }
 
   /** Why the device is gone; null while it is there. */
   get lost(): string | null {
-    return this.#faults.lost?.message ?? null;
+    return this.#errors.lost?.message ?? null;
   }
 
   counters(): Counters {
@@ -56,7 +56,7 @@ export class GPUHost {
       plans: this.#plans.size,
       pipelines: this.#pipelines.count,
       buffers: this.#buffers.live,
-      tickets: this.#tickets.count,
+      pendingReports: this.#reports.count,
     };
   }
 
@@ -69,9 +69,9 @@ export class GPUHost {
 
   /** Make the heap larger: what is there stays, the rest is zero. When it is refused nothing has changed. */
   async resize(bytes: number): Promise<void> {
-    this.#faults.check();
+    this.#errors.check();
     const make = () => this.#buffers.make(bytes, HEAP_USAGE);
-    const [grown, refused] = this.#faults.watch(`a heap of ${bytes} bytes`, make, MEMORY);
+    const [grown, refused] = this.#errors.watch(`a heap of ${bytes} bytes`, make, MEMORY);
     await refused.catch((error: unknown) => {
       this.#buffers.free(grown);
       throw error;
@@ -80,23 +80,23 @@ export class GPUHost {
   }
 
   clear(offset: number, bytes: number): void {
-    this.#faults.check();
+    this.#errors.check();
     this.#submit((encoder) => encoder.clearBuffer(this.#heap, offset, bytes));
   }
 
   write(offset: number, bytes: Bytes): void {
-    this.#faults.check();
-    lend(bytes, (data) => this.#queue.writeBuffer(this.#heap, offset, data));
+    this.#errors.check();
+    withBytes(bytes, (data) => this.#queue.writeBuffer(this.#heap, offset, data));
   }
 
   /** A part of the heap when all that was queued before is done. */
   async read(offset: number, bytes: number): Promise<Uint8Array> {
-    this.#faults.check();
+    this.#errors.check();
     const staging = this.#buffers.staging(bytes);
     const copy = () => this.#submit((encoder) => encoder.copyBufferToBuffer(this.#heap, offset, staging, 0, bytes));
-    const [, refused] = this.#faults.watch("reading from the GPU", copy);
+    const [, refused] = this.#errors.watch("reading from the GPU", copy);
     const [got] = await Promise.all([this.#sender.fetch(staging, bytes), refused]);
-    this.#faults.check(); // what went wrong before is known by now, and may have gone into these bytes
+    this.#errors.check(); // what went wrong before is known by now, and may have gone into these bytes
     return new Uint8Array(got);
   }
 
@@ -104,7 +104,7 @@ export class GPUHost {
 
   /** Make a plan ready; gives the number that it is known by. Rejects with the compiler's words. */
   async load(data: PlanData): Promise<number> {
-    this.#faults.check();
+    this.#errors.check();
     const pipelines = await Promise.all(data.kernels.map((kernel) => this.#pipelines.get(kernel)));
     const number = this.#next++;
     const make = () => {
@@ -112,7 +112,7 @@ export class GPUHost {
       plan.bind(this.#device, this.#pipelines.groupLayout, this.#heap);
       this.#plans.set(number, plan);
     };
-    const [, refused] = this.#faults.watch("a plan", make, MEMORY);
+    const [, refused] = this.#errors.watch("a plan", make, MEMORY);
     await refused.catch((error: unknown) => {
       this.unload(number);
       throw error;
@@ -134,31 +134,31 @@ export class GPUHost {
    * @returns a ticket for the report.
    */
   run(number: number, first: number, last: number, staged: Bytes, fresh: Mask, timed: boolean): number {
-    this.#faults.check();
+    this.#errors.check();
     const plan = this.#plan(number);
-    const [arriving, refused] = this.#faults.watch("a run", () => {
-      if (fresh) lend(staged, (data) => plan.writeInputs(this.#queue, this.#heap, data, fresh));
+    const [arriving, refused] = this.#errors.watch("a run", () => {
+      if (fresh) withBytes(staged, (data) => plan.writeInputs(this.#queue, this.#heap, data, fresh));
       return this.#sender.run(plan, this.#heap, first, last, timed);
     });
     this.#runs += 1;
     this.#dispatches += last - first;
-    return this.#tickets.add(Promise.all([arriving, refused]).then(([report]) => report));
+    return this.#reports.add(Promise.all([arriving, refused]).then(([report]) => report));
   }
 
   /** The report of a run when it has arrived already, else null. A report is given once. */
   arrived(ticket: number): Report | null {
-    this.#faults.check();
-    return this.#tickets.arrived(ticket);
+    this.#errors.check();
+    return this.#reports.arrived(ticket);
   }
 
   /** The report of a run; kept until it is asked for or let go of. */
   report(ticket: number): Promise<Report> {
-    return this.#tickets.take(ticket);
+    return this.#reports.take(ticket);
   }
 
   /** Let go of a report that nobody will ask for. */
   forget(ticket: number): void {
-    this.#tickets.forget(ticket);
+    this.#reports.forget(ticket);
   }
 
   #plan(number: number): LoadedPlan {

@@ -3,4 +3,4 @@
 export { DeviceLost, GPURefused, OutOfMemory } from "./errors.ts";
 export { GPUHost } from "./host.ts";
 export { type OpenOptions, openGPU, type Unavailable } from "./open.ts";
-export type { AdapterFacts, Bytes, Counters, KernelData, Lent, Mask, PlanData, Report } from "./types.ts";
+export type { AdapterFacts, BorrowedBytes, Bytes, Counters, KernelData, Mask, PlanData, Report } from "./types.ts";

@@ -1,61 +1,61 @@
 import type { Report } from "./types.ts";
 
-interface Ticket {
+interface PendingReport {
   arrived: Report | undefined;
   failed: Error | undefined;
   readonly report: Promise<Report>;
 }
 
 /** Reports under way and arrived, by number: good once, and kept until somebody asks for them or lets go of them. */
-export class Tickets {
-  readonly #tickets = new Map<number, Ticket>();
+export class PendingReports {
+  readonly #reports = new Map<number, PendingReport>();
   #next = 1;
 
   get count(): number {
-    return this.#tickets.size;
+    return this.#reports.size;
   }
 
   /** Keep what will arrive. */
   add(coming: Promise<Report>): number {
-    const ticket: Ticket = {
+    const pending: PendingReport = {
       arrived: undefined,
       failed: undefined,
       report: coming.then((report) => {
-        if (ticket.failed) throw ticket.failed;
-        ticket.arrived = report;
+        if (pending.failed) throw pending.failed;
+        pending.arrived = report;
         return report;
       }),
     };
-    ticket.report.catch(() => {}); // nobody has to ask
+    pending.report.catch(() => {}); // nobody has to ask
     const number = this.#next++;
-    this.#tickets.set(number, ticket);
+    this.#reports.set(number, pending);
     return number;
   }
 
   /** The report, if it is there already. */
   arrived(number: number): Report | null {
-    const report = this.#tickets.get(number)?.arrived;
-    if (report) this.#tickets.delete(number);
+    const report = this.#reports.get(number)?.arrived;
+    if (report) this.#reports.delete(number);
     return report ?? null;
   }
 
   /** The report as soon as it is there. */
   async take(number: number): Promise<Report> {
-    const ticket = this.#tickets.get(number);
-    if (!ticket) throw new RangeError(`ticket ${number}: it was used, let go of, or never given`);
-    this.#tickets.delete(number);
-    return ticket.report;
+    const pending = this.#reports.get(number);
+    if (!pending) throw new RangeError(`ticket ${number}: it was used, let go of, or never given`);
+    this.#reports.delete(number);
+    return pending.report;
   }
 
   /** Let go of a report that nobody will ask for. */
   forget(number: number): void {
-    this.#tickets.delete(number);
+    this.#reports.delete(number);
   }
 
   /** Fail every report that has not arrived; says whether there was one. */
   fail(error: Error): boolean {
-    const under = [...this.#tickets.values()].filter(({ arrived }) => !arrived);
-    for (const ticket of under) ticket.failed ??= error;
+    const under = [...this.#reports.values()].filter(({ arrived }) => !arrived);
+    for (const pending of under) pending.failed ??= error;
     return under.length > 0;
   }
 }

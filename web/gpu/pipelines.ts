@@ -1,4 +1,4 @@
-import { type Faults, GPURefused } from "./errors.ts";
+import { type DeviceErrors, GPURefused } from "./errors.ts";
 import { COMPUTE_STAGE } from "./flags.ts";
 import type { KernelData } from "./types.ts";
 
@@ -10,14 +10,14 @@ export class Pipelines {
   /** Binding 0: the heap; binding 1: 256 bytes of uniform parameters at an offset that each dispatch gives. */
   readonly groupLayout: GPUBindGroupLayout;
   readonly #device: GPUDevice;
-  readonly #faults: Faults;
+  readonly #errors: DeviceErrors;
   readonly #layout: GPUPipelineLayout;
   readonly #modules = new Map<string, GPUShaderModule>();
   readonly #made = new Map<string, Promise<GPUComputePipeline>>();
 
-  constructor(device: GPUDevice, faults: Faults) {
+  constructor(device: GPUDevice, errors: DeviceErrors) {
     this.#device = device;
-    this.#faults = faults;
+    this.#errors = errors;
     const visibility = COMPUTE_STAGE;
     this.groupLayout = device.createBindGroupLayout({
       entries: [
@@ -53,7 +53,7 @@ export class Pipelines {
     try {
       return await this.#device.createComputePipelineAsync({ label: name, layout: this.#layout, compute });
     } catch (error) {
-      throw await this.#faults.explain(error, `kernel ${name} with ${JSON.stringify(constants)}`);
+      throw await this.#errors.explain(error, `kernel ${name} with ${JSON.stringify(constants)}`);
     }
   }
 
@@ -61,9 +61,9 @@ export class Pipelines {
     const known = this.#modules.get(source);
     if (known) return known;
     const make = () => this.#device.createShaderModule({ label: name, code: source });
-    const [module, refused] = this.#faults.watch(`kernel ${name}`, make);
+    const [module, refused] = this.#errors.watch(`kernel ${name}`, make);
     await refused.catch(async (error: unknown) => {
-      const words = this.#faults.lost ? "" : await compilerWords(module, name);
+      const words = this.#errors.lost ? "" : await compilerWords(module, name);
       throw words ? new GPURefused(words) : error;
     });
     this.#modules.set(source, module);

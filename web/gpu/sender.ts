@@ -1,5 +1,5 @@
 import type { Buffers } from "./buffers.ts";
-import type { Faults } from "./errors.ts";
+import type { DeviceErrors } from "./errors.ts";
 import { READ_MODE } from "./flags.ts";
 import type { LoadedPlan } from "./plan.ts";
 import type { Poll } from "./poll.ts";
@@ -10,13 +10,13 @@ import type { Report } from "./types.ts";
 export class Sender {
   readonly #device: GPUDevice;
   readonly #buffers: Buffers;
-  readonly #faults: Faults;
+  readonly #errors: DeviceErrors;
   readonly #poll: Poll;
 
-  constructor(device: GPUDevice, buffers: Buffers, faults: Faults, poll: Poll) {
+  constructor(device: GPUDevice, buffers: Buffers, errors: DeviceErrors, poll: Poll) {
     this.#device = device;
     this.#buffers = buffers;
-    this.#faults = faults;
+    this.#errors = errors;
     this.#poll = poll;
   }
 
@@ -48,7 +48,7 @@ export class Sender {
       await this.#poll.during(staging.mapAsync(READ_MODE, 0, Math.ceil(bytes / 8) * 8));
     } catch (error) {
       this.#buffers.free(staging);
-      throw await this.#faults.explain(error, "reading from the GPU");
+      throw await this.#errors.explain(error, "reading from the GPU");
     }
     const got = staging.getMappedRange(0, Math.ceil(bytes / 8) * 8).slice(0, bytes);
     staging.unmap();

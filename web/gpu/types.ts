@@ -22,12 +22,12 @@ export interface PlanData {
   readonly spans: Uint32Array;
 }
 
-/** Bytes in someone else's memory, such as Python's: lent for the time of a call, since that memory may move. */
-export interface Lent {
+/** Bytes in someone else's memory, such as Python's: borrowed for the time of a call, since that memory may move. */
+export interface BorrowedBytes {
   getBuffer(type: "u8"): { readonly data: Uint8Array<ArrayBuffer>; release(): void };
 }
 
-export type Bytes = Uint8Array<ArrayBuffer> | Lent;
+export type Bytes = Uint8Array<ArrayBuffer> | BorrowedBytes;
 
 /** Bit i stands for input i; a number holds 53 of them, a bigint any count. */
 export type Mask = number | bigint;
@@ -57,5 +57,5 @@ export interface Counters {
   readonly pipelines: number;
   readonly buffers: number;
   /** Reports that were not fetched yet. */
-  readonly tickets: number;
+  readonly pendingReports: number;
 }

@@ -10,7 +10,7 @@ import { CurvePanel } from "./panels/curve";
 import { LayersPanel } from "./panels/layers";
 import { NetworkPanel } from "./panels/network";
 import { NumbersPanel } from "./panels/numbers";
-import type { Panel, Stage } from "./panels/panel-host";
+import type { Panel, PanelHost } from "./panels/panel-host";
 import { ReadoutPanel } from "./panels/readout";
 
 /** A live picture of a training network, fed with observation messages. */
@@ -66,7 +66,7 @@ export function createDashboard(container: HTMLElement): Dashboard {
     theme = undefined;
     invalidate();
   };
-  const stage: Stage = {
+  const host: PanelHost = {
     invalidate,
     setCursor: (step) => {
       cursor = step === undefined ? undefined : Math.min(step, model.latest.step ?? step); // the axis reaches further
@@ -83,11 +83,11 @@ export function createDashboard(container: HTMLElement): Dashboard {
   };
   const panels: readonly Panel[] = [
     new BannerPanel(invalidate),
-    new ReadoutPanel(stage),
-    lossPanel(stage),
-    accuracyPanel(stage),
-    new NetworkPanel(stage),
-    new LayersPanel(stage),
+    new ReadoutPanel(host),
+    lossPanel(host),
+    accuracyPanel(host),
+    new NetworkPanel(host),
+    new LayersPanel(host),
     new NumbersPanel(invalidate),
   ];
   grid.append(...panels.map((panel) => panel.element));
@@ -104,7 +104,7 @@ export function createDashboard(container: HTMLElement): Dashboard {
       model.push(message, performance.now());
       invalidate();
     },
-    setStatistic: stage.setStatistic,
+    setStatistic: host.setStatistic,
     setRunning(next) {
       running = next;
       model.rate.setRunning(next, performance.now());
@@ -125,7 +125,7 @@ export function createDashboard(container: HTMLElement): Dashboard {
   };
 }
 
-function lossPanel(stage: Stage): CurvePanel {
+function lossPanel(host: PanelHost): CurvePanel {
   const options = {
     title: "Loss",
     note: `Mean loss per sample; the strong line is smoothed with a half-life of ${HALF_LIFE_STEPS} steps.`,
@@ -136,10 +136,10 @@ function lossPanel(stage: Stage): CurvePanel {
     bounds: [0, Number.POSITIVE_INFINITY],
     logToggle: true,
   } as const;
-  return new CurvePanel(options, stage);
+  return new CurvePanel(options, host);
 }
 
-function accuracyPanel(stage: Stage): CurvePanel {
+function accuracyPanel(host: PanelHost): CurvePanel {
   const options = {
     title: "Accuracy",
     note: `Share of samples classified right; the strong line is smoothed with a half-life of ${HALF_LIFE_STEPS} steps.`,
@@ -150,5 +150,5 @@ function accuracyPanel(stage: Stage): CurvePanel {
     bounds: [0, 1],
     logToggle: false,
   } as const;
-  return new CurvePanel(options, stage);
+  return new CurvePanel(options, host);
 }

@@ -4,7 +4,7 @@ import { describeDevice, firstStepOn, isLost, type Whereabouts } from "../../../
 import { digitise, type Stroke } from "../../../web/demo/digitise";
 import { type DigitsInfo, imageAt, parseDigits } from "../../../web/demo/digits";
 import { describeFailure } from "../../../web/demo/failure";
-import { Latest } from "../../../web/demo/latest-only";
+import { LatestOnly } from "../../../web/demo/latest-only";
 import { shareLoaded } from "../../../web/demo/loading";
 import { argmax, scoreDigits } from "../../../web/demo/scoring";
 import {
@@ -174,11 +174,11 @@ describe("loading", () => {
   });
 });
 
-describe("Latest", () => {
+describe("LatestOnly", () => {
   it("answers the newest request and skips those in between", async () => {
     const done: number[] = [];
     let release = () => {};
-    const latest = new Latest<number>(
+    const latest = new LatestOnly<number>(
       async (request) => {
         await new Promise<void>((resolve) => {
           release = resolve;
@@ -197,7 +197,7 @@ describe("Latest", () => {
 
   it("goes on after a failure", async () => {
     const seen: unknown[] = [];
-    const latest = new Latest<string>(
+    const latest = new LatestOnly<string>(
       (request) => Promise.reject(request),
       (error) => seen.push(error),
     );

@@ -6,7 +6,7 @@ import { addKernel, addPlan, numbers, words } from "./plans.ts";
 const NOTHING = new Uint8Array(0);
 const named = (name: string) => expect.objectContaining({ name });
 
-describe.skipIf(missing)("faults", () => {
+describe.skipIf(missing)("errors", () => {
   let host: GPUHost;
 
   beforeEach(async () => {

@@ -69,9 +69,9 @@ describe.skipIf(missing)("a device", () => {
     expect(await written((1n << 69n) | (1n << 33n) | 2n)).toEqual([1, 33, 69]);
   });
 
-  test("takes bytes that are lent, and gives them back at once", async () => {
+  test("takes bytes that are borrowed, and gives them back at once", async () => {
     let out = 0;
-    const lent = {
+    const borrowed = {
       getBuffer: () => {
         out += 1;
         const release = () => {
@@ -81,9 +81,9 @@ describe.skipIf(missing)("a device", () => {
       },
     };
     const plan = await host.load(addPlan([1]));
-    const { bytes } = await host.report(host.run(plan, 0, 1, lent, 1, false));
+    const { bytes } = await host.report(host.run(plan, 0, 1, borrowed, 1, false));
     expect(numbers(bytes)).toEqual([8, 9, 10, 11]);
-    host.write(0, lent);
+    host.write(0, borrowed);
     expect(numbers(await host.read(0, 16))).toEqual([7, 8, 9, 10]);
     expect(out).toBe(0);
   });
@@ -96,10 +96,10 @@ describe.skipIf(missing)("a device", () => {
     expect(got).toEqual([3, 1]);
     await expect(host.report(first)).rejects.toThrow(`ticket ${first}`);
     const others = Array.from({ length: 64 }, run);
-    expect(host.counters().tickets).toBe(65);
+    expect(host.counters().pendingReports).toBe(65);
     expect(numbers((await host.report(second)).bytes)[0]).toBe(2);
     for (const other of others.slice(0, -1)) host.forget(other);
-    expect(host.counters().tickets).toBe(1);
+    expect(host.counters().pendingReports).toBe(1);
     const last = run();
     expect(numbers((await host.report(last)).bytes)[0]).toBe(68);
     expect(host.arrived(last)).toBeNull();

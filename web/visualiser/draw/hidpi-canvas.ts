@@ -1,5 +1,5 @@
 /** A canvas that is as sharp as the screen and knows its size in CSS pixels. */
-export class Surface {
+export class HidpiCanvas {
   readonly context: CanvasRenderingContext2D;
   /** Size in CSS pixels. */
   width = 0;
@@ -10,10 +10,10 @@ export class Surface {
   readonly #sightings: IntersectionObserver;
 
   constructor(
-    readonly canvas: HTMLCanvasElement,
+    readonly element: HTMLCanvasElement,
     onChange: () => void,
   ) {
-    const context = canvas.getContext("2d");
+    const context = element.getContext("2d");
     if (!context) throw new Error("This browser gives no 2D canvas: the charts can't be drawn.");
     this.context = context;
     this.#resizes = new ResizeObserver(([entry]) => {
@@ -29,8 +29,8 @@ export class Surface {
       },
       { rootMargin: "100px" },
     );
-    this.#resizes.observe(canvas);
-    this.#sightings.observe(canvas);
+    this.#resizes.observe(element);
+    this.#sightings.observe(element);
   }
 
   /** Device pixels per CSS pixel. */
@@ -44,9 +44,9 @@ export class Surface {
     const width = Math.round(this.width * this.ratio);
     const height = Math.round(this.height * this.ratio);
     // Setting a canvas's size clears it and costs an allocation: only when it changed.
-    if (this.canvas.width !== width || this.canvas.height !== height) {
-      this.canvas.width = width;
-      this.canvas.height = height;
+    if (this.element.width !== width || this.element.height !== height) {
+      this.element.width = width;
+      this.element.height = height;
     }
     this.context.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
     this.context.clearRect(0, 0, this.width, this.height);

@@ -2,11 +2,11 @@ import { activationOf } from "../data/blueprint";
 import type { LayerState } from "../data/layer-state";
 import { inkOn } from "./colour";
 import { formatCount, formatShape } from "./format";
-import type { Surface } from "./hidpi-canvas";
+import type { HidpiCanvas } from "./hidpi-canvas";
 import type { ColourScale } from "./layer-colours";
 import { type LayerBox, METRICS, type NetworkLayout, type Rect } from "./layout";
 import { fitText } from "./plot";
-import type { Backdrop } from "./static-layer";
+import type { StaticLayer } from "./static-layer";
 import { font, type Theme } from "./theme";
 
 /** Room for badges and outlines at the canvas's edges. */
@@ -24,9 +24,9 @@ export interface Picture {
 }
 
 /** Draws the picture; names, shapes and counts, which seldom change, are copied from `names`. */
-export function drawNetwork(surface: Surface, names: Backdrop, picture: Picture): void {
+export function drawNetwork(target: HidpiCanvas, names: StaticLayer, picture: Picture): void {
   const { theme, layout, layers, colours, hovered } = picture;
-  const { context } = surface;
+  const { context } = target;
   context.save();
   context.translate(OFFSET.x, OFFSET.y);
   for (const cell of layout.cells) drawCell(context, theme, cell);
@@ -35,7 +35,7 @@ export function drawNetwork(surface: Surface, names: Backdrop, picture: Picture)
     const state = layers[box.index];
     if (state) drawBox(context, theme, box, colours, box.index === hovered);
   }
-  names.draw(surface, keyOf(picture), (to) => drawNames(to, picture));
+  names.draw(target, keyOf(picture), (to) => drawNames(to, picture));
   for (const box of layout.boxes) {
     const state = layers[box.index];
     if (state) drawValue(context, theme, box, state, colours);

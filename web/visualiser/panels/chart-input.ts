@@ -1,5 +1,5 @@
 import type { Scale } from "../draw/scale";
-import type { Stage } from "./panel-host";
+import type { PanelHost } from "./panel-host";
 
 /** Which step scale lies under a point of the canvas; undefined outside of plots. */
 export type ScaleAt = (x: number, y: number) => Scale | undefined;
@@ -9,11 +9,11 @@ export type ScaleAt = (x: number, y: number) => Scale | undefined;
  *
  * `scaleAt` is asked at the time of the event, so it always answers for what was drawn last.
  */
-export function followCursor(canvas: HTMLCanvasElement, stage: Stage, scaleAt: ScaleAt): void {
+export function followCursor(canvas: HTMLCanvasElement, host: PanelHost, scaleAt: ScaleAt): void {
   let step: number | undefined;
   const move = (to: number | undefined): void => {
     step = to;
-    stage.setCursor(to);
+    host.setCursor(to);
   };
   const point = (event: PointerEvent): void => {
     const scale = scaleAt(event.offsetX, event.offsetY);

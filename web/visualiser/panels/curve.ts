@@ -4,12 +4,12 @@ import { RAW, type RunModel, SMOOTH } from "../data/run-model";
 import { drawAxes } from "../draw/axes";
 import { el, setText, toggleButton } from "../draw/dom";
 import { ABSENT, formatCount, formatTick } from "../draw/format";
-import { Surface } from "../draw/hidpi-canvas";
+import { HidpiCanvas } from "../draw/hidpi-canvas";
 import { drawCursor, drawDots, drawExtremes, drawMeans, drawNonFinite, type Plot, pixelsAcross } from "../draw/plot";
 import { type Domain, makeScale, paddedDomain, type Scale, type ScaleKind, settledDomain } from "../draw/scale";
-import { Backdrop } from "../draw/static-layer";
+import { StaticLayer } from "../draw/static-layer";
 import { followCursor } from "./chart-input";
-import { type Panel, type Stage, stepDomain, type View } from "./panel-host";
+import { type Panel, type PanelHost, stepDomain, type View } from "./panel-host";
 
 export interface CurveOptions {
   readonly title: string;
@@ -37,22 +37,22 @@ const MARGIN = { left: 46, right: 12, top: 8, bottom: 24 };
 /** One quantity over steps: training (raw faint, smoothed strong) and validation. */
 export class CurvePanel implements Panel {
   readonly element: HTMLElement;
-  readonly #surface: Surface;
+  readonly #canvas: HidpiCanvas;
   readonly #train = legendItem("Train", "train");
   readonly #validation = legendItem("Validation", "validation");
-  readonly #backdrop = new Backdrop();
+  readonly #static = new StaticLayer();
   #label = "";
   #kind: ScaleKind = "linear";
   #x: Scale | undefined;
 
   constructor(
     readonly options: CurveOptions,
-    stage: Stage,
+    host: PanelHost,
   ) {
     const canvas = el("canvas", { class: "lv-curve", tabindex: 0, role: "img", "aria-label": options.title });
     const toggle = toggleButton("Log scale", false, (pressed) => {
       this.#kind = pressed ? "log" : "linear";
-      stage.invalidate();
+      host.invalidate();
     });
     const head = el(
       "header",
@@ -62,27 +62,27 @@ export class CurvePanel implements Panel {
       ...(options.logToggle ? [toggle] : []),
     );
     this.element = el("section", { class: "lv-panel", "aria-label": options.title }, head, canvas);
-    this.#surface = new Surface(canvas, () => stage.invalidate());
-    followCursor(canvas, stage, () => this.#x);
+    this.#canvas = new HidpiCanvas(canvas, () => host.invalidate());
+    followCursor(canvas, host, () => this.#x);
   }
 
   draw(view: View): void {
     this.#drawLegend(view);
-    const surface = this.#surface;
-    if (!surface.begin()) return;
+    const target = this.#canvas;
+    if (!target.begin()) return;
     const rect = {
       x: MARGIN.left,
       y: MARGIN.top,
-      width: surface.width - MARGIN.left - MARGIN.right,
-      height: surface.height - MARGIN.top - MARGIN.bottom,
+      width: target.width - MARGIN.left - MARGIN.right,
+      height: target.height - MARGIN.top - MARGIN.bottom,
     };
     if (rect.width < 20 || rect.height < 20) return;
     this.#x = makeScale("linear", stepDomain(view), [rect.x, rect.x + rect.width]);
-    const lines = this.#reduce(view, this.#x.domain, pixelsAcross({ rect, ratio: surface.ratio }));
+    const lines = this.#reduce(view, this.#x.domain, pixelsAcross({ rect, ratio: target.ratio }));
     const y = makeScale(this.#kind, this.#domain(lines), [rect.y + rect.height, rect.y]);
-    const plot = { context: surface.context, theme: view.theme, ratio: surface.ratio, rect, x: this.#x, y };
+    const plot = { context: target.context, theme: view.theme, ratio: target.ratio, rect, x: this.#x, y };
     const key = JSON.stringify([view.theme.mode, view.theme.font, this.#kind, this.#x.domain, y.domain]);
-    this.#backdrop.draw(surface, key, (context) =>
+    this.#static.draw(target, key, (context) =>
       drawAxes(
         { ...plot, context },
         {
@@ -98,7 +98,7 @@ export class CurvePanel implements Panel {
   }
 
   dispose(): void {
-    this.#surface.dispose();
+    this.#canvas.dispose();
   }
 
   #reduce({ model, span }: View, [from, to]: Domain, across: number): Lines {
@@ -156,7 +156,7 @@ export class CurvePanel implements Panel {
     const words = [train, validation].map((found) => (found === undefined ? "not yet" : this.options.format(found)));
     const spoken = `training ${words[0]}, validation ${words[1]}. Arrow keys move the cursor.`;
     const label = `${this.options.title} at step ${at}: ${spoken}`;
-    if (label !== this.#label) this.#surface.canvas.setAttribute("aria-label", label);
+    if (label !== this.#label) this.#canvas.element.setAttribute("aria-label", label);
     this.#label = label;
   }
 }

@@ -5,7 +5,7 @@ import { type LayerState, OUTPUT } from "../data/layer-state";
 import { drawAxes } from "../draw/axes";
 import { el, toggleButton } from "../draw/dom";
 import { formatNumber, formatTick } from "../draw/format";
-import { Surface } from "../draw/hidpi-canvas";
+import { HidpiCanvas } from "../draw/hidpi-canvas";
 import type { Rect } from "../draw/layout";
 import {
   drawBand,
@@ -18,12 +18,12 @@ import {
   pixelsAcross,
 } from "../draw/plot";
 import { type Domain, makeScale, type Scale, type ScaleKind } from "../draw/scale";
-import { Backdrop } from "../draw/static-layer";
+import { StaticLayer } from "../draw/static-layer";
 import { font } from "../draw/theme";
 import { followCursor } from "./chart-input";
 import { gradientDomain, type LayerLines, NORM, outputDomain, reduceLayer } from "./layer-lines";
 import { arrangeMultiples, type Multiple } from "./multiples";
-import { type Panel, type Stage, stepDomain, type View } from "./panel-host";
+import { type Panel, type PanelHost, stepDomain, type View } from "./panel-host";
 
 /** A layer's pair of charts with what they show. */
 interface Chart {
@@ -36,16 +36,16 @@ interface Chart {
 /** Small multiples: each layer's output mean ± std, and the norm of its gradient, over the same steps. */
 export class LayersPanel implements Panel {
   readonly element: HTMLElement;
-  readonly #surface: Surface;
-  readonly #backdrop = new Backdrop();
+  readonly #canvas: HidpiCanvas;
+  readonly #static = new StaticLayer();
   #shared = true;
   #plots: readonly { readonly rect: Rect; readonly x: Scale }[] = [];
 
-  constructor(stage: Stage) {
+  constructor(host: PanelHost) {
     const canvas = el("canvas", { class: "lv-multiples", tabindex: 0, role: "img", "aria-label": LABEL });
     const toggle = toggleButton("Same scale for all", true, (pressed) => {
       this.#shared = pressed;
-      stage.invalidate();
+      host.invalidate();
     });
     const keys = el(
       "span",
@@ -55,8 +55,8 @@ export class LayersPanel implements Panel {
     );
     const head = el("header", { class: "lv-head" }, el("h2", {}, "Layers over steps"), keys, toggle);
     this.element = el("section", { class: "lv-panel lv-wide", "aria-label": "Layers over steps" }, head, canvas);
-    this.#surface = new Surface(canvas, () => stage.invalidate());
-    followCursor(canvas, stage, (x, y) => {
+    this.#canvas = new HidpiCanvas(canvas, () => host.invalidate());
+    followCursor(canvas, host, (x, y) => {
       const under = this.#plots.find(
         ({ rect }) => x >= rect.x - 4 && x <= rect.x + rect.width + 4 && y >= rect.y && y <= rect.y + rect.height,
       );
@@ -65,16 +65,16 @@ export class LayersPanel implements Panel {
   }
 
   draw(view: View): void {
-    const { canvas } = this.#surface;
-    const width = this.#surface.width || (canvas.parentElement?.clientWidth ?? 0);
+    const { element: canvas } = this.#canvas;
+    const width = this.#canvas.width || (canvas.parentElement?.clientWidth ?? 0);
     const arranged = arrangeMultiples(view.model.layers.length, width, this.#shared);
     const height = `${arranged.height}px`;
     if (canvas.style.height !== height) canvas.style.height = height;
     this.#plots = [];
     const first = arranged.multiples[0];
-    if (!this.#surface.begin() || !first) return;
+    if (!this.#canvas.begin() || !first) return;
     const steps = stepDomain(view);
-    const across = pixelsAcross({ rect: first.outputs, ratio: this.#surface.ratio });
+    const across = pixelsAcross({ rect: first.outputs, ratio: this.#canvas.ratio });
     const lines = view.model.layers.map((state) => reduceLayer(state, view, steps, across));
     const shared = this.#shared ? { outputs: outputDomain(lines), gradients: gradientDomain(lines) } : undefined;
     const charts = lines.flatMap((line, index): Chart[] => {
@@ -85,7 +85,7 @@ export class LayersPanel implements Panel {
       return [{ line, place, outputs, gradients }];
     });
     this.#plots = charts.flatMap(({ outputs, gradients }) => [outputs, gradients]);
-    this.#backdrop.draw(this.#surface, keyOf(view, charts, this.#shared), (context) => {
+    this.#static.draw(this.#canvas, keyOf(view, charts, this.#shared), (context) => {
       for (const chart of charts) this.#drawFrame(context, view, chart);
     });
     for (const { line, outputs, gradients } of charts) {
@@ -95,7 +95,7 @@ export class LayersPanel implements Panel {
   }
 
   dispose(): void {
-    this.#surface.dispose();
+    this.#canvas.dispose();
   }
 
   /** What stands still while the lines grow: the title and the axes. */
@@ -135,7 +135,7 @@ export class LayersPanel implements Panel {
   #plot(view: View, rect: Rect, steps: Domain, domain: Domain, kind: ScaleKind): Plot {
     const x = makeScale("linear", steps, [rect.x, rect.x + rect.width]);
     const y = makeScale(kind, domain, [rect.y + rect.height, rect.y]);
-    return { context: this.#surface.context, theme: view.theme, ratio: this.#surface.ratio, rect, x, y };
+    return { context: this.#canvas.context, theme: view.theme, ratio: this.#canvas.ratio, rect, x, y };
   }
 
   #axes(plot: Plot, place: Multiple, last: boolean): void {

@@ -2,47 +2,47 @@ import { layerName } from "../data/blueprint";
 import { STATISTICS, type StatisticName, statistic } from "../data/statistics";
 import { el, setText } from "../draw/dom";
 import { formatCount } from "../draw/format";
-import { Surface } from "../draw/hidpi-canvas";
+import { HidpiCanvas } from "../draw/hidpi-canvas";
 import { ColourScale } from "../draw/layer-colours";
 import { boxAt, layoutNetwork, type NetworkLayout } from "../draw/layout";
 import { drawNetwork } from "../draw/network-picture";
-import { Backdrop } from "../draw/static-layer";
+import { StaticLayer } from "../draw/static-layer";
 import { LayerCard } from "./layer-card";
-import type { Panel, Stage, View } from "./panel-host";
+import type { Panel, PanelHost, View } from "./panel-host";
 
 /** The network as its grid of cells, coloured by a statistic that the user chooses. */
 export class NetworkPanel implements Panel {
   readonly element: HTMLElement;
-  readonly #surface: Surface;
+  readonly #canvas: HidpiCanvas;
   readonly #summary = el("p", { class: "lv-note" });
   readonly #select = el("select", { class: "lv-select" });
   readonly #bar = el("span", { class: "lv-ramp", "aria-hidden": "true" });
   readonly #low = el("span");
   readonly #high = el("span");
   readonly #card = new LayerCard();
-  readonly #names = new Backdrop();
+  readonly #names = new StaticLayer();
   readonly #colours = new ColourScale();
   #layout: NetworkLayout | undefined;
   readonly #sizes: ResizeObserver;
   #available = 0;
   #hovered: number | undefined;
 
-  constructor(stage: Stage) {
+  constructor(host: PanelHost) {
     const canvas = el("canvas", { class: "lv-network", tabindex: 0, role: "img" });
     for (const { name, label } of STATISTICS) this.#select.append(el("option", { value: name }, label));
-    this.#select.addEventListener("change", () => stage.setStatistic(this.#select.value as StatisticName));
+    this.#select.addEventListener("change", () => host.setStatistic(this.#select.value as StatisticName));
     const legend = el("span", { class: "lv-scale" }, this.#low, this.#bar, this.#high);
     const chooser = el("label", { class: "lv-chooser" }, "Colour by ", this.#select);
     const head = el("header", { class: "lv-head" }, el("h2", {}, "Network"), this.#summary, chooser, legend);
     const scroller = el("div", { class: "lv-scroller" }, canvas, this.#card.element);
     this.element = el("section", { class: "lv-panel lv-wide", "aria-label": "Network" }, head, scroller);
-    this.#surface = new Surface(canvas, () => stage.invalidate());
+    this.#canvas = new HidpiCanvas(canvas, () => host.invalidate());
     this.#sizes = new ResizeObserver(() => {
       this.#available = scroller.clientWidth; // asked in a frame, it would make the browser lay the page out
-      stage.invalidate();
+      host.invalidate();
     });
     this.#sizes.observe(scroller);
-    this.#listen(canvas, stage);
+    this.#listen(canvas, host);
   }
 
   draw(view: View): void {
@@ -55,8 +55,8 @@ export class NetworkPanel implements Panel {
     this.#drawLegend();
     const state = this.#hovered === undefined ? undefined : model.layers[this.#hovered];
     const box = this.#layout?.boxes.find(({ index }) => index === this.#hovered);
-    this.#card.show(state, box, this.#surface.width);
-    if (!this.#layout || !this.#surface.begin()) return;
+    this.#card.show(state, box, this.#canvas.width);
+    if (!this.#layout || !this.#canvas.begin()) return;
     const picture = {
       theme,
       layout: this.#layout,
@@ -64,18 +64,18 @@ export class NetworkPanel implements Panel {
       colours: this.#colours,
       hovered: this.#hovered,
     };
-    drawNetwork(this.#surface, this.#names, picture);
+    drawNetwork(this.#canvas, this.#names, picture);
     this.#describe(view);
   }
 
   dispose(): void {
     this.#sizes.disconnect();
-    this.#surface.dispose();
+    this.#canvas.dispose();
   }
 
   /** Lays the network out for the room there is, and gives the canvas the size that this takes. */
   #fit({ model }: View): void {
-    const { canvas } = this.#surface;
+    const { element: canvas } = this.#canvas;
     const available = this.#available;
     if (!model.blueprint || available === 0) {
       this.#layout = undefined;
@@ -107,14 +107,14 @@ export class NetworkPanel implements Panel {
     const spoken = hovered
       ? `${layerName(hovered.node.info)}: ${chosen.label} ${chosen.format(chosen.value(hovered, model.layers))}.`
       : `Network of ${count} layers coloured by ${chosen.label}. Arrow keys walk through the layers.`;
-    this.#surface.canvas.setAttribute("aria-label", spoken);
+    this.#canvas.element.setAttribute("aria-label", spoken);
   }
 
-  #listen(canvas: HTMLCanvasElement, stage: Stage): void {
+  #listen(canvas: HTMLCanvasElement, host: PanelHost): void {
     const hover = (index: number | undefined): void => {
       if (index === this.#hovered) return;
       this.#hovered = index;
-      stage.invalidate();
+      host.invalidate();
     };
     const point = (event: PointerEvent): void => {
       hover(this.#layout && boxAt(this.#layout, event.offsetX - 1, event.offsetY - 10)?.index);

@@ -21,7 +21,7 @@ export interface View {
 }
 
 /** What panels may ask of the dashboard. */
-export interface Stage {
+export interface PanelHost {
   /** Draw again at the next frame. */
   invalidate(): void;
   setCursor(step: number | undefined): void;

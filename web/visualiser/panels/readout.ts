@@ -2,7 +2,7 @@ import { RECENT_ROWS } from "../data/history";
 import type { RunModel } from "../data/run-model";
 import { el, setText, toggleButton } from "../draw/dom";
 import { ABSENT, formatCount, formatNumber, formatPercent, formatSeconds, formatTick } from "../draw/format";
-import type { Panel, Stage, View } from "./panel-host";
+import type { Panel, PanelHost, View } from "./panel-host";
 
 interface Reading {
   readonly label: string;
@@ -37,13 +37,13 @@ export class ReadoutPanel implements Panel {
   readonly element: HTMLElement;
   readonly #values: readonly HTMLElement[];
 
-  constructor(stage: Stage) {
+  constructor(host: PanelHost) {
     this.#values = READINGS.map(() => el("dd", {}, ABSENT));
     const pairs = READINGS.map(({ label }, index) =>
       el("div", {}, el("dt", {}, label), this.#values[index] ?? el("dd")),
     );
     const recent = toggleButton(`Last ${RECENT_ROWS} steps`, false, (pressed) =>
-      stage.setSpan(pressed ? "recent" : "run"),
+      host.setSpan(pressed ? "recent" : "run"),
     );
     this.element = el(
       "section",
