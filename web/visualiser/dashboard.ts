@@ -1,9 +1,9 @@
 import type { Span } from "./data/history";
 import type { ObservationMessage } from "./data/messages";
 import { HALF_LIFE_STEPS, RunModel } from "./data/run-model";
-import { type StatisticName, statistic } from "./data/statistics";
 import { el } from "./draw/dom";
 import { formatNumber, formatPercent, formatTick } from "./draw/format";
+import { type StatisticName, statistic } from "./draw/layer-statistics";
 import { readTheme, type Theme } from "./draw/theme";
 import { BannerPanel } from "./panels/banner";
 import { CurvePanel } from "./panels/curve";

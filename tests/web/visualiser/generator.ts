@@ -9,26 +9,10 @@ import type {
   StatsMessage,
   TrainingMessage,
 } from "../../../web/visualiser";
+import { MEASURED } from "../../../web/visualiser/data/statistics";
 
-export const STATS_COLUMNS = [
-  "step",
-  "epoch",
-  "layer",
-  "phase",
-  "output_min",
-  "output_max",
-  "output_mean",
-  "output_std",
-  "zero_fraction",
-  "dead_units",
-  "nan_count",
-  "inf_count",
-  "weight_norm",
-  "bias_norm",
-  "gradient_norm",
-  "input_gradient_norm",
-  "compute_time_ns",
-] as const;
+/** The columns of a "stats" message, in Python's order: place of the row, then its statistics. */
+export const STATS_COLUMNS = ["step", "epoch", "layer", "phase", ...MEASURED.map(({ name }) => name)] as const;
 
 export const TRAINING_COLUMNS = [
   "step",

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { OUTPUT } from "../../../web/visualiser/data/layer-state";
 import { RAW, RunModel } from "../../../web/visualiser/data/run-model";
-import { statistic } from "../../../web/visualiser/data/statistics";
 import { StepRate } from "../../../web/visualiser/data/step-rate";
 import { colourDomain } from "../../../web/visualiser/draw/layer-colours";
+import { statistic } from "../../../web/visualiser/draw/layer-statistics";
 import { describeAnomaly } from "../../../web/visualiser/panels/banner";
 import { passRows } from "../../../web/visualiser/panels/layer-card";
 import { grid, makeRun, mlp, statsMessage, trainingMessage } from "./generator";
@@ -99,7 +99,7 @@ describe("RunModel", () => {
     const model = new RunModel();
     model.push({ kind: "blueprint", blueprint: mlp() }, 0);
     model.push(statsMessage([{ step: 0, layer: 1, phase: 0, output_mean: 7, output_std: 2 }]), 0);
-    expect(model.layers[1]?.forward?.output_std).toBe(2);
+    expect(model.layers[1]?.forward?.value("output_std")).toBe(2);
   });
 
   it("ignores rows of layers that the blueprint does not have", () => {

@@ -1,14 +1,34 @@
 import type { LayerNode } from "./blueprint";
+import type { ColumnTable } from "./column-table";
 import { History, Smoother } from "./history";
-import type { StatsMessage } from "./messages";
+import type { MeasuredName } from "./statistics";
 
-/** Statistics of one pass by the contract's column names; NaN where nothing was measured. */
-export type PassStats = Readonly<Record<string, number>>;
+/** One layer's statistics of one pass: a row of a message's columns, read in place. */
+export class PassStats {
+  constructor(
+    readonly table: ColumnTable,
+    readonly row: number,
+  ) {}
+
+  /** NaN where nothing was measured. */
+  value(name: MeasuredName): number {
+    return this.table.value(name, this.row);
+  }
+
+  get nanCount(): number {
+    return this.value("nan_count") || 0;
+  }
+
+  /** NaN and infinite outputs together. */
+  get nonFinite(): number {
+    return this.nanCount + (this.value("inf_count") || 0);
+  }
+}
 
 /** Columns of `outputs`. */
 export const OUTPUT = { low: 0, mean: 1, high: 2 } as const;
 
-/** What is known of one layer: its newest statistics and what its charts draw. */
+/** One layer: its latest statistics and the histories that its charts draw. */
 export class LayerState {
   forward: PassStats | undefined;
   backward: PassStats | undefined;
@@ -18,7 +38,9 @@ export class LayerState {
   readonly gradients = new History(1);
   readonly #forwardTime = new Smoother(0.95);
   readonly #backwardTime = new Smoother(0.95);
-  #waiting: { readonly step: number; readonly stats: PassStats } | undefined;
+  /** A forward pass whose backward pass has not arrived. */
+  #waiting: PassStats | undefined;
+  #waitingStep = Number.NaN;
   #forwardNs = Number.NaN;
   #backwardNs = Number.NaN;
 
@@ -30,68 +52,58 @@ export class LayerState {
     return parts.length === 0 ? Number.NaN : parts.reduce((sum, part) => sum + part, 0);
   }
 
-  /** NaN and infinite values in the newest passes. */
-  get nonFinite(): number {
-    return countOf(this.forward, "nan_count", "inf_count") + countOf(this.backward, "nan_count", "inf_count");
+  /** NaN values in the latest passes. */
+  get nanCount(): number {
+    return (this.forward?.nanCount ?? 0) + (this.backward?.nanCount ?? 0);
   }
 
-  /** Whether the newest passes hold anything that is no finite number, a gradient's norm included. */
+  /** NaN and infinite values in the latest passes. */
+  get nonFinite(): number {
+    return (this.forward?.nonFinite ?? 0) + (this.backward?.nonFinite ?? 0);
+  }
+
+  /** Whether the latest passes hold a value that is not finite, a gradient's norm included. */
   get broken(): boolean {
-    const norm = this.backward?.gradient_norm ?? Number.NaN;
-    return (
-      this.nonFinite > 0 || (this.backward !== undefined && this.node.info.num_params > 0 && !Number.isFinite(norm))
-    );
+    if (this.nonFinite > 0) return true;
+    return this.#hasGradient && this.backward !== undefined && !Number.isFinite(this.backward.value("gradient_norm"));
   }
 
   /**
-   * Takes in one pass.
+   * Adds a forward pass.
    *
    * In training a forward pass counts once its backward pass has followed. A forward pass alone, such as a prediction
-   * between two steps, has another batch size and no place in the charts; it colours the picture only as long as
-   * nothing has been trained, or when it holds NaN or infinity.
+   * between two steps, has another batch size and is left out of the charts; it colours the picture only until the
+   * first training step, or when it contains NaN or infinity.
    */
-  push(step: number, stats: PassStats): void {
-    if (stats.phase === 1) {
-      this.#commitForward();
-      this.#takeBackward(step, stats);
-      return;
-    }
-    this.#waiting = { step, stats };
-    if (!this.backward || countOf(stats, "nan_count", "inf_count") > 0) this.forward = stats;
+  pushForward(step: number, stats: PassStats): void {
+    this.#waiting = stats;
+    this.#waitingStep = step;
+    if (!this.backward || stats.nonFinite > 0) this.forward = stats;
+  }
+
+  /** Adds a backward pass, and the forward pass before it to the charts. */
+  pushBackward(step: number, stats: PassStats): void {
+    this.#commitForward();
+    this.backward = stats;
+    const time = stats.value("compute_time_ns");
+    if (!Number.isNaN(time)) this.#backwardNs = this.#backwardTime.next(time);
+    // A parameter's missing gradient is news: NaN leaves its mark in the chart.
+    if (this.#hasGradient) this.gradients.push(step, stats.value("gradient_norm"));
+  }
+
+  get #hasGradient(): boolean {
+    return this.node.info.num_params > 0;
   }
 
   #commitForward(): void {
-    if (!this.#waiting) return;
-    const { step, stats } = this.#waiting;
+    const stats = this.#waiting;
+    if (!stats) return;
     this.#waiting = undefined;
     this.forward = stats;
-    const time = stats.compute_time_ns ?? Number.NaN;
+    const time = stats.value("compute_time_ns");
     if (!Number.isNaN(time)) this.#forwardNs = this.#forwardTime.next(time);
-    const mean = countOf(stats, "nan_count", "inf_count") > 0 ? Number.NaN : (stats.output_mean ?? Number.NaN);
-    const std = stats.output_std ?? Number.NaN;
-    this.outputs.push(step, mean - std, mean, mean + std);
-  }
-
-  #takeBackward(step: number, stats: PassStats): void {
-    this.backward = stats;
-    const time = stats.compute_time_ns ?? Number.NaN;
-    if (!Number.isNaN(time)) this.#backwardNs = this.#backwardTime.next(time);
-    // Without parameters there is no gradient to miss; with them, NaN is news and leaves its mark.
-    if (this.node.info.num_params > 0) this.gradients.push(step, stats.gradient_norm ?? Number.NaN);
-  }
-}
-
-function countOf(stats: PassStats | undefined, ...columns: readonly string[]): number {
-  return columns.reduce((sum, column) => sum + (stats?.[column] || 0), 0);
-}
-
-/** Hands each row of a message to `take`, as numbers by column name. */
-export function eachStatsRow(message: StatsMessage, take: (stats: PassStats) => void): void {
-  for (let row = 0; row < message.rows; row++) {
-    const stats: Record<string, number> = {};
-    message.columns.forEach((column, index) => {
-      stats[column] = message.data[index * message.rows + row] ?? Number.NaN;
-    });
-    take(stats);
+    const mean = stats.nonFinite > 0 ? Number.NaN : stats.value("output_mean");
+    const std = stats.value("output_std");
+    this.outputs.push(this.#waitingStep, mean - std, mean, mean + std);
   }
 }

@@ -53,19 +53,14 @@ export class ColumnRing implements Columns {
   push(x: number, ...values: readonly number[]): void {
     if (this.#length === this.capacity) this.#revision++; // the oldest row goes
     this.#xs[this.#next] = x;
-    this.#columns.forEach((column, index) => {
-      column[this.#next] = finiteOr(values[index]);
-    });
+    this.#write(this.#next, values);
     this.#next = (this.#next + 1) % this.capacity;
     this.#length = Math.min(this.#length + 1, this.capacity);
   }
 
   /** Overwrites the newest row's values. */
   amend(...values: readonly number[]): void {
-    const slot = this.#slot(this.#length - 1);
-    this.#columns.forEach((column, index) => {
-      column[slot] = finiteOr(values[index]);
-    });
+    this.#write(this.#slot(this.#length - 1), values);
   }
 
   clear(): void {
@@ -99,6 +94,12 @@ export class ColumnRing implements Columns {
     if (!values) return undefined;
     const { capacity } = this;
     return { first: this.#slot(0), capacity, xs: this.#xs, low: values, high: values, mid: values, bad: undefined };
+  }
+
+  #write(slot: number, values: readonly number[]): void {
+    for (let index = 0; index < this.#columns.length; index++) {
+      (this.#columns[index] as Float32Array)[slot] = finiteOr(values[index]);
+    }
   }
 
   #slot(row: number): number {

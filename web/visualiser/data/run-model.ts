@@ -1,6 +1,7 @@
 import { flattenBlueprint, structureOf } from "./blueprint";
+import { ColumnTable } from "./column-table";
 import { History, Smoother } from "./history";
-import { eachStatsRow, LayerState } from "./layer-state";
+import { LayerState, PassStats } from "./layer-state";
 import type { AnomalyMessage, Blueprint, ObservationMessage, StatsMessage, TrainingMessage } from "./messages";
 import { StepRate } from "./step-rate";
 
@@ -18,6 +19,8 @@ export const SMOOTH = 1;
 
 /** Steps after which a measurement's weight in the smoothed lines has halved. */
 export const HALF_LIFE_STEPS = 10;
+/** Phase of a row of statistics: 0 forward, 1 backward. */
+const BACKWARD = 1;
 const DECAY = 0.5 ** (1 / HALF_LIFE_STEPS);
 
 /** Newest values of a run; undefined before the first. */
@@ -78,47 +81,49 @@ export class RunModel {
   }
 
   #takeStats(message: StatsMessage): void {
-    eachStatsRow(message, (stats) => {
-      const state = this.layers[stats.layer ?? -1];
-      const step = stats.step ?? Number.NaN;
-      if (state && !Number.isNaN(step)) state.push(step, stats);
-    });
-  }
-
-  #takeTraining(message: TrainingMessage, now: number): void {
+    const table = new ColumnTable(message);
+    const [steps, layers, phases] = [table.column("step"), table.column("layer"), table.column("phase")];
     for (let row = 0; row < message.rows; row++) {
-      const value = (name: string): number => {
-        const column = message.columns.indexOf(name);
-        return column < 0 ? Number.NaN : (message.data[column * message.rows + row] ?? Number.NaN);
-      };
-      this.#takeEvent(message.types[row] ?? "", value, now);
+      const state = this.layers[layers[row] ?? -1];
+      const step = steps[row] ?? Number.NaN;
+      if (!state || Number.isNaN(step)) continue;
+      const stats = new PassStats(table, row);
+      if (phases[row] === BACKWARD) state.pushBackward(step, stats);
+      else state.pushForward(step, stats);
     }
   }
 
-  #takeEvent(type: string, value: (name: string) => number, now: number): void {
+  #takeTraining(message: TrainingMessage, now: number): void {
+    const table = new ColumnTable(message);
+    for (let row = 0; row < message.rows; row++) this.#takeEvent(message.types[row] ?? "", table, row, now);
+  }
+
+  #takeEvent(type: string, table: ColumnTable, row: number, now: number): void {
     if (type === "batch_start") return; // a device that works ahead begins steps before earlier ones have ended
-    const step = value("step");
+    const step = table.value("step", row);
     if (step < (this.latest.step ?? 0)) this.clear(); // steps only fall when a new run begins
     if (Number.isNaN(step)) return;
     this.latest.step = step;
-    if (!Number.isNaN(value("epoch"))) this.latest.epoch = value("epoch");
-    if (type === "batch_end") this.#takeBatch(step, value, now);
-    if (type === "validation") this.#takeValidation(step, value("loss"), value("accuracy"));
+    const epoch = table.value("epoch", row);
+    if (!Number.isNaN(epoch)) this.latest.epoch = epoch;
+    if (type === "batch_end") this.#takeBatch(step, table, row, now);
+    if (type === "validation") this.#takeValidation(step, table.value("loss", row), table.value("accuracy", row));
     if (type === "train_end") this.latest.etaSeconds = 0;
   }
 
-  #takeBatch(step: number, value: (name: string) => number, now: number): void {
-    const loss = value("loss");
-    const accuracy = value("accuracy");
+  #takeBatch(step: number, table: ColumnTable, row: number, now: number): void {
+    const [loss, accuracy] = [table.value("loss", row), table.value("accuracy", row)];
     this.latest.trainLoss = loss;
     this.trainLoss.push(step, loss, this.#smoothLoss.next(loss));
     if (!Number.isNaN(accuracy)) {
       this.latest.trainAccuracy = this.#smoothAccuracy.next(accuracy);
       this.trainAccuracy.push(step, accuracy, this.latest.trainAccuracy);
     }
-    if (!Number.isNaN(value("learning_rate"))) this.latest.learningRate = value("learning_rate");
-    if (!Number.isNaN(value("samples_per_second"))) this.latest.samplesPerSecond = value("samples_per_second");
-    if (!Number.isNaN(value("eta_s"))) this.latest.etaSeconds = value("eta_s");
+    const [rate, speed] = [table.value("learning_rate", row), table.value("samples_per_second", row)];
+    const remaining = table.value("eta_s", row);
+    if (!Number.isNaN(rate)) this.latest.learningRate = rate;
+    if (!Number.isNaN(speed)) this.latest.samplesPerSecond = speed;
+    if (!Number.isNaN(remaining)) this.latest.etaSeconds = remaining;
     this.rate.push(now, step);
     if (!Number.isFinite(loss)) this.#noteLoss(step, loss);
   }

@@ -64,10 +64,12 @@ export class Timeline implements Columns {
     if (!open) this.#counts[row] = 0;
     this.#counts[row] = (this.#counts[row] ?? 0) + 1;
     this.#xs[row] = x;
-    this.#folds.forEach((fold, column) => {
+    const count = this.#counts[row] ?? 1;
+    for (let column = 0; column < this.#folds.length; column++) {
+      const fold = this.#folds[column] as Fold;
       if (!open) clearRow(fold, row);
-      addTo(fold, row, values[column] ?? Number.NaN, this.#counts[row] ?? 1);
-    });
+      addTo(fold, row, values[column] ?? Number.NaN, count);
+    }
   }
 
   clear(): void {

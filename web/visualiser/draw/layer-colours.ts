@@ -1,7 +1,7 @@
 import type { LayerState } from "../data/layer-state";
-import type { Statistic, StatisticName } from "../data/statistics";
 import { onRamp, type Ramp } from "./colour";
 import { ABSENT } from "./format";
+import type { Statistic, StatisticName } from "./layer-statistics";
 import { type Domain, followDomain, makeScale } from "./scale";
 import type { Theme } from "./theme";
 

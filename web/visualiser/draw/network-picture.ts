@@ -154,9 +154,8 @@ function drawHeader(context: Context, theme: Theme, box: LayerBox, { node }: Lay
 
 /** A badge in words as well as colour, since colour alone says nothing to some. */
 function drawBadge(context: Context, theme: Theme, box: Rect, state: LayerState): void {
-  const nan = (state.forward?.nan_count || 0) + (state.backward?.nan_count || 0);
   const count = state.nonFinite > 0 ? `×${formatCount(state.nonFinite)}` : "gradient";
-  const text = `${nan > 0 || state.nonFinite === 0 ? "NaN" : "Inf"} ${count}`;
+  const text = `${state.nanCount > 0 || state.nonFinite === 0 ? "NaN" : "Inf"} ${count}`;
   context.font = font(theme, 11, 700);
   const width = context.measureText(text).width + 14;
   const badge = { x: box.x + box.width - width + 1, y: box.y - 10, width, height: 18 };

@@ -1,10 +1,30 @@
 import { activationOf, layerName } from "../data/blueprint";
 import type { LayerState, PassStats } from "../data/layer-state";
+import { MEASURED, type MeasuredName } from "../data/statistics";
 import { el } from "../draw/dom";
-import { ABSENT, formatCount, formatNanoseconds, formatNumber, formatPercent, formatShape } from "../draw/format";
+import { ABSENT, formatCount, formatShape } from "../draw/format";
+import { formatOf } from "../draw/layer-statistics";
 import type { Rect } from "../draw/layout";
 
 type Row = readonly [label: string, forward: string, backward: string];
+
+/** Short labels in the order of the card; statistics without one follow under their own names. */
+const LABELS: ReadonlyMap<MeasuredName, string> = new Map([
+  ["output_mean", "Mean"],
+  ["output_std", "Std"],
+  ["output_min", "Min"],
+  ["output_max", "Max"],
+  ["zero_fraction", "Zeros"],
+  ["dead_units", "Dead units"],
+  ["nan_count", "NaN"],
+  ["inf_count", "Inf"],
+  ["weight_norm", "Weight norm"],
+  ["bias_norm", "Bias norm"],
+  ["gradient_norm", "Gradient norm"],
+  ["input_gradient_norm", "Input gradient norm"],
+  ["compute_time_ns", "Time"],
+]);
+const ROWS: readonly MeasuredName[] = [...new Set([...LABELS.keys(), ...MEASURED.map(({ name }) => name)])];
 
 /** All numbers of one layer, shown beside its box while it is hovered or focused. */
 export class LayerCard {
@@ -37,28 +57,16 @@ export class LayerCard {
 
 /** The numbers of both passes, in words and units. Backward, "output" is the gradient that reaches the layer's output. */
 export function passRows(state: LayerState): Row[] {
-  const both = (label: string, column: string, format = (value: number) => formatNumber(value)): Row => {
-    const text = (stats: PassStats | undefined): string => {
-      const value = stats?.[column];
-      return value === undefined || Number.isNaN(value) ? ABSENT : format(value);
-    };
-    return [label, text(state.forward), text(state.backward)];
+  const text = (stats: PassStats | undefined, name: MeasuredName): string => {
+    const value = stats?.value(name) ?? Number.NaN;
+    return Number.isNaN(value) ? ABSENT : formatOf(name)(value);
   };
-  return [
-    both("Mean", "output_mean"),
-    both("Std", "output_std"),
-    both("Min", "output_min"),
-    both("Max", "output_max"),
-    both("Zeros", "zero_fraction", (value) => formatPercent(value)),
-    both("Dead units", "dead_units", formatCount),
-    both("NaN", "nan_count", formatCount),
-    both("Inf", "inf_count", formatCount),
-    both("Weight norm", "weight_norm"),
-    both("Bias norm", "bias_norm"),
-    both("Gradient norm", "gradient_norm"),
-    both("Input gradient norm", "input_gradient_norm"),
-    both("Time", "compute_time_ns", formatNanoseconds),
-  ];
+  return ROWS.map((name) => [labelOf(name), text(state.forward, name), text(state.backward, name)]);
+}
+
+function labelOf(name: MeasuredName): string {
+  const plain = name.replaceAll("_", " ");
+  return LABELS.get(name) ?? plain.charAt(0).toUpperCase() + plain.slice(1);
 }
 
 function passTable(rows: readonly Row[]): HTMLTableElement {

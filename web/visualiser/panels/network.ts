@@ -1,9 +1,9 @@
 import { layerName } from "../data/blueprint";
-import { STATISTICS, type StatisticName, statistic } from "../data/statistics";
 import { el, setText } from "../draw/dom";
 import { formatCount } from "../draw/format";
 import { HidpiCanvas } from "../draw/hidpi-canvas";
 import { ColourScale } from "../draw/layer-colours";
+import { STATISTICS, type StatisticName, statistic } from "../draw/layer-statistics";
 import { boxAt, layoutNetwork, type NetworkLayout } from "../draw/layout";
 import { drawNetwork } from "../draw/network-picture";
 import { StaticLayer } from "../draw/static-layer";

@@ -1,8 +1,8 @@
 import { activationOf } from "../data/blueprint";
 import type { LayerState } from "../data/layer-state";
-import { STATISTICS } from "../data/statistics";
 import { el } from "../draw/dom";
 import { ABSENT, formatCount, formatNumber, formatPercent } from "../draw/format";
+import { STATISTICS } from "../draw/layer-statistics";
 import type { Panel, View } from "./panel-host";
 
 const EVERY_MS = 500;

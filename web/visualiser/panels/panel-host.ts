@@ -1,7 +1,7 @@
 import type { Span } from "../data/history";
 import { RECENT_ROWS } from "../data/history";
 import type { RunModel } from "../data/run-model";
-import type { StatisticName } from "../data/statistics";
+import type { StatisticName } from "../draw/layer-statistics";
 import { type Domain, niceStep } from "../draw/scale";
 import type { Theme } from "../draw/theme";
 
