@@ -1,9 +1,15 @@
 import type { Buffers } from "./buffers.ts";
 import { COPY_SRC, QUERY_RESOLVE } from "./flags.ts";
-import type { LoadedPlan } from "./plan.ts";
 
 /** WebGPU's limit of one query set, two queries a span. */
 const MOST_SPANS = 2048;
+
+/** A plan as timing sees it. */
+interface TimedPlan {
+  /** Rows of 2: first and last + 1 dispatch of each span. */
+  readonly spans: Uint32Array;
+  encode(encoder: GPUCommandEncoder, first: number, last: number, stamps?: GPUComputePassTimestampWrites): void;
+}
 
 /** Measures the spans of one plan: a pass for each, with the GPU's clock at its begin and end. */
 export class Timing {
@@ -28,7 +34,7 @@ export class Timing {
   }
 
   /** The dispatches `first` … `last` - 1; gives the numbers of the spans that were measured. */
-  encode(encoder: GPUCommandEncoder, plan: LoadedPlan, first: number, last: number): number[] {
+  encode(encoder: GPUCommandEncoder, plan: TimedPlan, first: number, last: number): number[] {
     const measured: number[] = [];
     let end = first;
     for (let span = 0; span < plan.spans.length / 2; span++) {

@@ -17,7 +17,7 @@ function plant(path: string, text: string): void {
 
 describe("the ranks of web/", () => {
   it("lets the demo import the bridge and the visualiser", () => {
-    plant("demo/main.ts", 'import { a } from "../bridge/a";\nimport { b } from "../visualiser/b";');
+    plant("demo/main.ts", 'import { a } from "../bridge/index.ts";\nimport { b } from "../visualiser";');
     expect(webBreaches(root)).toEqual([]);
   });
 
@@ -27,15 +27,83 @@ describe("the ranks of web/", () => {
     ["gpu/run.ts", 'const worker = new URL("../bridge/worker.ts", import.meta.url);'],
     ["bridge/client.ts", 'const view = await import("../visualiser/view");'],
     ["generated/loom.d.ts", 'import "../demo/main";'],
+    ["visualiser/data/ring.ts", 'import { font } from "../draw/theme";'],
+    ["visualiser/data/messages.ts", 'import type { Panel } from "../panels/panel-host";'],
+    ["visualiser/draw/axes.ts", 'import { Panel } from "../panels/panel-host";'],
+    ["visualiser/draw/plot.ts", 'import { Dashboard } from "../dashboard";'],
+    ["gpu/host.ts", 'import type { Loom } from "../generated/loom.d.ts";'],
   ])("names %s when it reaches too high", (path, text) => {
     plant(path, text);
     expect(webBreaches(root)).toHaveLength(1);
     expect(webBreaches(root)[0]).toContain(path);
   });
 
-  it("asks for the rank of a folder it does not know", () => {
-    plant("widgets/a.ts", "export {};");
+  it("lets panels use data and drawing, and the generated types reach the data", () => {
+    plant("visualiser/panels/curve.ts", 'import { a } from "../data/ring";\nimport { b } from "../draw/plot";');
+    plant("visualiser/data/messages.ts", 'import type { A } from "../../generated/loom.d.ts";');
+    expect(webBreaches(root)).toEqual([]);
+  });
+
+  it("lets a folder be entered by its index alone", () => {
+    plant("bridge/index.ts", "export {};");
+    plant("bridge/rpc.ts", "export {};");
+    plant("demo/main.ts", 'import { a } from "../bridge/index.ts";\nimport { b } from "../bridge/rpc.ts";');
+    expect(webBreaches(root)).toEqual([expect.stringContaining("import it from bridge/index.ts")]);
+  });
+
+  it.each(["widgets/a.ts", "visualiser/widgets/a.ts"])("asks for the rank of a folder it does not know: %s", (path) => {
+    plant(path, "export {};");
     expect(webBreaches(root)[0]).toContain("has no rank");
+  });
+});
+
+describe("circles between files", () => {
+  it("are found however long, and named in order", () => {
+    plant("gpu/a.ts", 'import { b } from "./b.ts";');
+    plant("gpu/b.ts", 'import {\n  c,\n} from "./c.ts";');
+    plant("gpu/c.ts", 'export { a } from "./a.ts";');
+    expect(webBreaches(root)).toEqual([expect.stringContaining("gpu/a.ts → gpu/b.ts → gpu/c.ts → gpu/a.ts")]);
+  });
+
+  it("are found without file extensions, and through dynamic imports and workers", () => {
+    plant("demo/a.ts", 'import { b } from "./b";');
+    plant("demo/b.ts", 'const a = await import("./a");');
+    plant("demo/c.ts", 'import "./d";');
+    plant("demo/d.ts", 'new Worker(new URL("./c.ts", import.meta.url));');
+    expect(webBreaches(root)).toHaveLength(2);
+  });
+
+  it("are none where two files import a third", () => {
+    plant("gpu/a.ts", 'import { b } from "./b.ts";\nimport { c } from "./c.ts";');
+    plant("gpu/b.ts", 'import { c } from "./c.ts";');
+    plant("gpu/c.ts", "export {};");
+    expect(webBreaches(root)).toEqual([]);
+  });
+
+  describe("closed by a type-only import", () => {
+    beforeEach(() => {
+      plant("gpu/a.ts", 'import { b } from "./b.ts";');
+      plant("gpu/b.ts", 'import type { A } from "./a.ts";');
+    });
+
+    it("are found too", () => {
+      expect(webBreaches(root, [])).toEqual([expect.stringContaining("gpu/a.ts → gpu/b.ts → gpu/a.ts")]);
+    });
+
+    it("are allowed where that import is named", () => {
+      expect(webBreaches(root, ["gpu/b.ts → gpu/a.ts"])).toEqual([]);
+    });
+
+    it("are found where the import that is named is no type-only one", () => {
+      expect(webBreaches(root, ["gpu/a.ts → gpu/b.ts"])).toEqual([
+        expect.stringContaining("circle"),
+        expect.stringContaining("remove the exception"),
+      ]);
+    });
+  });
+
+  it("an exception without its import has to go", () => {
+    expect(webBreaches(root, ["gpu/x.ts → gpu/y.ts"])).toEqual([expect.stringContaining("remove the exception")]);
   });
 });
 
