@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { chromium, expect, type Locator, type Page, test } from "@playwright/test";
 import { CHROMIUM_FLAGS, chromiumPath } from "../../build/chromium.mjs";
 
-/** Points of a pen line, in shares of the pad's width. */
+/** Points of a pen line, in units of the drawing pad's width. */
 type Line = readonly (readonly [number, number])[];
 
 const ZERO: Line = Array.from({ length: 25 }, (_, index) => {
@@ -36,7 +36,7 @@ test.beforeEach(({ page }) => {
 async function open(page: Page): Promise<void> {
   await page.goto("/");
   await expect(page.locator("#main, #failure").filter({ visible: true })).toHaveId("main", { timeout: 60_000 });
-  await expect(page.locator("#held-out")).toContainText("%"); // the untrained network has answered
+  await expect(page.locator("#held-out")).toContainText("%"); // the untrained network has been scored
 }
 
 const reading = (page: Page, label: string): Locator =>
@@ -50,7 +50,7 @@ async function heldOut(page: Page): Promise<number> {
   return Number.parseFloat(await page.locator("#held-out").innerText());
 }
 
-/** Training loss as the chart's label tells it to a screen reader. */
+/** Training loss from the chart's label for screen readers. */
 async function trainLoss(page: Page): Promise<number> {
   const label = (await page.getByRole("img", { name: /^Loss at step/ }).getAttribute("aria-label")) ?? "";
   return Number(/training ([\d.]+(?:e−?\d+)?)/.exec(label)?.[1]?.replace("−", "-"));
@@ -98,7 +98,7 @@ function fillsOf(canvas: Locator): Promise<number> {
 async function draw(page: Page, line: Line): Promise<void> {
   await page.getByRole("button", { name: "Clear" }).click();
   const box = await page.locator("#drawing-pad").boundingBox();
-  if (!box) throw new Error("the pad is not on the page");
+  if (!box) throw new Error("expected a drawing pad on the page, found none");
   const at = ([x, y]: readonly [number, number]) => [box.x + x * box.width, box.y + y * box.width] as const;
   const [first, ...rest] = line.map(at);
   if (!first) return;
@@ -108,13 +108,13 @@ async function draw(page: Page, line: Line): Promise<void> {
   await page.mouse.up();
 }
 
-test("digits are learned to 95 % and more in under a minute, watched live, and drawn ones are read", async ({
+test("digits are learned to 95 % in under a minute, charted live, and drawn digits are classified", async ({
   page,
 }, info) => {
   await open(page);
   expect(await heldOut(page)).toBeLessThan(35); // untrained
   expect(await pixelsOf(page.locator(".lv-curve").first(), "--lv-train")).toBe(0);
-  // What the untrained network answered has coloured its layers already.
+  // The predictions of the untrained network already colour its layers.
   await expect.poll(() => fillsOf(page.locator(".lv-network"))).toBeGreaterThanOrEqual(3);
   await fill(page, "Epochs", "25");
   await press(page, "Step");
@@ -144,7 +144,7 @@ test("digits are learned to 95 % and more in under a minute, watched live, and d
     [FOUR, 4],
   ] as const) {
     await draw(page, line);
-    await expect(page.locator("#verdict")).toHaveText(`It reads a ${digit}.`);
+    await expect(page.locator("#verdict")).toHaveText(`Prediction: ${digit}.`);
   }
   await expect(page.locator("#bars .best .share")).toContainText("%");
   await expect(page.locator("#mistakes li").first()).toBeVisible();
@@ -153,12 +153,10 @@ test("digits are learned to 95 % and more in under a minute, watched live, and d
   expect(errors).toEqual([]);
 });
 
-test("a network that was trained with momentum is saved; after a reload its file gives the same answers", async ({
-  page,
-}) => {
+test("a network trained with momentum is saved; loaded after a reload it predicts the same", async ({ page }) => {
   const answers = async () => {
     await draw(page, ZERO);
-    await expect(page.locator("#verdict")).toContainText("It reads a");
+    await expect(page.locator("#verdict")).toContainText("Prediction: ");
     return [await page.locator("#bars").innerText(), await page.locator("#held-out").innerText()];
   };
   const load = async (buffer: Buffer) => {
@@ -195,13 +193,13 @@ test("a network that was trained with momentum is saved; after a reload its file
   expect(errors).toEqual([]);
 });
 
-test("pause holds every step, step makes one, reset begins anew", async ({ page }) => {
+test("Pause stops all steps, Step does one, Reset starts over", async ({ page }) => {
   await open(page);
   await press(page, "Start");
   await expect.poll(() => stepsOf(page)).toBeGreaterThan(20);
   await press(page, "Pause");
   await expect(page.locator("#state")).toHaveText("Paused");
-  // What was under way when the button was pressed still arrives; after that nothing may.
+  // Steps in flight when the button was pressed still arrive; after those none may.
   await page.waitForTimeout(500);
   const held = await stepsOf(page);
   await page.waitForTimeout(800);
@@ -217,7 +215,7 @@ test("pause holds every step, step makes one, reset begins anew", async ({ page 
   expect(errors).toEqual([]);
 });
 
-test("a diverged run is shown as such: an anomaly in words, NaN in the chart and at the layers", async ({ page }) => {
+test("a diverged run shows an anomaly message, and NaN in the chart and at the layers", async ({ page }) => {
   await open(page);
   await choose(page, "Optimizer", "sgd");
   await fill(page, "Learning rate", "1e30");
@@ -233,7 +231,7 @@ test("a diverged run is shown as such: an anomaly in words, NaN in the chart and
 const deviceText = (page: Page): Locator => page.locator("#controls .device");
 const deviceChoice = (page: Page): Locator => page.getByRole("combobox", { name: "Device" });
 
-test("the network moves to the GPU and back between steps, with its weights, and the page says so", async ({
+test("the network moves to the GPU and back between steps with its weights, and the page reports it", async ({
   page,
 }) => {
   await open(page);
@@ -243,12 +241,12 @@ test("the network moves to the GPU and back between steps, with its weights, and
   await choose(page, "Device", "webgpu");
   await expect(deviceText(page)).toHaveText("Runs on WebGPU, as chosen.");
   await press(page, "Resume");
-  await expect(page.locator("#controls .hint")).toContainText("programs"); // its first step is long in coming
+  await expect(page.locator("#controls .hint")).toContainText("programs"); // its first step takes long
   await expect(page.locator("#state")).toHaveText("Preparing");
   await expect.poll(() => stepsOf(page), { timeout: 60_000 }).toBeGreaterThan(60);
-  await expect(page.locator("#controls .hint")).toContainText("digits to learn from");
+  await expect(page.locator("#controls .hint")).toContainText("training digits");
   await press(page, "Pause");
-  await page.waitForTimeout(500); // the steps that were under way arrive
+  await page.waitForTimeout(500); // steps in flight arrive
   const held = await stepsOf(page);
   const learned = await heldOut(page);
   expect(learned).toBeGreaterThan(Number.parseFloat(untouched) + 30);
@@ -258,14 +256,14 @@ test("the network moves to the GPU and back between steps, with its weights, and
   expect(await stepsOf(page)).toBe(held);
   await press(page, "Step");
   await expect.poll(() => stepsOf(page)).toBe(held + 1);
-  // Steps that the GPU began ahead of others made no run of their own: the chart goes back to the first.
+  // Steps that the GPU started ahead did not start a new run: the chart still begins at the first step.
   const loss = page.locator(".lv-curve").first();
   await loss.press("Home");
   await expect(loss).toHaveAttribute("aria-label", /^Loss at step 1:/);
   expect(errors).toEqual([]);
 });
 
-test("a GPU that is lost in the middle of training costs no step, and is told in words", async ({ page }) => {
+test("a GPU lost during training costs no step, and the page reports it", async ({ page }) => {
   await page.route("**/worker-*.js", async (route) => {
     const response = await route.fetch();
     const lose = `{ const open = GPUAdapter.prototype.requestDevice;
@@ -290,7 +288,7 @@ test("a GPU that is lost in the middle of training costs no step, and is told in
   expect(errors).toEqual([]);
 });
 
-test("without a GPU its choice is barred, with the reason", async ({ baseURL }) => {
+test("without a GPU its option is disabled, with the reason", async ({ baseURL }) => {
   const args = CHROMIUM_FLAGS.filter((flag) => !/webgpu|vulkan/i.test(flag));
   const executablePath = chromiumPath();
   const browser = await chromium.launch({ args, ...(executablePath ? { executablePath } : {}) });
@@ -298,8 +296,8 @@ test("without a GPU its choice is barred, with the reason", async ({ baseURL }) 
     const page = await browser.newPage(baseURL ? { baseURL } : {});
     await open(page);
     await expect(deviceChoice(page).locator("option[value=webgpu]")).toBeDisabled();
-    await expect(deviceChoice(page)).toHaveAttribute("title", /WebGPU can't be chosen: no WebGPU in this page: /);
-    await expect(deviceChoice(page)).toHaveAccessibleDescription(/^WebGPU can't be chosen: no WebGPU in this page: /);
+    await expect(deviceChoice(page)).toHaveAttribute("title", /WebGPU is unavailable: no WebGPU in this page: /);
+    await expect(deviceChoice(page)).toHaveAccessibleDescription(/^WebGPU is unavailable: no WebGPU in this page: /);
     await expect(deviceText(page)).toContainText("Runs on WebAssembly: no WebGPU in this page: ");
     await press(page, "Step");
     await expect.poll(() => stepsOf(page)).toBe(1);
@@ -308,10 +306,10 @@ test("without a GPU its choice is barred, with the reason", async ({ baseURL }) 
   }
 });
 
-test("settings that can't be are refused in words; others make another network", async ({ page }) => {
+test("invalid settings are refused with a message; others make a new network", async ({ page }) => {
   await open(page);
   await fill(page, "Learning rate", "fast");
-  await expect(page.locator("#controls .hint")).toContainText("Learning rate: give a number");
+  await expect(page.locator("#controls .hint")).toContainText("Learning rate: enter a number");
   await expect(page.locator("#controls").getByRole("button", { name: "Start" })).toBeDisabled();
   await fill(page, "Learning rate", "0.01");
   await expect(page.locator("#controls").getByRole("button", { name: "Start" })).toBeEnabled();
@@ -323,10 +321,10 @@ test("settings that can't be are refused in words; others make another network",
   expect(errors).toEqual([]);
 });
 
-test("everything can be reached and read without seeing or pointing", async ({ page }) => {
+test("everything is accessible by keyboard and screen reader", async ({ page }) => {
   await open(page);
   await page.getByRole("button", { name: "Use an example" }).press("Enter");
-  await expect(page.locator("#verdict")).toContainText(/It reads a \d\. It was written as a \d\./);
+  await expect(page.locator("#verdict")).toContainText(/Prediction: \d\. The true digit is \d\./);
   await press(page, "Step");
   await expect.poll(() => stepsOf(page)).toBe(1);
 
@@ -355,7 +353,7 @@ test("everything can be reached and read without seeing or pointing", async ({ p
   await expect(rows.first()).toContainText(/Dense, relu[–\d]/);
 });
 
-test("loading is told from the start, and never stands still", async ({ page }) => {
+test("loading shows progress from the start and never stalls", async ({ page }) => {
   let release = () => {};
   const held = new Promise<void>((resolve) => {
     release = resolve;
@@ -370,13 +368,13 @@ test("loading is told from the start, and never stands still", async ({ page }) 
   const detail = page.locator("#loading-detail");
   await expect(detail).toContainText(" s.");
   const first = await detail.innerText();
-  await expect(detail).not.toHaveText(first); // the clock goes on while nothing arrives
+  await expect(detail).not.toHaveText(first); // the clock runs while nothing arrives
   release();
   await expect(page.locator("#main")).toBeVisible({ timeout: 60_000 });
   await expect(page.locator("#loading")).toBeHidden();
 });
 
-test("without Pyodide's files the page says so, and what to do", async ({ page }) => {
+test("without Pyodide's files the page shows what happened and what to do", async ({ page }) => {
   await page.route("**/pyodide/**", (route) => route.fulfill({ status: 404, body: "not here" }));
   await page.goto("/");
   const failure = page.locator("#failure");
@@ -390,7 +388,7 @@ test("without Pyodide's files the page says so, and what to do", async ({ page }
   await expect(page.locator("#main")).toBeVisible({ timeout: 60_000 });
 });
 
-test("without WebAssembly the page says so, and what to do", async ({ page }) => {
+test("without WebAssembly the page shows what happened and what to do", async ({ page }) => {
   await page.route("**/worker-*.js", async (route) => {
     const response = await route.fetch();
     await route.fulfill({ response, body: `delete self.WebAssembly;${await response.text()}` });
@@ -400,7 +398,7 @@ test("without WebAssembly the page says so, and what to do", async ({ page }) =>
   await expect(page.locator("#failure-advice")).toContainText("current version");
 });
 
-test("without the digits the page says so", async ({ page }) => {
+test("without the digits the page names the missing file", async ({ page }) => {
   await page.route("**/digits.bin", (route) => route.fulfill({ status: 404, body: "not here" }));
   await page.goto("/");
   await expect(page.locator("#failure")).toContainText("digits.bin: the server answered 404", { timeout: 60_000 });
@@ -410,7 +408,7 @@ for (const [width, height] of [
   [390, 844],
   [1280, 800],
 ] as const) {
-  test(`nothing hangs over the edge at ${width} × ${height}`, async ({ page }) => {
+  test(`nothing overflows at ${width} × ${height}`, async ({ page }) => {
     await page.setViewportSize({ width, height });
     await open(page);
     const over = await page.evaluate(() => document.documentElement.scrollWidth - window.innerWidth);

@@ -8,18 +8,18 @@ import { PredictionView } from "./prediction";
 import { scoreDigits } from "./scoring";
 import type { Training } from "./training";
 
-/** Least milliseconds between two looks at all held-out digits, and between two of the drawn one, while training. */
+/** Least milliseconds between two scorings of the held-out digits, and between two predictions, while training. */
 const SCORE_EVERY_MS = 1000;
 const PREDICT_EVERY_MS = 250;
 const CLASSES = 10;
 
-/** What the prediction is of: pixels, and the true digit where it is known. */
+/** An image to predict: its pixels, and the true digit where it is known. */
 interface Subject {
   readonly image: Float32Array;
   readonly truth: number | undefined;
 }
 
-/** What the network says of the drawn digit and of the held-out ones, asked anew while it learns. */
+/** The network's predictions for the drawn digit and the held-out ones, kept up to date while it learns. */
 export class Answers {
   readonly #prediction = new PredictionView();
   readonly #mistakes: MistakesView;
@@ -44,20 +44,20 @@ export class Answers {
     this.#listen();
   }
 
-  /** Keeps the drawn digit's answer fresh while a run goes on. */
+  /** Updates the drawn digit's prediction regularly while training runs. */
   begin(): void {
     setInterval(() => {
       if (this.training.state === "running" && this.#subject) void this.#predictions.ask(this.#subject);
     }, PREDICT_EVERY_MS);
   }
 
-  /** The network changed: everything that it said is old. */
+  /** Predicts everything again after the network has changed. */
   async askAgain(): Promise<void> {
     this.#scoredAt = 0;
     await Promise.all([this.#subject && this.#predictions.ask(this.#subject), this.askScore()]);
   }
 
-  /** The network has learned something: count its mistakes, unless that was done just now. */
+  /** Scores the held-out digits, unless that was done within the last second. */
   async askScore(): Promise<void> {
     const now = performance.now();
     if (now - this.#scoredAt < SCORE_EVERY_MS) return;

@@ -12,10 +12,10 @@ import { part } from "./page";
 import { needsNewNetwork, type Settings } from "./settings";
 import { type RunState, Training } from "./training";
 
-/** Characters of an error that the form shows; arrays quoted in full would push everything else off the page. */
+/** Longest error text in the form, in characters; an array quoted in full would push the rest off the page. */
 const LONGEST_ERROR = 240;
 
-/** The page once Python stands: wires controls, training, dashboard, drawing and held-out digits. */
+/** The page once Python runs: connects controls, training, dashboard, drawing pad and held-out digits. */
 export class App {
   readonly #dashboard = createDashboard(part("dashboard", HTMLDivElement));
   readonly #controls: Controls;
@@ -121,7 +121,7 @@ export class App {
     }
   }
 
-  /** There is another network, of which nothing is known yet. */
+  /** Asks a new network for its device and its predictions. */
   #beginAnew(): void {
     this.#device.stepDone();
     void this.#device.look();
@@ -129,7 +129,7 @@ export class App {
   }
 
   #settingsChanged(settings: Settings): void {
-    // Nothing is lost by a new network that has not been trained yet.
+    // An untrained network is replaced at once: nothing is lost.
     if ((this.#training.state === "ready" || !this.#training.hasNetwork) && needsNewNetwork(this.#built, settings))
       void this.#renew();
     this.#showState();
@@ -137,7 +137,7 @@ export class App {
 
   #onMessage(message: ObservationMessage): void {
     this.#dashboard.push(message);
-    if (message.kind === "anomaly") void this.#device.look(); // it may tell of a device that was lost
+    if (message.kind === "anomaly") void this.#device.look(); // it may report a lost device
     if (message.kind !== "training") return;
     if (message.types.includes("batch_end")) this.#device.stepDone();
     if (message.types.includes("validation")) void this.#answers.askScore();
@@ -153,14 +153,14 @@ export class App {
 
   #onError(error: unknown): void {
     this.#showError(error);
-    void this.#device.look(); // a device that is gone makes itself known this way
+    void this.#device.look(); // a lost device shows up as an error
   }
 
   #showError(error: unknown): void {
     const { title, text, advice } = describeFailure(error);
     const brief = text.length > LONGEST_ERROR ? `${text.slice(0, LONGEST_ERROR)} …` : text;
     this.#error = `${title}: ${brief} ${advice}`;
-    console.error(error); // the whole of it, with its traceback
+    console.error(error); // in full, with its traceback
     this.#showState();
   }
 
@@ -168,8 +168,8 @@ export class App {
     const { state } = this.#training;
     const chip = part("state", HTMLParagraphElement);
     const broken = state === "ended" && this.#why === "anomaly";
-    const said = state === "running" && this.#device.waiting ? "Preparing" : STATES[state];
-    setText(chip, broken ? "Stopped by an anomaly" : said);
+    const label = state === "running" && this.#device.waiting ? "Preparing" : STATES[state];
+    setText(chip, broken ? "Stopped by an anomaly" : label);
     chip.dataset.state = broken ? "failed" : state;
     const hint = this.#error ?? this.#device.waiting ?? this.#hint(state);
     this.#controls.show(state, { hint, device: this.#device.text });
@@ -178,11 +178,11 @@ export class App {
   #hint(state: RunState): string {
     const settings = this.#controls.settings;
     if (state !== "ready" && needsNewNetwork(this.#built, settings))
-      return "New layers or activation: press Reset to use them.";
+      return "Layers or activation changed: press Reset to use them.";
     const under = state === "running" || state === "paused";
-    if (under && this.#training.differs(settings)) return "Changed settings hold from the next run on.";
+    if (under && this.#training.differs(settings)) return "Changed settings apply from the next run.";
     if (state === "ended" && this.#why) return ENDINGS[this.#why];
     const { training, heldOut } = this.digits;
-    return `${formatCount(training.count)} digits to learn from, ${heldOut.count} held out.`;
+    return `${formatCount(training.count)} training digits, ${heldOut.count} held out.`;
   }
 }

@@ -25,11 +25,11 @@ export interface ControlsListener {
   onDevice(device: Device): void;
 }
 
-/** What the form says below its fields. */
-export interface Sayings {
-  /** What can be done, or what went wrong. */
+/** Texts below the fields of the form. */
+export interface FormTexts {
+  /** A hint for the user, or an error. */
   readonly hint: string;
-  /** Which device is in use, and why. */
+  /** The device in use, and why. */
   readonly device: string;
 }
 
@@ -64,18 +64,18 @@ export class Controls {
   readonly device: DeviceChoice;
 
   constructor(listener: ControlsListener) {
-    this.#step.title = "One training step, then rest";
-    this.#reset.title = "A new network with new weights, by the settings beside";
-    this.#save.title = "The network with its weights, as a file";
-    this.#load.title = "Go on with the network of a saved file";
+    this.#step.title = "Do one training step, then pause";
+    this.#reset.title = "Make a new network with these settings and new weights";
+    this.#save.title = "Save the network and its weights to a file";
+    this.#load.title = "Load a network from a saved file";
     this.#hint.className = "hint";
     this.#hint.setAttribute("role", "status");
     this.#deviceText.className = "device";
     this.#deviceText.setAttribute("role", "status");
     this.device = new DeviceChoice((device) => listener.onDevice(device));
-    const sayings = document.createElement("div");
-    sayings.className = "sayings";
-    sayings.append(this.#hint, this.#deviceText, this.device.reasons);
+    const texts = document.createElement("div");
+    texts.className = "form-texts";
+    texts.append(this.#hint, this.#deviceText, this.device.reasons);
     const buttons = document.createElement("span");
     buttons.className = "buttons";
     buttons.append(this.#toggle, this.#step, this.#reset, this.#save, this.#load);
@@ -88,7 +88,7 @@ export class Controls {
       labelled("Batch size", this.#batch),
       labelled("Epochs", this.#epochs),
       this.device.label,
-      sayings,
+      texts,
     );
     this.#listen(listener);
   }
@@ -104,8 +104,8 @@ export class Controls {
     };
   }
 
-  /** What the buttons do in this state, and what is wrong with the settings, if anything is. */
-  show(state: RunState, { hint, device }: Sayings): void {
+  /** Updates buttons and texts for a state; a problem with the settings takes the place of the hint. */
+  show(state: RunState, { hint, device }: FormTexts): void {
     const problem = problemWith(this.settings);
     this.#toggle.textContent = TOGGLE[state];
     this.#toggle.disabled = problem !== undefined && state !== "running";
@@ -128,7 +128,7 @@ export class Controls {
     this.#save.addEventListener("click", () => listener.onSave());
     this.#load.addEventListener("click", () => chooseFile(MODEL_FILE, (file) => listener.onLoad(file)));
     this.#optimizer.addEventListener("change", () => {
-      // Each optimizer has its own idea of a step; a rate from another one misleads.
+      // A learning rate that suits one optimizer misleads with another.
       this.#rate.value = String(USUAL_RATE[this.settings.optimizer]);
     });
     this.#form.addEventListener("input", () => listener.onSettings(this.settings));

@@ -4,10 +4,10 @@ import { choice, labelled, setText } from "./fields";
 
 const REASON_ID = "device-reason";
 
-/** The list of devices; those that can't be had stand in it with the reason. */
+/** The list of devices; unavailable ones are disabled, with the reason as their tooltip. */
 export class DeviceChoice {
   readonly label: HTMLLabelElement;
-  /** The reasons for screen readers, which are not told of tooltips. */
+  /** The reasons for screen readers, which do not read tooltips of options. */
   readonly reasons = document.createElement("span");
   readonly #select = choice(DEVICES, "auto");
   readonly #refused = new Map<Device, string>();
@@ -17,8 +17,8 @@ export class DeviceChoice {
     this.reasons.id = REASON_ID;
     this.reasons.className = "unseen";
     this.#select.setAttribute("aria-describedby", REASON_ID);
-    this.#tell();
-    // Not a setting of the next run, as the form's others are: the network moves at once.
+    this.#showReasons();
+    // Unlike the form's other settings this one does not wait for the next run: the network moves at once.
     this.#select.addEventListener("change", () => onChoice(this.value));
   }
 
@@ -30,26 +30,26 @@ export class DeviceChoice {
     this.#select.value = device;
   }
 
-  /** Why a device can't be chosen; null: it can. */
+  /** Disables a device for a reason; null enables it again. */
   refuse(device: Device, reason: string | null): void {
     if ((this.#refused.get(device) ?? null) === reason) return;
     if (reason === null) this.#refused.delete(device);
     else this.#refused.set(device, reason);
-    this.#tell();
+    this.#showReasons();
   }
 
-  #tell(): void {
+  #showReasons(): void {
     for (const option of this.#select.options) {
       const device = option.value as Device;
       const reason = this.#refused.get(device);
       option.disabled = reason !== undefined;
-      option.text = reason === undefined ? DEVICES[device] : `${DEVICES[device]} (not here)`;
+      option.text = reason === undefined ? DEVICES[device] : `${DEVICES[device]} (unavailable)`;
       option.title = reason ?? "";
     }
     const reasons = [...this.#refused].map(
-      ([device, reason]) => `${DEVICES[device]} can't be chosen: ${reason.replace(/\.$/, "")}.`,
+      ([device, reason]) => `${DEVICES[device]} is unavailable: ${reason.replace(/\.$/, "")}.`,
     );
     setText(this.reasons, reasons.join(" "));
-    this.#select.title = ["What computes; the weights are kept.", ...reasons].join("\n");
+    this.#select.title = ["The device that computes. Switching keeps the weights.", ...reasons].join("\n");
   }
 }

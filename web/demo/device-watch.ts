@@ -1,24 +1,24 @@
 import type { Device } from "../generated/loom.d.ts";
-import { DEVICES, describeDevice, firstStepOn, isLost, type Whereabouts } from "./device";
+import { DEVICES, type DeviceStatus, describeDevice, firstStepOn, isLost } from "./device";
 import type { DeviceChoice } from "./device-choice";
 import { LatestOnly } from "./latest-only";
 import type { Training } from "./training";
 
-/** Shorter waits need no words. */
+/** Shorter waits are not shown, in milliseconds. */
 const PATIENCE_MS = 300;
 
 export interface DeviceListener {
-  /** What is said has changed. */
+  /** The texts have changed. */
   onChange(): void;
   onError(error: unknown): void;
 }
 
-/** Keeps what the page says of the device true, and says what it is that takes long on it. */
+/** Keeps the page's texts about the device up to date, and explains long waits. */
 export class DeviceWatch {
-  #at: Whereabouts | undefined;
+  #at: DeviceStatus | undefined;
   #waiting: string | undefined;
   #patience: ReturnType<typeof setTimeout> | undefined;
-  #worded = false;
+  #shown = false;
   #stepping = false;
   readonly #looks: LatestOnly<void>;
 
@@ -33,43 +33,43 @@ export class DeviceWatch {
     );
   }
 
-  /** Which device is in use, and why. */
+  /** The device in use, and why. */
   get text(): string {
     return this.#at ? describeDevice(this.#at, this.training.device) : "";
   }
 
-  /** What the page is waiting for, when that takes longer than the blink of an eye. */
+  /** What the page waits for, once the wait is long enough to notice. */
   get waiting(): string | undefined {
-    return this.#worded ? this.#waiting : undefined;
+    return this.#shown ? this.#waiting : undefined;
   }
 
-  /** Asks the network. */
+  /** Asks the network for its device. */
   look(): Promise<void> {
     return this.#looks.ask();
   }
 
-  /** A run begins: its first step prepares a GPU. */
+  /** Announces a run, whose first step may have to prepare the GPU. */
   expectStep(): void {
     this.#stepping = true;
     const text = this.#at && firstStepOn(this.#at, this.training.device);
     if (text) this.#wait(text);
   }
 
-  /** A step is done, or none will come. */
+  /** Ends the wait: a step is done, or none will come. */
   stepDone(): void {
     if (!this.#stepping) return;
     this.#stepping = false;
     this.#endWait();
-    void this.look(); // Auto has decided
+    void this.look(); // Auto has decided by now
   }
 
   /**
    * Moves the network.
    *
-   * @param answers - asks the network everything again: its first answers compile programs of the GPU.
+   * @param answers - predicts everything again, which compiles the GPU programs of the first predictions.
    */
   async move(device: Device, answers: () => Promise<unknown>): Promise<void> {
-    this.#wait(`The network moves to ${DEVICES[device]} …`);
+    this.#wait(`Moving the network to ${DEVICES[device]} …`);
     try {
       await this.training.use(device);
       await this.look();
@@ -82,7 +82,7 @@ export class DeviceWatch {
   }
 
   async #look(): Promise<void> {
-    const found = await this.training.whereabouts();
+    const found = await this.training.deviceStatus();
     if (!found) return;
     this.#at = found;
     if (isLost(found, this.training.device)) this.choice.value = this.training.device = "auto";
@@ -94,7 +94,7 @@ export class DeviceWatch {
     this.#endWait();
     this.#waiting = text;
     this.#patience = setTimeout(() => {
-      this.#worded = true;
+      this.#shown = true;
       this.listener.onChange();
     }, PATIENCE_MS);
   }
@@ -102,7 +102,7 @@ export class DeviceWatch {
   #endWait(): void {
     clearTimeout(this.#patience);
     this.#waiting = undefined;
-    this.#worded = false;
+    this.#shown = false;
     this.listener.onChange();
   }
 }

@@ -1,6 +1,6 @@
 import type { Device, Network } from "../generated/loom.d.ts";
 
-/** Devices with the words that the form shows. */
+/** Labels of the devices. */
 export const DEVICES: Readonly<Record<Device, string>> = {
   auto: "Auto",
   webgpu: "WebGPU",
@@ -8,8 +8,8 @@ export const DEVICES: Readonly<Record<Device, string>> = {
   numpy: "NumPy",
 };
 
-/** Where a network runs, in its own words. */
-export interface Whereabouts {
+/** The device of a network, as the network describes it. */
+export interface DeviceStatus {
   /** Name of the device in use. */
   readonly device: string;
   readonly reason: string;
@@ -19,37 +19,38 @@ export interface Whereabouts {
 
 const AUTO = "auto: ";
 
-export async function whereaboutsOf(network: Network): Promise<Whereabouts> {
+export async function deviceStatusOf(network: Network): Promise<DeviceStatus> {
   const answers = [network.device(), network.deviceReason(), network.gpuUnavailableReason()] as const;
   const [device, reason, withoutGPU] = await Promise.all(answers);
   return { device, reason, withoutGPU };
 }
 
-/** Whether the network is, or was meant to be, on a GPU that is there no more. */
-export function isLost({ device, withoutGPU }: Whereabouts, asked: Device): boolean {
+/** Whether the network is, or should be, on a GPU that was lost. */
+export function isLost({ device, withoutGPU }: DeviceStatus, asked: Device): boolean {
   return withoutGPU !== null && (asked === "webgpu" || device === "webgpu");
 }
 
-/** Which device is in use and why, in a sentence. */
-export function describeDevice({ device, reason, withoutGPU }: Whereabouts, asked: Device): string {
-  if (device === "webgpu" && withoutGPU !== null) return `${sentence(withoutGPU)} The next step goes on without it.`;
+/** The device in use and the reason, as a sentence. */
+export function describeDevice({ device, reason, withoutGPU }: DeviceStatus, asked: Device): string {
+  if (device === "webgpu" && withoutGPU !== null)
+    return `${sentence(withoutGPU)} Training continues without it from the next step.`;
   const where = `Runs on ${named(device)}`;
   if (asked === device) return `${where}, as chosen.`;
   if (asked === "wasm" || asked === "numpy") return sentence(`${where}: ${named(reason)}`);
   if (withoutGPU !== null) return sentence(`${where}: ${withoutGPU}`);
   return sentence(
-    `${where}: ${reason.startsWith(AUTO) ? named(reason.slice(AUTO.length)) : "the first step tries a GPU"}`,
+    `${where}: ${reason.startsWith(AUTO) ? named(reason.slice(AUTO.length)) : "the first step tests the GPU"}`,
   );
 }
 
-/** Why the first training step takes longer than the others; undefined where it does not. */
-export function firstStepOn({ device, withoutGPU }: Whereabouts, asked: Device): string | undefined {
-  if (device === "webgpu") return "The GPU's programs for this network are being compiled; that is done once …";
+/** Explanation of a slow first training step; undefined where it is not slow. */
+export function firstStepOn({ device, withoutGPU }: DeviceStatus, asked: Device): string | undefined {
+  if (device === "webgpu") return "Compiling the GPU programs for this network; this happens once …";
   if (asked === "auto" && withoutGPU === null) return "Auto is measuring whether the GPU is faster for this network …";
   return undefined;
 }
 
-/** A text of the network with its names of devices as the form spells them. */
+/** A text of the network with the devices named as in the form. */
 function named(text: string): string {
   return text.replace(/\b(webgpu|wasm|numpy)\b/g, (name) => DEVICES[name as Device]);
 }

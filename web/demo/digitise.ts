@@ -1,9 +1,9 @@
 /**
- * Turns pen strokes into an image as the data's makers did: a normalised 32 × 32 bitmap, then the ink of each 4 × 4
- * block as one pixel of 8 × 8 (Alpaydin & Kaynak, 1998).
+ * Pen strokes to 8 × 8 images, by the method of the data set: a normalised 32 × 32 bitmap, then the ink of each 4 × 4
+ * block as one pixel (Alpaydin & Kaynak, 1998).
  *
- * The figures below were measured on the 1,797 images: every one fills all 8 rows, nearly all are 5 to 7 columns wide,
- * and all digits have close to 31 % ink, a 1 as well as an 8; so the pen's width follows from the ink.
+ * The constants were measured on the 1,797 images: every one fills all 8 rows, nearly all are 5 to 7 columns wide, and
+ * all digits have close to 31 % ink, a 1 as much as an 8; so the pen's width follows from the ink.
  */
 
 export type Point = readonly [x: number, y: number];
@@ -20,7 +20,7 @@ export function digitise(strokes: readonly Stroke[]): Float32Array | undefined {
   const points = strokes.flat();
   if (points.length === 0) return undefined;
   let [thin, thick] = [PEN.thinnest, PEN.thickest];
-  // More pen is more ink, so halving finds the pen; twelve times is finer than a pixel.
+  // Ink grows with the width of the pen, so bisection finds it; twelve rounds are finer than a pixel.
   for (let round = 0; round < 12; round++) {
     const pen = (thin + thick) / 2;
     const ink = rasterise(normalise(strokes, pen), pen).reduce((sum, dot) => sum + dot, 0);
@@ -31,7 +31,7 @@ export function digitise(strokes: readonly Stroke[]): Float32Array | undefined {
   return countBlocks(rasterise(normalise(strokes, pen), pen));
 }
 
-/** Scales strokes so that the drawn figure, pen included, fills the height, and centres it. */
+/** Scales the strokes so that the digit, pen included, fills the height, and centres it. */
 export function normalise(strokes: readonly Stroke[], pen: number): Stroke[] {
   const points = strokes.flat();
   const xs = points.map(([x]) => x);
@@ -48,7 +48,7 @@ export function normalise(strokes: readonly Stroke[], pen: number): Stroke[] {
   return strokes.map((stroke) => stroke.map(place));
 }
 
-/** 1 where the middle of a pixel lies under a round pen. */
+/** Bitmap with 1 where the centre of a pixel is under a round pen. */
 function rasterise(strokes: readonly Stroke[], pen: number): Uint8Array {
   const bitmap = new Uint8Array(SIZE * SIZE);
   const reach = (pen / 2) ** 2;
@@ -69,7 +69,7 @@ function ink(bitmap: Uint8Array, from: Point, to: Point, radius: number, reach: 
   }
 }
 
-/** From a point to the line between two others, squared. */
+/** Squared distance of a point from a line segment. */
 function squaredDistance([x, y]: Point, [x1, y1]: Point, [x2, y2]: Point): number {
   const [dx, dy] = [x2 - x1, y2 - y1];
   const length = dx * dx + dy * dy;

@@ -1,10 +1,10 @@
-/** The handwritten digits as shipped with the page: bytes of pixels, then bytes of labels, training images first. */
+/** Layout of the page's file of digits: bytes of pixels, then bytes of labels, training images first. */
 export interface DigitsInfo {
   readonly count: number;
   readonly training: number;
   readonly height: number;
   readonly width: number;
-  /** Value of a pixel that is all ink. */
+  /** Value of a pixel that is fully ink. */
   readonly max_value: number;
   readonly classes: number;
 }
@@ -40,7 +40,7 @@ export function parseDigits(info: DigitsInfo, bytes: Uint8Array): DigitSets {
   return { training: part(0, info.training), heldOut: part(info.training, info.count) };
 }
 
-/** Fetches the data that lies beside the page. */
+/** Fetches the files next to the page. */
 export async function loadDigits(): Promise<DigitSets> {
   const [info, bytes] = await Promise.all([fetchFile("digits.json"), fetchFile("digits.bin")]);
   return parseDigits((await info.json()) as DigitsInfo, new Uint8Array(await bytes.arrayBuffer()));

@@ -1,6 +1,6 @@
 import type { Point, Stroke } from "./digitise";
 
-/** A canvas to draw on with mouse, finger or pen; tells its strokes as they grow. */
+/** A canvas to draw on with mouse, finger or pen; reports its strokes as they grow. */
 export class DrawingPad {
   readonly #context: CanvasRenderingContext2D;
   #strokes: Point[][] = [];
@@ -11,7 +11,7 @@ export class DrawingPad {
     readonly onChange: (strokes: readonly Stroke[]) => void,
   ) {
     const context = canvas.getContext("2d");
-    if (!context) throw new Error("This browser gives no 2D canvas: there is nothing to draw on.");
+    if (!context) throw new Error("This browser has no 2D canvas, which drawing needs; use a current browser.");
     this.#context = context;
     canvas.addEventListener("pointerdown", (event) => this.#begin(event));
     canvas.addEventListener("pointermove", (event) => this.#extend(event));

@@ -1,6 +1,6 @@
 import { part } from "./page";
 
-/** A failure in words: what happened, and what can be done about it. */
+/** A failure for the user: what happened and what to do. */
 export interface Failure {
   readonly title: string;
   readonly text: string;
@@ -20,7 +20,7 @@ const KINDS: Readonly<Record<string, Kind>> = {
   },
   bad_hash: {
     title: "A downloaded file is not the expected one",
-    advice: "It was refused, to be safe. Reload without the cache (Ctrl or ⌘ + Shift + R).",
+    advice: "The file was refused for safety. Reload without the cache (Ctrl or ⌘ + Shift + R).",
   },
   no_webassembly: {
     title: "This browser can't run WebAssembly",
@@ -31,26 +31,26 @@ const KINDS: Readonly<Record<string, Kind>> = {
     advice: "Reload the page. If it happens again, close other tabs: the browser may be out of memory.",
   },
   device_lost: {
-    title: "The GPU is lost",
-    advice: "Train on: the next step goes on without it, from the weights that there were.",
+    title: "The GPU was lost",
+    advice: "Continue training: the next step runs without it, with the same weights.",
   },
   python: {
-    title: "Python reported an error that nobody expected",
-    advice: "This is a fault of the package, not of yours. Reload the page; the details below help to report it.",
+    title: "Python reported an unexpected error",
+    advice: "This is a bug in the package. Reload the page; the details below help to report it.",
   },
 };
 
 const REFUSED: Kind = {
   title: "Refused",
-  advice: "Nothing was changed. Other settings may work; “Reset” begins anew.",
+  advice: "Nothing was changed. Try other settings, or press “Reset” to start over.",
 };
 
 const UNKNOWN: Kind = {
-  title: "The page could not go on",
+  title: "The page could not continue",
   advice: "Reload the page. If it happens again, the details below help to report it.",
 };
 
-/** Words for whatever was thrown; errors of the package carry a `code` and the name of their Python class. */
+/** Description of any thrown value; errors of the package carry a `code` and the name of their Python class. */
 export function describeFailure(thrown: unknown): Failure {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   const code = property(error, "code");
@@ -69,7 +69,7 @@ function property(error: Error, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** Shows a failure that the page can't go on from. */
+/** Shows a failure that ends the page. */
 export function showFailure(thrown: unknown): void {
   const failure = describeFailure(thrown);
   part("failure-title", HTMLHeadingElement).textContent = failure.title;

@@ -8,7 +8,7 @@ export function button(text: string, type: "button" | "submit", name = ""): HTML
   return element;
 }
 
-/** A list to choose from: values with the words that stand for them. */
+/** A drop-down list; `options` maps values to labels. */
 export function choice(options: Readonly<Record<string, string>>, value: string): HTMLSelectElement {
   const select = document.createElement("select");
   for (const [name, text] of Object.entries(options))
@@ -30,7 +30,7 @@ export function labelled(text: string, control: HTMLElement): HTMLLabelElement {
   return label;
 }
 
-/** Changes a text only when it is another: what is written anew is read out anew. */
+/** Writes a text only if it differs: screen readers repeat whatever is written. */
 export function setText(element: HTMLElement, text: string): void {
   if (element.textContent !== text) element.textContent = text;
 }

@@ -1,7 +1,7 @@
 import type { StopReason } from "../generated/loom.d.ts";
 import type { RunState } from "./training";
 
-/** What the page says of a run's state. */
+/** Labels of a run's states. */
 export const STATES: Readonly<Record<RunState, string>> = {
   ready: "Ready",
   loaded: "Loaded from a file",
@@ -11,10 +11,10 @@ export const STATES: Readonly<Record<RunState, string>> = {
   failed: "Stopped by an error",
 };
 
-/** How a run ended, and what can be done next. */
+/** Hints after a run, by the reason for its end. */
 export const ENDINGS: Readonly<Record<StopReason, string>> = {
-  finished: "All epochs are done. Continue trains on.",
-  early_stopping: "Stopped: the loss no longer falls.",
-  anomaly: "Stopped by an anomaly: the weights are those of the step before. Lower the learning rate, then reset.",
+  finished: "All epochs are done. Press Continue to train further.",
+  early_stopping: "Stopped early: the loss no longer improves.",
+  anomaly: "Stopped by an anomaly; the weights are from the step before it. Lower the learning rate, then press Reset.",
   cancelled: "Cancelled.",
 };

@@ -1,6 +1,7 @@
 /**
- * Runs a task for the newest request only: while it is under way, of all further requests the last one waits.
- * Keeps a slow answerer from being asked faster than it answers.
+ * Runs a task for the latest request only: while one runs, only the last of the further requests waits.
+ *
+ * Keeps a slow task from being asked faster than it answers.
  */
 export class LatestOnly<T> {
   #working: Promise<void> | undefined;
@@ -11,7 +12,7 @@ export class LatestOnly<T> {
     readonly onError: (error: unknown) => void,
   ) {}
 
-  /** Asks; the promise is kept when nothing is left to be done, errors are told to `onError` alone. */
+  /** Requests a run; resolves when no request is left. Errors go to `onError` only. */
   ask(request: T): Promise<void> {
     this.#waiting = { request };
     this.#working ??= this.#work();

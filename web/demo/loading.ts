@@ -3,17 +3,17 @@ import { part } from "./page";
 
 type Phase = LoadingProgress["phase"];
 
-/** Share of the bar at which each phase begins, by how long they take in a warm browser; the next one ends it. */
+/** Fill of the bar at the start of each phase, by the phases' durations in a warm browser. */
 const BEGINS: Readonly<Record<Phase, number>> = { start: 0.02, runtime: 0.06, packages: 0.5, session: 0.85, ready: 1 };
 const ENDS: Readonly<Record<Phase, number>> = { start: 0.06, runtime: 0.5, packages: 0.85, session: 0.99, ready: 1 };
 
-/** How full the bar is; `before` keeps it from going back when a file more is found to be needed. */
+/** Fill of the bar, 0 to 1; `before` keeps it from going back when another file turns out to be needed. */
 export function shareLoaded({ phase, loaded, total }: LoadingProgress, before: number): number {
   const within = total && total > 0 ? Math.min(1, loaded / total) : 0;
   return Math.max(before, BEGINS[phase] + (ENDS[phase] - BEGINS[phase]) * within);
 }
 
-/** What is happening, how far it is and for how long: never silent for more than half a second. */
+/** Phase, progress and elapsed time of loading, updated at least every half second. */
 export class LoadingView {
   readonly #text = part("loading-text", HTMLParagraphElement);
   readonly #detail = part("loading-detail", HTMLParagraphElement);
@@ -46,6 +46,6 @@ export class LoadingView {
   #tick(): void {
     const seconds = ((performance.now() - this.#began) / 1000).toFixed(1);
     const megabytes = this.#bytes > 0 ? `${(this.#bytes / 1e6).toFixed(1)} MB, ` : "";
-    this.#detail.textContent = `${megabytes}${seconds} s. Python runs inside your browser; nothing you draw leaves it.`;
+    this.#detail.textContent = `${megabytes}${seconds} s. Python runs in your browser; your drawings never leave it.`;
   }
 }

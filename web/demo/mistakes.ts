@@ -6,7 +6,7 @@ import { drawThumbnail } from "./thumbnail";
 
 const SHOWN = 12;
 
-/** Held-out accuracy, and the mistakes that the network is surest of. */
+/** Accuracy on the held-out digits, and the most confident mistakes. */
 export class MistakesView {
   readonly #figure = part("held-out", HTMLElement);
   readonly #text = part("mistakes-text", HTMLParagraphElement);
@@ -19,21 +19,21 @@ export class MistakesView {
   show({ right, count, mistakes }: Score): void {
     this.#figure.textContent = formatPercent(right / count);
     const wrong = mistakes.length;
-    const which = wrong > SHOWN ? `the ${SHOWN} that it is surest of:` : "written → read:";
+    const which = wrong > SHOWN ? `the ${SHOWN} most confident:` : "true → predicted:";
     this.#text.textContent =
-      wrong === 0 ? `All ${count} are read right.` : `${wrong} of ${count} are read wrong; ${which}`;
+      wrong === 0 ? `All ${count} are classified correctly.` : `${wrong} of ${count} are misclassified; ${which}`;
     this.#list.replaceChildren(
       ...mistakes.slice(0, SHOWN).map(({ index, label, predicted }) => {
         const canvas = document.createElement("canvas");
         canvas.setAttribute("role", "img");
-        canvas.setAttribute("aria-label", `A ${label} that is read as ${predicted < 0 ? "nothing" : `a ${predicted}`}`);
+        canvas.setAttribute("aria-label", `A ${label} classified as ${predicted < 0 ? "nothing" : `a ${predicted}`}`);
         const caption = document.createElement("span");
         const read = document.createElement("b");
         read.textContent = predicted < 0 ? "?" : String(predicted);
         caption.append(`${label} → `, read);
         const item = document.createElement("li");
         item.append(canvas, caption);
-        // Drawn once it stands in the page, where it has the page's ink colour.
+        // Drawn once it is in the page, where it inherits the ink colour.
         queueMicrotask(() => drawThumbnail(canvas, imageAt(this.digits, index)));
         return item;
       }),
@@ -42,7 +42,7 @@ export class MistakesView {
 
   clear(): void {
     this.#figure.textContent = "–";
-    this.#text.textContent = `${this.digits.count} images that training never sees.`;
+    this.#text.textContent = `${this.digits.count} images that are not used in training.`;
     this.#list.replaceChildren();
   }
 }

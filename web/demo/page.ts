@@ -1,4 +1,4 @@
-/** The element with this id; a page without it is a page of another version. */
+/** The element with this id; throws if the page and its script are of different versions. */
 export function part<T extends Element>(id: string, kind: new () => T): T {
   const found = document.getElementById(id);
   if (found instanceof kind) return found;

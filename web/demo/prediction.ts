@@ -5,7 +5,7 @@ import { drawThumbnail } from "./thumbnail";
 
 const CLASSES = 10;
 
-/** Ten bars, what the network sees, and its verdict in words. */
+/** Probability bars, the input image, and the prediction as a sentence. */
 export class PredictionView {
   readonly #rows: readonly { readonly row: HTMLLIElement; readonly fill: HTMLElement; readonly share: HTMLElement }[];
   readonly #verdict = part("verdict", HTMLParagraphElement);
@@ -37,8 +37,8 @@ export class PredictionView {
       share.textContent = formatPercent(value);
       row.classList.toggle("best", digit === best);
     });
-    const told = truth === undefined ? "" : ` It was written as a ${truth}.`;
-    const text = best < 0 ? "The network answers NaN: its weights have diverged." : `It reads a ${best}.${told}`;
+    const label = truth === undefined ? "" : ` The true digit is ${truth}.`;
+    const text = best < 0 ? "The network outputs NaN: its weights have diverged." : `Prediction: ${best}.${label}`;
     if (this.#verdict.textContent !== text) this.#verdict.textContent = text;
   }
 
@@ -49,7 +49,7 @@ export class PredictionView {
       row.classList.remove("best");
     }
     this.#seen.getContext("2d")?.clearRect(0, 0, this.#seen.width, this.#seen.height);
-    this.#verdict.textContent = "Draw above, or take an example.";
+    this.#verdict.textContent = "Draw a digit above, or use an example.";
   }
 }
 

@@ -1,22 +1,22 @@
 import type { Digits } from "./digits";
 
-/** A held-out image that the network takes for another digit. */
+/** A misclassified held-out image. */
 export interface Mistake {
   readonly index: number;
   readonly label: number;
   readonly predicted: number;
-  /** Probability that the network gives its wrong answer. */
+  /** Probability of the wrong class. */
   readonly confidence: number;
 }
 
 export interface Score {
   readonly right: number;
   readonly count: number;
-  /** The surest mistakes first. */
+  /** Most confident first. */
   readonly mistakes: readonly Mistake[];
 }
 
-/** The class of the largest probability; the first of them where several are equal, -1 where there is none. */
+/** Class of the largest probability: the first of equal ones, -1 if all are NaN. */
 export function argmax(probabilities: ArrayLike<number>): number {
   let best = -1;
   for (let index = 0; index < probabilities.length; index++) {

@@ -8,7 +8,7 @@ import type {
   TrainingConfig,
 } from "../generated/loom.d.ts";
 
-/** What the user can choose, as the form holds it. */
+/** Choices of the form. */
 export interface Settings {
   readonly preset: PresetName;
   readonly activation: Activation;
@@ -22,7 +22,7 @@ export type OptimizerChoice = OptimizerName | "sgd_momentum";
 export type PresetName = "small" | "standard" | "wide" | "deep" | "regularised";
 export type Activation = "relu" | "leaky_relu" | "tanh" | "sigmoid" | "gelu" | "silu" | "elu" | "softplus" | "linear";
 
-/** Choices with the words that the form shows. */
+/** Labels of the choices. */
 export const PRESETS: Readonly<Record<PresetName, string>> = {
   small: "64 → 32 → 10",
   standard: "64 → 64 → 32 → 10",
@@ -52,7 +52,7 @@ export const OPTIMIZERS: Readonly<Record<OptimizerChoice, string>> = {
   lion: "Lion",
 };
 
-/** A learning rate that each optimizer does well with here. */
+/** A good learning rate for each optimizer on this data. */
 export const USUAL_RATE: Readonly<Record<OptimizerChoice, number>> = {
   sgd: 0.1,
   sgd_momentum: 0.03,
@@ -75,7 +75,7 @@ export const DEFAULTS: Settings = {
 
 const INPUTS = 64;
 const CLASSES = 10;
-/** Fixed, so that a run with the same settings is the same run. */
+/** Fixed, so that runs with the same settings are identical. */
 const SEED = 7;
 
 const HIDDEN: Readonly<Record<PresetName, readonly number[]>> = {
@@ -98,22 +98,22 @@ export function networkConfig({ preset, activation }: Settings): NetworkConfig {
 }
 
 /**
- * Looks whether a network is one for digits.
+ * Checks that a network takes and gives the shapes of the digits.
  *
- * @throws LoomError it takes or gives other shapes.
+ * @throws LoomError its shapes differ.
  */
 export async function checkShapes(network: Network): Promise<void> {
   const { input_shape, output_shape } = await network.getBlueprint();
   const [expected, got] = [`${INPUTS} → ${CLASSES}`, `${input_shape.join("×")} → ${output_shape.join("×")}`];
   if (expected === got) return;
-  const message = `the file's network: expected ${expected} values, got ${got}; choose one that was saved here`;
+  const message = `the file's network: expected ${expected} values, got ${got}; choose a file that was saved on this page`;
   throw new LoomError({ name: "ShapeError", code: "shape", message });
 }
 
-/** Steps that keep nine tenths of the one before (Polyak 1964), smoothed by looking ahead (Nesterov 1983). */
+/** Momentum (Polyak 1964) with the look-ahead of Nesterov (1983). */
 const MOMENTUM: OptimizerConfig = { type: "SGD", momentum: 0.9, nesterov: true };
 
-/** Options of a run; the data that it is validated on is added where it is at hand. */
+/** Options of a run, without the validation data, which the caller adds. */
 export function trainingConfig({ optimizer, learningRate, batchSize, epochs }: Settings): TrainingConfig {
   return {
     epochs,
@@ -124,16 +124,16 @@ export function trainingConfig({ optimizer, learningRate, batchSize, epochs }: S
   };
 }
 
-/** Settings that need a new network; the others can change between two runs of the same one. */
+/** Whether a change of settings needs a new network rather than a new run. */
 export function needsNewNetwork(before: Settings, after: Settings): boolean {
   return before.preset !== after.preset || before.activation !== after.activation;
 }
 
-/** What is wrong with the settings, in words; undefined if nothing is. */
+/** Error text for invalid settings; undefined if they are valid. */
 export function problemWith({ learningRate, epochs }: Settings): string | undefined {
-  if (!(learningRate >= 0 && Number.isFinite(learningRate))) return "Learning rate: give a number of 0 or more.";
+  if (!(learningRate >= 0 && Number.isFinite(learningRate))) return "Learning rate: enter a number of 0 or more.";
   if (!(Number.isInteger(epochs) && epochs >= 1 && epochs <= 10_000)) {
-    return "Epochs: give a whole number between 1 and 10,000.";
+    return "Epochs: enter a whole number from 1 to 10,000.";
   }
   return undefined;
 }

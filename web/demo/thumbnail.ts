@@ -1,4 +1,4 @@
-/** Draws an 8 × 8 image, ink in the page's ink colour on a transparent ground; the stylesheet scales it up. */
+/** Draws an 8 × 8 image in the page's ink colour on a transparent background; the stylesheet scales it up. */
 export function drawThumbnail(canvas: HTMLCanvasElement, image: Float32Array): void {
   const context = canvas.getContext("2d");
   if (!context) return;

@@ -8,7 +8,7 @@ import type {
   ObservationMessage,
   StopReason,
 } from "../generated/loom.d.ts";
-import { type Whereabouts, whereaboutsOf } from "./device";
+import { type DeviceStatus, deviceStatusOf } from "./device";
 import type { DigitSets, Digits } from "./digits";
 import { checkShapes, networkConfig, type Settings, trainingConfig } from "./settings";
 
@@ -16,13 +16,13 @@ export type RunState = "ready" | "loaded" | "running" | "paused" | "ended" | "fa
 
 export interface TrainingListener {
   onMessage(message: ObservationMessage): void;
-  /** `why` says how a run ended. */
+  /** `why` is the reason for the end of a run. */
   onState(state: RunState, why?: StopReason): void;
-  /** A call was refused or failed; the network is as it was. */
+  /** A call was refused or failed; the network is unchanged. */
   onError(error: unknown): void;
 }
 
-/** Statistics at every run of the network would cost more than the training of so small a one. */
+/** Observing every run of so small a network would cost more than training it. */
 const OBSERVE_EVERY = 4;
 
 interface Run {
@@ -32,10 +32,10 @@ interface Run {
   readonly ended: Promise<void>;
 }
 
-/** The network in the worker, and its run: started, paused, stepped and begun anew. */
+/** The network in the worker and its training run: start, pause, step, reset. */
 export class Training {
   state: RunState = "ready";
-  /** The device that was asked for. */
+  /** The chosen device. */
   device: Device = "auto";
   #network: Network | undefined;
   #observation: Observation | undefined;
@@ -51,12 +51,12 @@ export class Training {
     return this.#network !== undefined;
   }
 
-  /** Whether settings are others than those of the run under way. */
+  /** Whether settings differ from those of the current run. */
   differs(settings: Settings): boolean {
     return this.#run !== undefined && JSON.stringify(settings) !== JSON.stringify(this.#run.settings);
   }
 
-  /** Makes a fresh network, in place of the one before; whether that worked. */
+  /** Replaces the network by a new one; false if that failed. */
   async renew(settings: Settings): Promise<boolean> {
     try {
       await this.#discard();
@@ -76,9 +76,9 @@ export class Training {
   }
 
   /**
-   * Takes the network of a file in place of the one before; a file that is refused changes nothing.
+   * Replaces the network by one from a file; a refused file changes nothing.
    *
-   * @param before - called when the file is accepted, before anything is told of its network
+   * @param before - called when the file is accepted, before the first message about its network
    * @throws LoomError the file is damaged, or its network is not one for digits.
    */
   async load(file: Uint8Array, before: () => void): Promise<void> {
@@ -95,7 +95,7 @@ export class Training {
     this.#enter("loaded");
   }
 
-  /** Begins a run, or goes on with the one that rests. */
+  /** Starts a run, or resumes the paused one. */
   async start(settings: Settings): Promise<void> {
     if (this.#run) this.#run.control.resume();
     else if (!(await this.#begin(settings, new RunControl()))) return;
@@ -107,7 +107,7 @@ export class Training {
     this.#enter("paused");
   }
 
-  /** One training step, then rest. */
+  /** Does one training step, then pauses. */
   async step(settings: Settings): Promise<void> {
     const control = this.#run?.control ?? new RunControl();
     control.step();
@@ -116,27 +116,27 @@ export class Training {
   }
 
   /**
-   * Moves the network to another device, at once and with its weights, in the middle of a run too.
+   * Moves the network with its weights to another device at once, even during a run.
    *
-   * @throws LoomError the device can't be had; everything stays where it was.
+   * @throws LoomError the device is unavailable; nothing changes.
    */
   async use(device: Device): Promise<void> {
     await this.#network?.to(device);
     this.device = device;
   }
 
-  /** Where the network runs; undefined while there is none. */
-  async whereabouts(): Promise<Whereabouts | undefined> {
-    return this.#network && whereaboutsOf(this.#network);
+  /** The device of the network; undefined while there is no network. */
+  async deviceStatus(): Promise<DeviceStatus | undefined> {
+    return this.#network && deviceStatusOf(this.#network);
   }
 
-  /** Class probabilities of some images, a row each; undefined while there is no network. */
+  /** Class probabilities of images, one row per image; undefined while there is no network. */
   async predict(images: Float32Array): Promise<NDArray | undefined> {
     const size = this.digits.training.size;
     return this.#network?.forward({ data: images, shape: [images.length / size, size] });
   }
 
-  /** Begins a run, on a fresh network where an earlier try to make one failed; whether there is a run now. */
+  /** Starts a run, first making a network if an earlier attempt failed; false if no run was started. */
   async #begin(settings: Settings, control: RunControl): Promise<boolean> {
     if (!this.#network && !(await this.renew(settings))) return false;
     const network = this.#network;
@@ -157,7 +157,7 @@ export class Training {
       const result = await network.fit(matrix(training), training.labels, config, { signal, control });
       if (result.stopped_because !== "cancelled") this.#enter("ended", result.stopped_because);
     } catch (error) {
-      if (signal.aborted) return; // the network is being thrown away, and the call with it
+      if (signal.aborted) return; // the network is being discarded, and the call with it
       this.#enter("failed");
       this.listener.onError(error);
     }
@@ -170,10 +170,10 @@ export class Training {
     void this.#listen(this.#observation);
   }
 
-  /** Moves a new network to where the one before was; where that is gone, Auto finds another. */
+  /** Moves a new network to the chosen device; where that is gone, Auto takes over. */
   async #place(network: Network): Promise<void> {
     for (let at: Device = "auto"; at !== this.device; ) {
-      at = this.device; // may be chosen anew meanwhile
+      at = this.device; // the choice may change meanwhile
       await network.to(at).catch((error: unknown) => {
         this.device = "auto";
         this.listener.onError(error);

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { describeDevice, firstStepOn, isLost, type Whereabouts } from "../../../web/demo/device";
+import { type DeviceStatus, describeDevice, firstStepOn, isLost } from "../../../web/demo/device";
 import { digitise, type Stroke } from "../../../web/demo/digitise";
 import { type DigitsInfo, imageAt, parseDigits } from "../../../web/demo/digits";
 import { describeFailure } from "../../../web/demo/failure";
@@ -21,7 +21,7 @@ const info = JSON.parse(readFileSync(new URL("digits.json", folder), "utf8")) as
 const sets = parseDigits(info, readFileSync(new URL("digits.bin", folder)));
 
 describe("the digits", () => {
-  it("are 1,438 to learn from and 359 held out, all ten classes alike in both", () => {
+  it("are 1,438 for training and 359 held out, with all ten classes balanced in both", () => {
     expect([sets.training.count, sets.heldOut.count]).toEqual([1438, 359]);
     for (const { labels } of [sets.training, sets.heldOut]) {
       const counts = Array.from({ length: 10 }, (_, digit) => labels.filter((label) => label === digit).length);
@@ -50,7 +50,7 @@ const ZERO = [
 ];
 
 describe("digitise", () => {
-  it("gives nothing for nothing", () => {
+  it("is undefined without strokes", () => {
     expect(digitise([])).toBeUndefined();
   });
 
@@ -75,7 +75,7 @@ describe("digitise", () => {
     expect(apart).toBeLessThan(0.5);
   });
 
-  it("stands a dot and a flat line", () => {
+  it("handles a dot and a flat line", () => {
     for (const strokes of [[line([0.5, 0.5])], [line([0.1, 0.5], [0.9, 0.5])]]) {
       const image = digitise(strokes) ?? new Float32Array(0);
       expect(image.length).toBe(64);
@@ -115,7 +115,7 @@ describe("settings", () => {
     }
   });
 
-  it("say what is wrong", () => {
+  it("name what is invalid", () => {
     expect(problemWith(DEFAULTS)).toBeUndefined();
     expect(problemWith({ ...DEFAULTS, learningRate: Number.NaN })).toContain("Learning rate");
     expect(problemWith({ ...DEFAULTS, learningRate: -1 })).toContain("Learning rate");
@@ -124,7 +124,7 @@ describe("settings", () => {
 });
 
 describe("scoring", () => {
-  it("finds mistakes, the surest first", () => {
+  it("finds mistakes, the most confident first", () => {
     const digits = { images: new Float32Array(0), labels: Uint8Array.of(0, 1, 1), count: 3, size: 64 };
     const score = scoreDigits(Float32Array.of(0.9, 0.1, 0.6, 0.4, 0.8, 0.2), digits, 2);
     expect(score.right).toBe(1);
@@ -140,17 +140,17 @@ describe("scoring", () => {
   });
 });
 
-describe("failures in words", () => {
+describe("descriptions of failures", () => {
   const failure = (code: string, name = "LoomError") =>
     describeFailure(Object.assign(new Error("What happened."), { code, name }));
 
-  it("say what to do, by code", () => {
+  it("advise by error code", () => {
     expect(failure("network").advice).toContain("network connection");
     expect(failure("no_webassembly").title).toContain("WebAssembly");
     expect(failure("shape", "ShapeError").text).toBe("ShapeError: What happened.");
   });
 
-  it("stand whatever is thrown", () => {
+  it("cover any thrown value", () => {
     expect(describeFailure("odd").text).toBe("odd");
     expect(describeFailure(new Error("x")).details).toContain("Error: x");
   });
@@ -175,7 +175,7 @@ describe("loading", () => {
 });
 
 describe("LatestOnly", () => {
-  it("answers the newest request and skips those in between", async () => {
+  it("runs the latest request and skips those in between", async () => {
     const done: number[] = [];
     let release = () => {};
     const latest = new LatestOnly<number>(
@@ -209,8 +209,8 @@ describe("LatestOnly", () => {
   });
 });
 
-describe("the device in words", () => {
-  const at = (device: string, reason: string, withoutGPU: string | null = null): Whereabouts => ({
+describe("the text about the device", () => {
+  const at = (device: string, reason: string, withoutGPU: string | null = null): DeviceStatus => ({
     device,
     reason,
     withoutGPU,
@@ -223,24 +223,26 @@ describe("the device in words", () => {
       "Runs on WebGPU: a step takes 2 ms with WebGPU and 9 ms with WebAssembly.",
     );
     expect(describeDevice(at("wasm", "auto was asked for"), "auto")).toBe(
-      "Runs on WebAssembly: the first step tries a GPU.",
+      "Runs on WebAssembly: the first step tests the GPU.",
     );
     const none = at("wasm", "auto was asked for", "this browser has no WebGPU");
     expect(describeDevice(none, "auto")).toBe("Runs on WebAssembly: this browser has no WebGPU.");
   });
 
-  it("never says that a network runs on a GPU that is lost", () => {
+  it("never names a lost GPU as the device in use", () => {
     const resting = at("webgpu", "webgpu was asked for", "the GPU was lost: it is gone.");
     expect(isLost(resting, "webgpu")).toBe(true);
-    expect(describeDevice(resting, "webgpu")).toBe("The GPU was lost: it is gone. The next step goes on without it.");
+    expect(describeDevice(resting, "webgpu")).toBe(
+      "The GPU was lost: it is gone. Training continues without it from the next step.",
+    );
     expect(describeDevice({ ...resting, device: "wasm" }, "auto")).toBe(
       "Runs on WebAssembly: the GPU was lost: it is gone.",
     );
     expect(isLost(at("wasm", "", "no WebGPU"), "auto")).toBe(false);
   });
 
-  it("says why a first step takes long, where it does", () => {
-    expect(firstStepOn(at("webgpu", ""), "webgpu")).toContain("compiled");
+  it("explains a slow first step, where there is one", () => {
+    expect(firstStepOn(at("webgpu", ""), "webgpu")).toContain("Compiling");
     expect(firstStepOn(at("wasm", ""), "auto")).toContain("measuring");
     expect(firstStepOn(at("wasm", ""), "wasm")).toBeUndefined();
     expect(firstStepOn(at("wasm", "", "no WebGPU"), "auto")).toBeUndefined();
