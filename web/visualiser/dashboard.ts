@@ -13,25 +13,25 @@ import { NumbersPanel } from "./panels/numbers";
 import type { Panel, PanelHost } from "./panels/panel-host";
 import { ReadoutPanel } from "./panels/readout";
 
-/** A live picture of a training network, fed with observation messages. */
+/** A live dashboard of a training network, fed with observation messages. */
 export interface Dashboard {
-  /** Takes in one message; what it changes is drawn with the next frame. */
+  /** Adds one message; its effect is drawn in the next frame. */
   push(message: ObservationMessage): void;
   /**
-   * Colours the network's picture by a statistic.
+   * Sets the statistic that colours the network.
    *
-   * @throws RangeError if there is no statistic of that name.
+   * @throws RangeError there is no statistic of that name.
    */
   setStatistic(name: StatisticName): void;
-  /** Tells whether training goes on; the clock of elapsed time stands still while it does not. */
+  /** Sets whether training is running; elapsed time stops while it is not. */
   setRunning(running: boolean): void;
-  /** Forgets the run, keeps the network and the settings. */
+  /** Clears the run; keeps the network and the settings. */
   reset(): void;
-  /** Takes the dashboard off the page and releases what it holds. */
+  /** Removes the dashboard from the page and frees its resources. */
   dispose(): void;
 }
 
-/** Least milliseconds between two frames for people who asked for less motion. */
+/** Least milliseconds between two frames where the user prefers reduced motion. */
 const CALM_FRAME_MS = 250;
 
 export function createDashboard(container: HTMLElement): Dashboard {
@@ -69,7 +69,7 @@ export function createDashboard(container: HTMLElement): Dashboard {
   const host: PanelHost = {
     invalidate,
     setCursor: (step) => {
-      cursor = step === undefined ? undefined : Math.min(step, model.latest.step ?? step); // the axis reaches further
+      cursor = step === undefined ? undefined : Math.min(step, model.latest.step ?? step); // the axis extends past the latest step
       invalidate();
     },
     setSpan: (next) => {
@@ -93,7 +93,7 @@ export function createDashboard(container: HTMLElement): Dashboard {
   grid.append(...panels.map((panel) => panel.element));
   container.append(root);
   colours.addEventListener("change", recolour);
-  // Elapsed time goes on between messages.
+  // Elapsed time is drawn between messages too.
   const clock = setInterval(() => {
     if (running && model.latest.step !== undefined) invalidate();
   }, 500);
@@ -142,7 +142,7 @@ function lossPanel(host: PanelHost): CurvePanel {
 function accuracyPanel(host: PanelHost): CurvePanel {
   const options = {
     title: "Accuracy",
-    note: `Share of samples classified right; the strong line is smoothed with a half-life of ${HALF_LIFE_STEPS} steps.`,
+    note: `Share of samples classified correctly; the strong line is smoothed with a half-life of ${HALF_LIFE_STEPS} steps.`,
     train: (model: RunModel) => model.trainAccuracy,
     validation: (model: RunModel) => model.validationAccuracy,
     format: (value: number) => formatPercent(value),

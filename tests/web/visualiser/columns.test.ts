@@ -6,7 +6,7 @@ import { Timeline } from "../../../web/visualiser/data/timeline";
 import { seeded } from "./generator";
 
 describe("ColumnRing", () => {
-  it("keeps the newest rows in order", () => {
+  it("keeps the latest rows in order", () => {
     const ring = new ColumnRing(2, 3);
     for (let step = 1; step <= 5; step++) ring.push(step, step * 10, -step);
     expect(ring.length).toBe(3);
@@ -15,14 +15,14 @@ describe("ColumnRing", () => {
     expect(ring.mid(2, 1)).toBe(-5);
   });
 
-  it("counts what is not finite, and never shows it as a number", () => {
+  it("counts non-finite values and gives NaN for them", () => {
     const ring = new ColumnRing(1, 4);
     for (const value of [1, Number.NaN, Number.POSITIVE_INFINITY]) ring.push(0, value);
     expect([0, 1, 2].map((row) => ring.bad(row, 0))).toEqual([0, 1, 1]);
     expect(ring.mid(2, 0)).toBeNaN();
   });
 
-  it("amends the newest row", () => {
+  it("amends the latest row", () => {
     const ring = new ColumnRing(1, 2);
     for (const step of [1, 2, 3]) ring.push(step, step);
     ring.amend(9);
@@ -60,7 +60,7 @@ describe("Timeline", () => {
     for (const row of rows.slice(1)) expect(timeline.x(row)).toBeGreaterThan(timeline.x(row - 1));
   });
 
-  it("means of folded rows are means of their measurements", () => {
+  it("means of merged rows are means of their measurements", () => {
     const timeline = new Timeline(1, 8);
     for (let step = 0; step < 32; step++) timeline.push(step, step);
     expect(timeline.stride).toBe(4);
@@ -68,7 +68,7 @@ describe("Timeline", () => {
     expect(timeline.mid(7, 0)).toBeCloseTo(29.5);
   });
 
-  it("a row of nothing but NaN stays without value", () => {
+  it("a row of NaN only has no value", () => {
     const timeline = new Timeline(1, 2);
     for (const value of [Number.NaN, Number.NaN, 1, 3]) timeline.push(0, value);
     expect(timeline.mid(0, 0)).toBeNaN();
@@ -81,14 +81,14 @@ describe("decimate", () => {
   it.each([
     ["a ring", () => new ColumnRing(1, 50)],
     ["a timeline", () => new Timeline(1, 64)],
-  ])("goes on with %s as if it had begun anew", (_, make) => {
+  ])("updated with new rows of %s equals a full reduction", (_, make) => {
     const random = seeded(3);
     const [grown, values] = [make(), [] as number[]];
     for (let step = 0; step < 700; step++) {
       values.push(random() < 0.05 ? Number.NaN : random());
       grown.push(step, values.at(-1) ?? 0);
-      if (random() < 0.4) continue; // several rows between two frames
-      const to = 40 * Math.ceil((step + 1) / 40); // stands still for a while
+      if (random() < 0.4) continue; // several rows per frame
+      const to = 40 * Math.ceil((step + 1) / 40); // the domain stays the same for a while
       const fresh = make();
       values.forEach((value, at) => {
         fresh.push(at, value);
@@ -106,7 +106,7 @@ describe("decimate", () => {
     return ring;
   };
 
-  it("keeps a spike one step long", () => {
+  it("keeps a spike of one step", () => {
     const values = Array.from({ length: 5000 }, () => 1);
     values[2500] = 99;
     const reduced = decimate(rowsOf(values), 0, 0, 4999, 100);
@@ -114,13 +114,13 @@ describe("decimate", () => {
     expect(reduced.count.reduce((sum, count) => sum + count, 0)).toBe(5000);
   });
 
-  it("marks NaN and does not let it through as 0", () => {
+  it("marks NaN instead of drawing it as 0", () => {
     const reduced = decimate(rowsOf([1, Number.NaN, 3]), 0, 0, 2, 3);
     expect([...reduced.mid]).toEqual([1, Number.NaN, 3]);
     expect([...reduced.bad]).toEqual([0, 1, 0]);
   });
 
-  it("leaves out what lies outside", () => {
+  it("leaves out rows outside of the domain", () => {
     const reduced = decimate(rowsOf([5, 6, 7, 8]), 0, 1, 2, 2);
     expect([...reduced.mid]).toEqual([6, 7]);
   });
@@ -132,7 +132,7 @@ describe("decimate", () => {
     expect(extent(decimate(rowsOf([Number.NaN]), 0, 0, 0, 3))).toBeUndefined();
   });
 
-  it("reads a ring that has gone round, and a folded timeline", () => {
+  it("reads a ring that has wrapped around, and a merged timeline", () => {
     const ring = new ColumnRing(1, 4);
     const timeline = new Timeline(1, 4);
     for (let step = 0; step < 6; step++) {
@@ -153,11 +153,11 @@ describe("decimate", () => {
 });
 
 describe("Smoother", () => {
-  it("begins at the first value, not at 0", () => {
+  it("starts at the first value, not at 0", () => {
     expect(new Smoother(0.99).next(5)).toBeCloseTo(5);
   });
 
-  it("answers NaN with NaN and goes on as if it had not been", () => {
+  it("gives NaN for NaN and ignores it afterwards", () => {
     const [with_, without] = [new Smoother(0.9), new Smoother(0.9)];
     for (const value of [1, 2]) {
       with_.next(value);

@@ -22,7 +22,7 @@ describe("scales", () => {
     expect(log.invert(300)).toBeCloseTo(10);
   });
 
-  it("log clamps what is not positive instead of losing it", () => {
+  it("log clamps values that are not positive", () => {
     expect(makeScale("log", [0.1, 10], [0, 100]).at(0)).toBe(0);
     expect(makeScale("log", [0.1, 10], [0, 100]).at(-5)).toBe(0);
   });
@@ -34,13 +34,13 @@ describe("scales", () => {
     expect(makeScale("log", [0.3, 2], [0, 1]).ticks(5)).toEqual([0.5, 1, 2]);
   });
 
-  it("thin their powers of ten", () => {
+  it("thin out powers of ten", () => {
     const ticks = makeScale("log", [1e-12, 1], [0, 1]).ticks(4);
     expect(ticks.length).toBeLessThanOrEqual(5);
     expect(ticks[0]).toBe(1e-12);
   });
 
-  it("give a constant a neighbourhood", () => {
+  it("pad a constant", () => {
     const [low, high] = paddedDomain("linear", [3, 3]);
     expect(low).toBeLessThan(3);
     expect(high).toBeGreaterThan(3);
@@ -49,15 +49,15 @@ describe("scales", () => {
     expect(most / least).toBeGreaterThan(3);
   });
 
-  it("follow a domain: out at once, in slowly", () => {
+  it("follow a domain: growing at once, shrinking slowly", () => {
     expect(followDomain("linear", [0, 1], [-1, 4], 0.1)).toEqual([-1, 4]);
     expect(followDomain("linear", [0, 10], [0, 5], 0.1)).toEqual([0, 9.5]);
     expect(followDomain("linear", undefined, [2, 3], 0.1)).toEqual([2, 3]);
   });
 });
 
-describe("numbers for people", () => {
-  it("name what is not a number", () => {
+describe("formatted numbers", () => {
+  it("name NaN and infinity", () => {
     expect([Number.NaN, Number.NEGATIVE_INFINITY, undefined, null].map((value) => formatNumber(value))).toEqual([
       "NaN",
       "−∞",
@@ -91,7 +91,7 @@ describe("numbers for people", () => {
     ]);
   });
 
-  it("group thousands and say durations", () => {
+  it("group thousands and format durations", () => {
     expect(formatCount(1234567)).toBe("1\u202f234\u202f567");
     expect([0.84, 42, 200, 3900].map(formatSeconds)).toEqual([
       "0.8\u202fs",
@@ -103,7 +103,7 @@ describe("numbers for people", () => {
 });
 
 describe("colours", () => {
-  it.each(["light", "dark"] as const)("sequential lightness runs one way only (%s)", (mode) => {
+  it.each(["light", "dark"] as const)("sequential lightness is monotonic (%s)", (mode) => {
     const steps = ramp("sequential", mode).map(lightness);
     const away = mode === "light" ? -1 : 1;
     for (let index = 8; index < steps.length; index += 8) {
@@ -118,7 +118,7 @@ describe("colours", () => {
     expect(Math.abs(first - middle)).toBeGreaterThan(0.4);
   });
 
-  it("text on any of them can be read (WCAG AA, 4.5)", () => {
+  it("text on any of them is legible (WCAG AA, 4.5)", () => {
     for (const mode of ["light", "dark"] as const) {
       for (const kind of ["sequential", "diverging"] as const) {
         for (const colour of ramp(kind, mode)) expect(contrast(colour, inkOn(colour))).toBeGreaterThanOrEqual(4.5);
@@ -140,7 +140,7 @@ const apart = (one: LayerBox, other: LayerBox): boolean =>
   other.y + other.height <= one.y;
 
 describe("the network's layout", () => {
-  it.each([1200, 900, 360])("boxes lie beside or inside one another, at %i pixels", (width) => {
+  it.each([1200, 900, 360])("boxes never overlap partially, at %i pixels", (width) => {
     for (const blueprint of [mlp(), grid()]) {
       const { boxes } = layoutNetwork(blueprint, width);
       for (const one of boxes) {
@@ -151,19 +151,19 @@ describe("the network's layout", () => {
     }
   });
 
-  it("counts boxes as statistics do: depth first, parents before children", () => {
+  it("numbers boxes as statistics do: depth first, parents before children", () => {
     expect(layoutNetwork(grid(), 1200).boxes.map(({ index }) => index)).toEqual(
       Array.from({ length: 16 }, (_, index) => index),
     );
   });
 
-  it("runs along in one line where there is room, and wraps where there is not", () => {
+  it("puts layers into one line where there is room, else into several", () => {
     const lines = (width: number) => new Set(layoutNetwork(mlp(), width).boxes.map(({ y }) => y)).size;
     expect(lines(1200)).toBe(1);
     expect(lines(390)).toBe(3);
   });
 
-  it("puts branches side by side and a sequence one below the other", () => {
+  it("puts branches side by side and sequences from top to bottom", () => {
     const { boxes } = layoutNetwork(grid(), 1200);
     const [branch0, branch1] = [boxes[11], boxes[12]];
     const [first, second] = [boxes[5], boxes[6]];
@@ -179,7 +179,7 @@ describe("the network's layout", () => {
     expect(boxAt(layout, -5, -5)).toBeUndefined();
   });
 
-  it("stands a network without layers", () => {
+  it("handles a network without layers", () => {
     const empty = { ...mlp(), layers: [] };
     expect(layoutNetwork(empty, 500).boxes).toEqual([]);
     expect(layoutNetwork({ ...mlp(), layers: [layer("0", "Dense", [2, 2])] }, 500).links).toEqual([]);
@@ -187,7 +187,7 @@ describe("the network's layout", () => {
 });
 
 describe("small multiples", () => {
-  it("stay inside their width, at any number", () => {
+  it("stay inside their width, whatever their number", () => {
     for (const width of [320, 700, 1400]) {
       for (const count of [1, 4, 16]) {
         const { multiples, height } = arrangeMultiples(count, width, true);

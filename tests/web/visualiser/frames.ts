@@ -1,8 +1,8 @@
 /**
- * Measures frames of the dashboard: `measureFrames(layers)` gives the milliseconds that each took, painting left out.
+ * Measures frames of the dashboard: `measureFrames(layers)` gives the milliseconds of each, without painting.
  *
- * A run is pushed step by step, so every frame has new data for every chart. The bench may put another state of
- * web/visualiser in its place, so that two are compared.
+ * A run is pushed step by step, so every frame has new data for every chart. The bench may substitute another
+ * version of web/visualiser to compare the two.
  */
 import { createDashboard } from "../../../web/visualiser";
 import { grid, layer, makeRun, mlp } from "./generator";
@@ -16,7 +16,7 @@ declare global {
 const STEPS_BEFORE = 1500;
 const FRAMES = 300;
 
-/** As many layers, Dense and LayerNorm in turn, in one cell. */
+/** A network of `count` layers, alternately Dense and LayerNorm, in one cell. */
 function deep(count: number) {
   const layers = Array.from({ length: count }, (_, at) =>
     at % 2 === 0

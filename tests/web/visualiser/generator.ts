@@ -1,6 +1,5 @@
 /**
- * Observation messages of made-up training runs, the same every time: for looking at the dashboard and for its tests.
- * Not part of the product, and no measurement.
+ * Observation messages of synthetic training runs, the same every time, for tests and previews of the dashboard.
  */
 import type {
   Blueprint,
@@ -98,7 +97,7 @@ export function mlp(): Blueprint {
   return blueprint(1, 1, 5, layers);
 }
 
-/** Two rows of three cells with nested layers: the kind of network that a picture has to hold. */
+/** Two rows of three cells with nested layers: a large network for the picture. */
 export function grid(): Blueprint {
   const at = (row: number, col: number, slot: number) => ({ row, col, layer: slot });
   const layers = [

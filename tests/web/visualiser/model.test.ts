@@ -30,39 +30,39 @@ describe("RunModel", () => {
     expect(model.rate.stepsPerSecond()).toBeCloseTo(100);
   });
 
-  it("counts nested layers as the blueprint does, flattened", () => {
+  it("numbers nested layers as the flattened blueprint does", () => {
     const model = modelOf(1, undefined, grid());
     expect(model.layers[5]?.node.info.path).toBe("4.layers.0");
     expect(model.layers[5]?.node.parent).toBe(4);
   });
 
-  it("a diverged loss is a gap with a mark, and an anomaly in words", () => {
+  it("shows a diverged loss as a marked gap and an anomaly", () => {
     const model = modelOf(20, 11);
     const loss = model.trainLoss.view("run");
     expect(loss.bad(9, RAW)).toBe(0);
     expect(loss.bad(10, RAW)).toBe(1);
     expect(loss.mid(10, RAW)).toBeNaN();
     expect(model.latest.trainLoss).toBeNaN();
-    expect(model.anomalies).toHaveLength(1); // what the trainer reports takes the inferred one's place
+    expect(model.anomalies).toHaveLength(1); // the trainer's report replaces the inferred one
     expect(model.anomalies[0]?.path).toBe("0");
     expect(model.layers[0]?.nonFinite).toBeGreaterThan(0);
   });
 
-  it("says by itself that the loss is NaN when nobody else does", () => {
+  it("infers an anomaly from a NaN loss when none is reported", () => {
     const model = new RunModel();
     model.push({ kind: "blueprint", blueprint: mlp() }, 0);
     model.push(trainingMessage([{ type: "batch_end", step: 3, loss: Number.NaN }]), 0);
     expect(model.anomalies[0]?.text).toContain("not a number");
   });
 
-  it("marks the loss of a step that failed, which has no batch_end", () => {
+  it("marks the loss of a failed step, which has no batch_end", () => {
     const model = modelOf(5);
     model.push({ kind: "anomaly", event: { step: 5, path: "1", text: "NaN", loss: Number.NaN } }, 0);
     const loss = model.trainLoss.view("run");
     expect(loss.bad(loss.length - 1, RAW)).toBe(1);
   });
 
-  it("goes on with the same network observed anew, and begins afresh with another", () => {
+  it("continues with the same network observed again, starts over with another", () => {
     const model = modelOf(10);
     model.push({ kind: "blueprint", blueprint: mlp() }, 0);
     expect(model.trainLoss.view("run").length).toBe(10);
@@ -71,23 +71,23 @@ describe("RunModel", () => {
     expect(model.layers).toHaveLength(16);
   });
 
-  it("begins afresh when steps fall", () => {
+  it("starts over when steps decrease", () => {
     const model = modelOf(10);
     model.push(trainingMessage([{ type: "batch_end", step: 1, loss: 2 }]), 0);
     expect(model.trainLoss.view("run").length).toBe(1);
   });
 
-  it("stays the same run while steps are begun ahead of those that end", () => {
+  it("stays the same run while steps start ahead of those that end", () => {
     const model = modelOf(10);
     for (const step of [11, 12, 13]) {
-      const begun = { type: "batch_start", step: step + 2 };
-      model.push(trainingMessage([begun, { type: "batch_end", step, loss: 1 }]), step);
+      const started = { type: "batch_start", step: step + 2 };
+      model.push(trainingMessage([started, { type: "batch_end", step, loss: 1 }]), step);
     }
     expect(model.trainLoss.view("run").length).toBe(13);
     expect(model.latest.step).toBe(13);
   });
 
-  it("a prediction between two steps has no place in the charts", () => {
+  it("leaves a prediction between two steps out of the charts", () => {
     const model = modelOf(10);
     const before = model.layers[0]?.forward;
     model.push(statsMessage([{ step: 10, layer: 0, phase: 0, output_mean: 7, output_std: 0 }]), 0);
@@ -95,14 +95,14 @@ describe("RunModel", () => {
     expect(model.layers[0]?.outputs.view("run").length).toBe(10);
   });
 
-  it("a network that only predicts is coloured all the same", () => {
+  it("colours a network that only predicts", () => {
     const model = new RunModel();
     model.push({ kind: "blueprint", blueprint: mlp() }, 0);
     model.push(statsMessage([{ step: 0, layer: 1, phase: 0, output_mean: 7, output_std: 2 }]), 0);
     expect(model.layers[1]?.forward?.value("output_std")).toBe(2);
   });
 
-  it("ignores rows of layers that the blueprint does not have", () => {
+  it("ignores rows of layers that are not in the blueprint", () => {
     const model = modelOf(2);
     expect(() =>
       model.push(
@@ -123,14 +123,14 @@ describe("RunModel", () => {
 });
 
 describe("statistics", () => {
-  it("time shares of top-level layers make a whole", () => {
+  it("time shares of top-level layers add up to 1", () => {
     const { layers } = modelOf(5, undefined, grid());
     const shares = layers.filter(({ node }) => node.parent === undefined);
     const total = shares.reduce((sum, layer) => sum + statistic("time_share").value(layer, layers), 0);
     expect(total).toBeCloseTo(1);
   });
 
-  it("an unknown name is refused in words", () => {
+  it("an unknown name is refused with the known ones", () => {
     expect(() => statistic("colour" as "output_std")).toThrow(/expected one of output_std.*got "colour"/);
   });
 
@@ -145,8 +145,8 @@ describe("statistics", () => {
   });
 });
 
-describe("words", () => {
-  it("tell an anomaly with its place and what followed", () => {
+describe("texts", () => {
+  it("describe an anomaly with its place and the number of later ones", () => {
     const model = modelOf(3);
     const anomaly = { step: 1312, path: "2", text: "The gradient is NaN.", inferred: false };
     expect(describeAnomaly(anomaly, 2, model)).toBe(
@@ -157,7 +157,7 @@ describe("words", () => {
     expect(describeAnomaly({ step: undefined, path: undefined, text: "Odd", inferred: false }, 0, model)).toBe("Odd.");
   });
 
-  it("list both passes of a layer, absent as a dash", () => {
+  it("list both passes of a layer, absent values as a dash", () => {
     const softmax = modelOf(2).layers[4];
     const rows = new Map(softmax && passRows(softmax).map(([label, ...values]) => [label, values]));
     expect(rows.get("Weight norm")).toEqual(["–", "–"]);
@@ -166,7 +166,7 @@ describe("words", () => {
 });
 
 describe("StepRate", () => {
-  it("leaves pauses out of time and rate", () => {
+  it("excludes pauses from time and rate", () => {
     const rate = new StepRate();
     rate.push(1000, 1);
     rate.push(2000, 101);

@@ -1,5 +1,5 @@
 /**
- * Shows the dashboard with a made-up run, for working on its looks: `npx vite .`, then open
+ * Shows the dashboard with a synthetic run, for work on its design: `npx vite .`, then open
  * /tests/web/visualiser/preview.html?network=mlp|grid&steps=600&diverges=400&statistic=gradient_norm.
  */
 import { createDashboard, type StatisticName } from "../../../web/visualiser";

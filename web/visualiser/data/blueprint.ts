@@ -1,6 +1,6 @@
 import type { Blueprint, BlueprintLayer } from "./messages";
 
-/** A layer with its place in the flattened blueprint: depth first, parents before children, as statistics count them. */
+/** A layer and its place in the flattened blueprint: depth first, parents before children, as in statistics. */
 export interface LayerNode {
   readonly index: number;
   readonly info: BlueprintLayer;
@@ -9,7 +9,7 @@ export interface LayerNode {
   readonly depth: number;
 }
 
-/** Nodes in statistics order; the position in the array is the node's `index`. */
+/** All layers in the order of statistics; a node's `index` is its position in the array. */
 export function flattenBlueprint(blueprint: Blueprint): LayerNode[] {
   const nodes: LayerNode[] = [];
   const visit = (info: BlueprintLayer, parent: number | undefined, depth: number): LayerNode => {
@@ -23,18 +23,18 @@ export function flattenBlueprint(blueprint: Blueprint): LayerNode[] {
   return nodes;
 }
 
-/** Equal texts mean networks of one structure, whose statistics can go on in the same charts. */
+/** Structure of a network as text; networks with equal texts share their charts. */
 export function structureOf(blueprint: Blueprint): string {
   const layers = flattenBlueprint(blueprint).map(({ info }) => ({ ...info, children: undefined }));
   return JSON.stringify([blueprint.grid_rows, blueprint.grid_cols, layers]);
 }
 
-/** "Layer 2 · Dense" for people; nested layers by their path. */
+/** Name of a layer such as "Layer 2 · Dense"; nested layers by their path. */
 export function layerName(info: BlueprintLayer): string {
   return `Layer ${info.path} · ${info.type}`;
 }
 
-/** The activation where it changes anything. */
+/** The activation, unless it is linear. */
 export function activationOf(info: BlueprintLayer): string | undefined {
   return info.activation && info.activation !== "linear" ? info.activation : undefined;
 }

@@ -1,9 +1,9 @@
 import type { ColumnArrays, Columns } from "./ring";
 
 /**
- * One column of a table reduced to `width` pixel columns: extremes, mean, and non-finite counts of what falls on each.
+ * One column of a table reduced to `width` pixel columns: extremes, mean, and count of non-finite values of each.
  *
- * `count[p]` is 0 where no row falls on pixel p; `low`, `high`, `mid` are NaN where no finite value does.
+ * `count[p]` is 0 for a pixel p without rows; `low`, `high`, `mid` are NaN for a pixel without finite values.
  */
 export interface Decimated {
   readonly width: number;
@@ -26,7 +26,7 @@ export function lowerBound(columns: Columns, x: number): number {
   return from;
 }
 
-/** Row whose x is nearest to `x`, or -1 in an empty table. */
+/** Row whose x is nearest to `x`; -1 in an empty table. */
 export function nearestRow(columns: Columns, x: number): number {
   const after = lowerBound(columns, x);
   if (after === 0) return columns.length === 0 ? -1 : 0;
@@ -34,12 +34,12 @@ export function nearestRow(columns: Columns, x: number): number {
   return columns.x(after) - x < x - columns.x(after - 1) ? after : after - 1;
 }
 
-/** A column reduced as far as it had come, to go on from. */
+/** A reduction that later rows are added to. */
 interface Reduction extends Decimated {
   readonly from: number;
   readonly to: number;
   readonly revision: number;
-  /** The newest pixel, -1 before the first, and the first row on it: rows before that are done with. */
+  /** The latest pixel (-1 before the first) and its first row; earlier rows are final. */
   pixel: number;
   row: number;
 }
@@ -47,9 +47,9 @@ interface Reduction extends Decimated {
 const known = new WeakMap<Columns, Reduction[]>();
 
 /**
- * Reduces rows with x in [from, to] to one entry per pixel, so that a spike one step long is still seen.
+ * Reduces rows with x in [from, to] to one entry per pixel, so that a spike of one step stays visible.
  *
- * While the domain stands still, only the rows that are new are looked at; what was given before then changes too.
+ * While the domain is unchanged, only new rows are read; the returned object is then the same, updated in place.
  */
 export function decimate(columns: Columns, column: number, from: number, to: number, width: number): Decimated {
   const all = known.get(columns) ?? [];
@@ -71,12 +71,12 @@ function nothing(width: number): Decimated {
   return { width, low: empty(), high: empty(), mid: empty(), count, bad };
 }
 
-/** This loop may run over every row of every line in a frame: it is written out, with nothing called inside. */
+/** May run over every row of every line in a frame, so nothing is called inside the loop. */
 function addRows(out: Reduction, length: number, arrays: ColumnArrays): void {
   const { from, to, width, low, high, mid, count, bad } = out;
   const { first, capacity, xs } = arrays;
   const perUnit = to > from ? (width - 1) / (to - from) : 0;
-  if (out.pixel >= 0) clearPixel(out, out.pixel); // its newest row may have grown, and moved on
+  if (out.pixel >= 0) clearPixel(out, out.pixel); // its latest row may have changed, and moved to another pixel
   let newest = -1;
   for (let row = out.row; row < length; row++) {
     const slot = first + row < capacity ? first + row : first + row - capacity;
@@ -103,7 +103,7 @@ function addRows(out: Reduction, length: number, arrays: ColumnArrays): void {
     }
     if ((arrays.low[slot] as number) < (low[pixel] as number)) low[pixel] = arrays.low[slot] as number;
     if ((arrays.high[slot] as number) > (high[pixel] as number)) high[pixel] = arrays.high[slot] as number;
-    // A running mean over the pixel's rows, NaN rows counted too: under a pixel nobody sees the difference.
+    // Running mean over the pixel's rows, counting NaN rows too: the error is below a pixel.
     mid[pixel] = before + (value - before) / seen;
   }
 }
@@ -113,13 +113,13 @@ function clearPixel({ low, high, mid, count, bad }: Reduction, pixel: number): v
   count[pixel] = bad[pixel] = 0;
 }
 
-/** Smallest and largest finite value of what was reduced; undefined if there is none. */
+/** Smallest and largest finite value of reductions; undefined if there is none. */
 export function extent(...parts: readonly Decimated[]): [number, number] | undefined {
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
   for (const part of parts) {
     for (let pixel = 0; pixel < part.width; pixel++) {
-      // Comparisons with NaN are false, so pixels without a value drop out.
+      // Comparisons with NaN are false, which skips pixels without a value.
       const [least, most] = [part.low[pixel] as number, part.high[pixel] as number];
       if (least < low) low = least;
       if (most > high) high = most;

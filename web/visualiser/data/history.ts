@@ -1,13 +1,13 @@
 import { ColumnRing, type Columns } from "./ring";
 import { Timeline } from "./timeline";
 
-/** How much of a run the charts show. */
+/** Part of a run that the charts show. */
 export type Span = "run" | "recent";
 
 export const RECENT_ROWS = 500;
 const RUN_ROWS = 2048;
 
-/** One measured quantity over the whole run, and its newest rows at full resolution. */
+/** One measured quantity over the whole run, and its latest rows at full resolution. */
 export class History {
   readonly #run: Timeline;
   readonly #recent: ColumnRing;
@@ -33,9 +33,9 @@ export class History {
 }
 
 /**
- * Exponential moving average without the start's pull towards 0 (Kingma & Ba, 2014, section 3: bias correction).
+ * Exponential moving average with bias correction (Kingma & Ba, 2014, section 3).
  *
- * What is not finite is answered with NaN and left out of the average.
+ * A non-finite value gives NaN and is left out of the average.
  */
 export class Smoother {
   #sum = 0;

@@ -1,4 +1,4 @@
-/** What the visualiser is fed: observation messages as plain objects, columnar and discriminated by `kind`. Types only. */
+/** Observation messages: plain objects with columns of numbers, discriminated by `kind`. Types only. */
 
 export interface BlueprintLayer {
   readonly path: string;

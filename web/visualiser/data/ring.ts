@@ -1,4 +1,4 @@
-/** The arrays behind one column, for loops over thousands of rows: row r lies at `(first + r) % capacity`. */
+/** The arrays of one column, for loops over thousands of rows: row r is at `(first + r) % capacity`. */
 export interface ColumnArrays {
   readonly first: number;
   readonly capacity: number;
@@ -6,26 +6,26 @@ export interface ColumnArrays {
   readonly low: Float32Array;
   readonly high: Float32Array;
   readonly mid: Float32Array;
-  /** Non-finite measurements of each row; absent where a row is one measurement, NaN or not. */
+  /** Non-finite measurements per row; absent where every row is one measurement. */
   readonly bad: Uint32Array | undefined;
 }
 
-/** A read-only table of numbers over an ascending x; what charts draw from. */
+/** A read-only table of numbers over an ascending x, for charts. */
 export interface Columns {
   readonly length: number;
-  /** Changes when rows move or go; not when one is added at the end, or the newest one changes. */
+  /** Changes when rows move or are removed; not when a row is added at the end or the latest one changes. */
   readonly revision: number;
   x(row: number): number;
-  /** The value a row stands for: of one measurement itself, of several their mean. NaN if it is not finite. */
+  /** Mean of the row's finite measurements; NaN if there are none. */
   mid(row: number, column: number): number;
   low(row: number, column: number): number;
   high(row: number, column: number): number;
-  /** How many of the row's measurements were NaN or infinite in this column. */
+  /** Number of the row's measurements that are NaN or infinite in this column. */
   bad(row: number, column: number): number;
   arrays(column: number): ColumnArrays | undefined;
 }
 
-/** The newest `capacity` rows, column by column in typed arrays; a new row overwrites the oldest. */
+/** Ring buffer of the latest `capacity` rows, one typed array per column; a new row overwrites the oldest. */
 export class ColumnRing implements Columns {
   readonly #xs: Float64Array;
   readonly #columns: Float32Array[];
@@ -51,14 +51,14 @@ export class ColumnRing implements Columns {
   }
 
   push(x: number, ...values: readonly number[]): void {
-    if (this.#length === this.capacity) this.#revision++; // the oldest row goes
+    if (this.#length === this.capacity) this.#revision++; // the oldest row is removed
     this.#xs[this.#next] = x;
     this.#write(this.#next, values);
     this.#next = (this.#next + 1) % this.capacity;
     this.#length = Math.min(this.#length + 1, this.capacity);
   }
 
-  /** Overwrites the newest row's values. */
+  /** Overwrites the latest row's values. */
   amend(...values: readonly number[]): void {
     this.#write(this.#slot(this.#length - 1), values);
   }
@@ -107,7 +107,7 @@ export class ColumnRing implements Columns {
   }
 }
 
-/** What is not finite is kept as NaN: a chart shows both alike. */
+/** Infinite values become NaN: charts show both alike. */
 function finiteOr(value: number | undefined): number {
   return value !== undefined && Number.isFinite(value) ? value : Number.NaN;
 }

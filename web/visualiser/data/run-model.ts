@@ -9,7 +9,7 @@ export interface Anomaly {
   readonly step: number | undefined;
   readonly path: string | undefined;
   readonly text: string;
-  /** Seen in the numbers alone; what the trainer itself reports knows more and takes its place. */
+  /** Inferred from a loss; the trainer's own report is more precise and replaces it. */
   readonly inferred: boolean;
 }
 
@@ -17,13 +17,13 @@ export interface Anomaly {
 export const RAW = 0;
 export const SMOOTH = 1;
 
-/** Steps after which a measurement's weight in the smoothed lines has halved. */
+/** Half-life of a measurement's weight in the smoothed lines, in steps. */
 export const HALF_LIFE_STEPS = 10;
 /** Phase of a row of statistics: 0 forward, 1 backward. */
 const BACKWARD = 1;
 const DECAY = 0.5 ** (1 / HALF_LIFE_STEPS);
 
-/** Newest values of a run; undefined before the first. */
+/** Latest values of a run; undefined before the first. */
 export interface Latest {
   step?: number;
   epoch?: number;
@@ -36,7 +36,7 @@ export interface Latest {
   etaSeconds?: number;
 }
 
-/** All that the messages told, in columns ready for drawing. Knows no DOM. */
+/** State of a run built from its messages, in columns ready for drawing; independent of the DOM. */
 export class RunModel {
   blueprint: Blueprint | undefined;
   layers: LayerState[] = [];
@@ -51,7 +51,7 @@ export class RunModel {
   readonly #smoothLoss = new Smoother(DECAY);
   readonly #smoothAccuracy = new Smoother(DECAY);
 
-  /** Takes in one message that arrived at `now` (milliseconds of a monotonic clock). */
+  /** Adds a message that arrived at `now` (milliseconds of a monotonic clock). */
   push(message: ObservationMessage, now: number): void {
     if (message.kind === "blueprint") this.#takeBlueprint(message.blueprint);
     else if (message.kind === "stats") this.#takeStats(message);
@@ -59,7 +59,7 @@ export class RunModel {
     else this.#takeAnomaly(message);
   }
 
-  /** Forgets the run, keeps the network. */
+  /** Clears the run; keeps the network. */
   clear(): void {
     for (const history of [this.trainLoss, this.trainAccuracy, this.validationLoss, this.validationAccuracy]) {
       history.clear();
@@ -75,7 +75,7 @@ export class RunModel {
   #takeBlueprint(blueprint: Blueprint): void {
     const structure = structureOf(blueprint);
     this.blueprint = blueprint;
-    if (structure === this.#structure) return; // the same network, observed anew: its charts go on
+    if (structure === this.#structure) return; // the same network, observed again: its charts continue
     this.#structure = structure;
     this.clear();
   }
@@ -99,9 +99,9 @@ export class RunModel {
   }
 
   #takeEvent(type: string, table: ColumnTable, row: number, now: number): void {
-    if (type === "batch_start") return; // a device that works ahead begins steps before earlier ones have ended
+    if (type === "batch_start") return; // a GPU starts steps before earlier ones have ended
     const step = table.value("step", row);
-    if (step < (this.latest.step ?? 0)) this.clear(); // steps only fall when a new run begins
+    if (step < (this.latest.step ?? 0)) this.clear(); // steps only decrease when a new run starts
     if (Number.isNaN(step)) return;
     this.latest.step = step;
     const epoch = table.value("epoch", row);
@@ -136,7 +136,7 @@ export class RunModel {
     this.validationAccuracy.push(step, accuracy);
   }
 
-  /** The first loss that is no number is an anomaly of its own, whether or not the trainer says so too. */
+  /** The first non-finite loss is an anomaly, whether or not the trainer reports it. */
   #noteLoss(step: number, loss: number): void {
     if (this.anomalies.length > 0) return;
     const what = Number.isNaN(loss) ? "is not a number (NaN)" : "is infinite";
@@ -144,9 +144,9 @@ export class RunModel {
   }
 
   #takeAnomaly({ event }: AnomalyMessage): void {
-    const text = event.text ?? "Something went wrong, but the message does not say what.";
+    const text = event.text ?? "An anomaly without a description was reported.";
     const reported = { step: event.step ?? undefined, path: event.path ?? undefined, text, inferred: false };
-    // The step that failed has no "batch_end": without this the chart would end as if nothing had happened.
+    // The failed step has no "batch_end": without this row the chart would not show the failure.
     const lost = typeof event.loss === "number" && !Number.isFinite(event.loss);
     if (lost) this.trainLoss.push(Math.max(event.step ?? 0, this.latest.step ?? 0), event.loss ?? 0, Number.NaN);
     this.anomalies = [...this.anomalies.filter(({ inferred }) => !inferred), reported];

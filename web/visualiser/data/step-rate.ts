@@ -2,7 +2,7 @@ import { ColumnRing } from "./ring";
 
 const WINDOW_MS = 3000;
 
-/** Steps per second over the last three seconds, and the time spent training; pauses don't count. */
+/** Steps per second over the last three seconds, and the time spent training, both without pauses. */
 export class StepRate {
   readonly #marks = new ColumnRing(1, 256);
   #elapsedMs = 0;
@@ -12,7 +12,7 @@ export class StepRate {
   push(now: number, step: number): void {
     this.#resumedAt ??= now;
     const last = this.#marks.length - 1;
-    // Rows of one message share their arrival time; only the newest counts.
+    // Rows of one message share their arrival time; only the latest counts.
     if (last >= 0 && this.#marks.x(last) === now) this.#marks.amend(step);
     else this.#marks.push(now, step);
   }
@@ -22,10 +22,10 @@ export class StepRate {
     this.#running = running;
     if (!running && this.#resumedAt !== undefined) this.#elapsedMs += now - this.#resumedAt;
     this.#resumedAt = undefined;
-    if (running) this.#marks.clear(); // the pause is no part of the rate; until then the last rate stands
+    if (running) this.#marks.clear(); // the rate excludes the pause; until then the last rate is shown
   }
 
-  /** undefined before two moments are known. */
+  /** undefined before two measurements. */
   stepsPerSecond(): number | undefined {
     const length = this.#marks.length;
     let first = length - 1;

@@ -1,6 +1,6 @@
 import type { ColumnArrays, Columns } from "./ring";
 
-/** Measurements of one column, folded row by row: extremes, mean of the finite ones, count of the others. */
+/** One column, aggregated per row: extremes and mean of the finite measurements, count of the others. */
 interface Fold {
   readonly low: Float32Array;
   readonly high: Float32Array;
@@ -9,9 +9,9 @@ interface Fold {
 }
 
 /**
- * A whole run in bounded memory, from its first step to its last.
+ * A whole run, from its first step to its last, in bounded memory.
  *
- * Each row stands for `stride` measurements. When all rows are used, neighbours are folded in pairs and the stride
+ * Each row aggregates `stride` measurements. When all rows are used, neighbours are merged in pairs and the stride
  * doubles, so extremes and non-finite values are never lost, however long the run.
  */
 export class Timeline implements Columns {
@@ -47,12 +47,12 @@ export class Timeline implements Columns {
     return this.#revision;
   }
 
-  /** Measurements that one full row stands for. */
+  /** Measurements per full row. */
   get stride(): number {
     return this.#stride;
   }
 
-  /** Appends one measurement; x must not fall. */
+  /** Appends one measurement; x must not decrease. */
   push(x: number, ...values: readonly number[]): void {
     const open = this.#length > 0 && (this.#counts[this.#length - 1] ?? 0) < this.#stride;
     if (!open && this.#length === this.capacity) {
@@ -136,14 +136,14 @@ function addTo(fold: Fold, row: number, value: number, count: number): void {
   fold.mid[row] = finite === 1 ? value : before + (value - before) / finite;
 }
 
-/** Folds rows `row` and `row + 1` into `row / 2`, weighing the means by their finite measurements. */
+/** Merges rows `row` and `row + 1` into `row / 2`; means are weighted by their finite measurements. */
 function foldPair(fold: Fold, row: number, counts: Uint32Array): void {
   const to = row / 2;
   const leftBad = fold.bad[row] ?? 0;
   const rightBad = fold.bad[row + 1] ?? 0;
   const left = (counts[row] ?? 0) - leftBad;
   const right = (counts[row + 1] ?? 0) - rightBad;
-  const pick = left === 0 ? row + 1 : row; // a side without finite values has nothing to say
+  const pick = left === 0 ? row + 1 : row; // a side without finite values is ignored
   const both = left > 0 && right > 0;
   const [low, high, mid] = [fold.low, fold.high, fold.mid];
   const at = (column: Float32Array, index: number): number => column[index] ?? Number.NaN;

@@ -4,7 +4,7 @@ import { font } from "./theme";
 export interface AxisOptions {
   readonly format: (value: number) => string;
   readonly yTicks: number;
-  /** Draw numbers left of the plot, or inside it where there is no room. */
+  /** Place of the numbers: left of the plot, or inside it where there is no room. */
   readonly yLabels: "outside" | "inside" | "none";
   readonly xTicks: number;
   readonly xFormat?: (value: number) => string;

@@ -1,5 +1,5 @@
 /**
- * Colour ramps that stay readable for colour-blind eyes: lightness alone tells the order.
+ * Colour ramps that stay readable with colour blindness: lightness alone gives the order.
  *
  * Interpolated in OKLab (B. Ottosson, 2020, "A perceptual color space for image processing"), where equal steps look equal.
  */
@@ -13,7 +13,7 @@ export type Ramp = readonly string[];
 /** Lightness, chroma and hue (degrees) of a colour in OKLCh. */
 type Anchor = readonly [number, number, number];
 
-// Light pages run from pale to deep, dark pages from deep to bright: more is always further from the page.
+// From pale to deep on light pages, from deep to bright on dark ones: larger values contrast more with the page.
 const SEQUENTIAL: Record<"light" | "dark", readonly Anchor[]> = {
   light: [
     [0.955, 0.02, 200],
@@ -31,7 +31,7 @@ const SEQUENTIAL: Record<"light" | "dark", readonly Anchor[]> = {
   ],
 };
 
-// Blue for below zero, orange for above: the pair that all common forms of colour blindness tell apart.
+// Blue below zero, orange above: distinguishable with all common forms of colour blindness.
 const DIVERGING: Record<"light" | "dark", readonly Anchor[]> = {
   light: [
     [0.45, 0.14, 255],
@@ -60,7 +60,7 @@ export function onRamp(colours: Ramp, share: number): string {
   return colours[index] ?? "";
 }
 
-/** Black or white, whichever reads better on `colour` ("#rrggbb"). */
+/** Black or white, whichever has more contrast on `colour` ("#rrggbb"). */
 export function inkOn(colour: string): "#000000" | "#ffffff" {
   const light = luminance(parse(colour));
   return (light + 0.05) / 0.05 >= 1.05 / (light + 0.05) ? "#000000" : "#ffffff";

@@ -18,14 +18,14 @@ export function el<K extends keyof HTMLElementTagNameMap>(
 
 const written = new WeakMap<Element, string>();
 
-/** Writes text only where it changed, so that an unchanged page costs no layout; nobody else writes there. */
+/** Writes a text only if it changed, which saves layout; all texts of such an element must be written by this. */
 export function setText(element: Element, text: string): void {
   if (written.get(element) === text) return;
   written.set(element, text);
   element.textContent = text;
 }
 
-/** A button that is on or off. */
+/** A toggle button. */
 export function toggleButton(label: string, pressed: boolean, onChange: (pressed: boolean) => void): HTMLButtonElement {
   const button = el("button", { type: "button", class: "lv-toggle", "aria-pressed": String(pressed) }, label);
   button.addEventListener("click", () => {

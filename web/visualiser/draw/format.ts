@@ -1,4 +1,4 @@
-/** Numbers as people read them. Absent is an en dash, never 0; NaN and infinity are named. */
+/** Formatting of numbers for display. Absent is an en dash, never 0; NaN and infinity are named. */
 
 export const ABSENT = "–";
 const MINUS = "−";
@@ -24,7 +24,7 @@ function scientific(size: number, digits: number): string {
   return `${mantissa}e${exponent.replace("+", "").replace("-", MINUS)}`;
 }
 
-/** An axis label: no more digits than the tick has; powers of ten far from 1 as 10ᵏ. */
+/** An axis label, with no more digits than the tick has; powers of ten far from 1 as 10ᵏ. */
 export function formatTick(value: number): string {
   const size = Math.abs(value);
   if (size !== 0 && (size >= 1e4 || size < 1e-3)) return compactTick(value);
@@ -56,7 +56,7 @@ export function formatPercent(share: number | null | undefined, places = 1): str
   return Number.isFinite(share) ? `${(share * 100).toFixed(places)}\u202f%` : formatNumber(share);
 }
 
-/** Seconds as people say them: 0.8 s, 42 s, 3 min 20 s, 1 h 5 min. */
+/** A duration: 0.8 s, 42 s, 3 min 20 s, 1 h 5 min. */
 export function formatSeconds(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds)) return ABSENT;
   if (seconds < 9.95) return `${seconds.toFixed(1)}\u202fs`;
@@ -74,7 +74,7 @@ export function formatNanoseconds(nanoseconds: number): string {
     : `${formatNumber(nanoseconds / 1e6)}\u202fms`;
 }
 
-/** Shape without its batch axis, if it has one of unknown size: 64, 8×8×3. */
+/** A shape such as 64 or 8×8×3. */
 export function formatShape(shape: readonly number[]): string {
   return shape.length === 0 ? "scalar" : shape.join("×");
 }

@@ -1,10 +1,10 @@
-/** A canvas that is as sharp as the screen and knows its size in CSS pixels. */
+/** A canvas at the resolution of the screen, drawn on in CSS pixels. */
 export class HidpiCanvas {
   readonly context: CanvasRenderingContext2D;
   /** Size in CSS pixels. */
   width = 0;
   height = 0;
-  /** Whether any of it can be seen now; drawing the rest is waste. */
+  /** Whether it is on screen; it is not drawn otherwise. */
   visible = true;
   readonly #resizes: ResizeObserver;
   readonly #sightings: IntersectionObserver;
@@ -14,7 +14,7 @@ export class HidpiCanvas {
     onChange: () => void,
   ) {
     const context = element.getContext("2d");
-    if (!context) throw new Error("This browser gives no 2D canvas: the charts can't be drawn.");
+    if (!context) throw new Error("This browser has no 2D canvas, which the charts need; use a current browser.");
     this.context = context;
     this.#resizes = new ResizeObserver(([entry]) => {
       if (!entry) return;
@@ -38,12 +38,12 @@ export class HidpiCanvas {
     return window.devicePixelRatio || 1;
   }
 
-  /** Clears and sets one unit = one CSS pixel; false when there is nothing to draw on. */
+  /** Clears the canvas and sets its unit to one CSS pixel; false if there is nothing to draw on. */
   begin(): boolean {
     if (!this.visible || this.width < 1 || this.height < 1) return false;
     const width = Math.round(this.width * this.ratio);
     const height = Math.round(this.height * this.ratio);
-    // Setting a canvas's size clears it and costs an allocation: only when it changed.
+    // Setting a canvas's size clears it and allocates memory, so only when it changed.
     if (this.element.width !== width || this.element.height !== height) {
       this.element.width = width;
       this.element.height = height;

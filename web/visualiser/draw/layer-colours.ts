@@ -5,10 +5,10 @@ import type { Statistic, StatisticName } from "./layer-statistics";
 import { type Domain, followDomain, makeScale } from "./scale";
 import type { Theme } from "./theme";
 
-/** Share of the way that a shrinking domain goes back in one frame: calm colours, yet true within a second or two. */
+/** Rate at which a domain shrinks per frame: slow enough for calm colours, correct within a second or two. */
 const SHRINK = 0.03;
 
-/** Colours of layers by one statistic, over a domain that follows the network without flicker. */
+/** Colours of layers by one statistic, over a domain that follows the values without flicker. */
 export class ColourScale {
   #statistic: Statistic | undefined;
   #domain: Domain | undefined;
@@ -36,7 +36,7 @@ export class ColourScale {
     return this.#statistic?.format(value) ?? "";
   }
 
-  /** undefined where there is nothing to show: an absent value has no colour. */
+  /** Colour of a layer; undefined where its value is absent. */
   colour(index: number): string | undefined {
     const value = this.value(index);
     if (Number.isNaN(value) || !this.#domain || !this.#statistic) return undefined;
@@ -76,7 +76,7 @@ export function colourDomain(statistic: Statistic, values: readonly number[]): D
     return [-reach, reach];
   }
   if (statistic.scale === "linear") return [0, high > 0 ? high : 1];
-  // Layers within a factor of ten of each other are alike; a narrower scale would make noise look like a finding.
+  // At least a factor of ten: a narrower scale would make noise look significant.
   const widen = Math.max(0, (1 - Math.log10(high / low)) / 2);
   return [low / 10 ** widen, high * 10 ** widen];
 }

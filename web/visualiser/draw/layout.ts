@@ -19,7 +19,7 @@ export interface CellBox extends Rect {
   readonly col: number;
 }
 
-/** Where a link leaves and arrives: boxes by layer index, and whether the two stand side by side. */
+/** A link between two boxes, by layer index. */
 export interface Link {
   readonly from: number;
   readonly to: number;
@@ -44,7 +44,7 @@ export const METRICS = {
   cellInset: 10,
 } as const;
 
-/** A measured box, its children placed relative to it. */
+/** A layer with the size that its box needs. */
 interface Measured {
   readonly node: LayerNode;
   readonly minWidth: number;
@@ -54,10 +54,10 @@ interface Measured {
 }
 
 /**
- * Places a network's layers in a picture `available` pixels wide (wider if it can't be drawn legibly in that).
+ * Lays out a network's layers in `available` pixels of width, or in more if they would not be legible.
  *
- * Cells stand in their grid. Inside a cell layers run down; where there is a single column of cells they run along,
- * wrapping into lines. Children of a layer stand inside it: branches side by side, the rest one below the other.
+ * Cells form their grid, with the layers of a cell from top to bottom; with a single column of cells, layers run from
+ * left to right in lines. Children of a layer are inside it: branches side by side, others from top to bottom.
  */
 export function layoutNetwork(blueprint: Blueprint, available: number): NetworkLayout {
   const top = flattenBlueprint(blueprint)
@@ -91,7 +91,7 @@ function measure(node: LayerNode): Measured {
 
 type Placed = Omit<NetworkLayout, "links">;
 
-/** Lines of equally many layers, as many to a line as fit. */
+/** Lines with equal numbers of layers, as many per line as fit. */
 function placeLines(top: readonly Measured[], available: number): Placed {
   const minWidth = Math.max(METRICS.leafMinWidth, ...top.map((measured) => measured.minWidth));
   const fit = Math.max(1, Math.floor((available + METRICS.arrow) / (minWidth + METRICS.arrow)));
@@ -165,7 +165,7 @@ function place(measured: Measured, rect: Rect, boxes: LayerBox[]): void {
   }
 }
 
-/** Links between neighbours inside layers whose children follow one another. */
+/** Links between consecutive children of a layer. */
 function nestedLinks(measured: readonly Measured[]): Link[] {
   return measured.flatMap(({ children, sideBySide }) => {
     const own = sideBySide

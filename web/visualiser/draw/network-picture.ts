@@ -9,12 +9,12 @@ import { fitText } from "./plot";
 import type { StaticLayer } from "./static-layer";
 import { font, type Theme } from "./theme";
 
-/** Room for badges and outlines at the canvas's edges. */
+/** Margin for badges and outlines, in pixels. */
 const OFFSET = { x: 1, y: 10 };
 
 type Context = CanvasRenderingContext2D;
 
-/** What the picture shows. */
+/** Inputs of the drawing. */
 export interface Picture {
   readonly theme: Theme;
   readonly layout: NetworkLayout;
@@ -23,7 +23,7 @@ export interface Picture {
   readonly hovered: number | undefined;
 }
 
-/** Draws the picture; names, shapes and counts, which seldom change, are copied from `names`. */
+/** Draws the network; names, shapes and counts, which rarely change, are copied from the layer `names`. */
 export function drawNetwork(target: HidpiCanvas, names: StaticLayer, picture: Picture): void {
   const { theme, layout, layers, colours, hovered } = picture;
   const { context } = target;
@@ -72,13 +72,13 @@ function fillOf(box: LayerBox, colours: ColourScale): string | undefined {
   return box.leaf ? colours.colour(box.index) : undefined;
 }
 
-/** Black or white on a coloured box, the page's ink elsewhere. */
+/** Text colour: black or white on a coloured box, the page's ink colour elsewhere. */
 function inkOf(theme: Theme, box: LayerBox, colours: ColourScale): string {
   const fill = fillOf(box, colours);
   return fill ? inkOn(fill) : theme.ink;
 }
 
-/** Changes whenever a name, a place or an ink does. */
+/** Key of the static layer: changes with every name, position and text colour. */
 function keyOf({ theme, layout, layers, colours }: Picture): string {
   const shown = layout.boxes.map((box) => {
     const { type, activation, input_shape, output_shape, num_params } = layers[box.index]?.node.info ?? {};
@@ -99,7 +99,7 @@ function drawNames(context: Context, { theme, layout, layers, colours }: Picture
   context.restore();
 }
 
-/** The statistic's value, the one text that changes with every step. */
+/** The value of the statistic: the only text that changes with every step. */
 function drawValue(context: Context, theme: Theme, box: LayerBox, state: LayerState, colours: ColourScale): void {
   const text = colours.text(box.index);
   if (box.leaf) {
@@ -110,7 +110,7 @@ function drawValue(context: Context, theme: Theme, box: LayerBox, state: LayerSt
     context.fillText(text, box.x + 10, box.y + 53);
     return;
   }
-  if (state.broken) return; // the badge says it
+  if (state.broken) return; // shown by the badge
   context.fillStyle = theme.inkSoft;
   context.font = font(theme, 11.5);
   context.textAlign = "right";
@@ -152,7 +152,7 @@ function drawHeader(context: Context, theme: Theme, box: LayerBox, { node }: Lay
   context.fillText(fitText(context, node.info.type, box.width - 70), box.x + 9, box.y + METRICS.header / 2 + 1);
 }
 
-/** A badge in words as well as colour, since colour alone says nothing to some. */
+/** A badge with a text, since not everyone distinguishes its colour. */
 function drawBadge(context: Context, theme: Theme, box: Rect, state: LayerState): void {
   const count = state.nonFinite > 0 ? `×${formatCount(state.nonFinite)}` : "gradient";
   const text = `${state.nanCount > 0 || state.nonFinite === 0 ? "NaN" : "Inf"} ${count}`;
@@ -179,7 +179,7 @@ function drawLinks(context: Context, theme: Theme, layout: NetworkLayout): void 
   }
 }
 
-/** Straight along a line or stack; down and back where the next line begins. */
+/** A straight link along a line or column; down and back to the start of the next line. */
 function drawLink(context: Context, from: Rect, to: Rect): void {
   const fromMiddle = { x: from.x + from.width / 2, y: from.y + from.height / 2 };
   const toMiddle = { x: to.x + to.width / 2, y: to.y + to.height / 2 };
@@ -214,7 +214,7 @@ function arrow(context: Context, [x1, y1]: [number, number], [x2, y2]: [number, 
   context.fill();
 }
 
-/** "64 → 32", or one shape where a layer keeps it. */
+/** "64 → 32", or one shape if both are equal. */
 function shapesOf(input: readonly number[], output: readonly number[]): string {
   const [from, to] = [formatShape(input), formatShape(output)];
   return from === to ? from : `${from} → ${to}`;

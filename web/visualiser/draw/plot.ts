@@ -3,7 +3,7 @@ import type { Rect } from "./layout";
 import type { Scale } from "./scale";
 import { font, type Theme } from "./theme";
 
-/** Where and how one chart draws. `ratio` is device pixels per CSS pixel. */
+/** Drawing context, area and scales of one chart. `ratio` is device pixels per CSS pixel. */
 export interface Plot {
   readonly context: CanvasRenderingContext2D;
   readonly theme: Theme;
@@ -13,12 +13,12 @@ export interface Plot {
   readonly y: Scale;
 }
 
-/** Device pixels across the plot: the resolution to decimate to. */
+/** Width of the plot in device pixels, the resolution of decimation. */
 export function pixelsAcross(plot: Pick<Plot, "rect" | "ratio">): number {
   return Math.max(2, Math.round(plot.rect.width * plot.ratio));
 }
 
-/** The full range of each pixel column: no spike is lost, however many steps share a pixel. */
+/** The range of each pixel column, so that no spike is lost when many steps share a pixel. */
 export function drawExtremes(plot: Plot, data: Decimated, colour: string, alpha: number): void {
   const { context } = plot;
   context.save();
@@ -38,7 +38,7 @@ export function drawExtremes(plot: Plot, data: Decimated, colour: string, alpha:
   context.restore();
 }
 
-/** A line through the means of the pixel columns, broken where there is only NaN. */
+/** A line through the means of the pixel columns, with gaps at NaN. */
 export function drawMeans(plot: Plot, data: Decimated, colour: string, width: number): void {
   const { context } = plot;
   context.strokeStyle = colour;
@@ -98,7 +98,7 @@ export function drawBand(plot: Plot, low: Decimated, high: Decimated, colour: st
   context.restore();
 }
 
-/** Marks where values were NaN or infinite: a shaded strip and a cross. A gap alone could be overlooked. */
+/** Marks NaN and infinite values with a shaded strip and a cross, since a gap alone is easily overlooked. */
 export function drawNonFinite(plot: Plot, data: Decimated): void {
   const { context, theme, rect, ratio } = plot;
   let start = -1;
@@ -141,7 +141,7 @@ function drawCross(plot: Plot, at: number, y: number): void {
   context.fillText("NaN", roomRight ? at + 8 : at - 8, y);
 }
 
-/** A vertical hairline at a step, the same in every chart. */
+/** A vertical hairline at the step of the cursor. */
 export function drawCursor(plot: Plot, step: number | undefined): void {
   if (step === undefined) return;
   const { context, theme, rect } = plot;
@@ -154,11 +154,11 @@ export function drawCursor(plot: Plot, step: number | undefined): void {
   context.setLineDash([]);
 }
 
-/** Visits pixel columns with a finite value; `open` tells whether the line goes on from the one before. */
+/** Visits pixel columns with a finite value; `open` is true where the line continues from the one before. */
 function trace(plot: Plot, data: Decimated, visit: (pixel: number, px: number, open: boolean) => void): void {
   let open = false;
   for (let pixel = 0; pixel < data.width; pixel++) {
-    if ((data.count[pixel] ?? 0) === 0) continue; // no step fell here: the line passes over
+    if ((data.count[pixel] ?? 0) === 0) continue; // no step at this pixel: the line continues across it
     if (Number.isNaN(data.mid[pixel] ?? Number.NaN)) {
       open = false;
       continue;
@@ -175,12 +175,12 @@ export function strokeLine(context: CanvasRenderingContext2D, x1: number, y1: nu
   context.stroke();
 }
 
-/** The middle of the nearest device pixel, where a hairline is sharp. */
+/** Centre of a device pixel, where a hairline is sharp. */
 export function crisp(plot: Pick<Plot, "ratio">, at: number): number {
   return (Math.floor(at * plot.ratio) + 0.5) / plot.ratio;
 }
 
-/** The text, shortened with an ellipsis until it fits. */
+/** The text, shortened with an ellipsis to fit the width. */
 export function fitText(context: CanvasRenderingContext2D, text: string, width: number): string {
   if (context.measureText(text).width <= width) return text;
   for (let length = text.length - 1; length > 0; length--) {

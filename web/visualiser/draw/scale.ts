@@ -1,4 +1,4 @@
-/** Maps values to pixels and back. Log scales clamp what is not positive to their lower end. */
+/** Maps values to pixels and back. Log scales clamp values that are not positive to their lower end. */
 export interface Scale {
   readonly kind: ScaleKind;
   readonly domain: Domain;
@@ -38,7 +38,7 @@ export function linearTicks([low, high]: Domain, count: number): number[] {
   return ticks;
 }
 
-/** Powers of ten inside the domain, thinned to `count`; with 2 and 5 between them where there is room. */
+/** Powers of ten inside the domain, thinned out to `count`; in small domains also 2 and 5 times a power. */
 export function logTicks([low, high]: Domain, count: number): number[] {
   const first = Math.ceil(Math.log10(low) - 1e-9);
   const last = Math.floor(Math.log10(high) + 1e-9);
@@ -52,7 +52,7 @@ export function logTicks([low, high]: Domain, count: number): number[] {
   return inside.length >= 2 ? inside : linearTicks([low, high], count);
 }
 
-/** Powers of ten written in decimal, so that 10^-3 is 0.001 and not 0.0010000000000000002. */
+/** A power of ten parsed from decimal: 10^-3 gives 0.001, not 0.0010000000000000002. */
 function power(exponent: number): number {
   return Number(`1e${exponent}`);
 }
@@ -63,7 +63,7 @@ function range(first: number, last: number, every: number): number[] {
   return out;
 }
 
-/** The least of 1, 2 and 5 · 10^k that is not below `rough`. */
+/** Smallest of 1, 2 and 5 · 10^k that is at least `rough`. */
 export function niceStep(rough: number): number {
   const size = 10 ** Math.floor(Math.log10(rough));
   const lead = rough / size;
@@ -71,8 +71,8 @@ export function niceStep(rough: number): number {
 }
 
 /**
- * A domain that holds the data with room to breathe: a constant gets a neighbourhood, a log domain stays positive
- * and spans at least half a decade.
+ * A domain with a margin around the data: a constant gets a neighbourhood; a log domain stays positive and spans at
+ * least half a decade.
  */
 export function paddedDomain(kind: ScaleKind, [low, high]: Domain, padding = 0.06): Domain {
   if (kind === "log") {
@@ -88,8 +88,8 @@ export function paddedDomain(kind: ScaleKind, [low, high]: Domain, padding = 0.0
 }
 
 /**
- * The domain with its ends moved outwards to round values, a small part of the domain apart: while data grows by a
- * little every frame, the axis stands still for many.
+ * The domain with its ends moved outwards to round values, so that the axis does not move in every frame while the
+ * data grows.
  */
 export function settledDomain(kind: ScaleKind, [low, high]: Domain): Domain {
   if (kind === "log") {
@@ -103,7 +103,7 @@ export function settledDomain(kind: ScaleKind, [low, high]: Domain): Domain {
 
 const PARTS = 40;
 
-/** Follows a moving domain without flicker: grows at once, shrinks by `rate` of the way each time. */
+/** Follows a changing domain without flicker: grows at once, shrinks by the share `rate` per call. */
 export function followDomain(kind: ScaleKind, previous: Domain | undefined, next: Domain, rate: number): Domain {
   if (previous === undefined) return next;
   const towards = (from: number, to: number): number =>

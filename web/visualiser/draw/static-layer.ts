@@ -1,16 +1,16 @@
 import type { HidpiCanvas } from "./hidpi-canvas";
 
 /**
- * What changes seldom, such as axes: drawn once onto a canvas of its own, and copied from there in every frame.
+ * Rarely changing parts of a picture, such as axes: drawn once onto a canvas of their own and copied in every frame.
  *
- * Text is the dearest thing to draw; copying costs the same however much of it there is.
+ * Text is expensive to draw, while the cost of copying does not depend on the amount of text.
  */
 export class StaticLayer {
   readonly #canvas = document.createElement("canvas");
   readonly #context = this.#canvas.getContext("2d");
   #key = "";
 
-  /** Puts the layer onto the canvas; `paint` is called when the key, or the size, is another. */
+  /** Copies the layer onto the canvas, after calling `paint` if the key or the size has changed. */
   draw(target: HidpiCanvas, key: string, paint: (context: CanvasRenderingContext2D) => void): void {
     const { element, context, ratio } = target;
     if (!this.#context) {

@@ -1,6 +1,6 @@
 import { type Ramp, ramp } from "./colour";
 
-/** Colours and fonts for canvases, read from the stylesheet's custom properties so that they are written once. */
+/** Colours and font for canvases, read from the custom properties of the stylesheet. */
 export interface Theme {
   readonly mode: "light" | "dark";
   readonly surface: string;

@@ -4,7 +4,7 @@ import { el, setText } from "../draw/dom";
 import { formatCount } from "../draw/format";
 import type { Panel, View } from "./panel-host";
 
-/** Says in words what went wrong, the first time it is seen, until it is dismissed or the run begins anew. */
+/** Describes the first anomaly of a run until it is dismissed or a new run starts. */
 export class BannerPanel implements Panel {
   readonly element = el("section", { class: "lv-banner", role: "alert", hidden: true });
   readonly #text = el("p");
@@ -27,7 +27,7 @@ export class BannerPanel implements Panel {
     const fresh = model.anomalies.slice(this.#dismissed);
     const hidden = fresh.length === 0;
     if (this.element.hidden !== hidden) this.element.hidden = hidden;
-    const first = fresh[0]; // the first is where it began; what follows is mostly its consequence
+    const first = fresh[0]; // later anomalies are mostly consequences of the first
     if (first) setText(this.#text, describeAnomaly(first, fresh.length - 1, model));
   }
 

@@ -1,13 +1,13 @@
 import type { Scale } from "../draw/scale";
 import type { PanelHost } from "./panel-host";
 
-/** Which step scale lies under a point of the canvas; undefined outside of plots. */
+/** Step scale of the plot at a point of the canvas; undefined outside of plots. */
 export type ScaleAt = (x: number, y: number) => Scale | undefined;
 
 /**
  * Moves the shared cursor by pointer and by arrow keys (Home, End, Escape too).
  *
- * `scaleAt` is asked at the time of the event, so it always answers for what was drawn last.
+ * `scaleAt` is called at the time of the event, so it refers to the last drawn frame.
  */
 export function followCursor(canvas: HTMLCanvasElement, host: PanelHost, scaleAt: ScaleAt): void {
   let step: number | undefined;

@@ -18,23 +18,23 @@ export interface CurveOptions {
   readonly validation: (model: RunModel) => History;
   readonly format: (value: number) => string;
   readonly formatTick: (value: number) => string;
-  /** Bounds that the quantity can't leave; an axis never shows what can't be. */
+  /** Range of possible values; the axis never extends beyond it. */
   readonly bounds: Domain;
   readonly logToggle: boolean;
 }
 
-/** What is drawn, reduced to pixels. */
+/** Lines of the chart, reduced to pixels. */
 interface Lines {
   readonly raw: Decimated;
   readonly smooth: Decimated;
   readonly validation: Decimated;
-  /** Whether validation has so few points that each gets a dot. */
+  /** Whether validation has few enough points for a dot each. */
   readonly sparse: boolean;
 }
 
 const MARGIN = { left: 46, right: 12, top: 8, bottom: 24 };
 
-/** One quantity over steps: training (raw faint, smoothed strong) and validation. */
+/** Chart of one quantity over steps: training (raw faint, smoothed strong) and validation. */
 export class CurvePanel implements Panel {
   readonly element: HTMLElement;
   readonly #canvas: HidpiCanvas;
@@ -127,7 +127,7 @@ export class CurvePanel implements Panel {
     context.restore();
   }
 
-  /** Holds all that is drawn, from 0 where the quantity begins there, within what can be. */
+  /** Domain of all lines, within the bounds, and from 0 if that is the lower bound. */
   #domain({ raw, smooth, validation }: Lines): Domain {
     const found = extent(raw, smooth, validation);
     if (!found) return this.#kind === "log" ? [0.1, 1] : [0, 1];

@@ -26,7 +26,7 @@ const LABELS: ReadonlyMap<MeasuredName, string> = new Map([
 ]);
 const ROWS: readonly MeasuredName[] = [...new Set([...LABELS.keys(), ...MEASURED.map(({ name }) => name)])];
 
-/** All numbers of one layer, shown beside its box while it is hovered or focused. */
+/** All statistics of one layer, shown next to its box while that is hovered or focused. */
 export class LayerCard {
   readonly element = el("div", { class: "lv-card", hidden: true, role: "status" });
 
@@ -55,7 +55,7 @@ export class LayerCard {
   }
 }
 
-/** The numbers of both passes, in words and units. Backward, "output" is the gradient that reaches the layer's output. */
+/** Statistics of both passes; in the backward pass "output" is the gradient of the layer's output. */
 export function passRows(state: LayerState): Row[] {
   const text = (stats: PassStats | undefined, name: MeasuredName): string => {
     const value = stats?.value(name) ?? Number.NaN;

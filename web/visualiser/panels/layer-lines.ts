@@ -6,7 +6,7 @@ import type { View } from "./panel-host";
 /** Column of a layer's gradient history. */
 export const NORM = 0;
 
-/** What is drawn of a layer, reduced to pixels. */
+/** Lines of a layer's charts, reduced to pixels. */
 export interface LayerLines {
   readonly state: LayerState;
   readonly low: Decimated;
@@ -34,6 +34,6 @@ export function outputDomain(lines: readonly LayerLines[]): Domain {
 export function gradientDomain(lines: readonly LayerLines[]): Domain {
   const found = extent(...lines.map(({ norm }) => norm));
   if (!found || found[1] <= 0) return [0.1, 1];
-  // A gradient of exactly 0 has no place on a log axis; six decades below the largest is "nothing" to the eye.
+  // A gradient of 0 has no place on a log axis, so the axis ends six decades below the largest value.
   return settledDomain("log", paddedDomain("log", [Math.max(found[0], found[1] * 1e-6), found[1]]));
 }

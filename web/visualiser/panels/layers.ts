@@ -25,7 +25,7 @@ import { gradientDomain, type LayerLines, NORM, outputDomain, reduceLayer } from
 import { arrangeMultiples, type Multiple } from "./multiples";
 import { type Panel, type PanelHost, stepDomain, type View } from "./panel-host";
 
-/** A layer's pair of charts with what they show. */
+/** The two charts of a layer and their data. */
 interface Chart {
   readonly line: LayerLines;
   readonly place: Multiple;
@@ -33,7 +33,7 @@ interface Chart {
   readonly gradients: Plot;
 }
 
-/** Small multiples: each layer's output mean ± std, and the norm of its gradient, over the same steps. */
+/** Small multiples: output mean ± std and gradient norm of each layer over the same steps. */
 export class LayersPanel implements Panel {
   readonly element: HTMLElement;
   readonly #canvas: HidpiCanvas;
@@ -98,7 +98,7 @@ export class LayersPanel implements Panel {
     this.#canvas.dispose();
   }
 
-  /** What stands still while the lines grow: the title and the axes. */
+  /** Draws the static part of a chart: title and axes. */
   #drawFrame(context: CanvasRenderingContext2D, view: View, { line, place, outputs, gradients }: Chart): void {
     drawTitle(context, view, line.state, place);
     this.#axes({ ...outputs, context }, place, false);
@@ -150,7 +150,7 @@ export class LayersPanel implements Panel {
     });
   }
 
-  /** The newest value, or the one under the cursor, above the chart. */
+  /** Draws the latest value, or the one at the cursor, above the chart. */
   #drawValue({ context, rect, theme }: Plot, text: string): void {
     context.font = font(theme, 11, 600);
     context.textAlign = "right";
@@ -163,7 +163,7 @@ export class LayersPanel implements Panel {
 const LABEL =
   "Output mean and standard deviation, and gradient norm, of each layer over steps. Arrow keys move the cursor.";
 
-/** Changes whenever titles or axes do. */
+/** Key of the static layer: changes with every title and axis. */
 function keyOf({ theme }: View, charts: readonly Chart[], shared: boolean): string {
   const shown = charts.map(({ line, outputs, gradients }) => {
     const { path, type, activation, num_params } = line.state.node.info;

@@ -1,11 +1,11 @@
 import type { Rect } from "../draw/layout";
 
-/** Where one layer's pair of charts stands. */
+/** Position of the two charts of a layer. */
 export interface Multiple {
   readonly title: Rect;
   readonly outputs: Rect;
   readonly gradients: Rect;
-  /** Axis numbers beside the first chart of a line; elsewhere there is room for them only inside. */
+  /** Place of the axis numbers: left of the first chart of a line, inside the others. */
   readonly labels: "outside" | "inside";
 }
 
@@ -22,7 +22,7 @@ const SIZE = {
   line: 14,
 };
 
-/** Lines of equally wide pairs, as many to a line as stay legible; the first of each line carries the shared axis. */
+/** Lines of charts of equal width, as many per line as stay legible; the first of each line has the shared axis. */
 export function arrangeMultiples(
   count: number,
   width: number,

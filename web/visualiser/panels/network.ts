@@ -10,7 +10,7 @@ import { StaticLayer } from "../draw/static-layer";
 import { LayerCard } from "./layer-card";
 import type { Panel, PanelHost, View } from "./panel-host";
 
-/** The network as its grid of cells, coloured by a statistic that the user chooses. */
+/** The network as a grid of cells, coloured by the chosen statistic. */
 export class NetworkPanel implements Panel {
   readonly element: HTMLElement;
   readonly #canvas: HidpiCanvas;
@@ -38,7 +38,7 @@ export class NetworkPanel implements Panel {
     this.element = el("section", { class: "lv-panel lv-wide", "aria-label": "Network" }, head, scroller);
     this.#canvas = new HidpiCanvas(canvas, () => host.invalidate());
     this.#sizes = new ResizeObserver(() => {
-      this.#available = scroller.clientWidth; // asked in a frame, it would make the browser lay the page out
+      this.#available = scroller.clientWidth; // read within a frame it would force a layout
       host.invalidate();
     });
     this.#sizes.observe(scroller);
@@ -73,7 +73,7 @@ export class NetworkPanel implements Panel {
     this.#canvas.dispose();
   }
 
-  /** Lays the network out for the room there is, and gives the canvas the size that this takes. */
+  /** Lays the network out in the available width and sizes the canvas to fit. */
   #fit({ model }: View): void {
     const { element: canvas } = this.#canvas;
     const available = this.#available;
@@ -106,7 +106,7 @@ export class NetworkPanel implements Panel {
     const chosen = statistic(name);
     const spoken = hovered
       ? `${layerName(hovered.node.info)}: ${chosen.label} ${chosen.format(chosen.value(hovered, model.layers))}.`
-      : `Network of ${count} layers coloured by ${chosen.label}. Arrow keys walk through the layers.`;
+      : `Network of ${count} layers coloured by ${chosen.label}. Arrow keys select layers.`;
     this.#canvas.element.setAttribute("aria-label", spoken);
   }
 

@@ -7,7 +7,7 @@ import type { Panel, View } from "./panel-host";
 
 const EVERY_MS = 500;
 
-/** The same numbers as a table, for those who read rather than see, and for copying. */
+/** The same numbers as tables, for screen readers and for copying. */
 export class NumbersPanel implements Panel {
   readonly element = el("details", { class: "lv-panel lv-wide lv-numbers" });
   readonly #body = el("div", { class: "lv-scroller", tabindex: 0, role: "group", "aria-label": "Tables" });

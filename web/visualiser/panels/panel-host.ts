@@ -5,10 +5,10 @@ import type { StatisticName } from "../draw/layer-statistics";
 import { type Domain, niceStep } from "../draw/scale";
 import type { Theme } from "../draw/theme";
 
-/** Parts of the step axis that it grows by. */
+/** The step axis grows by one part in this many. */
 const PARTS = 60;
 
-/** What every panel draws from. */
+/** Input of every panel for one frame. */
 export interface View {
   readonly model: RunModel;
   readonly theme: Theme;
@@ -16,13 +16,13 @@ export interface View {
   /** Step under the pointer or keyboard cursor; the same in every chart. */
   readonly cursor: number | undefined;
   readonly statistic: StatisticName;
-  /** Time of the frame, milliseconds. */
+  /** Time of the frame in milliseconds. */
   readonly now: number;
 }
 
-/** What panels may ask of the dashboard. */
+/** Actions of the dashboard that panels may call. */
 export interface PanelHost {
-  /** Draw again at the next frame. */
+  /** Requests a redraw in the next frame. */
   invalidate(): void;
   setCursor(step: number | undefined): void;
   setSpan(span: Span): void;
@@ -35,12 +35,12 @@ export interface Panel {
   dispose(): void;
 }
 
-/** The steps that charts show. */
+/** Range of steps in the charts. */
 export function stepDomain({ model, span }: Pick<View, "model" | "span">): Domain {
   const last = model.latest.step ?? 0;
   const run = model.trainLoss.view("run");
   const first = run.length > 0 ? Math.min(run.x(0), last) : 0;
-  // The axes stand still for a while, then make room for some steps more.
+  // The axis grows in strides, so that it does not move in every frame.
   const stride = Math.max(1, niceStep((last - first) / PARTS));
   const end = last > first + PARTS ? Math.ceil(last / stride) * stride : last;
   const from = span === "recent" ? Math.max(first, end - RECENT_ROWS) : first;

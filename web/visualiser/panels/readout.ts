@@ -4,12 +4,12 @@ import { el, setText, toggleButton } from "../draw/dom";
 import { ABSENT, formatCount, formatNumber, formatPercent, formatSeconds, formatTick } from "../draw/format";
 import type { Panel, PanelHost, View } from "./panel-host";
 
-interface Reading {
+interface Figure {
   readonly label: string;
   readonly text: (model: RunModel, now: number) => string;
 }
 
-const READINGS: readonly Reading[] = [
+const FIGURES: readonly Figure[] = [
   { label: "Step", text: ({ latest }) => (latest.step === undefined ? ABSENT : formatCount(latest.step)) },
   { label: "Epoch", text: ({ latest }) => (latest.epoch === undefined ? ABSENT : formatCount(latest.epoch + 1)) },
   { label: "Validation acc.", text: ({ latest }) => formatPercent(latest.validationAccuracy) },
@@ -27,19 +27,19 @@ function formatSamples(rate: number | undefined): string {
   return rate === undefined ? ABSENT : formatCount(rate);
 }
 
-/** As it was typed: 0.003 crosses as float32, which has more digits than were meant. */
+/** Rounded to five digits: 0.003 crosses as float32, which has more digits than were typed. */
 function formatRate(rate: number | undefined): string {
   return rate === undefined ? ABSENT : formatTick(Number(rate.toPrecision(5)));
 }
 
-/** The run in figures: how far, how fast, how long still. */
+/** Key figures of the run: progress, speed and remaining time. */
 export class ReadoutPanel implements Panel {
   readonly element: HTMLElement;
   readonly #values: readonly HTMLElement[];
 
   constructor(host: PanelHost) {
-    this.#values = READINGS.map(() => el("dd", {}, ABSENT));
-    const pairs = READINGS.map(({ label }, index) =>
+    this.#values = FIGURES.map(() => el("dd", {}, ABSENT));
+    const pairs = FIGURES.map(({ label }, index) =>
       el("div", {}, el("dt", {}, label), this.#values[index] ?? el("dd")),
     );
     const recent = toggleButton(`Last ${RECENT_ROWS} steps`, false, (pressed) =>
@@ -47,14 +47,14 @@ export class ReadoutPanel implements Panel {
     );
     this.element = el(
       "section",
-      { class: "lv-readout", "aria-label": "Run in figures" },
+      { class: "lv-readout", "aria-label": "Key figures of the run" },
       el("dl", {}, ...pairs),
       recent,
     );
   }
 
   draw({ model, now }: View): void {
-    READINGS.forEach(({ text }, index) => {
+    FIGURES.forEach(({ text }, index) => {
       const value = this.#values[index];
       if (value) setText(value, text(model, now));
     });
