@@ -1,6 +1,6 @@
 import type { Bytes } from "./types.ts";
 
-/** Use bytes that may lie in memory that moves: the view is good inside `use` alone. */
+/** Call `use` with a view of bytes whose memory may move; the view is valid only inside `use`. */
 export function withBytes(bytes: Bytes, use: (data: Uint8Array<ArrayBuffer>) => void): void {
   if (bytes instanceof Uint8Array) {
     use(bytes);

@@ -1,12 +1,12 @@
 import { COPY_DST, MAP_READ } from "./flags.ts";
 
-/** Larger staging buffers are freed after use, smaller ones kept for the next. */
-const KEPT_BYTES = 1 << 20;
-/** So many of each size are kept. */
-const KEPT = 8;
+/** Staging buffers up to this size are kept for reuse, larger ones freed. */
+const MOST_SPARE_BYTES = 1 << 20;
+/** Staging buffers kept per size. */
+const MOST_SPARE = 8;
 const LEAST_BYTES = 256;
 
-/** Makes and frees a device's buffers, and counts those that live. */
+/** Makes and frees a device's buffers, and counts the live ones. */
 export class Buffers {
   readonly #device: GPUDevice;
   readonly #spare = new Map<number, GPUBuffer[]>();
@@ -40,16 +40,16 @@ export class Buffers {
     this.#live -= 1;
   }
 
-  /** A buffer of at least so many bytes that can be copied to and then mapped. */
+  /** A staging buffer of at least `bytes` bytes: a copy destination that can be mapped. */
   staging(bytes: number): GPUBuffer {
     const size = stagingSize(bytes);
     return this.#spare.get(size)?.pop() ?? this.make(size, MAP_READ | COPY_DST);
   }
 
-  /** Take back a staging buffer that is not mapped. */
+  /** Return a staging buffer, unmapped, for reuse. */
   giveBack(buffer: GPUBuffer): void {
     const spare = this.#spare.get(buffer.size) ?? [];
-    if (buffer.size > KEPT_BYTES || spare.length >= KEPT) {
+    if (buffer.size > MOST_SPARE_BYTES || spare.length >= MOST_SPARE) {
       this.free(buffer);
       return;
     }
@@ -58,8 +58,8 @@ export class Buffers {
   }
 }
 
-/** Few sizes, so that buffers fit again: powers of two, beyond what is kept multiples of 8, as mapping wants. */
+/** Size of a staging buffer: a power of two for reuse, or beyond the spare sizes a multiple of 8, as mapping needs. */
 function stagingSize(bytes: number): number {
-  if (bytes > KEPT_BYTES) return Math.ceil(bytes / 8) * 8;
+  if (bytes > MOST_SPARE_BYTES) return Math.ceil(bytes / 8) * 8;
   return Math.max(2 ** Math.ceil(Math.log2(bytes)), LEAST_BYTES);
 }

@@ -1,56 +1,56 @@
-/** The device is gone; what was on it is lost. */
+/** The device was lost, with everything on it. */
 export class DeviceLost extends Error {
   override readonly name = "DeviceLost";
 }
 
-/** The device has no room for what was asked for. */
+/** The device has too little memory for a request. */
 export class OutOfMemory extends Error {
   override readonly name = "OutOfMemory";
 }
 
-/** The device refused what it was told, in its own words. */
+/** The device refused a request; the message is the device's own. */
 export class GPURefused extends Error {
   override readonly name = "GPURefused";
 }
 
-/** Of work that asks for memory. */
+/** Error filters for work that allocates memory. */
 export const MEMORY: readonly GPUErrorFilter[] = ["out-of-memory", "validation"];
 
-/** A device's errors: nobody waits for them, so they are kept until someone can be told. */
+/** A device's errors. WebGPU reports them later than the call that caused them, so they are kept until the next one. */
 export class DeviceErrors {
   readonly #device: GPUDevice;
-  readonly #tell: (error: Error) => boolean;
+  readonly #report: (error: Error) => boolean;
   #lost: DeviceLost | undefined;
-  #untold: Error | undefined;
+  #unreported: Error | undefined;
 
   /**
-   * @param tell - is given every error that belongs to no call; says whether anyone waits who will be told.
+   * @param report - receives every error that belongs to no call; returns whether a waiting call takes it.
    */
-  constructor(device: GPUDevice, tell: (error: Error) => boolean) {
+  constructor(device: GPUDevice, report: (error: Error) => boolean) {
     this.#device = device;
-    this.#tell = tell;
+    this.#report = report;
     device.addEventListener("uncapturederror", (event) => {
-      event.preventDefault(); // it is told to whoever asks next
-      const error = worded(event.error, "the GPU");
-      if (!tell(error)) this.#untold ??= error;
+      event.preventDefault(); // the next call throws it
+      const error = errorOf(event.error, "the GPU");
+      if (!report(error)) this.#unreported ??= error;
     });
     void device.lost.then((info) => this.#lose(info));
   }
 
-  /** Throw when the device is gone, or when something went wrong that nobody was told of. */
+  /** Throw if the device was lost, or an error that no call has reported. */
   check(): void {
     if (this.#lost) throw this.#lost;
-    const untold = this.#untold;
-    this.#untold = undefined;
-    if (untold) throw untold;
+    const unreported = this.#unreported;
+    this.#unreported = undefined;
+    if (unreported) throw unreported;
   }
 
-  /** Why the device is gone; undefined while it is there. */
+  /** The loss of the device; undefined while it works. */
   get lost(): DeviceLost | undefined {
     return this.#lost;
   }
 
-  /** Do some work on the device; gives what it gives, and a promise that rejects with what the device refused of it. */
+  /** Do work on the device; returns its result, and a promise that rejects with the device's error, if any. */
   watch<T>(
     what: string,
     work: () => T,
@@ -59,10 +59,10 @@ export class DeviceErrors {
     for (const kind of kinds) this.#device.pushErrorScope(kind);
     const refused = () => Promise.all(kinds.map(() => this.#scope(what))).then(() => {});
     try {
-      const given = work();
-      return [given, refused()];
+      const result = work();
+      return [result, refused()];
     } catch (error) {
-      refused().catch(() => {}); // this error came first
+      refused().catch(() => {}); // the thrown error came first
       throw error;
     }
   }
@@ -72,10 +72,10 @@ export class DeviceErrors {
       throw await this.explain(problem, what);
     });
     if (this.#lost) throw this.#lost;
-    if (error) throw worded(error, what);
+    if (error) throw errorOf(error, what);
   }
 
-  /** What a promise of WebGPU rejected with, as we tell it; promises of a device that is gone may reject first. */
+  /** Our error for a rejection of WebGPU; promises of a lost device may reject before the loss is announced. */
   async explain(error: unknown, what: string): Promise<Error> {
     if (!this.#lost && isAbort(error)) await Promise.race([this.#device.lost, pause(1000)]);
     return this.#failed(error, what);
@@ -88,14 +88,14 @@ export class DeviceErrors {
   #lose(info: GPUDeviceLostInfo): void {
     const why = info.message || "no reason was given";
     this.#lost = new DeviceLost(`The GPU is gone (${info.reason}): ${why}`);
-    this.#tell(this.#lost);
+    this.#report(this.#lost);
   }
 }
 
 const isAbort = (error: unknown) => error instanceof Error && ["AbortError", "OperationError"].includes(error.name);
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-function worded(error: GPUError, what: string): Error {
+function errorOf(error: GPUError, what: string): Error {
   const isMemory = error.constructor.name === "GPUOutOfMemoryError";
   const Kind = isMemory ? OutOfMemory : GPURefused;
   return new Kind(`${what}: ${error.message.trim()}`);

@@ -15,8 +15,8 @@ const FIRST_BYTES = 256;
 /**
  * One device: its heap, and the plans that are loaded.
  *
- * Runs are queued and carried out in order. Errors have the names "DeviceLost", "OutOfMemory" and "GPURefused"; once
- * the device is gone every call throws or rejects with the first.
+ * Runs are queued and executed in order. Errors have the names "DeviceLost", "OutOfMemory" and "GPURefused"; after the
+ * loss of the device every call throws or rejects with "DeviceLost".
  */
 export class GPUHost {
   readonly adapter: AdapterFacts;
@@ -44,7 +44,7 @@ export class GPUHost {
     this.#heap = this.#buffers.make(FIRST_BYTES, HEAP_USAGE);
   }
 
-  /** Why the device is gone; null while it is there. */
+  /** Message about the loss of the device; null while it works. */
   get lost(): string | null {
     return this.#errors.lost?.message ?? null;
   }
@@ -60,14 +60,14 @@ export class GPUHost {
     };
   }
 
-  /** Give the device back; every later call throws. */
+  /** Destroy the device; every later call throws. */
   destroy(): void {
     this.#device.destroy();
   }
 
   // ---- memory; offsets and sizes are multiples of 4 ----
 
-  /** Make the heap larger: what is there stays, the rest is zero. When it is refused nothing has changed. */
+  /** Enlarge the heap: its content stays, the rest is zero. If the device refuses, nothing changes. */
   async resize(bytes: number): Promise<void> {
     this.#errors.check();
     const make = () => this.#buffers.make(bytes, HEAP_USAGE);
@@ -89,20 +89,20 @@ export class GPUHost {
     withBytes(bytes, (data) => this.#queue.writeBuffer(this.#heap, offset, data));
   }
 
-  /** A part of the heap when all that was queued before is done. */
+  /** Read a part of the heap after all work queued before. */
   async read(offset: number, bytes: number): Promise<Uint8Array> {
     this.#errors.check();
     const staging = this.#buffers.staging(bytes);
     const copy = () => this.#submit((encoder) => encoder.copyBufferToBuffer(this.#heap, offset, staging, 0, bytes));
     const [, refused] = this.#errors.watch("reading from the GPU", copy);
     const [got] = await Promise.all([this.#sender.fetch(staging, bytes), refused]);
-    this.#errors.check(); // what went wrong before is known by now, and may have gone into these bytes
+    this.#errors.check(); // earlier errors are known by now, and may have affected these bytes
     return new Uint8Array(got);
   }
 
   // ---- plans ----
 
-  /** Make a plan ready; gives the number that it is known by. Rejects with the compiler's words. */
+  /** Load a plan; returns its number. Rejects with the compiler's messages. */
   async load(data: PlanData): Promise<number> {
     this.#errors.check();
     const pipelines = await Promise.all(data.kernels.map((kernel) => this.#pipelines.get(kernel)));
@@ -126,11 +126,11 @@ export class GPUHost {
   }
 
   /**
-   * Queue the dispatches `first` … `last` - 1 of a plan and the sending of its report.
+   * Queue the dispatches `first` … `last` - 1 of a plan and the copy of its report.
    *
-   * @param staged - bytes of all inputs, as the plan places them.
-   * @param fresh - the inputs to be written first.
-   * @param timed - whether to measure spans, where the device can.
+   * @param staged - bytes of all inputs, in the layout of the plan.
+   * @param fresh - the inputs to write before the dispatches.
+   * @param timed - whether to measure spans, if the device can.
    * @returns a ticket for the report.
    */
   run(number: number, first: number, last: number, staged: Bytes, fresh: Mask, timed: boolean): number {
@@ -145,18 +145,18 @@ export class GPUHost {
     return this.#reports.add(Promise.all([arriving, refused]).then(([report]) => report));
   }
 
-  /** The report of a run when it has arrived already, else null. A report is given once. */
+  /** The report of a run if it has arrived, else null. Each report is returned once. */
   arrived(ticket: number): Report | null {
     this.#errors.check();
     return this.#reports.arrived(ticket);
   }
 
-  /** The report of a run; kept until it is asked for or let go of. */
+  /** The report of a run; kept until it is fetched or forgotten. */
   report(ticket: number): Promise<Report> {
     return this.#reports.take(ticket);
   }
 
-  /** Let go of a report that nobody will ask for. */
+  /** Drop a report that will not be fetched. */
   forget(ticket: number): void {
     this.#reports.forget(ticket);
   }
@@ -172,7 +172,7 @@ export class GPUHost {
     this.#submit((encoder) => encoder.copyBufferToBuffer(old, 0, heap, 0, Math.min(old.size, heap.size)));
     this.#heap = heap;
     for (const plan of this.#plans.values()) plan.bind(this.#device, this.#pipelines.groupLayout, heap);
-    this.#buffers.free(old); // WebGPU keeps it until what is queued is done
+    this.#buffers.free(old); // WebGPU keeps it until the queued work is done
   }
 
   #submit(encode: (encoder: GPUCommandEncoder) => void): void {

@@ -6,7 +6,7 @@ interface PendingReport {
   readonly report: Promise<Report>;
 }
 
-/** Reports under way and arrived, by number: good once, and kept until somebody asks for them or lets go of them. */
+/** Reports of runs, by ticket: each can be fetched once, and is kept until it is fetched or forgotten. */
 export class PendingReports {
   readonly #reports = new Map<number, PendingReport>();
   #next = 1;
@@ -15,7 +15,7 @@ export class PendingReports {
     return this.#reports.size;
   }
 
-  /** Keep what will arrive. */
+  /** Add a report that will arrive; returns its ticket. */
   add(coming: Promise<Report>): number {
     const pending: PendingReport = {
       arrived: undefined,
@@ -26,36 +26,39 @@ export class PendingReports {
         return report;
       }),
     };
-    pending.report.catch(() => {}); // nobody has to ask
+    pending.report.catch(() => {}); // it may never be fetched
     const number = this.#next++;
     this.#reports.set(number, pending);
     return number;
   }
 
-  /** The report, if it is there already. */
+  /** The report if it has arrived, else null. */
   arrived(number: number): Report | null {
     const report = this.#reports.get(number)?.arrived;
     if (report) this.#reports.delete(number);
     return report ?? null;
   }
 
-  /** The report as soon as it is there. */
+  /** The report, once it has arrived. */
   async take(number: number): Promise<Report> {
     const pending = this.#reports.get(number);
-    if (!pending) throw new RangeError(`ticket ${number}: it was used, let go of, or never given`);
+    if (!pending)
+      throw new RangeError(
+        `ticket ${number}: expected the ticket of a pending report; it was used, forgotten or never issued`,
+      );
     this.#reports.delete(number);
     return pending.report;
   }
 
-  /** Let go of a report that nobody will ask for. */
+  /** Drop a report that will not be fetched. */
   forget(number: number): void {
     this.#reports.delete(number);
   }
 
-  /** Fail every report that has not arrived; says whether there was one. */
+  /** Fail every report that has not arrived; returns whether there was one. */
   fail(error: Error): boolean {
-    const under = [...this.#reports.values()].filter(({ arrived }) => !arrived);
-    for (const pending of under) pending.failed ??= error;
-    return under.length > 0;
+    const waiting = [...this.#reports.values()].filter(({ arrived }) => !arrived);
+    for (const pending of waiting) pending.failed ??= error;
+    return waiting.length > 0;
   }
 }

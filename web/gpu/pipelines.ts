@@ -2,12 +2,12 @@ import { type DeviceErrors, GPURefused } from "./errors.ts";
 import { COMPUTE_STAGE } from "./flags.ts";
 import type { KernelData } from "./types.ts";
 
-/** Of every dispatch's uniform struct: what WebGPU asks of offsets into uniform buffers. */
+/** Size of a dispatch's uniform struct: WebGPU's alignment of offsets into uniform buffers. */
 export const PARAMETER_BYTES = 256;
 
-/** A device's compute pipelines, each made once; all have the same two bindings. */
+/** A device's compute pipelines, cached; all have the same two bindings. */
 export class Pipelines {
-  /** Binding 0: the heap; binding 1: 256 bytes of uniform parameters at an offset that each dispatch gives. */
+  /** Binding 0: the heap; binding 1: 256 bytes of uniform parameters at an offset per dispatch. */
   readonly groupLayout: GPUBindGroupLayout;
   readonly #device: GPUDevice;
   readonly #errors: DeviceErrors;
@@ -36,14 +36,14 @@ export class Pipelines {
     return this.#made.size;
   }
 
-  /** The pipeline of a kernel; rejects with the compiler's words. */
+  /** The pipeline of a kernel; rejects with the compiler's messages. */
   get(kernel: KernelData): Promise<GPUComputePipeline> {
     const key = `${JSON.stringify(Object.entries(kernel.constants).sort())} ${kernel.source}`;
     const known = this.#made.get(key);
     if (known) return known;
     const made = this.#make(kernel);
     this.#made.set(key, made);
-    made.catch(() => this.#made.delete(key)); // its maker is told; whoever asks again gets an answer of his own
+    made.catch(() => this.#made.delete(key)); // a failure is not cached
     return made;
   }
 
@@ -63,15 +63,15 @@ export class Pipelines {
     const make = () => this.#device.createShaderModule({ label: name, code: source });
     const [module, refused] = this.#errors.watch(`kernel ${name}`, make);
     await refused.catch(async (error: unknown) => {
-      const words = this.#errors.lost ? "" : await compilerWords(module, name);
-      throw words ? new GPURefused(words) : error;
+      const text = this.#errors.lost ? "" : await compilerErrors(module, name);
+      throw text ? new GPURefused(text) : error;
     });
     this.#modules.set(source, module);
     return module;
   }
 }
 
-async function compilerWords(module: GPUShaderModule, name: string): Promise<string> {
+async function compilerErrors(module: GPUShaderModule, name: string): Promise<string> {
   const { messages } = await module.getCompilationInfo();
   const errors = messages.filter(({ type }) => type === "error");
   return errors.map(({ lineNum, linePos, message }) => `${name}.wgsl:${lineNum}:${linePos}: ${message}`).join("\n");

@@ -4,7 +4,7 @@ import { PARAMETER_BYTES } from "./pipelines.ts";
 import { Timing } from "./timing.ts";
 import type { Mask, PlanData } from "./types.ts";
 
-/** A plan on a device: what a run needs, ready. */
+/** A plan loaded on a device, ready to run. */
 export class LoadedPlan {
   readonly reportBytes: number;
   readonly spans: Uint32Array;
@@ -32,7 +32,7 @@ export class LoadedPlan {
     this.#params = buffers.filled(this.dispatches ? data.params : new Uint8Array(PARAMETER_BYTES), UNIFORM);
   }
 
-  /** Bind to a heap: at first, and whenever it is another buffer. */
+  /** Bind to a heap buffer: on loading and after every resize. */
   bind(device: GPUDevice, layout: GPUBindGroupLayout, heap: GPUBuffer): void {
     this.#group = device.createBindGroup({
       layout,
@@ -48,14 +48,14 @@ export class LoadedPlan {
     this.#timing?.free();
   }
 
-  /** What measures its spans; undefined where that can't be done. */
+  /** The timing of its spans; undefined if the device cannot measure them. */
   timing(device: GPUDevice): Timing | undefined {
     const spans = this.spans.length / 2;
     if (Timing.fits(device, spans)) this.#timing ??= new Timing(device, this.#buffers, spans);
     return this.#timing;
   }
 
-  /** Copy the inputs of the mask into the heap. */
+  /** Copy the inputs in the mask into the heap. */
   writeInputs(queue: GPUQueue, heap: GPUBuffer, staged: Uint8Array<ArrayBuffer>, fresh: Mask): void {
     const rows = this.#inputs;
     for (let at = 0; at < rows.length; at += 3) {
@@ -66,7 +66,7 @@ export class LoadedPlan {
     }
   }
 
-  /** The dispatches `first` … `last` - 1 as one pass. */
+  /** Encode the dispatches `first` … `last` - 1 as one compute pass. */
   encode(encoder: GPUCommandEncoder, first: number, last: number, stamps?: GPUComputePassTimestampWrites): void {
     const rows = this.#rows;
     const work = encoder.beginComputePass(stamps && { timestampWrites: stamps });
@@ -77,14 +77,14 @@ export class LoadedPlan {
         work.setPipeline(this.#pipelines[kernel] as GPUComputePipeline);
         current = kernel;
       }
-      // Offsets by place in one array: an array for each call would be garbage for each dispatch.
+      // Offsets are passed by their place in one array: an array per call would be garbage per dispatch.
       work.setBindGroup(0, this.#group, this.#offsets, number, 1);
       work.dispatchWorkgroups(rows[at + 1] as number, rows[at + 2], rows[at + 3]);
     }
     work.end();
   }
 
-  /** Copy what a run sends back. */
+  /** Encode the copy of the report into a staging buffer. */
   encodeReport(encoder: GPUCommandEncoder, heap: GPUBuffer, staging: GPUBuffer): void {
     const rows = this.#report;
     for (let at = 0, end = 0; at < rows.length; at += 2) {
@@ -95,7 +95,7 @@ export class LoadedPlan {
   }
 }
 
-/** Whether a bit is set; numbers go beyond the 32 bits that JavaScript's own operators see. */
+/** Whether a bit is set; JavaScript's bit operators see only 32 bits of a number. */
 function has(mask: Mask, bit: number): boolean {
   if (typeof mask === "bigint") return ((mask >> BigInt(bit)) & 1n) === 1n;
   return Math.floor(mask / 2 ** bit) % 2 === 1;

@@ -1,6 +1,6 @@
 /**
- * Firefox looks whether the GPU is done about every 100 ms, unless something is submitted: until it gives word at
- * once (bug 1870699), empty work is submitted as long as someone waits. Its timers make that every 4 ms at most.
+ * Firefox checks for finished GPU work only about every 100 ms, or when something is submitted. Until that is fixed
+ * (bug 1870699), empty work is submitted while a result is awaited; Firefox's timers limit that to every 4 ms.
  */
 export class Poll {
   readonly #device: GPUDevice;
@@ -13,12 +13,12 @@ export class Poll {
     this.#needed = needed;
   }
 
-  /** Whether this browser is one that must be asked. */
+  /** Whether this browser needs polling. */
   static isNeeded(): boolean {
     return typeof navigator !== "undefined" && /\bFirefox\//.test(navigator.userAgent ?? "");
   }
 
-  /** Wait for what the GPU gives. */
+  /** Await a result of the GPU. */
   async during<T>(promise: Promise<T>): Promise<T> {
     if (!this.#needed) return promise;
     this.#waiting += 1;

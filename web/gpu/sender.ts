@@ -6,7 +6,7 @@ import type { Poll } from "./poll.ts";
 import { timesOf } from "./timing.ts";
 import type { Report } from "./types.ts";
 
-/** Sends work to a device, and fetches what comes of it through staging buffers that are used again and again. */
+/** Submits work to a device and fetches the results through reused staging buffers. */
 export class Sender {
   readonly #device: GPUDevice;
   readonly #buffers: Buffers;
@@ -20,7 +20,7 @@ export class Sender {
     this.#poll = poll;
   }
 
-  /** Submit dispatches of a plan and the copy of what they leave; gives the report when it comes. */
+  /** Submit dispatches of a plan and the copy of its report; resolves to the report. */
   run(plan: LoadedPlan, heap: GPUBuffer, first: number, last: number, timed: boolean): Promise<Report> {
     const timing = timed ? plan.timing(this.#device) : undefined;
     const encoder = this.#device.createCommandEncoder();
@@ -42,7 +42,7 @@ export class Sender {
     }));
   }
 
-  /** What a staging buffer holds when the work that fills it is done; the buffer is given back. */
+  /** Content of a staging buffer once the submitted work is done; returns the buffer for reuse. */
   async fetch(staging: GPUBuffer, bytes: number): Promise<ArrayBuffer> {
     try {
       await this.#poll.during(staging.mapAsync(READ_MODE, 0, Math.ceil(bytes / 8) * 8));

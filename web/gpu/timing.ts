@@ -1,17 +1,17 @@
 import type { Buffers } from "./buffers.ts";
 import { COPY_SRC, QUERY_RESOLVE } from "./flags.ts";
 
-/** WebGPU's limit of one query set, two queries a span. */
+/** WebGPU's limit for a query set, at two queries per span. */
 const MOST_SPANS = 2048;
 
-/** A plan as timing sees it. */
+/** The part of a plan that timing uses. */
 interface TimedPlan {
   /** Rows of 2: first and last + 1 dispatch of each span. */
   readonly spans: Uint32Array;
   encode(encoder: GPUCommandEncoder, first: number, last: number, stamps?: GPUComputePassTimestampWrites): void;
 }
 
-/** Measures the spans of one plan: a pass for each, with the GPU's clock at its begin and end. */
+/** Measures the spans of one plan: one compute pass per span, with a GPU timestamp at its start and end. */
 export class Timing {
   readonly #queries: GPUQuerySet;
   readonly #resolved: GPUBuffer;
@@ -23,7 +23,7 @@ export class Timing {
     this.#resolved = buffers.make(16 * spans, QUERY_RESOLVE | COPY_SRC);
   }
 
-  /** Whether a plan can be measured by this device. */
+  /** Whether this device can measure a plan. */
   static fits(device: GPUDevice, spans: number): boolean {
     return device.features.has("timestamp-query") && spans > 0 && spans <= MOST_SPANS;
   }
@@ -33,7 +33,7 @@ export class Timing {
     this.#buffers.free(this.#resolved);
   }
 
-  /** The dispatches `first` … `last` - 1; gives the numbers of the spans that were measured. */
+  /** Encode the dispatches `first` … `last` - 1; returns the numbers of the measured spans. */
   encode(encoder: GPUCommandEncoder, plan: TimedPlan, first: number, last: number): number[] {
     const measured: number[] = [];
     let end = first;
@@ -41,7 +41,7 @@ export class Timing {
       const from = Math.max(plan.spans[2 * span] as number, end);
       const to = Math.min(plan.spans[2 * span + 1] as number, last);
       if (from >= to) continue;
-      if (end < from) plan.encode(encoder, end, from); // in no span
+      if (end < from) plan.encode(encoder, end, from); // outside of spans
       const place = 2 * measured.length;
       plan.encode(encoder, from, to, {
         querySet: this.#queries,
@@ -55,7 +55,7 @@ export class Timing {
     return measured;
   }
 
-  /** Copy the clock's readings of so many spans to a buffer. */
+  /** Encode the copy of the timestamps of `count` spans into a buffer. */
   encodeReadings(encoder: GPUCommandEncoder, count: number, staging: GPUBuffer, offset: number): void {
     if (count === 0) return;
     encoder.resolveQuerySet(this.#queries, 0, 2 * count, this.#resolved, 0);
@@ -63,7 +63,7 @@ export class Timing {
   }
 }
 
-/** Nanoseconds of each span from the clock's readings; a clock that was set back meanwhile gives 0. */
+/** Nanoseconds of each span from its timestamps; 0 if the clock was reset in between. */
 export function timesOf(readings: BigUint64Array, measured: readonly number[], spans: number): Float64Array {
   const times = new Float64Array(spans);
   measured.forEach((span, place) => {

@@ -1,4 +1,4 @@
-/** What crosses between a GPUHost and whoever drives it; this file has no code. */
+/** Types shared by a GPUHost and its driver; this file has no code. */
 
 /** A compute pipeline: WGSL with entry point `main`, and values of its override constants. */
 export interface KernelData {
@@ -7,55 +7,55 @@ export interface KernelData {
   readonly constants: { readonly [name: string]: number };
 }
 
-/** Dispatches over one heap, as numbers; rows lie one after the other. */
+/** Dispatches over one heap, as consecutive rows of numbers. */
 export interface PlanData {
   readonly kernels: readonly KernelData[];
   /** Rows of 4: number of the kernel, workgroups along x, y, z. */
   readonly dispatches: Uint32Array;
-  /** 256 bytes for each dispatch: its uniform struct. */
+  /** Uniform structs, 256 bytes per dispatch. */
   readonly params: Uint8Array;
   /** Rows of 3: byte offset in the heap, byte offset in the staged bytes, bytes. */
   readonly inputs: Uint32Array;
-  /** Rows of 2: byte offset in the heap and bytes of what every run sends back, one after the other. */
+  /** Rows of 2: byte offset in the heap and bytes of each part of the report, in order. */
   readonly report: Uint32Array;
-  /** Rows of 2: first and last + 1 dispatch of every unit of timing, in order. */
+  /** Rows of 2: first and last + 1 dispatch of each span, the unit of timing, in order. */
   readonly spans: Uint32Array;
 }
 
-/** Bytes in someone else's memory, such as Python's: borrowed for the time of a call, since that memory may move. */
+/** Bytes in foreign memory, such as Python's: borrowed for one call, since that memory may move. */
 export interface BorrowedBytes {
   getBuffer(type: "u8"): { readonly data: Uint8Array<ArrayBuffer>; release(): void };
 }
 
 export type Bytes = Uint8Array<ArrayBuffer> | BorrowedBytes;
 
-/** Bit i stands for input i; a number holds 53 of them, a bigint any count. */
+/** Set of inputs: bit i is input i. A number has room for 53 bits, a bigint for any number of bits. */
 export type Mask = number | bigint;
 
-/** What a run sent back. */
+/** Result of a run. */
 export interface Report {
   readonly bytes: Uint8Array;
-  /** Nanoseconds of each span, 0 for one that did not run; null where the device has no clock or none was asked for. */
+  /** Nanoseconds of each span, 0 for one that did not run; null if timing is unavailable or was not requested. */
   readonly times: Float64Array | null;
 }
 
-/** What is known of a device. */
+/** Properties of a device. */
 export interface AdapterFacts {
   readonly name: string;
-  /** Whether a CPU plays the GPU. */
+  /** Whether it is a software renderer. */
   readonly software: boolean;
-  /** Of one storage buffer, so of the heap. */
+  /** Size limit of a storage buffer, and so of the heap. */
   readonly mostBytes: number;
   readonly features: readonly string[];
 }
 
-/** What lives and what has happened. */
+/** Counts of live resources and of past work. */
 export interface Counters {
   readonly runs: number;
   readonly dispatches: number;
   readonly plans: number;
   readonly pipelines: number;
   readonly buffers: number;
-  /** Reports that were not fetched yet. */
+  /** Reports that were neither fetched nor forgotten. */
   readonly pendingReports: number;
 }

@@ -16,19 +16,19 @@ describe.skipIf(missing)("errors", () => {
 
   const broken = (source: string) => addPlan([1], 4, { kernels: [{ ...addKernel(), name: "broken", source }] });
 
-  test("a kernel that does not compile: the compiler's words, with the line", async () => {
+  test("a kernel that does not compile: the compiler's message, with the line", async () => {
     await expect(host.load(broken("\nfn main( {"))).rejects.toThrow(/^broken\.wgsl:2:10: expected/);
     await expect(host.load(broken("fn other() {}"))).rejects.toThrow(/kernel broken with .*entry point/is);
     await expect(host.load(broken("fn main() {}"))).rejects.toEqual(named("GPURefused"));
     const constants = { no_such: 1 };
     await expect(host.load(addPlan([1], 4, { kernels: [{ ...addKernel(), constants }] }))).rejects.toThrow("no_such");
     expect(host.counters().pipelines).toBe(0);
-    const plan = await host.load(addPlan([1])); // and the device goes on
+    const plan = await host.load(addPlan([1])); // and the device still works
     const { bytes } = await host.report(host.run(plan, 0, 1, words(1, 1, 1, 1), 1, false));
     expect(numbers(bytes)).toEqual([2, 2, 2, 2]);
   });
 
-  test("work that the device refuses: the run's report rejects with its words, and no later one", async () => {
+  test("refused work: the report of its run rejects with the device's message, and no later one", async () => {
     const plan = await host.load(addPlan([1], 4, { report: Uint32Array.from([1 << 20, 16]) })); // beyond the heap
     const bad = host.run(plan, 0, 1, NOTHING, 0, false);
     await expect(host.report(bad)).rejects.toEqual(named("GPURefused"));
@@ -37,13 +37,13 @@ describe.skipIf(missing)("errors", () => {
     expect(numbers(bytes)).toEqual([2, 2, 2, 2]);
   });
 
-  test("refused work that nobody waits for is told by the next call", async () => {
+  test("refused work that is not awaited: the next call rejects", async () => {
     host.clear(1 << 20, 16);
     await expect(host.read(0, 4)).rejects.toEqual(named("GPURefused"));
     expect(numbers(await host.read(0, 4))).toEqual([0]);
   });
 
-  test("a lost device: what is awaited rejects, every call throws, always with the reason", async () => {
+  test("a lost device: awaited results reject and every call throws, always with the reason", async () => {
     const plan = await host.load(addPlan([1]));
     const [ticket, other] = [0, 1].map(() => host.run(plan, 0, 1, NOTHING, 0, false)) as [number, number];
     const awaited = Promise.allSettled([host.read(0, 16), host.report(ticket)]);
@@ -63,7 +63,7 @@ describe.skipIf(missing)("errors", () => {
     await expect(host.read(0, 4)).rejects.toEqual(lost);
     await expect(host.resize(1 << 20)).rejects.toEqual(lost);
     await expect(host.load(addPlan([1]))).rejects.toEqual(lost);
-    host.unload(plan); // what is gone can be let go of
+    host.unload(plan); // plans of a lost device can be unloaded
     expect(host.counters().plans).toBe(0);
   });
 

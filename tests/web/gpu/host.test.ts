@@ -14,13 +14,13 @@ describe.skipIf(missing)("a device", () => {
   });
   afterEach(() => host.destroy());
 
-  /** Run all of a plan on these words. */
+  /** Run a whole plan with these words as input. */
   async function run(plan: number, dispatches: number, ...inputs: number[]): Promise<number[]> {
     const ticket = host.run(plan, 0, dispatches, words(...inputs), 1, false);
     return numbers((await host.report(ticket)).bytes);
   }
 
-  test("says what it is", () => {
+  test("reports its properties", () => {
     expect(host.adapter.name).not.toBe("");
     expect(host.adapter.mostBytes).toBeGreaterThanOrEqual(128 << 20);
   });
@@ -34,7 +34,7 @@ describe.skipIf(missing)("a device", () => {
     expect(numbers((await host.report(none)).bytes)).toEqual([122, 123, 124, 125]);
   });
 
-  test("grows and keeps what is there; plans that were loaded go on in the new heap", async () => {
+  test("grows its heap and keeps the content; loaded plans work in the new heap", async () => {
     const plan = await host.load(addPlan([5]));
     host.write(0, words(1, 2, 3, 4));
     await host.resize(1 << 20);
@@ -47,13 +47,13 @@ describe.skipIf(missing)("a device", () => {
     expect(numbers(await host.read(0, 16))).toEqual([6, 0, 0, 9]);
   });
 
-  test("refuses a heap that it has no room for, and goes on with the old one", async () => {
+  test("refuses a heap that is too large, and keeps the old one", async () => {
     host.write(0, words(1, 2, 3, 4));
     await expect(host.resize(2 ** 40)).rejects.toThrow(/a heap of 1099511627776 bytes/);
     expect(numbers(await host.read(0, 16))).toEqual([1, 2, 3, 4]);
   });
 
-  test("writes the inputs that are fresh, also beyond those that a number can name", async () => {
+  test("writes the fresh inputs only, for more of them than a number has bits", async () => {
     const count = 70; // 32 is where JavaScript's bit operators end, 53 where its numbers do
     const inputs = Uint32Array.from(Array.from({ length: count }, (_, i) => [4 * i, 8 * i, 4]).flat());
     await host.resize(1 << 16);
@@ -69,7 +69,7 @@ describe.skipIf(missing)("a device", () => {
     expect(await written((1n << 69n) | (1n << 33n) | 2n)).toEqual([1, 33, 69]);
   });
 
-  test("takes bytes that are borrowed, and gives them back at once", async () => {
+  test("releases borrowed bytes at once", async () => {
     let out = 0;
     const borrowed = {
       getBuffer: () => {
@@ -88,7 +88,7 @@ describe.skipIf(missing)("a device", () => {
     expect(out).toBe(0);
   });
 
-  test("tickets are good once, in any order; reports are kept until they are asked for or let go of", async () => {
+  test("tickets are valid once, in any order; reports are kept until they are fetched or forgotten", async () => {
     const plan = await host.load(addPlan([1]));
     const run = () => host.run(plan, 0, 1, NOTHING, 0, false);
     const [first, second, third] = [run(), run(), run()];
@@ -103,10 +103,10 @@ describe.skipIf(missing)("a device", () => {
     const last = run();
     expect(numbers((await host.report(last)).bytes)[0]).toBe(68);
     expect(host.arrived(last)).toBeNull();
-    expect(numbers(host.arrived(last - 1)?.bytes ?? NOTHING)[0]).toBe(67); // it came before the last one
+    expect(numbers(host.arrived(last - 1)?.bytes ?? NOTHING)[0]).toBe(67); // it arrived before the last one
   });
 
-  test("measures spans where it has a clock, and gives none where nobody asked", async () => {
+  test("measures spans if it has timestamps, and only on request", async () => {
     const count = 1 << 20; // long enough for clocks that browsers make coarse
     await host.resize(4 * count);
     const spans = Uint32Array.from([0, 1, 1, 1, 1, 3]);
@@ -129,13 +129,13 @@ describe.skipIf(missing)("a device", () => {
     expect(numbers(untimed.bytes)).toEqual([2, 2, 2, 2]);
   });
 
-  test("ten thousand runs leave nothing behind", async () => {
+  test("ten thousand runs leak nothing", async () => {
     const before = host.counters();
     const plan = await host.load(addPlan([1, 1]));
     const levels: number[] = [];
     for (let i = 1; i <= 10_000; i++) {
       const ticket = host.run(plan, 0, 2, NOTHING, 0, i % 100 === 0);
-      if (i % 20 > 0) continue; // most are never asked for, as with observers that rest
+      if (i % 20 > 0) continue; // most reports are never fetched, as with paused observers
       await host.report(ticket);
       if (i % 1000 === 0) levels.push(host.counters().buffers);
     }
@@ -150,7 +150,7 @@ describe.skipIf(missing)("a device", () => {
     expect(host.counters().plans).toBe(0);
   }, 120_000);
 
-  test("plans that are loaded and unloaded leave nothing behind, and share pipelines", async () => {
+  test("loading and unloading plans leaks nothing, and pipelines are shared", async () => {
     const counts = [];
     for (let i = 0; i < 20; i++) {
       const plan = await host.load(addPlan([1], 4, { kernels: [addKernel(1 + (i % 2))] }));
@@ -163,25 +163,28 @@ describe.skipIf(missing)("a device", () => {
   });
 });
 
-test.skipIf(missing).each([true, false])("asks the browser meanwhile where that is needed: %s", async (poll) => {
-  const host = await dawn({ poll });
-  const { GPUQueue } = globals as { GPUQueue: { prototype: GPUQueue } };
-  const submit = vi.spyOn(GPUQueue.prototype, "submit");
-  const count = 1 << 20;
-  await host.resize(4 * count);
-  const plan = await host.load(addPlan(Array(20).fill(1), count, { report: Uint32Array.from([0, 4]) }));
-  const asked = () => submit.mock.calls.filter(([work]) => [...work].length === 0).length;
-  const { bytes } = await host.report(host.run(plan, 0, 20, NOTHING, 0, false));
-  expect(numbers(bytes)).toEqual([20]);
-  const before = asked();
-  expect(before > 0).toBe(poll);
-  await new Promise((resolve) => setTimeout(resolve, 20));
-  expect(asked()).toBe(before); // nobody waits any more
-  submit.mockRestore();
-  host.destroy();
-});
+test.skipIf(missing).each([true, false])(
+  "polls the browser while a result is awaited, where needed: %s",
+  async (poll) => {
+    const host = await dawn({ poll });
+    const { GPUQueue } = globals as { GPUQueue: { prototype: GPUQueue } };
+    const submit = vi.spyOn(GPUQueue.prototype, "submit");
+    const count = 1 << 20;
+    await host.resize(4 * count);
+    const plan = await host.load(addPlan(Array(20).fill(1), count, { report: Uint32Array.from([0, 4]) }));
+    const asked = () => submit.mock.calls.filter(([work]) => [...work].length === 0).length;
+    const { bytes } = await host.report(host.run(plan, 0, 20, NOTHING, 0, false));
+    expect(numbers(bytes)).toEqual([20]);
+    const before = asked();
+    expect(before > 0).toBe(poll);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(asked()).toBe(before); // nothing is awaited any more
+    submit.mockRestore();
+    host.destroy();
+  },
+);
 
-test("without WebGPU the reason is told", async () => {
+test("gives the reason where there is no WebGPU", async () => {
   const found = await openGPU(); // Node 20 has no navigator
   expect(found).toEqual({ reason: "this browser has no WebGPU" });
   const none = await openGPU({ gpu: { requestAdapter: async () => null } as unknown as GPU });

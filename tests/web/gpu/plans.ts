@@ -1,6 +1,6 @@
 import type { KernelData, PlanData } from "../../../web/gpu/index.ts";
 
-/** Adds a number to each of some words of the heap: enough to see what ran, in which order and on what. */
+/** Adds a number to some words of the heap, which shows the kernels that ran, their order and their data. */
 const ADD = `
 struct Params { count: u32, at: u32, added: u32 }
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -13,7 +13,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 
 export const addKernel = (factor = 1): KernelData => ({ name: "add", source: ADD, constants: { factor } });
 
-/** A plan that adds `added[i]` to `count` words of the heap from word 0 on, in dispatch i; it reports them. */
+/** A plan whose dispatch i adds `added[i]` to the first `count` words of the heap; it reports them. */
 export function addPlan(added: readonly number[], count = 4, more: Partial<PlanData> = {}): PlanData {
   const params = new Uint8Array(256 * added.length);
   added.forEach((number, at) => {

@@ -1,6 +1,6 @@
 import type { GPUHost, PlanData } from "../../../web/gpu/index.ts";
 
-/** What tests/gpu/export.py writes. */
+/** The file written by tests/gpu/export.py. */
 export interface Exported {
   readonly kernels: { readonly [name: string]: string };
   readonly cases: readonly Case[];
@@ -13,9 +13,9 @@ export interface Case {
 }
 
 interface Expected {
-  /** The step that brought it: a wait or a read. */
+  /** The step with this result: a wait or a read. */
   readonly step: number;
-  /** Where it begins in what that step brought. */
+  /** Byte offset in the step's result. */
   readonly at: number;
   readonly dtype: "float32" | "float64" | "int32" | "uint32";
   readonly values: string;
@@ -43,17 +43,17 @@ interface Run {
   readonly timed: boolean;
 }
 
-/** The bytes of base64, at the start of a buffer of their own. */
+/** Decode base64 into a new buffer. */
 function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
 }
 
 const words = (text: string) => new Uint32Array(bytesOf(text).buffer);
 
-/** Tell a host what was written down; gives what every step brought. */
+/** Replay recorded steps on a host; returns the result of every step. */
 export async function replay(host: GPUHost, { kernels, cases: _ }: Exported, steps: readonly Step[]) {
   const brought: (Uint8Array | undefined)[] = [];
-  const numbers = new Map<number, number>(); // of plans and tickets, by step
+  const numbers = new Map<number, number>(); // plan numbers and tickets, by step
   for (const [at, step] of steps.entries()) {
     let bytes: Uint8Array | undefined;
     if (step.do === "resize") await host.resize(step.bytes);
@@ -84,7 +84,7 @@ function planOf(step: Loading & { readonly kernels: readonly Kernel[] }, sources
   };
 }
 
-/** The largest error relative to the largest value (at least 1e-3), over all that was expected. */
+/** Largest error relative to the largest value (at least 1e-3), over all expected values. */
 export function distance(brought: readonly (Uint8Array | undefined)[], expected: readonly Expected[]): number {
   return Math.max(0, ...expected.map((item) => distanceOf(brought[item.step] as Uint8Array, item)));
 }
@@ -100,7 +100,7 @@ function distanceOf(brought: Uint8Array, { at, dtype, values }: Expected): numbe
   }, 0);
 }
 
-/** Numbers as they lie in the heap; each float64 is two float32 whose sum it is. */
+/** Decode numbers of the heap, where a float64 is the sum of two float32. */
 function numbersOf(bytes: Uint8Array<ArrayBuffer>, dtype: Expected["dtype"], count: number): ArrayLike<number> {
   if (dtype === "int32") return new Int32Array(bytes.buffer, 0, count);
   if (dtype === "uint32") return new Uint32Array(bytes.buffer, 0, count);

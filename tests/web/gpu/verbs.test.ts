@@ -8,7 +8,7 @@ import { dawn, missing } from "./dawn.ts";
 import { type Case, distance, type Exported, replay } from "./replay.ts";
 
 const TOLERANCE = 2e-5; // of the largest value, as in the op suite
-const TRAINED = 1e-4; // steps add their errors up
+const TRAINED = 1e-4; // errors add up over steps
 
 function exported(): Exported {
   const file = join(CACHE, "gpu", "plans.json");
@@ -18,7 +18,7 @@ function exported(): Exported {
 
 const verbOf = ({ title }: Case) => title.replace(/ \d+$/, "");
 
-describe.skipIf(missing)("plans of Python on Dawn give what NumPy gives", () => {
+describe.skipIf(missing)("Python's plans on Dawn give NumPy's results", () => {
   const all = missing ? { kernels: {}, cases: [] } : exported();
   const names = [...new Set(all.cases.map(verbOf))];
   let host: GPUHost;
@@ -29,7 +29,8 @@ describe.skipIf(missing)("plans of Python on Dawn give what NumPy gives", () => 
   afterAll(() => host.destroy());
 
   test.for(names)("%s", async (name, { skip }) => {
-    if (name.endsWith("by subgroups") && !host.adapter.features.includes("subgroups")) skip("there are none");
+    if (name.endsWith("by subgroups") && !host.adapter.features.includes("subgroups"))
+      skip("the device has no subgroups");
     for (const { title, steps, expected } of all.cases.filter((item) => verbOf(item) === name)) {
       expect(expected.length).toBeGreaterThan(0);
       const brought = await replay(host, all, steps);
