@@ -4,7 +4,7 @@ import { bridgeError, LoomError } from "./errors.ts";
 import { RemoteObject } from "./objects.ts";
 import type { MethodEntry, WireObject, WireValue } from "./protocol.ts";
 
-/** The arguments of a call as they are sent, and what of the options is for the bridge itself. */
+/** Encoded arguments of a call, and the options that the bridge handles itself. */
 export interface CallArguments {
   readonly args: WireValue[];
   readonly options: WireObject;
@@ -12,7 +12,7 @@ export interface CallArguments {
   readonly transfer: ArrayBuffer[];
 }
 
-/** Take arguments apart as the types have them: positions first, then one object of options. */
+/** Split arguments as the types declare them: positional ones, then at most one object of options. */
 export function splitArguments(name: string, entry: MethodEntry, given: readonly unknown[]): CallArguments {
   const count = entry.positional.length;
   const last = given[count];
@@ -25,7 +25,7 @@ export function splitArguments(name: string, entry: MethodEntry, given: readonly
   const encoder = new Encoder((value) => value instanceof RemoteObject);
   const positional = given.slice(0, count);
   const gap = positional.indexOf(undefined);
-  // After an argument that was left out, the rest goes by name.
+  // Arguments after an omitted one are passed by name.
   const byName = gap < 0 ? [] : entry.positional.slice(gap).map((key, at) => [key, positional[gap + at]]);
   const args = (gap < 0 ? positional : positional.slice(0, gap)).map((value) => encoder.encode(value));
   const options = encoder.encode({ ...named, ...Object.fromEntries(byName) }) as WireObject;

@@ -12,7 +12,7 @@ class AsyncObject extends RemoteObject {
   }
 }
 
-/** Calls over messages: every method gives a promise, streams are iterated. */
+/** Calls over messages: every method returns a promise, streams are async iterators. */
 export class AsyncCalls implements Calls {
   readonly #rpc: Rpc;
   readonly #objects: Objects;
@@ -41,26 +41,26 @@ export class AsyncCalls implements Calls {
 
   release(target: number, received: number): void {
     const { value } = this.#rpc.call({ target, method: "$release", args: [received], options: {} });
-    value.catch(() => {}); // the worker is gone, and the object with it
+    value.catch(() => {}); // the worker has ended, and the object with it
   }
 
   async #invokeLong(owner: unknown, entry: MethodEntry, split: CallArguments): Promise<unknown> {
     const { args, options, transfer } = split;
     const { signal, onEvent, control } = split.own;
     if (signal?.aborted) {
-      const message = `${entry.method}: cancelled before it began`;
+      const message = `${entry.method}: cancelled before it started`;
       throw new LoomError({ name: "CancelledError", code: "cancelled", message });
     }
     let id = 0;
-    const steps = control?.connect((action, count) => this.#rpc.steer(id, action, count));
-    const onPush = onEvent && ((messages: readonly WireObject[]) => tellAll(onEvent, messages));
+    const steps = control?.connect((action, count) => this.#rpc.control(id, action, count));
+    const onPush = onEvent && ((messages: readonly WireObject[]) => emitAll(onEvent, messages));
     const call = { target: targetOf(owner), method: entry.method, args, options, events: onEvent !== undefined };
-    const begun = this.#rpc.call(steps === undefined ? call : { ...call, steps }, { onPush, transfer, owner });
-    id = begun.id;
+    const started = this.#rpc.call(steps === undefined ? call : { ...call, steps }, { onPush, transfer, owner });
+    id = started.id;
     const abort = () => this.#rpc.abort(id);
     signal?.addEventListener("abort", abort, { once: true });
     try {
-      return await this.#result(begun.value);
+      return await this.#result(started.value);
     } finally {
       signal?.removeEventListener("abort", abort);
       control?.disconnect();
@@ -72,8 +72,8 @@ export class AsyncCalls implements Calls {
   }
 }
 
-/** Tell every event; a listener that throws is reported as any uncaught error is, and hears the next event too. */
-function tellAll(listener: (event: TrainingEvent) => void, events: readonly WireObject[]): void {
+/** Pass all events to the listener; its exceptions are reported as uncaught errors and do not stop later events. */
+function emitAll(listener: (event: TrainingEvent) => void, events: readonly WireObject[]): void {
   for (const event of events) {
     try {
       listener(event as unknown as TrainingEvent);

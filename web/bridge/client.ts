@@ -9,10 +9,10 @@ const PACKAGE = "loom-py";
 const rpcOf = new WeakMap<object, Rpc>();
 
 /**
- * Start Python in a module worker and give the library.
+ * Start Python in a module worker and return the library.
  *
- * @throws LoomError loading failed; its message says why in words, its code is "network", "bad_hash",
- * "no_webassembly", "python" or "worker".
+ * @throws LoomError loading failed; the message says why, the code is "network", "bad_hash", "no_webassembly",
+ * "python" or "worker".
  */
 export async function createLoom(options: LoomOptions = {}): Promise<Loom> {
   options.signal?.throwIfAborted();
@@ -32,14 +32,14 @@ export async function createLoom(options: LoomOptions = {}): Promise<Loom> {
   }
 }
 
-/** The library over any endpoint whose other side serves the package, once that is ready. */
+/** Connect to an endpoint that serves the package; resolves to the library once the other side is ready. */
 export async function connect(rpc: Rpc, close: () => void = () => {}): Promise<Loom> {
   const surface = await rpc.surface;
-  const forgetPage = tellWhenHidden(rpc);
+  const stopWatching = reportHiding(rpc);
   const library = {
     async dispose(): Promise<void> {
-      forgetPage();
-      rpc.fail(new LoomError(bridgeError("closed", "The library was disposed; make a new one with createLoom().")));
+      stopWatching();
+      rpc.fail(new LoomError(bridgeError("closed", "The library was disposed; do: make a new one with createLoom().")));
       close();
     },
     [Symbol.asyncDispose](): Promise<void> {
@@ -51,15 +51,15 @@ export async function connect(rpc: Rpc, close: () => void = () => {}): Promise<L
   return library as unknown as Loom;
 }
 
-/** How many objects the worker holds for the page; 0 when everything was disposed. */
+/** Number of objects that the worker holds for the page; 0 when all are disposed. */
 export async function countAlive(loom: Loom): Promise<number> {
   const rpc = rpcOf.get(loom);
-  if (!rpc) throw new LoomError(bridgeError("state", "countAlive: expected a library that createLoom gave"));
+  if (!rpc) throw new LoomError(bridgeError("state", "countAlive: expected a library made by createLoom"));
   return Number(await rpc.call({ target: 0, method: "$alive", args: [], options: {} }).value);
 }
 
 function startWorker(address: string | URL | undefined): Worker {
-  // The bundler finds the worker by this very expression.
+  // Bundlers recognise the worker by exactly this expression.
   if (address === undefined) return new Worker(new URL("./worker.ts", import.meta.url), { type: "module" });
   return new Worker(address, { type: "module" });
 }
@@ -73,7 +73,7 @@ function connectWorker(worker: Worker, options: LoomOptions): Rpc {
   worker.addEventListener("error", (event) => {
     event.preventDefault();
     const where = event.filename ? ` (${event.filename}:${event.lineno})` : "";
-    crash(`The worker failed: ${event.message || "its script could not be loaded; check its address"}${where}`);
+    crash(`The worker failed: ${event.message || "its script could not be loaded; do: check its address"}${where}`);
   });
   worker.addEventListener("messageerror", () => crash("A message from the worker could not be read."));
   worker.addEventListener("message", ({ data }: MessageEvent<WorkerMessage>) => {
@@ -87,12 +87,12 @@ function indexOf(given: string | URL | undefined): string {
   return address.endsWith("/") ? address : `${address}/`;
 }
 
-/** Observers that send over the network get a last chance when the page is left. */
-function tellWhenHidden(rpc: Rpc): () => void {
+/** Report when the page is hidden, so that observers that send over the network can flush. */
+function reportHiding(rpc: Rpc): () => void {
   if (typeof document === "undefined") return () => {};
-  const tell = () => {
+  const report = () => {
     if (document.visibilityState === "hidden") rpc.post({ kind: "hide" });
   };
-  document.addEventListener("visibilitychange", tell);
-  return () => document.removeEventListener("visibilitychange", tell);
+  document.addEventListener("visibilitychange", report);
+  return () => document.removeEventListener("visibilitychange", report);
 }

@@ -1,48 +1,48 @@
 import type { RunControl as Control } from "../generated/loom.d.ts";
-import type { SteerMessage } from "./protocol.ts";
+import type { ControlMessage } from "./protocol.ts";
 
-type Steer = (action: SteerMessage["action"], steps?: number) => void;
+type SendControl = (action: ControlMessage["action"], steps?: number) => void;
 
 /**
- * Pauses, resumes and steps one long call, as an AbortController aborts one.
+ * Pauses, resumes and steps a long call, as an AbortController aborts one.
  *
- * Give it with the call's options. What is said before the call begins holds from its first step.
+ * Pass it in the options of the call. Actions before the call apply from its first step.
  */
 export class RunControl implements Control {
-  #steer: Steer | undefined;
+  #send: SendControl | undefined;
   #steps: number | undefined;
 
-  /** Whether the call was told to rest. A call that does a number of steps counts as paused. */
+  /** Whether the call is paused; also true while it does the steps of `step()`. */
   get paused(): boolean {
     return this.#steps !== undefined;
   }
 
-  /** Rest after the step at hand. */
+  /** Pause after the current step. */
   pause(): void {
     this.#steps = 0;
-    this.#steer?.("pause");
+    this.#send?.("pause");
   }
 
-  /** Go on. */
+  /** Resume. */
   resume(): void {
     this.#steps = undefined;
-    this.#steer?.("resume");
+    this.#send?.("resume");
   }
 
-  /** Do so many steps, then rest. */
+  /** Do a number of steps, then pause. */
   step(steps = 1): void {
     this.#steps = (this.#steps ?? 0) + steps;
-    this.#steer?.("step", steps);
+    this.#send?.("step", steps);
   }
 
-  /** Connect with a call that begins; gives the number of steps it may do at first. */
-  connect(steer: Steer): number | undefined {
-    this.#steer = steer;
+  /** Connect with a starting call; returns the number of steps it may do at first. */
+  connect(send: SendControl): number | undefined {
+    this.#send = send;
     return this.#steps;
   }
 
-  /** The call has ended; what is said from now on is for the next one. */
+  /** Disconnect from the ended call; later actions apply to the next one. */
   disconnect(): void {
-    this.#steer = undefined;
+    this.#send = undefined;
   }
 }

@@ -3,9 +3,10 @@ import type { HandleRef, WireValue } from "./protocol.ts";
 const moved = new WeakSet<ArrayBuffer>();
 
 /**
- * Mark an array to be moved to the worker instead of copied when it is next given to a call; it is empty here then.
+ * Mark an array to be moved to the worker instead of copied by the next call that it is passed to; it is empty
+ * afterwards.
  *
- * Worth it for megabytes; the array is given back for use in the call itself.
+ * Worth it for megabytes. Returns the array, for use in the call itself.
  */
 export function transfer<T extends ArrayBufferView | ArrayBuffer>(array: T): T {
   const buffer = ArrayBuffer.isView(array) ? array.buffer : array;
@@ -13,12 +14,12 @@ export function transfer<T extends ArrayBufferView | ArrayBuffer>(array: T): T {
   return array;
 }
 
-/** What an object that stands for one in the worker is sent as. */
+/** An object that represents one in the worker, and is sent as a reference to it. */
 export interface Referable {
   readonly reference: HandleRef;
 }
 
-/** Arguments as they are sent, and the buffers in them that are moved. */
+/** Encodes arguments for sending, and collects the buffers in them that are moved. */
 export class Encoder {
   readonly transfer: ArrayBuffer[] = [];
   readonly #isReferable: (value: object) => value is Referable;
@@ -32,7 +33,7 @@ export class Encoder {
     if (this.#isReferable(value)) return value.reference;
     if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return this.#buffer(value);
     if (Array.isArray(value)) {
-      // Rows of numbers have nothing in them to encode.
+      // Rows of numbers need no encoding.
       return value.every((item) => typeof item === "number") ? value : value.map((item) => this.encode(item));
     }
     return Object.fromEntries(
@@ -49,7 +50,7 @@ export class Encoder {
   }
 }
 
-/** A result as the page has it: references become objects. */
+/** Decode a result: references become objects. */
 export function decode(value: WireValue, revive: (reference: HandleRef) => unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) return value;

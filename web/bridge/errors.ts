@@ -3,13 +3,13 @@ import type { WireError } from "./protocol.ts";
 /**
  * An error of the package or of the bridge.
  *
- * `name` is the class in Python ("ShapeError"), `code` a stable word for programs ("shape"); the message says what was
+ * `name` is the class in Python ("ShapeError"), `code` a stable identifier ("shape"); the message says what was
  * expected, what was got, and what to do. Errors of the bridge itself have the name "LoomError".
  */
 export class LoomError extends Error {
   override readonly name: string;
   readonly code: string;
-  /** Python's traceback, where the error was not raised on purpose. */
+  /** Python's traceback, for errors that are not the package's own. */
   declare readonly traceback?: string;
 
   constructor(error: WireError) {
@@ -20,12 +20,12 @@ export class LoomError extends Error {
   }
 }
 
-/** An error of the bridge itself, in words. */
+/** Wire form of an error of the bridge itself. */
 export function bridgeError(code: string, message: string): WireError {
   return { name: "LoomError", code, message };
 }
 
-/** The text of whatever was thrown. */
+/** Message of any thrown value. */
 export function textOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);
 }

@@ -1,9 +1,9 @@
 import { type GPUHost, openGPU, type Unavailable } from "../gpu/index.ts";
 import type { Pyodide } from "./python-session.ts";
 
-/** Name under which Python imports what is registered here. */
+/** Name of the module that is registered for Python. */
 const MODULE = "loom_gpu";
-/** Nobody waits longer for the GPU; it comes into use when it comes. */
+/** Longest wait for the GPU; one that opens later is still used. */
 const PATIENCE_MS = 2000;
 
 interface GPUModule {
@@ -12,7 +12,7 @@ interface GPUModule {
   reason: string;
 }
 
-/** The GPU of this page on its way to Python; begun early, since Python takes longer. */
+/** Opens the page's GPU for Python, early, since loading Python takes longer. */
 export class PageGPU {
   readonly #module: GPUModule = { host: null, reason: `the browser gave no answer within ${PATIENCE_MS / 1000} s` };
   readonly #settled: Promise<void>;
@@ -28,7 +28,7 @@ export class PageGPU {
     this.#settled = Promise.race([opened, new Promise<void>((resolve) => setTimeout(resolve, PATIENCE_MS))]);
   }
 
-  /** Let Python find it; says whether Python will be able to wait for it. */
+  /** Register the module of the GPU; returns whether Python can await the GPU. */
   async register(pyodide: Pyodide): Promise<boolean> {
     await this.#settled;
     pyodide.registerJsModule(MODULE, this.#module);
@@ -36,7 +36,7 @@ export class PageGPU {
   }
 }
 
-/** Whether Python can pause until a promise is settled: JavaScript Promise Integration. */
+/** Whether Python can pause to await a promise: JavaScript Promise Integration (JSPI). */
 function canPause(): boolean {
   return "Suspending" in WebAssembly;
 }

@@ -1,4 +1,4 @@
-/** The bridge's public face: everything a page needs to run the library in a worker. */
+/** The bridge's public API: everything a page needs to run the library in a worker. */
 
 export { countAlive, createLoom } from "./client.ts";
 export { RunControl } from "./control.ts";

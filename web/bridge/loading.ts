@@ -1,10 +1,10 @@
 import { bridgeError, textOf } from "./errors.ts";
 import type { LoadingPhase, ProgressMessage, WireError } from "./protocol.ts";
 
-/** Progress is told this often at most, in milliseconds. */
+/** Least milliseconds between two reports of progress. */
 const INTERVAL_MS = 50;
 
-/** An error of loading whose words are ready to be shown. */
+/** An error of loading, with a message for users. */
 export class LoadingError extends Error {
   readonly wire: WireError;
 
@@ -14,17 +14,17 @@ export class LoadingError extends Error {
   }
 }
 
-/** Tells how loading goes: phases, and bytes as the browser receives them. */
+/** Reports the progress of loading: phases, and bytes as they arrive. */
 export class LoadingProgress {
-  readonly #tell: (message: ProgressMessage) => void;
+  readonly #report: (message: ProgressMessage) => void;
   #phase: LoadingPhase = "start";
   #text = "";
   #loaded = 0;
   #total: number | null = 0;
-  #toldAt = Number.NEGATIVE_INFINITY;
+  #reportedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(tell: (message: ProgressMessage) => void) {
-    this.#tell = tell;
+  constructor(report: (message: ProgressMessage) => void) {
+    this.#report = report;
   }
 
   phase(phase: LoadingPhase, text: string): void {
@@ -33,26 +33,26 @@ export class LoadingProgress {
     this.#send();
   }
 
-  /** A file was begun; null where its size is not known beforehand. */
+  /** Add a file that is being fetched; null if its size is unknown. */
   expect(bytes: number | null): void {
     this.#total = this.#total === null || bytes === null ? null : this.#total + bytes;
   }
 
   receive(bytes: number): void {
     this.#loaded += bytes;
-    if (performance.now() - this.#toldAt >= INTERVAL_MS) this.#send();
+    if (performance.now() - this.#reportedAt >= INTERVAL_MS) this.#send();
   }
 
   #send(): void {
-    this.#toldAt = performance.now();
+    this.#reportedAt = performance.now();
     const { loaded, total } = { loaded: this.#loaded, total: this.#total };
-    this.#tell({ kind: "progress", phase: this.#phase, loaded, total, text: this.#text });
+    this.#report({ kind: "progress", phase: this.#phase, loaded, total, text: this.#text });
   }
 }
 
 /**
- * Stands in for the worker's `fetch` while Pyodide loads, which fetches its files itself: counts bytes, keeps the
- * first failure in words (Pyodide wraps or swallows it), and hands over files that were begun ahead of being asked for.
+ * Replaces the worker's `fetch` while Pyodide loads its files: counts bytes, keeps the first failure (Pyodide wraps or
+ * swallows it), and serves files whose download was started ahead of the request.
  */
 export class WatchedFetch {
   failure: LoadingError | undefined;
@@ -67,23 +67,23 @@ export class WatchedFetch {
 
   readonly fetch: typeof globalThis.fetch = async (input, init) => {
     const address = input instanceof Request ? input.url : String(input);
-    const begun = this.#ahead.get(keyOf(address, init));
+    const started = this.#ahead.get(keyOf(address, init));
     this.#ahead.delete(keyOf(address, init)); // a body can be read once
     try {
-      return await (begun ?? this.#watched(input, address, init));
+      return await (started ?? this.#watched(input, address, init));
     } catch (error) {
       if (error instanceof LoadingError) this.failure ??= error;
       throw error;
     }
   };
 
-  /** Begin with a file that will be asked for; what goes wrong with it is told to whoever asks. */
+  /** Start a file that will be requested later; an error is thrown by that request. */
   ahead(address: string, init?: RequestInit): Promise<Response> {
     const watched = this.#watched(address, address, init);
-    const begun = isWasm(address) ? watched : watched.then(held);
-    begun.catch(() => {}); // nobody has to ask
-    this.#ahead.set(keyOf(address, init), begun);
-    return begun;
+    const started = isWasm(address) ? watched : watched.then(received);
+    started.catch(() => {}); // it may never be requested
+    this.#ahead.set(keyOf(address, init), started);
+    return started;
   }
 
   async #watched(input: RequestInfo | URL, address: string, init?: RequestInit): Promise<Response> {
@@ -96,7 +96,7 @@ export class WatchedFetch {
       throw unreachable(address, `the server answered ${status}`);
     }
     if (!response.body) return response;
-    // WebAssembly is handed on as it came: only then does the browser keep what it compiles for the next visit.
+    // WebAssembly responses are passed on unchanged, else browsers do not cache the compiled code.
     return isWasm(address) ? countedWhole(response, this.#progress) : counted(response, response.body, this.#progress);
   }
 }
@@ -104,13 +104,13 @@ export class WatchedFetch {
 const isWasm = (address: string) => address.endsWith(".wasm");
 const keyOf = (address: string, init?: RequestInit) => `${address} ${init?.integrity ?? ""}`;
 
-/** The same answer with its body received, so that nothing waits in the network for being read. */
-async function held(response: Response): Promise<Response> {
+/** The response with its body received, so that the download does not wait for a reader. */
+async function received(response: Response): Promise<Response> {
   const { status, statusText, headers } = response;
   return new Response(await response.arrayBuffer(), { status, statusText, headers });
 }
 
-/** A file that can be had, but not with its hash, is another file than the lock names. */
+/** Whether a file exists apart from its hash: if so, it is not the file that the lock names. */
 async function isThere(fetch: typeof globalThis.fetch, address: string, init?: RequestInit): Promise<boolean> {
   if (!init?.integrity) return false;
   return fetch(address, { method: "HEAD" }).then(
@@ -120,22 +120,22 @@ async function isThere(fetch: typeof globalThis.fetch, address: string, init?: R
 }
 
 function badHash(address: string): LoadingError {
-  const words = `${address} is not the file that pyodide-lock.json names (its SHA-256 differs).`;
-  return new LoadingError("bad_hash", `${words} Build the folder anew, or clear the cache that serves an old copy.`);
+  const text = `${address} is not the file that pyodide-lock.json names (its SHA-256 differs).`;
+  return new LoadingError("bad_hash", `${text} Do: rebuild the folder, or clear the cache that serves an old copy.`);
 }
 
 export function unreachable(address: string, why: string): LoadingError {
-  const todo = "Check the network connection, and that the folder holds Pyodide's files and the package";
+  const todo = "Do: check the network connection, and that the folder has Pyodide's files and the package";
   return new LoadingError("network", `Could not load ${address}: ${why}. ${todo}.`);
 }
 
-/** Bytes that will arrive; null where the server does not say, or says what they are compressed to. */
+/** Bytes that will arrive; null if the server does not say, or gives their compressed size. */
 function lengthOf(response: Response): number | null {
   const length = response.headers.has("content-encoding") ? null : response.headers.get("content-length");
   return length === null ? null : Number(length);
 }
 
-/** Counts an answer when all of it is there, by the browser's own record of its requests. */
+/** Counts a response once it is complete, from the browser's record of its requests. */
 function countedWhole(response: Response, progress: LoadingProgress): Response {
   const length = lengthOf(response);
   progress.expect(length);

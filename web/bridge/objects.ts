@@ -1,16 +1,16 @@
 import { decode } from "./encoding.ts";
 import type { HandleRef, MethodEntry, MethodTable, Surface, WireValue } from "./protocol.ts";
 
-/** How objects reach their originals; the async face answers with promises, the direct one at once. */
+/** Calls of objects to their originals in Python: the async API returns promises, the sync API results. */
 export interface Calls {
   /** Call a method of an object, or of the library. */
   invoke(owner: unknown, name: string, entry: MethodEntry, given: readonly unknown[]): unknown;
   dispose(target: number): unknown;
-  /** The page's object was collected, after it had been received so many times. */
+  /** Report that the page's object was collected, after it had been received `received` times. */
   release(target: number, received: number): void;
 }
 
-/** An object that lives in Python. Its class's methods stand on the prototype, made from the surface. */
+/** An object of Python. Methods are on the prototype of its class, made from the surface. */
 export abstract class RemoteObject {
   readonly reference: HandleRef;
   protected readonly objects: Objects;
@@ -32,7 +32,7 @@ interface Known {
   received: number;
 }
 
-/** The objects of Python that JavaScript knows: one each, freed there when it is collected here. */
+/** Objects of Python in JavaScript: one per original, which is freed when the object is collected here. */
 export class Objects {
   readonly #calls: Calls;
   readonly #base: RemoteClass;
@@ -40,7 +40,7 @@ export class Objects {
   readonly #known = new Map<number, Known>();
   readonly #collected = new FinalizationRegistry<number>((number) => this.#release(number));
 
-  /** Make the classes of a surface from a base class; `hasFields`: properties are read, not asked for by a call. */
+  /** Make the classes of a surface from a base class; with `hasFields`, properties are fields, else methods. */
   constructor(calls: Calls, surface: Surface, base: RemoteClass, hasFields: boolean) {
     this.#calls = calls;
     this.#base = base;
@@ -57,12 +57,12 @@ export class Objects {
     return this.#calls.dispose(number);
   }
 
-  /** A result with its references made objects. */
+  /** Decode a result; its references become objects. */
   decode(value: WireValue): unknown {
     return decode(value, (reference) => this.#revive(reference));
   }
 
-  /** The one object of a reference; made anew when an earlier one was collected. */
+  /** The object of a reference; a new one if the earlier one was collected. */
   #revive(reference: HandleRef): RemoteObject {
     const known = this.#known.get(reference.$handle);
     const existing = known?.object.deref();
@@ -87,7 +87,7 @@ export function targetOf(owner: unknown): number {
   return owner instanceof RemoteObject ? owner.reference.$handle : 0;
 }
 
-/** Give an object, or a class's prototype, a method for every entry. */
+/** Add a method per entry to an object or a class's prototype. */
 export function addMethods(owner: object, table: MethodTable, calls: Calls, hasFields: boolean): void {
   for (const [name, entry] of Object.entries(table)) {
     const method = function (this: unknown, ...given: unknown[]) {

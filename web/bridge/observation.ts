@@ -13,7 +13,7 @@ export class Observation implements ObservationType {
   readonly #queue = new BoundedQueue<ObservationMessage>(CAPACITY, mayDrop);
   readonly #rpc: Rpc;
   readonly #id: number;
-  /** Kept: a stream is of no use when its network was collected. */
+  /** Kept from being collected: the stream would end with its network. */
   readonly owner: unknown;
   readonly #ended: Promise<void>;
   #end: () => void = () => {};
@@ -41,7 +41,7 @@ export class Observation implements ObservationType {
     return this.#queue.next();
   }
 
-  /** What `break` in a `for await` calls. */
+  /** Called by `break` in a `for await`. */
   async return(): Promise<IteratorResult<ObservationMessage, undefined>> {
     await this.close();
     return { done: true, value: undefined };
@@ -73,7 +73,7 @@ export class Observation implements ObservationType {
   }
 }
 
-/** Rows may be dropped: newer ones follow. Without its blueprint a stream can't be read, and anomalies are the point. */
+/** Rows may be dropped, since newer ones follow; blueprints, which explain them, and anomalies may not. */
 function mayDrop(message: ObservationMessage): boolean {
   return message.kind === "stats" || message.kind === "training";
 }

@@ -1,11 +1,11 @@
 /**
- * Every message that crosses between the page and the worker, as types; this file has no code.
+ * Types of all messages between the page and the worker; this file has no code.
  *
- * Data keys are Python's. Arrays cross as `{ data, shape }` with a typed array; objects that live in Python cross as
- * a `HandleRef`. `NaN` and infinities are ordinary numbers here and survive.
+ * Data keys are Python's. Arrays cross as `{ data, shape }` with a typed array; objects of Python cross as a
+ * `HandleRef`. NaN and infinities are ordinary numbers here and are preserved.
  */
 
-/** An object that lives in the worker, named by number. */
+/** Reference to an object in the worker, by number. */
 export interface HandleRef {
   readonly $handle: number;
   /** Name of its Python class, such as "Network". */
@@ -69,82 +69,82 @@ export interface CallMessage {
   readonly args: readonly WireValue[];
   /** Arguments by name. */
   readonly options: WireObject;
-  /** Whether a long call shall push its events while it runs. */
+  /** Whether a long call pushes its events while it runs. */
   readonly events?: boolean;
-  /** A long call does so many steps and pauses; absent: no limit. */
+  /** Steps after which a long call pauses; no limit if absent. */
   readonly steps?: number;
 }
 
-/** End a long call early; it still answers, with what it has got. */
+/** End a long call early; it still answers, with its results so far. */
 export interface AbortMessage {
   readonly kind: "abort";
   readonly id: number;
 }
 
-/** Pause a long call, let it go on, or let it do so many steps and pause again. */
-export interface SteerMessage {
+/** Pause or resume a long call, or let it do a number of steps and pause again. */
+export interface ControlMessage {
   readonly kind: "steer";
   readonly id: number;
   readonly action: "pause" | "resume" | "step";
   readonly steps?: number;
 }
 
-/** The page is being hidden or closed: deliver what is held back. */
+/** The page is being hidden or closed: observers send their buffered records. */
 export interface HideMessage {
   readonly kind: "hide";
 }
 
-export type PageMessage = BootMessage | CallMessage | AbortMessage | SteerMessage | HideMessage;
+export type PageMessage = BootMessage | CallMessage | AbortMessage | ControlMessage | HideMessage;
 
 // ---- worker → page ----
 
 export type LoadingPhase = "start" | "runtime" | "packages" | "session" | "ready";
 
-/** How far loading has come; `total` is null where the server does not say. */
+/** Progress of loading; `total` is null if the server does not say. */
 export interface ProgressMessage {
   readonly kind: "progress";
   readonly phase: LoadingPhase;
   /** Bytes received so far, all files together. */
   readonly loaded: number;
-  /** Bytes expected of the files begun so far. */
+  /** Bytes expected from the files started so far. */
   readonly total: number | null;
-  /** What is happening, for people. */
+  /** The current activity, for users. */
   readonly text: string;
 }
 
-/** How one public name is called. */
+/** Signature of a public name. */
 export interface MethodEntry {
   /** Python's name. */
   readonly method: string;
-  /** `long` calls can be paused, aborted and listened to; `stream` starts a stream of messages. */
+  /** A `long` call can be paused, aborted and observed; `stream` starts a stream of messages. */
   readonly kind: "method" | "property" | "long" | "stream";
-  /** Names of the parameters that may be given by position, in order. */
+  /** Parameters that may be positional, in order. */
   readonly positional: readonly string[];
-  /** Names of the parameters that can be given by name alone. */
+  /** Keyword-only parameters. */
   readonly named: readonly string[];
 }
 
-/** Public names in JavaScript's spelling → how they are called. */
+/** Signatures by public name in JavaScript's spelling. */
 export type MethodTable = { readonly [name: string]: MethodEntry };
 
-/** Everything that may be called, derived from what the package says of itself. */
+/** Everything that may be called, derived from the package's introspection. */
 export interface Surface {
   readonly version: string;
   readonly library: MethodTable;
   readonly classes: { readonly [className: string]: MethodTable };
 }
 
-/** The session stands; calls may come. */
+/** The session is ready for calls. */
 export interface ReadyMessage {
   readonly kind: "ready";
   readonly surface: Surface;
 }
 
-/** An error with its words; `traceback` is present where it was not raised on purpose. */
+/** An error; `traceback` is present for errors that are not the package's own. */
 export interface WireError {
   /** Class name in Python, such as "ShapeError". */
   readonly name: string;
-  /** Stable word for programs, such as "shape". */
+  /** Stable identifier, such as "shape". */
   readonly code: string;
   readonly message: string;
   readonly traceback?: string;
@@ -154,7 +154,7 @@ export type ResponseMessage =
   | { readonly kind: "response"; readonly id: number; readonly ok: true; readonly value: WireValue }
   | { readonly kind: "response"; readonly id: number; readonly ok: false; readonly error: WireError };
 
-/** Messages of a stream, or events of a long call, tagged by the call that began it and the object it belongs to. */
+/** Messages of a stream or events of a long call, tagged by the call that started it and by its object. */
 export interface PushMessage {
   readonly kind: "push";
   readonly id: number;
@@ -164,7 +164,7 @@ export interface PushMessage {
   readonly last?: boolean;
 }
 
-/** Loading failed, or the worker can't go on: every call waiting is lost. */
+/** Loading failed, or the worker died: all pending calls are lost. */
 export interface CrashMessage {
   readonly kind: "crash";
   readonly error: WireError;

@@ -1,10 +1,10 @@
 import { bridgeError, textOf } from "./errors.ts";
 import type { PageMessage, WireError, WorkerMessage } from "./protocol.ts";
 
-/** What is used of Pyodide; its own types need a page's, and change between its versions. */
+/** The part of Pyodide that is used; its own types need the DOM's and change between versions. */
 export interface Pyodide {
   readonly loadedPackages: Readonly<Record<string, string>>;
-  /** Not public, but what Pyodide's own console uses: tells of the interpreter's end, wherever it comes. */
+  /** Called when the interpreter dies; not public, but used by Pyodide's own console too. */
   readonly _api?: { on_fatal?: (error: unknown) => void };
   pyimport(name: string): unknown;
   loadPackage(names: string[], options: PackageOptions): Promise<unknown>;
@@ -29,14 +29,14 @@ interface SessionModule extends PyObject {
 
 interface Receive extends PyObject {
   (message: PageMessage): void;
-  /** The same where Python may pause in the middle to wait for a promise. */
+  /** The same, but Python may pause during the call to await a promise. */
   callPromising(message: PageMessage): Promise<void>;
 }
 
 /** A running session of Python. */
 export interface Session {
   deliver(message: PageMessage): void;
-  /** Free it with all its objects. */
+  /** Free the session and all its objects. */
   close(): void;
 }
 
@@ -45,21 +45,21 @@ export type Post = (message: WorkerMessage, transfer: Transferable[]) => void;
 /**
  * Start the session in a loaded Pyodide.
  *
- * This file alone touches objects of Python (PyProxy), and holds exactly one: the session's function that receives
+ * Only this file handles Python objects (PyProxy), and it keeps exactly one: the session's function that receives
  * messages. Everything else crosses as plain data, made and freed by Python.
  *
- * @param pausing - whether Python may pause in a call until a promise is settled, as it does to wait for the GPU.
+ * @param pausing - whether Python may pause in a call to await a promise, as it does for the GPU.
  */
 export function startSession(pyodide: Pyodide, post: Post, { pausing = false } = {}): Session {
   return sessionOf(pyodide, start(pyodide, post, "serve"), post, pausing);
 }
 
-/** The same for JavaScript in the same thread: every answer is posted before the message returns. */
+/** The same for JavaScript in the same thread: every answer is posted before `deliver` returns. */
 export function startSyncSession(pyodide: Pyodide, post: Post): Session {
   return sessionOf(pyodide, start(pyodide, post, "serve_direct"), post, false);
 }
 
-/** Import a module ahead of its use, so that the page can be told what takes the time. */
+/** Import a module before its first use, so that loading can report it as a phase. */
 export function importModule(pyodide: Pyodide, name: string): void {
   (pyodide.pyimport(name) as PyObject).destroy();
 }
@@ -81,7 +81,7 @@ function sessionOf(pyodide: Pyodide, receive: Receive, post: Post, pausing: bool
   };
   if (pyodide._api) pyodide._api.on_fatal = die;
   const fail = (message: PageMessage, error: unknown) => {
-    // The session answers every error of a call itself, so this is the interpreter's end or a defect of the bridge.
+    // The session answers errors of calls itself, so this is the interpreter's death or a bug in the bridge.
     if (isFatal(error) || message.kind !== "call") die(error);
     else post({ kind: "response", id: message.id, ok: false, error: wireError(error) }, []);
   };
@@ -101,19 +101,19 @@ function sessionOf(pyodide: Pyodide, receive: Receive, post: Post, pausing: bool
   };
 }
 
-/** Whether Python can't go on at all after this. */
+/** Whether the interpreter is dead after this error. */
 function isFatal(error: unknown): boolean {
   return typeof error === "object" && error !== null && "pyodide_fatal_error" in error;
 }
 
-/** Whatever Pyodide threw, as it is sent: the class and words of an error of Python, its traceback beside it. */
+/** Wire form of anything that Pyodide throws: for Python errors the class, the message and the traceback. */
 export function wireError(error: unknown): WireError {
   const text = textOf(error);
-  if (isFatal(error)) return bridgeError("python_died", `Python stopped for good: ${text}. Load it anew.`);
+  if (isFatal(error)) return bridgeError("python_died", `Python stopped for good: ${text}. Do: load it again.`);
   const type = error instanceof Error && "type" in error ? String(error.type) : undefined;
   if (type === undefined) return bridgeError("worker", text);
-  // Python's text ends with "Class: words", its traceback before that.
-  const words = text.trimEnd().split("\n").at(-1) ?? text;
-  const message = words.replace(/^[\w.]*:\s*/, "");
+  // Python's text is the traceback, then "Class: message".
+  const last = text.trimEnd().split("\n").at(-1) ?? text;
+  const message = last.replace(/^[\w.]*:\s*/, "");
   return { name: type, code: "python", message, traceback: text };
 }

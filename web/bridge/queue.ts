@@ -4,10 +4,9 @@ interface Waiting<T> {
 }
 
 /**
- * A bounded queue between a stream and whoever iterates over it.
+ * A bounded queue between a stream and its reader.
  *
- * When nobody takes the items in time, the oldest ones that may be dropped are, and are counted; items that must not
- * be dropped stay (they are few: blueprints and anomalies).
+ * When it is full, the oldest droppable item is dropped and counted; other items (few: blueprints and anomalies) stay.
  */
 export class BoundedQueue<T> {
   readonly #items: T[] = [];
@@ -39,12 +38,12 @@ export class BoundedQueue<T> {
     if (this.#items.length > this.#capacity) this.#dropOldest();
   }
 
-  /** Let go of the items that wait. */
+  /** Remove all waiting items. */
   clear(): void {
     this.#items.length = 0;
   }
 
-  /** End: items that wait are still given, then the iteration ends, or throws the error once. */
+  /** Close the queue: waiting items are still delivered, then the iteration ends, or throws the error once. */
   close(error?: Error): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -52,7 +51,7 @@ export class BoundedQueue<T> {
     for (const waiting of this.#waiting.splice(0)) this.#end(waiting);
   }
 
-  /** The next item, as soon as there is one. */
+  /** The next item, once there is one. */
   next(): Promise<IteratorResult<T, undefined>> {
     return new Promise((resolve, reject) => {
       const item = this.#items.shift();

@@ -1,31 +1,31 @@
 import { bridgeError, LoomError, textOf } from "./errors.ts";
 import type {
   CallMessage,
+  ControlMessage,
   PageMessage,
   ProgressMessage,
   ResponseMessage,
-  SteerMessage,
   Surface,
   WireObject,
   WireValue,
   WorkerMessage,
 } from "./protocol.ts";
 
-/** What messages travel through: a Worker, or one end of a MessageChannel. */
+/** Transport of messages: a Worker, or one end of a MessageChannel. */
 export interface Endpoint {
   postMessage(message: PageMessage, transfer: Transferable[]): void;
   onmessage: ((event: MessageEvent<WorkerMessage>) => void) | null;
 }
 
-/** Receives what a call pushes while it runs; `last` when a stream has ended. */
+/** Receives the messages that a call pushes while it runs; `last` is true at the end of a stream. */
 export type OnPush = (messages: readonly WireObject[], last: boolean) => void;
 
 export interface CallSettings {
   readonly onPush?: OnPush | undefined;
-  /** The call begins a stream, which goes on after the answer until it is aborted. */
+  /** The call starts a stream, which continues after the answer until it is aborted. */
   readonly stream?: boolean;
   readonly transfer?: readonly Transferable[];
-  /** Is kept from being collected until the call is answered: its original would be freed under the call. */
+  /** Kept from being collected until the call is answered, else its original would be freed during the call. */
   readonly owner?: unknown;
 }
 
@@ -36,7 +36,7 @@ interface Pending {
   reject(error: LoomError): void;
 }
 
-/** Calls and their answers over an endpoint; every call is settled, at the latest when the endpoint fails. */
+/** Calls and answers over an endpoint; every call is settled, at the latest when the endpoint fails. */
 export class Rpc {
   readonly #endpoint: Endpoint;
   readonly #pending = new Map<number, Pending>();
@@ -48,11 +48,11 @@ export class Rpc {
 
   constructor(endpoint: Endpoint, onProgress?: (message: ProgressMessage) => void) {
     this.#endpoint = endpoint;
-    this.#surface.promise.catch(() => {}); // whoever awaits it is told; nobody has to
+    this.#surface.promise.catch(() => {}); // it may never be awaited
     endpoint.onmessage = ({ data }) => this.#receive(data, onProgress);
   }
 
-  /** What may be called; known once the other side is ready. */
+  /** The callable names; resolves once the other side is ready. */
   get surface(): Promise<Surface> {
     return this.#surface.promise;
   }
@@ -67,7 +67,7 @@ export class Rpc {
     if (!this.#failure) this.#endpoint.postMessage(message, [...transfer]);
   }
 
-  /** Begin a call: its id, by which it can be steered and aborted, and its answer. */
+  /** Start a call; returns its id, for control and abort, and its answer. */
   call(call: Omit<CallMessage, "kind" | "id">, settings: CallSettings = {}): { id: number; value: Promise<WireValue> } {
     const id = this.#nextId++;
     const value = new Promise<WireValue>((resolve, reject) => {
@@ -92,18 +92,18 @@ export class Rpc {
     this.post({ kind: "abort", id });
   }
 
-  steer(id: number, action: SteerMessage["action"], steps?: number): void {
+  control(id: number, action: ControlMessage["action"], steps?: number): void {
     this.post({ kind: "steer", id, action, ...(steps === undefined ? {} : { steps }) });
   }
 
-  /** Be told when the endpoint fails; gives a function that ends this. */
+  /** Add a listener for the failure of the endpoint; returns a function that removes it. */
   onFailure(listener: (error: LoomError) => void): () => void {
     if (this.#failure) listener(this.#failure);
     else this.#failureListeners.add(listener);
     return () => this.#failureListeners.delete(listener);
   }
 
-  /** The other side is lost: every call waiting is rejected, and every later one. */
+  /** Fail: reject all pending calls, and all later ones. */
   fail(error: LoomError): void {
     if (this.#failure) return;
     this.#failure = error;

@@ -12,7 +12,7 @@ class SyncObject extends RemoteObject {
 }
 
 /**
- * The library in this thread: every call answers at once, and functions can be given as arguments.
+ * The library in this thread: calls return their results at once, and functions can be arguments.
  *
  * @param pyodide - a loaded Pyodide with NumPy and the package.
  * @throws LoomError Python could not start the session.
@@ -31,7 +31,7 @@ export function openDirect(pyodide: Pyodide): direct.Loom {
   return library as unknown as direct.Loom;
 }
 
-/** Calls whose answer is posted before they return. */
+/** Calls that are answered before they return. */
 class SyncCalls implements Calls {
   readonly surface: Surface;
   readonly #session: Session;
@@ -45,7 +45,8 @@ class SyncCalls implements Calls {
       this.#answer = message;
     });
     const ready = this.#take();
-    if (ready?.kind !== "ready") throw new LoomError(bridgeError("state", "The session did not say that it is ready."));
+    if (ready?.kind !== "ready")
+      throw new LoomError(bridgeError("state", "expected the session to be ready, got no message from it"));
     this.surface = ready.surface;
     this.#objects = new Objects(this, ready.surface, SyncObject, true);
   }
@@ -70,12 +71,13 @@ class SyncCalls implements Calls {
   }
 
   #call(target: number, method: string, args: WireValue[] = [], options: { [key: string]: WireValue } = {}): WireValue {
-    if (this.#closed) throw new LoomError(bridgeError("closed", "The library was disposed; open it anew."));
+    if (this.#closed)
+      throw new LoomError(bridgeError("closed", "The library was disposed; do: open it again with openDirect()."));
     this.#session.deliver({ kind: "call", id: this.#nextId++, target, method, args, options });
     const answer = this.#take();
     if (answer?.kind === "response" && answer.ok) return answer.value;
     if (answer && "error" in answer) throw new LoomError(answer.error);
-    throw new LoomError(bridgeError("state", `${method}: the session gave no answer`));
+    throw new LoomError(bridgeError("state", `${method}: expected an answer of the session, got none`));
   }
 
   #take(): WorkerMessage | undefined {

@@ -1,4 +1,4 @@
-/** The module worker: loads Pyodide, NumPy and the package, then hands the page's messages to the session. */
+/** The module worker: loads Pyodide, NumPy and the package, then passes the page's messages to the session. */
 
 import { textOf } from "./errors.ts";
 import { PageGPU } from "./gpu.ts";
@@ -12,7 +12,7 @@ interface PyodideModule {
   loadPyodide(options: { readonly indexURL: string }): Promise<Pyodide>;
 }
 
-/** What Pyodide fetches once its script runs; begun before, so that a slow network is never idle. */
+/** Files that Pyodide fetches once its script runs; started earlier, so that a slow network is never idle. */
 const ENGINE_FILES = ["pyodide.asm.wasm", "python_stdlib.zip"];
 
 interface LockFile {
@@ -27,7 +27,7 @@ function post(message: WorkerMessage, transfer: Transferable[] = []): void {
 
 self.addEventListener("message", ({ data }: MessageEvent<PageMessage>) => {
   if (data.kind === "boot") void boot(data);
-  else session?.deliver(data); // a message before the session stands is no call, since calls wait for "ready"
+  else session?.deliver(data); // no calls arrive before the session exists, since they wait for "ready"
 });
 
 async function boot({ indexURL, packageName }: BootMessage): Promise<void> {
@@ -58,12 +58,12 @@ async function load(
   progress: LoadingProgress,
 ): Promise<Pyodide> {
   if (typeof WebAssembly !== "object") {
-    const todo = "Use a current Chrome, Edge, Firefox or Safari, and allow WebAssembly where a policy turned it off.";
+    const todo = "Do: use a current Chrome, Edge, Firefox or Safari, and allow WebAssembly if a policy disables it.";
     throw new LoadingError("no_webassembly", `This browser has no WebAssembly, which Python needs here. ${todo}`);
   }
   progress.phase("runtime", "Loading Python");
   for (const name of ENGINE_FILES) void watch.ahead(`${indexURL}${name}`);
-  void beginPackages(indexURL, wanted, watch);
+  void startPackages(indexURL, wanted, watch);
   const address = `${indexURL}pyodide.mjs`;
   const module: PyodideModule = await import(/* @vite-ignore */ address).catch((error) => {
     throw unreachable(address, textOf(error));
@@ -80,8 +80,8 @@ async function load(
   return pyodide;
 }
 
-/** Begin with the packages' files, which Pyodide asks for when everything else is there. */
-async function beginPackages(indexURL: string, wanted: readonly string[], watch: WatchedFetch): Promise<void> {
+/** Start the packages' files, which Pyodide requests only after everything else. */
+async function startPackages(indexURL: string, wanted: readonly string[], watch: WatchedFetch): Promise<void> {
   try {
     const answer = await watch.ahead(`${indexURL}pyodide-lock.json`);
     const { packages } = (await answer.clone().json()) as LockFile;
@@ -89,7 +89,7 @@ async function beginPackages(indexURL: string, wanted: readonly string[], watch:
       void watch.ahead(new URL(file_name, indexURL).href, { integrity: integrityOf(sha256) });
     }
   } catch {
-    // Pyodide will ask for the same lock file, and say what is wrong with it.
+    // Pyodide requests the same lock file, and reports what is wrong with it.
   }
 }
 

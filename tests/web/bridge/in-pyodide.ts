@@ -8,7 +8,7 @@ import { type Pyodide, startSession } from "../../../web/bridge/python-session.t
 import { type Endpoint, Rpc } from "../../../web/bridge/rpc.ts";
 import type { Loom } from "../../../web/generated/loom.d.ts";
 
-/** Pyodide as tests look into it; the product does not. */
+/** Internals of Pyodide that only tests use. */
 export interface OpenPyodide extends Pyodide {
   runPython(code: string): unknown;
   runPythonAsync(code: string): Promise<unknown>;
@@ -21,7 +21,7 @@ export interface OpenPyodide extends Pyodide {
 
 const INDEX = join(dirname(fileURLToPath(import.meta.url)), "../../../.cache/pyodide");
 
-/** The real Pyodide with NumPy and our wheel, by our lock file. */
+/** The real Pyodide with NumPy and our wheel, from our lock file. */
 export async function loadPython(): Promise<OpenPyodide> {
   if (!existsSync(INDEX)) throw new Error("expected .cache/pyodide; do: npm run setup");
   const pyodide = await loadPyodide({ indexURL: `${INDEX}/` });
@@ -35,7 +35,7 @@ export interface Bridge {
   close(): void;
 }
 
-/** The whole bridge but the Worker: client, real MessageChannel, core, session. */
+/** The whole bridge without the Worker: client, real MessageChannel, Python session. */
 export async function openBridge(pyodide: Pyodide): Promise<Bridge> {
   const { port1, port2 } = new MessageChannel();
   const rpc = new Rpc(port1 as Endpoint);

@@ -27,33 +27,33 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 function watch() {
-  const told: ProgressMessage[] = [];
-  const progress = new LoadingProgress((message) => told.push(message));
+  const reported: ProgressMessage[] = [];
+  const progress = new LoadingProgress((message) => reported.push(message));
   const watched = new WatchedFetch(fetch, progress);
-  return { watched, fetch: watched.fetch, told, progress, failure: () => watched.failure as LoadingError };
+  return { watched, fetch: watched.fetch, reported, progress, failure: () => watched.failure as LoadingError };
 }
 
-test("bytes are counted as they arrive, and the body is untouched", async () => {
-  const { fetch, told, progress } = watch();
+test("bytes are counted as they arrive, and the body is unchanged", async () => {
+  const { fetch, reported, progress } = watch();
   const response = await fetch(`${address}/file`, { integrity: `sha256-${SHA256}` });
   expect(Buffer.from(await response.arrayBuffer()).equals(BODY)).toBe(true);
   progress.phase("ready", "Ready");
-  expect(told.at(-1)).toEqual({ kind: "progress", phase: "ready", loaded: 300_000, total: 300_000, text: "Ready" });
+  expect(reported.at(-1)).toEqual({ kind: "progress", phase: "ready", loaded: 300_000, total: 300_000, text: "Ready" });
 });
 
-test("a size that the server does not say is null", async () => {
-  const { fetch, told, progress } = watch();
+test("a size that the server does not send is null", async () => {
+  const { fetch, reported, progress } = watch();
   await (await fetch(`${address}/chunked`)).arrayBuffer();
   await (await fetch(`${address}/file`)).arrayBuffer();
   progress.phase("ready", "Ready");
-  expect(told.at(-1)).toMatchObject({ loaded: 600_000, total: null });
+  expect(reported.at(-1)).toMatchObject({ loaded: 600_000, total: null });
 });
 
 test.each([
   ["/missing", {}, "network", /Could not load .*\/missing: the server answered 404 Not Found\./],
   ["/reset", {}, "network", /Could not load .*\/reset: /],
   ["/file", { integrity: `sha256-${createHash("sha256").update("other").digest("base64")}` }, "bad_hash", /SHA-256/],
-])("%s fails in words", async (path, init, code, words) => {
+])("%s fails with a message", async (path, init, code, words) => {
   const { fetch, failure } = watch();
   await expect(fetch(address + path, init)).rejects.toThrow(words);
   expect(failure().wire).toMatchObject({ name: "LoomError", code });
@@ -66,11 +66,11 @@ test("the first failure is kept", async () => {
   expect(failure().message).toMatch(/missing/);
 });
 
-describe("a file begun ahead", () => {
+describe("a file fetched ahead", () => {
   const init = { integrity: `sha256-${SHA256}` };
 
-  test("is fetched once, counted once, and handed to whoever asks for the same", async () => {
-    const { watched, told, progress } = watch();
+  test("is fetched once, counted once, and given to the request for the same file", async () => {
+    const { watched, reported, progress } = watch();
     const before = requests;
     await watched.ahead(`${address}/file`, init);
     const response = await watched.fetch(`${address}/file`, init);
@@ -79,17 +79,17 @@ describe("a file begun ahead", () => {
     await (await watched.fetch(`${address}/file`, init)).arrayBuffer();
     expect(requests - before).toBe(2);
     progress.phase("ready", "Ready");
-    expect(told.at(-1)).toMatchObject({ loaded: 600_000, total: 600_000 });
+    expect(reported.at(-1)).toMatchObject({ loaded: 600_000, total: 600_000 });
   });
 
-  test("is not taken for one with another hash", async () => {
+  test("is not used for a request with another hash", async () => {
     const { watched } = watch();
     await watched.ahead(`${address}/file`);
     const other = { integrity: `sha256-${createHash("sha256").update("other").digest("base64")}` };
     await expect(watched.fetch(`${address}/file`, other)).rejects.toThrow(/SHA-256/);
   });
 
-  test("fails when it is asked for, and only then", async () => {
+  test("fails on request, and only then", async () => {
     const { watched, failure } = watch();
     await expect(watched.ahead(`${address}/missing`)).rejects.toThrow();
     expect(failure()).toBeUndefined();
@@ -98,13 +98,13 @@ describe("a file begun ahead", () => {
   });
 });
 
-test("WebAssembly is handed on as it came, which is what browsers keep compiled, and counted when it is there", async () => {
-  const { fetch, told, progress } = watch();
+test("WebAssembly responses are passed on unchanged, so that browsers cache the code, and counted when complete", async () => {
+  const { fetch, reported, progress } = watch();
   const response = await fetch(`${address}/module.wasm`);
   expect(response.url).toBe(`${address}/module.wasm`);
   expect((await response.arrayBuffer()).byteLength).toBe(BODY.length);
   await vi.waitFor(() => {
     progress.phase("ready", "Ready");
-    expect(told.at(-1)).toMatchObject({ loaded: 300_000, total: 300_000 });
+    expect(reported.at(-1)).toMatchObject({ loaded: 300_000, total: 300_000 });
   });
 });

@@ -18,7 +18,7 @@ const SURFACE: Surface = {
   },
 };
 
-/** A small library of its own at the other end of a real channel: it keeps what it is asked. */
+/** A small library at the other end of a real channel, which records the messages that it receives. */
 class Keeper {
   readonly calls: CallMessage[] = [];
   readonly others: PageMessage[] = [];
@@ -85,7 +85,7 @@ test("arguments are sent by position, options by name", async () => {
   expect(keeper.calls[0]).toMatchObject({ target: 1, method: "put", args: ["vase", 2], options: { soft: true } });
 });
 
-test("after an argument that was left out the rest goes by name", async () => {
+test("arguments after an omitted one are sent by name", async () => {
   await shelf.put(undefined, 2, { soft: undefined });
   expect(keeper.calls[0]).toMatchObject({ args: [], options: { where: 2 } });
   expect(keeper.calls[0]?.options).not.toHaveProperty("soft");
@@ -100,12 +100,12 @@ test("an object of the worker is sent as its reference, and is the same object w
   expect(await loom.shelf()).toBe(shelf);
 });
 
-test("a property is asked for by a call", async () => {
+test("a property is read by a call", async () => {
   await shelf.size();
   expect(keeper.calls[0]).toMatchObject({ method: "size", args: [], options: {} });
 });
 
-test("a long call tells its events, and its listener may throw", async () => {
+test("a long call emits its events, and its listener may throw", async () => {
   const heard: string[] = [];
   const uncaught: unknown[] = [];
   const take = (error: unknown) => uncaught.push(error);
@@ -124,7 +124,7 @@ test("a long call tells its events, and its listener may throw", async () => {
   expect(keeper.calls[0]).toMatchObject({ events: true, options: {} });
 });
 
-test("a stream can be left early and then is over on both sides", async () => {
+test("a stream that is left early ends on both sides", async () => {
   const stream = shelf.observe();
   for await (const { kind } of stream) {
     expect(kind).toBe("blueprint");
@@ -136,7 +136,7 @@ test("a stream can be left early and then is over on both sides", async () => {
   expect(rpc.waiting).toBe(0);
 });
 
-test("a stream that nobody reads keeps its newest rows and its blueprint", async () => {
+test("an unread stream keeps its latest rows and its blueprint", async () => {
   const stream = shelf.observe();
   await shelf.size();
   const id = keeper.calls[0]?.id ?? 0;
@@ -148,7 +148,7 @@ test("a stream that nobody reads keeps its newest rows and its blueprint", async
   await stream.close();
 });
 
-test("when the worker is lost every call and stream ends with the reason, and so do later ones", async () => {
+test("when the worker is lost, every call and stream ends with the reason, and so do later ones", async () => {
   const stream = shelf.observe();
   await stream.next();
   const waiting = [shelf.put("silence"), stream.next()];
@@ -160,7 +160,7 @@ test("when the worker is lost every call and stream ends with the reason, and so
   expect(rpc.waiting).toBe(0);
 });
 
-test("arguments that are wrong are refused before they are sent", async () => {
+test("wrong arguments are refused before they are sent", async () => {
   await expect(shelf.put("vase", 1, "soft")).rejects.toThrow(/put: expected what, where, and then at most one object/);
   await expect(shelf.put("vase", 1, {}, 4)).rejects.toThrow(/got 4 arguments/);
   await expect(shelf.put(() => 1)).rejects.toMatchObject({ code: "data" });
@@ -168,7 +168,7 @@ test("arguments that are wrong are refused before they are sent", async () => {
   expect(rpc.waiting).toBe(0);
 });
 
-test("disposing an object is one message; the number is not used again", async () => {
+test("disposing an object is one message; its number is not reused", async () => {
   await shelf.dispose();
   expect(keeper.calls).toMatchObject([{ target: 1, method: "$dispose" }]);
 });

@@ -89,7 +89,7 @@ describe("calls", () => {
     await net.dispose();
   });
 
-  test("a network goes into bytes and comes back the same", async () => {
+  test("a network saved to bytes loads unchanged", async () => {
     const net = await loom.network(CONFIG);
     const bytes = await net.saveModel();
     expect(bytes).toBeInstanceOf(Uint8Array);
@@ -100,7 +100,7 @@ describe("calls", () => {
     await Promise.all([net.dispose(), again.dispose()]);
   });
 
-  test("options are plain data, told apart by their type", async () => {
+  test("options are plain data, distinguished by their type", async () => {
     const { x, y } = corners(64);
     const lossWith = async (optimizer: OptimizerConfig | "sgd") => {
       const net = await loom.network(CONFIG);
@@ -133,7 +133,7 @@ describe("calls", () => {
     expect(await loom.typegen()).toContain("export interface Network");
   });
 
-  test("an argument left out in the middle keeps its default", async () => {
+  test("an omitted argument in the middle keeps its default", async () => {
     const net = await loom.network(CONFIG);
     const { x, y } = corners(8);
     const result = await net.fit(x, y, undefined, {});
@@ -142,10 +142,10 @@ describe("calls", () => {
   });
 });
 
-describe("objects that the page lets go of", () => {
+describe("objects that the page no longer uses", () => {
   setFlagsFromString("--expose-gc");
   const collect: () => void = runInNewContext("gc");
-  /** Collect until so many objects are left in the worker, or give up. */
+  /** Collect garbage until `alive` objects are left in the worker, for a number of rounds at most. */
   async function collectUntil(alive: number, rounds: number): Promise<number> {
     for (let round = 0; round < rounds; round++) {
       collect();
@@ -160,7 +160,7 @@ describe("objects that the page lets go of", () => {
     expect(await collectUntil(0, 50)).toBe(0);
   });
 
-  test("are kept while a call or a stream of theirs is under way", async () => {
+  test("are kept while one of their calls or streams is running", async () => {
     const { x, y } = corners(64);
     const abort = new AbortController();
     const begin = async () => {
@@ -177,7 +177,7 @@ describe("objects that the page lets go of", () => {
     expect(bridge.rpc.waiting).toBe(0);
   });
 
-  test("are all gone in the end", async () => {
+  test("are all freed in the end", async () => {
     expect(await collectUntil(0, 50)).toBe(0);
   });
 });
@@ -198,7 +198,7 @@ describe("errors", () => {
       "ShapeError",
       /expected/,
     ],
-  ])("a config that is %s is refused in Python's words", async (_, config, name, words) => {
+  ])("a config that is %s is refused with Python's message", async (_, config, name, words) => {
     const error = await errorOf(loom.network(config as never));
     expect(error.name).toBe(name);
     expect(error.message).toMatch(words);
@@ -224,7 +224,7 @@ describe("errors", () => {
     await net.dispose();
   });
 
-  test("what is no plain data is refused before it is sent", async () => {
+  test("anything but plain data is refused before it is sent", async () => {
     const error = await errorOf(loom.network({ ...CONFIG, seed: (() => 1) as never }));
     expect(error.code).toBe("data");
     expect(error.message).toMatch(/can't be sent/);
@@ -240,7 +240,7 @@ describe("errors", () => {
 });
 
 describe("training", () => {
-  test("learns, tells its events in order, and gives the result", async () => {
+  test("learns, emits its events in order, and returns the result", async () => {
     const net = await loom.network(CONFIG);
     const { x, y } = corners(64);
     const events: TrainingEvent[] = [];
@@ -259,7 +259,7 @@ describe("training", () => {
     await net.dispose();
   });
 
-  test("is aborted in the middle and gives what was completed; others are answered meanwhile", async () => {
+  test("returns its results so far when aborted; other calls are answered meanwhile", async () => {
     const net = await loom.network(CONFIG);
     const { x, y } = corners(64);
     const abort = new AbortController();
@@ -277,7 +277,7 @@ describe("training", () => {
     await net.dispose();
   });
 
-  test("pauses, steps and goes on", async () => {
+  test("pauses, steps and resumes", async () => {
     const net = await loom.network(CONFIG);
     const { x, y } = corners(64);
     const control = new RunControl();
@@ -319,7 +319,7 @@ describe("training", () => {
 });
 
 describe("observation", () => {
-  test("brings the blueprint, then columns; ends on break", async () => {
+  test("starts with the blueprint, then columns; ends on break", async () => {
     const net = await loom.network(CONFIG);
     const { x, y } = corners(64);
     const stream = net.observe({ every: 2 });
@@ -342,7 +342,7 @@ describe("observation", () => {
     await net.dispose();
   });
 
-  test("an option that is out of range ends the stream with the error", async () => {
+  test("an option out of range ends the stream with the error", async () => {
     const net = await loom.network(CONFIG);
     const error = await errorOf(net.observe({ every: 0 }).next());
     expect(error.code).toBe("config");
@@ -361,10 +361,10 @@ describe("observation", () => {
   });
 });
 
-describe("the direct face", () => {
+describe("the sync API", () => {
   const open = () => openDirect(pyodide);
 
-  test("answers at once, with fields for properties", () => {
+  test("returns results at once, with fields for properties", () => {
     const direct = open();
     const net = direct.network(CONFIG);
     expect(net.forward([[1, 2]]).shape).toEqual([1, 2]);
@@ -385,7 +385,7 @@ describe("the direct face", () => {
     direct.dispose();
   });
 
-  test("calls the functions it is given, with plain data", () => {
+  test("calls functions given as arguments, with plain data", () => {
     const direct = open();
     const net = direct.network(CONFIG);
     const heard: ObservationMessage[] = [];
@@ -399,7 +399,7 @@ describe("the direct face", () => {
     direct.dispose();
   });
 
-  test("a function that throws is detached, and the call goes on", () => {
+  test("a function that throws is detached, and the call continues", () => {
     const direct = open();
     const net = direct.network(CONFIG);
     let calls = 0;
@@ -414,7 +414,7 @@ describe("the direct face", () => {
   });
 });
 
-describe("requests of Python", () => {
+describe("HTTP requests of Python", () => {
   const ask = async (address: string, options: string) => {
     const code = `
 from loom_py.runtime import fetch
@@ -448,18 +448,18 @@ except OSError as error:
     server.close();
   });
 
-  test("carry method, headers and bytes, and give any answer", async () => {
+  test("carry method, headers and bytes, and return any response", async () => {
     expect(await ask(address, 'method="POST", headers={"x-key": "a"}, body=bytes(5)')).toBe("200 | a | POST 5");
     expect(await ask(`${address}/busy`, 'method="POST", body=b"", keepalive=True')).toBe("503 | undefined | POST 0");
   });
 
-  test("fail as OSError without an answer, or out of time", async () => {
+  test("raise OSError without a response, or after the timeout", async () => {
     expect(await ask(`${address}/slow`, "timeout_s=0.05")).toMatch(/^OSError .*timeout/);
     expect(await ask("http://127.0.0.1:1/", "timeout_s=5")).toMatch(/^OSError .*http:\/\/127\.0\.0\.1:1\//);
   });
 });
 
-test("a thousand calls leave no proxy and no handle behind", async () => {
+test("a thousand calls leak no proxy and no handle", async () => {
   pyodide._module.enable_pyproxy_allocation_tracing();
   const alive = () => pyodide._module.pyproxy_alloc_map.size;
   const empty = alive();
@@ -486,11 +486,11 @@ test("a thousand calls leave no proxy and no handle behind", async () => {
   expect(bridge.rpc.waiting).toBe(0);
 });
 
-test("when Python dies the call that was under way says so", () => {
+test("when Python dies, the running call and later ones report it", () => {
   const direct = openDirect(pyodide);
   const net = direct.network(CONFIG);
   const said = console.error;
-  console.error = () => {}; // Pyodide tells of its own end at length
+  console.error = () => {}; // Pyodide reports its death at length
   try {
     const observer = direct.canvasObserver(() => pyodide._api.fatal_error(new Error("struck by lightning")));
     expect(() => net.addObserver(observer)).toThrow(/Python stopped for good: .*struck by lightning/);

@@ -8,10 +8,10 @@ import type { MethodTable, Surface } from "../../../web/bridge/protocol.ts";
 const ROOT = fileURLToPath(new URL("../../..", import.meta.url));
 const PYTHON = [".venv/bin/python", ".venv/Scripts/python.exe"].find((path) => existsSync(ROOT + path)) ?? "python3";
 
-/** Members that the bridge gives by itself, beside those of the surface. */
+/** Members that the bridge adds to those of the surface. */
 const OWN = new Set(["dispose", "observe"]);
 
-/** What the running package says can be called through a face. */
+/** The surface of an API, from the package. */
 function surfaceOf(inSteps: boolean): Surface {
   const code = `
 import json
@@ -22,7 +22,7 @@ print(json.dumps(open_session(in_steps=${inSteps ? "True" : "False"}).surface.ta
 
 type Members = Map<string, { positional: string[]; hasOptions: boolean }>;
 
-/** Interfaces with their methods, as the types have them; `of` is undefined for the file, or a namespace's name. */
+/** Interfaces of the declarations with their methods, at the top level or in the namespace `of`. */
 function interfacesOf(of?: string): Map<string, Members> {
   const text = readFileSync(`${ROOT}web/generated/loom.d.ts`, "utf8");
   const file = ts.createSourceFile("loom.d.ts", text, ts.ScriptTarget.ES2022);
@@ -51,9 +51,9 @@ function compare(members: Members, table: MethodTable): void {
   for (const [name, { positional, hasOptions }] of members) {
     if (OWN.has(name)) continue;
     const entry = table[name];
-    expect(entry, `${name} is in the types, and can be called`).toBeDefined();
+    expect(entry, `${name} is in the types and callable`).toBeDefined();
     expect(entry?.positional.map(camel), name).toEqual(positional);
-    if ((entry?.named.length ?? 0) > 0) expect(hasOptions, `${name} has its options in the types`).toBe(true);
+    if ((entry?.named.length ?? 0) > 0) expect(hasOptions, `${name} has options in the types`).toBe(true);
     if (hasOptions)
       expect((entry?.named.length ?? 0) > 0 || entry?.kind === "long", `${name} takes options`).toBe(true);
   }
@@ -61,12 +61,12 @@ function compare(members: Members, table: MethodTable): void {
 
 describe.each([
   ["async", undefined, true],
-  ["direct", "direct", false],
-] as const)("the %s face", (_, namespace, inSteps) => {
+  ["sync", "direct", false],
+] as const)("the %s API", (_, namespace, inSteps) => {
   const surface = surfaceOf(inSteps);
   const interfaces = interfacesOf(namespace);
 
-  test("takes the arguments of the library's functions as its types say", () => {
+  test("takes the arguments of the library's functions as declared", () => {
     compare(interfaces.get("Loom") as Members, surface.library);
     expect(interfaces.get("Loom")?.size).toBeGreaterThan(5);
   });
