@@ -17,7 +17,7 @@ export default defineConfig({
           include: [GPU],
           pool: "forks", // drivers are found by the environment that a process starts with
           env: vulkanEnvironment() ?? {},
-          fileParallelism: false, // the processor plays the GPU with all of its cores
+          fileParallelism: false, // a software renderer uses all cores
         },
       },
     ],

@@ -37,7 +37,7 @@ async function open(page: Page): Promise<void> {
   await page.waitForFunction(() => "bridge" in window);
 }
 
-/** Start loading in the page and give the error that it ends with. */
+/** Load the library in the page, and return the error. */
 function failureOf(page: Page, indexURL = "pyodide/"): Promise<{ name: string; code: string; message: string }> {
   return page.evaluate(async (indexURL) => {
     try {
@@ -46,11 +46,11 @@ function failureOf(page: Page, indexURL = "pyodide/"): Promise<{ name: string; c
       const { name, code, message } = error as Bridge.LoomError;
       return { name, code, message };
     }
-    throw new Error("it loaded");
+    throw new Error("expected an error, but it loaded");
   }, indexURL);
 }
 
-test("a worker loads Python, tells its progress, trains while the page stays free, and leaves nothing behind", async ({
+test("a worker loads Python, reports its progress, trains while the page stays responsive, and leaks nothing", async ({
   page,
 }) => {
   await open(page);
@@ -109,14 +109,14 @@ test("a worker loads Python, tells its progress, trains while the page stays fre
   expect(seen.late).toBe("closed");
 });
 
-test("a folder without Pyodide is named", async ({ page }) => {
+test("a folder without Pyodide: the error names the file", async ({ page }) => {
   await open(page);
   const error = await failureOf(page, "nowhere/");
   expect(error.code).toBe("network");
   expect(error.message).toContain(`${address}nowhere/pyodide.mjs`);
 });
 
-test("no network while a wheel is fetched: the file is named", async ({ page }) => {
+test("no network while a wheel is fetched: the error names the file", async ({ page }) => {
   await open(page);
   await page.context().route("**/numpy-*.whl", (route) => route.abort("internetdisconnected"));
   const error = await failureOf(page);
@@ -124,7 +124,7 @@ test("no network while a wheel is fetched: the file is named", async ({ page }) 
   expect(error.message).toMatch(/Could not load .*numpy.*\.whl/);
 });
 
-test("a file that the server lacks: its status is told", async ({ page }) => {
+test("a missing file: the error has its status", async ({ page }) => {
   await open(page);
   await page.context().route("**/python_stdlib.zip", (route) => route.fulfill({ status: 404, body: "" }));
   const error = await failureOf(page);
@@ -132,7 +132,7 @@ test("a file that the server lacks: its status is told", async ({ page }) => {
   expect(error.message).toMatch(/python_stdlib\.zip: the server answered 404/);
 });
 
-test("a wheel with another hash than the lock's is refused", async ({ page }) => {
+test("a wheel whose hash differs from the lock file is refused", async ({ page }) => {
   await open(page);
   await page.context().route("**/loom_py-*.whl", async (route) => {
     const body = readFileSync(join(ROOT, "package.json"));
@@ -143,10 +143,10 @@ test("a wheel with another hash than the lock's is refused", async ({ page }) =>
   expect(error.message).toMatch(/loom_py-.*\.whl is not the file that pyodide-lock\.json names/);
 });
 
-test("a browser without WebAssembly is told what it lacks", async ({ page }) => {
+test("a browser without WebAssembly: the error says so", async ({ page }) => {
   await open(page);
   const error = await page.evaluate(async () => {
-    // The real worker, with WebAssembly taken away before its first line.
+    // The real worker, with WebAssembly removed before its first line.
     const worker = new URL("/bridge/worker.ts?worker_file&type=module", location.href).href;
     const script = (code: string) => URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
     const without = script("delete globalThis.WebAssembly;");
@@ -158,7 +158,7 @@ test("a browser without WebAssembly is told what it lacks", async ({ page }) => 
   expect(error.message).toMatch(/WebAssembly/);
 });
 
-test("a worker that can't be loaded, or dies, rejects every call", async ({ page }) => {
+test("a worker that fails to load, or dies, rejects every call", async ({ page }) => {
   await open(page);
   const missing = await page.evaluate(() =>
     window.bridge.createLoom({ workerURL: "/no-such-worker.js" }).catch(({ code, message }) => ({ code, message })),
@@ -172,7 +172,7 @@ test("a worker that can't be loaded, or dies, rejects every call", async ({ page
   expect(died).toMatchObject({ code: "worker", message: expect.stringContaining("struck by lightning") });
 });
 
-test("loading can be given up", async ({ page }) => {
+test("loading can be aborted", async ({ page }) => {
   await open(page);
   const reason = await page.evaluate(async () => {
     const abort = new AbortController();

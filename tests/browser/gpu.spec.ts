@@ -11,7 +11,7 @@ import { pytestFolder } from "../pyodide/run.mjs";
 declare global {
   interface Window {
     bridge: typeof Bridge;
-    /** Run Python in a worker with the GPU; gives its value as plain data. */
+    /** Run Python in a worker with the GPU; resolves to its value as plain data. */
     python(code: string, files: readonly string[]): Promise<unknown>;
   }
 }
@@ -41,14 +41,14 @@ async function open(page: Page): Promise<void> {
   await page.waitForFunction(() => "python" in window);
 }
 
-/** Open the page, or skip the test where this browser has no GPU, not even one that its processor plays. */
+/** Open the page, or skip the test if this browser has no GPU, not even a software renderer. */
 async function openWithGPU(page: Page): Promise<void> {
   await open(page);
   const reason = await page.evaluate(async () => {
     if (!navigator.gpu) return "this browser has no WebGPU";
     return (await navigator.gpu.requestAdapter())
       ? undefined
-      : "this browser finds no GPU, nor a driver that plays one";
+      : "this browser finds neither a GPU nor a software renderer";
   });
   if (reason) console.log(`skipped: ${reason}`);
   test.skip(reason !== undefined, reason);
@@ -58,7 +58,7 @@ function python(page: Page, code: string, files: readonly string[] = []): Promis
   return page.evaluate(([code, files]) => window.python(code, files), [code, files] as const);
 }
 
-test("the op suite on the page's GPU: every verb gives what NumPy gives", async ({ page }) => {
+test("the op suite on the page's GPU: every verb gives NumPy's results", async ({ page }) => {
   test.setTimeout(300_000);
   await openWithGPU(page);
   const archive = join(CACHE, "gpu", "tests.zip");
@@ -73,7 +73,7 @@ test("the op suite on the page's GPU: every verb gives what NumPy gives", async 
   expect(passed).toBeGreaterThan(50);
 });
 
-// Without pytest's rewriting of assertions, which recurses deeper than a worker's stack allows.
+// Without pytest's rewriting of assertions, which exceeds the stack of a worker.
 const RUN_OP_SUITE = `
 import os, sys
 os.chdir("/loom")
@@ -83,18 +83,18 @@ options = ["--assert=plain", "-p", "no:cacheprovider", "-k", "program_equals_eag
 int(pytest.main([*options, "tests/ops/test_verbs.py"]))
 `;
 
-test("a training step is one call of JavaScript, its results another; steps leave nothing behind", async ({ page }) => {
+test("a training step is one call of JavaScript, and its results another; steps leak nothing", async ({ page }) => {
   await openWithGPU(page);
   const seen = (await python(page, COUNT_CALLS)) as Seen;
   const { run, arrived, report = 0, ...others } = seen.calls;
   expect([run, arrived]).toEqual([40, 40]);
-  expect(report).toBeLessThanOrEqual(40); // only of steps that Python has to wait for
+  expect(report).toBeLessThanOrEqual(40); // only for steps that Python waits for
   expect(others).toEqual({});
   expect(seen.buffers[1]).toBe(seen.buffers[0]);
   expect(seen.plans[1]).toBe(seen.plans[0]);
 });
 
-test("a plain call from JavaScript can't wait for the GPU; what it starts and awaits can", async ({ page }) => {
+test("a synchronous call from JavaScript can't wait for the GPU; an awaited one can", async ({ page }) => {
   await openWithGPU(page);
   const found = (await python(page, AWAIT)) as Waited;
   expect(found.refused).toContain("a caller that awaits");
@@ -109,7 +109,7 @@ interface Waited {
   readonly device: string;
   readonly apart: number;
   readonly order: readonly number[];
-  /** Whether the device has them, and whether they are used; every driver that plays a GPU keeps what is asked of it. */
+  /** Whether the device has subgroups, and whether they are used; software renderers pass the check too. */
   readonly subgroups: readonly [boolean, boolean];
 }
 
@@ -145,23 +145,23 @@ await run_js("(handler) => handler()")(on_click)
 `;
 
 for (const when of ["in a step", "at rest"]) {
-  test(`a device that is lost ${when}: the numbers are those of a run without it`, async ({ page }) => {
+  test(`a device lost ${when}: the results are those of a run without it`, async ({ page }) => {
     await openWithGPU(page);
     const found = (await python(page, LOSE.replace("WHEN", when))) as Lost;
     expect(found.lost).toBe(true);
     expect(found.steps).toEqual([24, 24]);
     expect(found.apart).toBeLessThan(1e-4);
-    expect(found.told).toEqual([expect.stringContaining("webgpu was lost")]);
+    expect(found.anomalies).toEqual([expect.stringContaining("webgpu was lost")]);
   });
 }
 
 interface Lost {
   readonly lost: boolean;
-  /** Steps done with the device, and without it. */
+  /** Training steps with the device, and without it. */
   readonly steps: readonly [number, number];
   /** The largest difference of outputs and parameters. */
   readonly apart: number;
-  readonly told: readonly string[];
+  readonly anomalies: readonly string[];
 }
 
 const LOSE = `
@@ -172,14 +172,14 @@ from loom_py.executors.webgpu.browser import browser_host
 
 x = np.random.default_rng(0).standard_normal((32, 4)).astype(np.float32)
 y = np.arange(32) % 3
-told = []
+anomalies = []
 
 class Breaker(nn.Observer):
     def on_training_event(self, event):
         if event.type == "batch_end" and event.step == 5 and "WHEN" == "in a step":
             loom_gpu.host.destroy()
         if event.type == "anomaly":
-            told.append(event.text)
+            anomalies.append(event.text)
 
 def work(device):
     net = nn.Network.of(4, [nn.Dense(4, 8, activation="tanh"), nn.BatchNorm(8), nn.Dense(8, 3)], seed=1).to(device)
@@ -199,14 +199,14 @@ def work(device):
     "lost": browser_host().lost is not None and net.device != "webgpu",
     "steps": [net.engine.steps, other.engine.steps],
     "apart": max(float(abs(a - b).max()) for a, b in zip(got, wanted)),
-    "told": told,
+    "anomalies": anomalies,
 }
 `;
 
 interface Seen {
-  /** How often the training called each method of the host. */
+  /** Number of calls of each method of the host during training. */
   readonly calls: { readonly [method: string]: number };
-  /** Live buffers, and live plans, before and after more training and more networks. */
+  /** Live buffers and plans before and after more training and more networks. */
   readonly buffers: readonly [number, number];
   readonly plans: readonly [number, number];
 }
@@ -243,7 +243,7 @@ for _ in range(3):
 {"calls": called, "buffers": [buffers, alive("buffers")], "plans": [plans, alive("plans")]}
 `;
 
-/** A network, data, and what came of it with a device; runs in the page. */
+/** Train a network on a device and collect the results; runs in the page. */
 async function train(device: "webgpu" | "numpy") {
   const { createLoom, countAlive } = window.bridge;
   const loom = await createLoom();
@@ -271,7 +271,7 @@ async function train(device: "webgpu" | "numpy") {
   });
   let answers = 0;
   while (!over) {
-    await net.forward([0.1, 0.2]); // each waits for its turn, and for the GPU, in the middle of the training
+    await net.forward([0.1, 0.2]); // each waits for its turn and for the GPU during the training
     answers += 1;
   }
   const { loss_history } = await done;
@@ -284,7 +284,9 @@ async function train(device: "webgpu" | "numpy") {
   return { loss_history, steps, answers, kinds: [...kinds].sort(), left, output: [...output.data] };
 }
 
-test("through the bridge: calls and training wait for the GPU, others are answered meanwhile", async ({ page }) => {
+test("through the bridge: calls and training wait for the GPU, and other calls are answered meanwhile", async ({
+  page,
+}) => {
   await openWithGPU(page);
   const gpu = await page.evaluate(train, "webgpu" as const);
   const numpy = await page.evaluate(train, "numpy" as const);
@@ -309,10 +311,10 @@ const LACKING = {
 } as const;
 
 for (const [title, [lack, words]] of Object.entries(LACKING)) {
-  test(`${title}: the reason is told, and the rest works`, async ({ page }) => {
+  test(`${title}: the error has the reason, and everything else works`, async ({ page }) => {
     await openWithGPU(page);
     const seen = await page.evaluate(async (lack) => {
-      // The real worker, with something taken away before its first line.
+      // The real worker, with a feature removed before its first line.
       const worker = new URL("/bridge/worker.ts?worker_file&type=module", location.href).href;
       const script = (code: string) => URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
       const workerURL = script(`import "${script(lack)}"; import "${worker}";`);

@@ -68,7 +68,7 @@ export class App {
     this.#built = this.#controls.settings;
     const made = await this.#training.renew(this.#built);
     this.#renewing = false;
-    if (made) this.#beginAnew();
+    if (made) this.#refresh();
     if (made && needsNewNetwork(this.#built, this.#controls.settings)) await this.#renew(); // changed meanwhile
   }
 
@@ -89,7 +89,7 @@ export class App {
       await this.#training.load(bytes, () => this.#dashboard.reset());
       this.#error = this.#why = undefined;
       this.#built = this.#controls.settings;
-      this.#beginAnew();
+      this.#refresh();
       this.#showState();
     } catch (error) {
       this.#onError(error);
@@ -122,7 +122,7 @@ export class App {
   }
 
   /** Asks a new network for its device and its predictions. */
-  #beginAnew(): void {
+  #refresh(): void {
     this.#device.stepDone();
     void this.#device.look();
     void this.#answers.askAgain();

@@ -1,9 +1,9 @@
-// A worker with Pyodide, the package and the GPU, in which tests run any Python.
+// A worker with Pyodide, the package and the GPU, in which tests run Python code.
 
 import { PageGPU } from "/bridge/gpu.ts";
 import { GPUHost } from "/gpu/index.ts";
 
-/** How often Python called each method of the host. */
+/** Number of calls of each method of the host by Python. */
 const calls = {};
 const METHODS = [
   "resize",

@@ -16,7 +16,7 @@ interface Lock {
 const lock: Lock = JSON.parse(readFileSync(join(PYODIDE_DIR, "pyodide-lock.json"), "utf8"));
 
 describe("the folder that the page loads Python from", () => {
-  it("has a lock of exactly its wheels, with their hashes", () => {
+  it("has a lock file with exactly its wheels and their hashes", () => {
     const wheels = readdirSync(PYODIDE_DIR).filter((name) => name.endsWith(".whl"));
     const rows = Object.values(lock.packages);
     expect(rows.map((row) => row.file_name).sort()).toEqual(wheels.sort());
@@ -47,14 +47,14 @@ describe("a build with it", () => {
   });
   afterAll(() => rmSync(folder, { recursive: true }));
 
-  it("is written by builds alone, not by a development server that closes", async () => {
+  it("is written only by builds, not by a development server that closes", async () => {
     const server = await createViteServer(config);
     await server.listen();
     await server.close();
     expect(existsSync(join(folder, "out"))).toBe(false);
   });
 
-  it("is copied into the very folder that an absolute address names", async () => {
+  it("is copied into the folder of an absolute path", async () => {
     await build(config);
     expect(readdirSync(join(folder, "out/pyodide"))).toEqual(
       expect.arrayContaining(["pyodide.mjs", "pyodide-lock.json"]),
@@ -72,7 +72,7 @@ describe("serving it", () => {
   });
   afterAll(() => server.close());
 
-  // Not fetch: it would tidy the address before sending it.
+  // Not fetch, which normalises the address before sending it.
   function get(path: string, headers: Record<string, string> = {}) {
     const { port } = server.address() as AddressInfo;
     return new Promise<{ status: number; type: string; tag: string; text: string }>((resolve, reject) => {
@@ -93,7 +93,7 @@ describe("serving it", () => {
     });
   }
 
-  it("gives files with their types, whole, and says when nothing has changed", async () => {
+  it("sends whole files with their types, and 304 for unchanged ones", async () => {
     const wasm = await get("/pyodide/pyodide.asm.wasm?v=1");
     expect([wasm.status, wasm.type]).toEqual([200, "application/wasm"]);
     expect(wasm.text.length).toBe(readFileSync(join(PYODIDE_DIR, "pyodide.asm.wasm")).length);
@@ -101,14 +101,14 @@ describe("serving it", () => {
     expect((await get("/pyodide/pyodide.mjs")).type).toBe("text/javascript");
   });
 
-  it("answers 404 in words, never with the page", async () => {
+  it("answers 404 with a message, never with the page", async () => {
     const missing = await get("/pyodide/numpy.whl");
     expect(missing.status).toBe(404);
     expect(missing.text).toContain("npm run setup");
   });
 
   it.each(["/pyodide/..%2fassets.json", "/pyodide/%2e%2e/assets.json", "/pyodide/..%5cassets.json", "/pyodide/"])(
-    "gives nothing from outside the folder: %s",
+    "sends nothing from outside the folder: %s",
     async (path) => {
       const answer = await get(path);
       expect(answer.text).not.toContain('"base"');

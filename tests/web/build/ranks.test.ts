@@ -32,7 +32,7 @@ describe("the ranks of web/", () => {
     ["visualiser/draw/axes.ts", 'import { Panel } from "../panels/panel-host";'],
     ["visualiser/draw/plot.ts", 'import { Dashboard } from "../dashboard";'],
     ["gpu/host.ts", 'import type { Loom } from "../generated/loom.d.ts";'],
-  ])("names %s when it reaches too high", (path, text) => {
+  ])("names %s when it imports from a higher rank", (path, text) => {
     plant(path, text);
     expect(webBreaches(root)).toHaveLength(1);
     expect(webBreaches(root)[0]).toContain(path);
@@ -44,21 +44,21 @@ describe("the ranks of web/", () => {
     expect(webBreaches(root)).toEqual([]);
   });
 
-  it("lets a folder be entered by its index alone", () => {
+  it("lets other folders be imported only by their index", () => {
     plant("bridge/index.ts", "export {};");
     plant("bridge/rpc.ts", "export {};");
     plant("demo/main.ts", 'import { a } from "../bridge/index.ts";\nimport { b } from "../bridge/rpc.ts";');
     expect(webBreaches(root)).toEqual([expect.stringContaining("import it from bridge/index.ts")]);
   });
 
-  it.each(["widgets/a.ts", "visualiser/widgets/a.ts"])("asks for the rank of a folder it does not know: %s", (path) => {
+  it.each(["widgets/a.ts", "visualiser/widgets/a.ts"])("requires a rank for every folder: %s", (path) => {
     plant(path, "export {};");
     expect(webBreaches(root)[0]).toContain("has no rank");
   });
 });
 
 describe("circles between files", () => {
-  it("are found however long, and named in order", () => {
+  it("are found at any length, and listed in order", () => {
     plant("gpu/a.ts", 'import { b } from "./b.ts";');
     plant("gpu/b.ts", 'import {\n  c,\n} from "./c.ts";');
     plant("gpu/c.ts", 'export { a } from "./a.ts";');
@@ -73,7 +73,7 @@ describe("circles between files", () => {
     expect(webBreaches(root)).toHaveLength(2);
   });
 
-  it("are none where two files import a third", () => {
+  it("are not reported for two files that import a third", () => {
     plant("gpu/a.ts", 'import { b } from "./b.ts";\nimport { c } from "./c.ts";');
     plant("gpu/b.ts", 'import { c } from "./c.ts";');
     plant("gpu/c.ts", "export {};");
@@ -90,11 +90,11 @@ describe("circles between files", () => {
       expect(webBreaches(root, [])).toEqual([expect.stringContaining("gpu/a.ts → gpu/b.ts → gpu/a.ts")]);
     });
 
-    it("are allowed where that import is named", () => {
+    it("are allowed if that import is in the list", () => {
       expect(webBreaches(root, ["gpu/b.ts → gpu/a.ts"])).toEqual([]);
     });
 
-    it("are found where the import that is named is no type-only one", () => {
+    it("are found if the listed import is not type-only", () => {
       expect(webBreaches(root, ["gpu/a.ts → gpu/b.ts"])).toEqual([
         expect.stringContaining("circle"),
         expect.stringContaining("remove the exception"),
@@ -102,12 +102,12 @@ describe("circles between files", () => {
     });
   });
 
-  it("an exception without its import has to go", () => {
+  it("an exception without its import is reported", () => {
     expect(webBreaches(root, ["gpu/x.ts → gpu/y.ts"])).toEqual([expect.stringContaining("remove the exception")]);
   });
 });
 
-it("finds Python folders that the rank contract would not see", () => {
+it("finds Python folders without __init__.py, which the rank contract does not see", () => {
   plant("loom_py/ops/__init__.py", "");
   plant("loom_py/ops/matmul.py", "");
   plant("loom_py/layers/dense.py", "");

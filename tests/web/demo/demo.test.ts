@@ -195,7 +195,7 @@ describe("LatestOnly", () => {
     expect(done).toEqual([1, 3]);
   });
 
-  it("goes on after a failure", async () => {
+  it("continues after a failure", async () => {
     const seen: unknown[] = [];
     const latest = new LatestOnly<string>(
       (request) => Promise.reject(request),

@@ -3,8 +3,8 @@ import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { loadPython, type OpenPyodide } from "../bridge/in-pyodide.ts";
 
-// HTTPObserver and OTLPObserver in Pyodide send with fetch from a task of the event loop: the same misbehaving servers
-// as in tests/unit/observers/test_http.py, met from the other side.
+// HTTPObserver and OTLPObserver in Pyodide send with fetch from a task of the event loop; the misbehaving servers are
+// those of tests/unit/observers/test_http.py.
 
 interface Telemetry {
   format: string;
@@ -101,7 +101,7 @@ await settled(observer)`);
   expect(counters).toMatchObject({ delivered: 121, dropped: 0 });
 });
 
-test("a busy server is asked again, one that refuses is not", async () => {
+test("requests are retried if the server is busy, not if it refuses", async () => {
   const busy = [429, 503, 502, 504];
   behave = (response, body) => {
     const status = busy.shift();
@@ -145,7 +145,7 @@ json.dumps(asdict(slow.counters))`);
   expect(steps().at(-1)).toBe(1999);
 });
 
-test("a connection that breaks and a server that is gone cost counted drops only", async () => {
+test("a broken connection or a missing server costs only drops, which are counted", async () => {
   let breaks = 2;
   behave = (response, body) => {
     if (breaks-- > 0) response.socket?.destroy();
@@ -166,7 +166,7 @@ await settled(observer)`);
   expect(gone).toMatchObject({ dropped: 10, delivered: 0 });
 });
 
-test("when the page is hidden one request of at most 60 KiB carries anomalies and the newest, the rest waits", async () => {
+test("when the page is hidden, one request of up to 60 KiB has anomalies and the latest records", async () => {
   behave = accept;
   const hidden = await python(`
 observer = make(URL, interval_s=1000, capacity=5000, batch=5000)
@@ -187,7 +187,7 @@ json.dumps(asdict(observer.counters))`);
   expect(closed).toMatchObject({ produced: 2001, delivered: 2001, dropped: 0 });
 });
 
-test("OTLP speaks OTLP", async () => {
+test("OTLPObserver sends OTLP", async () => {
   behave = (response) => response.writeHead(200).end('{"partialSuccess": {"rejectedDataPoints": "1"}}');
   const counters = await python(`
 observer = make(URL, OTLPObserver, interval_s=1000)

@@ -1,4 +1,4 @@
-// The async face as its users write it: this file need only compile, with TypeScript 5.9 and 7, strict.
+// The async API as its users write it: this file need only compile, with TypeScript 5.9 and 7, strict.
 
 import { RunControl } from "../../../web/bridge/control.ts";
 import type {
@@ -110,7 +110,7 @@ export const options: TrainingConfig = {
   groups: [{ axes: "vectors", weight_decay: 0 }],
 };
 
-/** Options are told apart by their type. */
+/** Options are distinguished by their type. */
 export function momentumOf(optimizer: OptimizerConfig): number | undefined {
   return optimizer.type === "SGD" || optimizer.type === "RMSProp" ? optimizer.momentum : undefined;
 }
@@ -131,7 +131,7 @@ export type Results = [
   Holds<Same<Extract<ScheduleConfig, { type: "WarmUp" }>["inner"], ScheduleConfig>>,
 ];
 
-// Every member of the async face but the streams and marks is a function that gives a promise, and nothing is any.
+// Every member of the async API except streams and symbols is a function that returns a promise; none is any.
 type Asynchronous<T, Besides extends keyof T = never> = {
   [K in Exclude<keyof T, Besides | symbol>]: T[K] extends (...given: never[]) => infer R
     ? IsAny<R> extends true

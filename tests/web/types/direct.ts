@@ -1,4 +1,4 @@
-// The direct face: the same names and data, answered at once.
+// The sync API: the same names and data, without promises.
 
 import type { Blueprint, direct, ForwardResult, NDArray, Network } from "../../../web/generated/loom.d.ts";
 import type { Holds, Same } from "./same.ts";
@@ -16,6 +16,6 @@ export type Results = [
   Holds<Same<ReturnType<direct.Network["forwardCPU"]>, ForwardResult>>,
   Holds<Same<ReturnType<direct.Network["getBlueprint"]>, Blueprint>>,
   Holds<Same<direct.Network["device"], string>>,
-  // What the direct face has, the async one has too, but for what takes functions.
+  // The sync API has no members that the async one lacks, except for those that take functions.
   Holds<Same<Exclude<keyof direct.Network, keyof Network | symbol>, never>>,
 ];

@@ -1,4 +1,4 @@
-// What must not compile. Each mark fails the build where the line below it is accepted.
+// Code that must not compile: each mark fails the build if the line below it is accepted.
 
 import type {
   AnyLoomError,
@@ -18,23 +18,23 @@ export async function refused(
   event: TrainingEvent,
 ): Promise<unknown[]> {
   return [
-    // @ts-expect-error: a promise is no result
+    // @ts-expect-error: a promise is not a result
     net.forwardCPU([1]).output,
-    // @ts-expect-error: the direct face gives no promise
+    // @ts-expect-error: the sync API returns no promise
     near.forwardCPU([1]).then(String),
-    // @ts-expect-error: Python's spelling is not JavaScript's
+    // @ts-expect-error: names are in JavaScript's spelling
     net.forward_cpu([1]),
-    // @ts-expect-error: acronyms have capitals
+    // @ts-expect-error: acronyms are in capitals
     net.forwardCpu([1]),
     // @ts-expect-error: an input is required
     net.forward(),
-    // @ts-expect-error: text is no array
+    // @ts-expect-error: a text is not an array
     net.forward("1, 2"),
-    // @ts-expect-error: neither are texts in a list
+    // @ts-expect-error: nor is a list of texts
     net.forward(["1"]),
-    // @ts-expect-error: data without a shape is no array
+    // @ts-expect-error: data needs a shape
     net.forward({ data: new Float32Array(1) }),
-    // @ts-expect-error: an argument by name is not given by position
+    // @ts-expect-error: a keyword-only argument is not positional
     net.forwardCPU([1], true),
     // @ts-expect-error: there is no such option
     net.forwardCPU([1], { learning: true }),
@@ -42,15 +42,15 @@ export async function refused(
     net.setOptimizer("sdg"),
     // @ts-expect-error: there is no such device
     net.to("tpu"),
-    // @ts-expect-error: a network needs its input's shape
+    // @ts-expect-error: a network needs an input shape
     loom.network({ layers: [] }),
-    // @ts-expect-error: a network is no observer
+    // @ts-expect-error: a network is not an observer
     net.addObserver(net),
-    // @ts-expect-error: a sink can't be sent to a worker, so nobody can make this observer there
+    // @ts-expect-error: a function can't be sent to a worker, so this observer does not exist there
     loom.canvasObserver(() => {}),
-    // @ts-expect-error: callbacks are the network's to call
+    // @ts-expect-error: only the network calls callbacks
     (await loom.recordingObserver()).onTrainingEvent(event),
-    // @ts-expect-error: a signal steers long calls alone
+    // @ts-expect-error: only long calls take a signal
     net.forwardCPU([1], { signal: new AbortController().signal }),
     // @ts-expect-error: there is no such event
     event.type === "epoch",
@@ -77,13 +77,13 @@ export const training: TrainingConfig[] = [
   { learningRate: 1 },
   // @ts-expect-error: there is no such loss
   { loss: "cross entropy" },
-  // @ts-expect-error: a number is wanted
+  // @ts-expect-error: a number is required
   { epochs: "3" },
-  // @ts-expect-error: options name their type
+  // @ts-expect-error: options need a type
   { optimizer: { momentum: 0.9 } },
   // @ts-expect-error: another optimizer's option
   { optimizer: { type: "Adam", momentum: 0.9 } },
-  // @ts-expect-error: a loss is no optimizer
+  // @ts-expect-error: a loss is not an optimizer
   { optimizer: { type: "Huber" } },
   // @ts-expect-error: steps are missing
   { schedule: { type: "Cosine" } },

@@ -93,8 +93,8 @@ describe("decimate", () => {
       values.forEach((value, at) => {
         fresh.push(at, value);
       });
-      const [reduced, anew] = [decimate(grown, 0, 0, to, 90), decimate(fresh, 0, 0, to, 90)];
-      for (const key of ["low", "high", "mid", "count", "bad"] as const) expect(reduced[key]).toEqual(anew[key]);
+      const [reduced, whole] = [decimate(grown, 0, 0, to, 90), decimate(fresh, 0, 0, to, 90)];
+      for (const key of ["low", "high", "mid", "count", "bad"] as const) expect(reduced[key]).toEqual(whole[key]);
     }
   });
 
