@@ -236,7 +236,7 @@ test("the network moves to the GPU and back between steps with its weights, and 
 }) => {
   await open(page);
   await press(page, "Step");
-  await expect(deviceText(page)).toHaveText("Runs on WebAssembly: the only GPU there is is played by the processor.");
+  await expect(deviceText(page)).toHaveText("Runs on WebAssembly: the only GPU here is a software renderer.");
   const untouched = await page.locator("#held-out").innerText();
   await choose(page, "Device", "webgpu");
   await expect(deviceText(page)).toHaveText("Runs on WebGPU, as chosen.");
