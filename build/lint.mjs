@@ -19,7 +19,7 @@ const checks = () => [
 ];
 
 await runMain(async () => {
-  await setup({ python: true, node: true });
+  await setup({ python: "all", node: "all" });
   const found = [];
   for (const [name, [command, ...args]] of checks()) {
     const { ok, stdout, stderr } = probe(command, args, { maxBuffer: LARGE });

@@ -1,4 +1,6 @@
-// `npm run setup`: brings everything that is missing, and says so; one line when nothing is.
+// `npm run setup [-- --demo]`: installs whatever is missing; prints one line when nothing is.
+//
+// `--demo` installs what building and serving the page needs, and leaves out the checkers, oracles and browser of the tests.
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -6,37 +8,68 @@ import { chromiumPath, installChromium } from "./chromium.mjs";
 import { BuildError, isMain, PYTHON, probe, ROOT, run, runMain, sha256, step, VENV } from "./lib.mjs";
 import { findPython } from "./python.mjs";
 
-const LOCK = join(ROOT, "requirements", "dev.txt");
-const ALL = { python: true, node: true, chromium: true, assets: true };
+const PYTHON_LOCKS = {
+  demo: join(ROOT, "requirements", "demo.txt"),
+  all: join(ROOT, "requirements", "dev.txt"),
+};
+const NODE_LOCK = join(ROOT, "package-lock.json");
+const STAMP = ".loom-stamp";
 
-async function setupPython() {
-  const stampFile = join(VENV, ".loom-stamp");
+/** The parts to install. "demo" is a subset of "all"; Chromium is for the tests alone. */
+const ALL = { python: "all", node: "all", chromium: true, assets: true };
+const DEMO = { python: "demo", node: "demo", assets: true };
+
+/**
+ * What is installed in a folder, by its stamp, against what is wanted.
+ *
+ * A complete installation satisfies the demo and is never reduced to it: once its lock has changed, all of it is renewed.
+ */
+export function installation(stamp, wanted, locks) {
+  // Stamps without a name are of complete installations, made before there was a smaller one.
+  const [name, hash] = stamp.includes(" ") ? stamp.split(" ") : ["all", stamp];
+  const target = stamp && name === "all" ? "all" : wanted;
+  return { target, fresh: name === target && hash === locks[target], stamp: `${target} ${locks[target]}` };
+}
+
+function readStamp(folder) {
+  const file = join(folder, STAMP);
+  return existsSync(file) ? readFileSync(file, "utf8") : "";
+}
+
+async function setupPython(wanted) {
   const works = existsSync(PYTHON) && probe(PYTHON, ["-c", "import pip"]).ok;
-  if (works && existsSync(stampFile) && readFileSync(stampFile, "utf8") === sha256(LOCK)) return;
+  const locks = { demo: sha256(PYTHON_LOCKS.demo), all: sha256(PYTHON_LOCKS.all) };
+  const { target, fresh, stamp } = installation(works ? readStamp(VENV) : "", wanted, locks);
+  if (fresh) return;
   if (!works) {
     rmSync(VENV, { recursive: true, force: true });
     const { command, args, version } = findPython();
     await step(`Python environment .venv (CPython ${version})`, command, [...args, "-m", "venv", VENV]);
   }
   // The lock has every package with its hashes, so nothing else is resolved or trusted.
-  const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", LOCK];
-  await step("Python packages of requirements/dev.txt", PYTHON, install);
-  writeFileSync(stampFile, sha256(LOCK));
+  const lock = PYTHON_LOCKS[target];
+  const install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes", "-r", lock];
+  await step(`Python packages of requirements/${target === "all" ? "dev" : target}.txt`, PYTHON, install);
+  writeFileSync(join(VENV, STAMP), stamp);
 }
 
-async function setupNode() {
-  const lock = join(ROOT, "package-lock.json");
-  const stampFile = join(ROOT, "node_modules", ".loom-stamp");
-  if (existsSync(stampFile) && readFileSync(stampFile, "utf8") === sha256(lock)) return;
+async function setupNode(wanted) {
+  const modules = join(ROOT, "node_modules");
+  const hash = sha256(NODE_LOCK);
+  const { target, fresh, stamp } = installation(readStamp(modules), wanted, { demo: hash, all: hash });
+  if (fresh) return;
   const npm = process.env.npm_execpath ? [process.execPath, process.env.npm_execpath] : ["npm"];
-  const args = [...npm.slice(1), "ci", "--include=dev", "--no-audit", "--no-fund"];
-  await step("Node packages of package-lock.json", npm[0], args, { shell: npm.length === 1 });
-  writeFileSync(stampFile, sha256(lock));
+  // `dependencies` in package.json are what the page needs, `devDependencies` are for the tests.
+  const which = target === "all" ? "--include=dev" : "--omit=dev";
+  const args = [...npm.slice(1), "ci", which, "--no-audit", "--no-fund"];
+  const text = `Node packages of package-lock.json${target === "all" ? "" : ", those of the page"}`;
+  await step(text, npm[0], args, { shell: npm.length === 1 });
+  writeFileSync(join(modules, STAMP), stamp);
 }
 
 async function setupAssets() {
   const code = await run(PYTHON, [join(ROOT, "build", "assets.py")]);
-  if (code !== 0) throw new BuildError("Pyodide's folder could not be made; the lines above say why");
+  if (code !== 0) throw new BuildError("could not make .cache/pyodide; the lines above say why");
 }
 
 function checkNode() {
@@ -46,25 +79,30 @@ function checkNode() {
   }
 }
 
-/** Brings the parts that `wanted` names; does nothing for those that are there. */
+/** Installs the parts that `wanted` names, unless they are there already. */
 export async function setup(wanted = ALL) {
   checkNode();
-  if (wanted.python) await setupPython();
-  if (wanted.node) await setupNode();
+  if (wanted.python) await setupPython(wanted.python);
+  if (wanted.node) await setupNode(wanted.node);
   if (wanted.assets) await setupAssets();
   if (wanted.chromium && !chromiumPath()) await installChromium();
 }
 
-function summary() {
+function summary(demo) {
   const python = probe(PYTHON, ["--version"]).stdout.trim();
   const pyodide = JSON.parse(readFileSync(join(ROOT, "node_modules", "pyodide", "package.json"), "utf8")).version;
-  const browser = probe(chromiumPath(), ["--version", "--no-sandbox"]).stdout.trim() || chromiumPath();
-  return `Everything is in place: ${python}, Node ${process.versions.node}, Pyodide ${pyodide}, ${browser}`;
+  const found = [python, `Node ${process.versions.node}`, `Pyodide ${pyodide}`];
+  if (demo) return `Ready to serve the page: ${found.join(", ")}`;
+  found.push(probe(chromiumPath(), ["--version", "--no-sandbox"]).stdout.trim() || chromiumPath());
+  return `Everything is installed: ${found.join(", ")}`;
 }
 
 if (isMain(import.meta.url)) {
-  await runMain(async () => {
-    await setup();
-    console.log(summary());
+  await runMain(async (args) => {
+    const unknown = args.filter((arg) => arg !== "--demo");
+    if (unknown.length) throw new BuildError(`expected --demo or no option, got ${unknown.join(" ")}`);
+    const demo = args.length > 0;
+    await setup(demo ? DEMO : ALL);
+    console.log(summary(demo));
   });
 }

@@ -1,20 +1,20 @@
-// `npm start`: sets up, builds the page and serves it. `npm run dev`: the same page from Vite's development server.
+// `npm start`: installs what the page needs, builds it and serves it. `npm run dev`: the same from Vite's development server.
 
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { BuildError, PYTHON, probe, ROOT, runMain } from "./lib.mjs";
 import { setup } from "./setup.mjs";
 
-/** Writes web/generated/loom.d.ts anew when the Python package has changed. */
+/** Regenerates web/generated when the Python package has changed. */
 export function refreshTypes() {
   const typegen = (...more) => probe(PYTHON, ["-m", "loom_py", "typegen", ...more]);
   if (!existsSync(join(ROOT, "loom_py", "__main__.py")) || typegen("--check").ok) return;
   const done = typegen();
-  if (!done.ok) throw new BuildError(`the types could not be generated:\n${done.stdout}${done.stderr}`);
-  console.log("  web/generated: written anew from the Python package");
+  if (!done.ok) throw new BuildError(`could not generate the types:\n${done.stdout}${done.stderr}`);
+  console.log("  web/generated: regenerated from the Python package");
 }
 
-/** Builds the demo into dist/ and serves it; gives back the address and how to stop. */
+/** Builds the demo into dist/ and serves it; returns the address and a function that stops the server. */
 export async function buildAndServe({ port, logLevel = "warn" } = {}) {
   const vite = await import("vite");
   const configFile = join(ROOT, "vite.config.ts");
@@ -32,8 +32,8 @@ async function develop() {
 
 if (process.argv[1] === join(ROOT, "build", "start.mjs")) {
   await runMain(async (args) => {
-    await setup({ python: true, node: true });
-    // Before the wheel is made: it carries the description that is written with the types.
+    await setup({ python: "demo", node: "demo" });
+    // Before the wheel is built: it contains the description that is written with the types.
     refreshTypes();
     await setup({ assets: true });
     if (args.includes("--dev")) return develop();

@@ -17,30 +17,30 @@ const bridgeTests = () =>
 // What each part needs set up, and its commands: runner, then program and arguments.
 const PARTS = {
   unit: {
-    needs: { python: true },
+    needs: { python: "all" },
     commands: () => [["pytest", PYTHON, "-m", "pytest"]],
   },
   runs: {
-    needs: { python: true },
+    needs: { python: "all" },
     commands: () => [["pytest", PYTHON, "-m", "pytest", tests("runs")]],
   },
   web: {
-    needs: { python: true, node: true, assets: true },
+    needs: { python: "all", node: "all", assets: true },
     commands: () => [["vitest", ...node(nodeTool("vitest"), "run")]],
   },
   types: {
-    needs: { python: true, node: true },
+    needs: { python: "all", node: "all" },
     commands: () => [["types", ...node(join(ROOT, "build", "types.mjs"))]],
   },
   pyodide: {
-    needs: { python: true, node: true, assets: true },
+    needs: { python: "all", node: "all", assets: true },
     commands: () => [
       ["pytest", ...node(tests("pyodide", "run.mjs"))],
       ...(bridgeTests().length ? [["node", ...node("--test", ...bridgeTests())]] : []),
     ],
   },
   browser: {
-    needs: { python: true, node: true, assets: true, chromium: true },
+    needs: { python: "all", node: "all", assets: true, chromium: true },
     commands: () => [["playwright", ...node(nodeTool("@playwright/test", "playwright"), "test")]],
   },
 };
