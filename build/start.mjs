@@ -5,6 +5,8 @@ import { join } from "node:path";
 import { BuildError, PYTHON, probe, ROOT, runMain } from "./lib.mjs";
 import { setup } from "./setup.mjs";
 
+const VITE_CONFIG = join(ROOT, "vite.config.ts");
+
 /** Regenerates web/generated when the Python package has changed. */
 export function refreshTypes() {
   const typegen = (...more) => probe(PYTHON, ["-m", "loom_py", "typegen", ...more]);
@@ -14,18 +16,23 @@ export function refreshTypes() {
   console.log("  web/generated: regenerated from the Python package");
 }
 
+/** Builds the demo into dist/; returns Vite. */
+export async function buildPage(logLevel = "warn") {
+  const vite = await import("vite");
+  await vite.build({ configFile: VITE_CONFIG, logLevel });
+  return vite;
+}
+
 /** Builds the demo into dist/ and serves it; returns the address and a function that stops the server. */
 export async function buildAndServe({ port, logLevel = "warn" } = {}) {
-  const vite = await import("vite");
-  const configFile = join(ROOT, "vite.config.ts");
-  await vite.build({ configFile, logLevel });
-  const server = await vite.preview({ configFile, logLevel, ...(port ? { preview: { port } } : {}) });
+  const vite = await buildPage(logLevel);
+  const server = await vite.preview({ configFile: VITE_CONFIG, logLevel, ...(port ? { preview: { port } } : {}) });
   return { url: server.resolvedUrls.local[0], close: () => server.close() };
 }
 
 async function develop() {
   const vite = await import("vite");
-  const server = await vite.createServer({ configFile: join(ROOT, "vite.config.ts") });
+  const server = await vite.createServer({ configFile: VITE_CONFIG });
   await server.listen();
   server.printUrls();
 }
