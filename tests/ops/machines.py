@@ -16,6 +16,7 @@ from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.find import find_executor
 from loom_py.executors.webgpu.loaded import GpuLoaded, GpuMemory
 from loom_py.executors.webgpu.native import native_host
+from loom_py.executors.webgpu.plan import source
 from loom_py.executors.webgpu.subgroups import SUBGROUPS
 from loom_py.program import Program
 from tests import vulkan
@@ -56,12 +57,16 @@ def webgpu() -> tuple[str, WebGPUExecutor] | None:
 
 
 class Edition:
-    """The WebGPU executor, its kernels' lanes meeting by subgroups, or by the tree; device and memory are the same."""
+    """The WebGPU executor, its kernels' lanes meeting by subgroups, or by the tree; device and memory are the same.
+
+    Attributes:
+        differs: whether a kernel of the Program loaded last is another text in the other edition.
+    """
 
     name, depth, software = "webgpu", WebGPUExecutor.depth, False
 
     def __init__(self, executor: WebGPUExecutor, *, subgroups: bool) -> None:
-        self._executor, self._subgroups = executor, subgroups
+        self._executor, self._subgroups, self.differs = executor, subgroups, False
 
     def allocate(self, sizes: Mapping[str, int]) -> GpuMemory:
         return self._executor.allocate(sizes)
@@ -70,9 +75,12 @@ class Edition:
         executor, before = self._executor, self._executor.subgroups
         executor.subgroups = self._subgroups
         try:
-            return executor.load(program, memory)
+            loaded = executor.load(program, memory)
         finally:
             executor.subgroups = before
+        names = {kernel.name for kernel in loaded._built.plan.kernels}
+        self.differs = any(source(name) != source(name, subgroups=True) for name in names)
+        return loaded
 
 
 def has_subgroups() -> bool:
