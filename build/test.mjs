@@ -1,7 +1,8 @@
-// `npm test [-- PART …]`: sets up what is missing and runs every part, whatever happens to the others.
+// `npm test [-- PART …]`: installs what is missing and runs every part, even after one has failed.
 
 import { readdirSync } from "node:fs";
 import { createServer } from "node:net";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { BuildError, nodeTool, PYTHON, ROOT, runMain, tee } from "./lib.mjs";
@@ -14,15 +15,20 @@ const bridgeTests = () =>
     .filter((name) => name.endsWith(".test.mjs"))
     .map((name) => tests("pyodide", name));
 
-// What each part needs set up, and its commands: runner, then program and arguments.
+// More processes than this only wait for memory and for the software renderer, which has threads of its own.
+const WORKERS = Math.min(availableParallelism(), 4);
+// Here and not in pyproject.toml: inside Pyodide there is no pytest-xdist.
+const pytest = (...args) => ["pytest", PYTHON, "-m", "pytest", "-n", String(WORKERS), "--dist", "worksteal", ...args];
+
+// The needs and commands of each part: runner, then program and arguments.
 const PARTS = {
   unit: {
     needs: { python: "all" },
-    commands: () => [["pytest", PYTHON, "-m", "pytest"]],
+    commands: () => [pytest()],
   },
   runs: {
     needs: { python: "all" },
-    commands: () => [["pytest", PYTHON, "-m", "pytest", tests("runs")]],
+    commands: () => [pytest(tests("runs"))],
   },
   web: {
     needs: { python: "all", node: "all", assets: true },
@@ -67,7 +73,7 @@ export function countTests(runner, text, code) {
     return found.reduce((sum, [, before, after]) => sum + Number(before ?? after), 0);
   };
   const counts = { passed: count("passed"), failed: count("failed"), skipped: count("skipped") };
-  // A runner that ran nothing proves nothing.
+  // A runner that ran no test proves nothing.
   if (counts.failed === 0 && (code !== 0 || counts.passed === 0)) counts.failed = 1;
   return counts;
 }
@@ -85,7 +91,7 @@ function environment(runner, port) {
   };
 }
 
-/** A port that nobody listens on, so that two checkouts can run their tests at once. */
+/** A free port, so that two checkouts can run their tests at once. */
 async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
