@@ -67,7 +67,7 @@ class State:
     def load(self, program: Program) -> Loaded:
         """A Program, ready to run over the memory."""
         memory = self.memory
-        return memory.load(program) if isinstance(memory, LastingMemory) else self.executor.load(program, memory)
+        return memory.load(program) if isinstance(memory, FailoverMemory) else self.executor.load(program, memory)
 
     def take_incidents(self) -> list[str]:
         """Incidents of the device since the last call."""

@@ -238,7 +238,7 @@ def own_gpu(monkeypatch: pytest.MonkeyPatch) -> Iterator[WebGPUExecutor]:
 
 @pytest.mark.parametrize("at", [1, 7, 13])
 def test_a_lost_device_costs_no_step(own_gpu: WebGPUExecutor, at: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loom_py.executors.lasting.MOST_DEEDS", 5)
+    monkeypatch.setattr("loom_py.executors.failover.MOST_LOGGED", 5)
 
     class Breaker(Listener):
         def on_training_event(self, event: nn.TrainingEvent) -> None:

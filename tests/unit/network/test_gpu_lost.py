@@ -101,7 +101,7 @@ def same(got: dict[str, Any], wanted: dict[str, Any]) -> None:
 def test_lost_at_any_call(
     gpu: Callable[[int | None], Breaker], at: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loom_py.executors.lasting.MOST_DEEDS", kept)
+    monkeypatch.setattr("loom_py.executors.failover.MOST_LOGGED", kept)
     breaker, net = gpu(at), network("webgpu")
     breaker.arm()
     got = work(net)
@@ -149,7 +149,7 @@ def test_lost_before_it_was_ever_used(gpu: Callable[[int | None], Breaker]) -> N
 def test_a_forward_pass_that_went_with_its_device_is_asked_for_again(
     gpu: Callable[[int | None], Breaker], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loom_py.executors.lasting.MOST_DEEDS", 2)
+    monkeypatch.setattr("loom_py.executors.failover.MOST_LOGGED", 2)
     breaker, net = gpu(None), network("webgpu")
     output = net.forward_cpu(X).output
     net.fit(X, Y, PLAIN)

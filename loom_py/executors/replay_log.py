@@ -1,4 +1,4 @@
-"""What is done to memory, noted so that it can be done again elsewhere: writes, and runs of Programs."""
+"""Entries of the replay log: writes to memory and runs of Programs, and how to repeat them on another executor."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from loom_py.program import LOCAL, Program
 from loom_py.shapes import AnyArray
 
 
-class Kept:
-    """Copies of all that a run left."""
+class SavedResults:
+    """Copies of all results of a run."""
 
     def __init__(self, results: Results) -> None:
         self.program = results.program
@@ -30,21 +30,21 @@ class Kept:
         return self._observed.copy()
 
 
-class Twins(Protocol):
-    """Gives a Program on the executor where things are done again."""
+class Replayed(Protocol):
+    """Returns a Program loaded on the executor that replays."""
 
     def __call__(self, program: Program) -> Loaded: ...
 
 
-class Wanted(Protocol):
-    """Results that somebody may still ask for."""
+class ResultsHolder(Protocol):
+    """Holder of results that may still be read."""
 
     results: Results
 
 
 @dataclass(frozen=True, slots=True)
-class NotedWrite:
-    """Bytes that were written into an area."""
+class LoggedWrite:
+    """A write of bytes into an area."""
 
     area: str
     offset: int
@@ -55,44 +55,44 @@ class NotedWrite:
         return int(self.array.nbytes)
 
     def into(self, area: AnyArray) -> None:
-        """Write them into a copy of the area."""
+        """Write the bytes into a copy of the area."""
         area[self.offset : self.offset + self.nbytes] = np.ascontiguousarray(self.array).reshape(-1).view(np.uint8)
 
-    def settle(self) -> None:
-        """Nothing of it is under way."""
+    def save_results(self) -> None:
+        """Do nothing: a write has no results."""
 
-    def again(self, memory: Memory, twin: Twins) -> None:
+    def replay(self, memory: Memory, replayed: Replayed) -> None:
         memory.write(self.area, self.offset, self.array)
 
 
 @dataclass(frozen=True, slots=True)
-class NotedRun:
-    """A run of a Program, with all inputs as they were, and who may still ask for its results."""
+class LoggedRun:
+    """A run of a Program with the values of its inputs, and a weak reference to the holder of its results."""
 
     program: Program
     inputs: Mapping[str, AnyArray]
     segment: str | None
     timed: bool
-    results: ref[Wanted]
+    results: ref[ResultsHolder]
 
     @property
     def nbytes(self) -> int:
         return int(sum(array.nbytes for array in self.inputs.values()))
 
-    def settle(self) -> None:
-        """Fetch what somebody may still ask for."""
-        wanted = self.results()
-        if wanted is not None and not isinstance(wanted.results, Kept):
-            wanted.results = Kept(wanted.results)
+    def save_results(self) -> None:
+        """Copy the results from the device if they may still be read."""
+        holder = self.results()
+        if holder is not None and not isinstance(holder.results, SavedResults):
+            holder.results = SavedResults(holder.results)
 
-    def again(self, memory: Memory, twin: Twins) -> None:
-        done, wanted = self.done(twin), self.results()
-        if wanted is not None and not isinstance(wanted.results, Kept):
-            wanted.results = Kept(done)
+    def replay(self, memory: Memory, replayed: Replayed) -> None:
+        done, holder = self.run(replayed), self.results()
+        if holder is not None and not isinstance(holder.results, SavedResults):
+            holder.results = SavedResults(done)
 
-    def done(self, twin: Twins) -> Results:
-        """Do it on another executor's Program."""
-        loaded = twin(self.program)
+    def run(self, replayed: Replayed) -> Results:
+        """Repeat the run on another executor's Program."""
+        loaded = replayed(self.program)
         for name, array in self.inputs.items():
             loaded.write(name, array)
         loaded.run(self.segment, timed=self.timed)
@@ -100,9 +100,9 @@ class NotedRun:
 
 
 def changes_memory(program: Program) -> bool:
-    """Whether running a Program changes anything but memory of its own."""
-    lasting = [buffer.storage not in LOCAL for buffer in program.buffers]
+    """Whether a run of the Program changes memory that outlives it."""
+    persistent = [buffer.storage not in LOCAL for buffer in program.buffers]
     return any(
-        any(lasting[index] for index in (*i.outputs, *(i.inputs[w] for w in i.verb.writes)) if index is not None)
+        any(persistent[index] for index in (*i.outputs, *(i.inputs[w] for w in i.verb.writes)) if index is not None)
         for i in program.instructions
     )
