@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from loom_py import ops
 from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.loaded import GpuLoaded
-from loom_py.executors.webgpu.lower.variants import CUTS, LEAST_SHARE, MOST_PARTS, VARIANTS, Product, Variant
+from loom_py.executors.webgpu.lower.matmul_variants import CUTS, LEAST_SHARE, MOST_PARTS, VARIANTS, Product, Variant
 from loom_py.program import Recorder
 
 ROWS = 4

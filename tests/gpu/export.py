@@ -23,8 +23,8 @@ from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.build import REPORTED_BYTES
 from loom_py.executors.webgpu.heap import Heap
 from loom_py.executors.webgpu.lower import LOWERINGS
-from loom_py.executors.webgpu.lower.grain import CARD, LANES, PLAYED, Grain
-from loom_py.executors.webgpu.lower.variants import VARIANTS, Variant
+from loom_py.executors.webgpu.lower.device_profile import DISCRETE_GPU, LANES, SOFTWARE_GPU, DeviceProfile
+from loom_py.executors.webgpu.lower.matmul_variants import VARIANTS, Variant
 from loom_py.executors.webgpu.native import native_host
 from loom_py.executors.webgpu.plan import ENABLE
 from loom_py.executors.webgpu.subgroups import TEAMS, lanes_meet
@@ -107,12 +107,12 @@ def verb_case(
     variant: Variant | None = None,
     *,
     subgroups: bool = False,
-    grain: Grain = CARD,
+    profile: DeviceProfile = DISCRETE_GPU,
 ) -> tuple[dict[str, Any], ScriptHost] | None:
     """One call of a verb, for products by a variant of one's own choice; None when there is no kernel for it."""
     host = ScriptHost()
     chooser = None if variant is None else (lambda *_: lambda *_: variant)
-    executor = WebGPUExecutor(host, chooser, grain)
+    executor = WebGPUExecutor(host, chooser, profile)
     executor.subgroups = subgroups
     try:
         suite.executed(VERBS[name], call, executor)
@@ -129,7 +129,7 @@ def verb_case(
     title = f"{name} by subgroups {number}" if subgroups else f"{name} {number}"
     if variant is not None:
         title = f"{name} by {variant.kernel} {variant.side}/{variant.shares}"
-    if grain != CARD:
+    if profile != DISCRETE_GPU:
         title = f"{name} as on a processor {number}"
     return {"title": title, "steps": host.steps, "expected": expected.found}, host
 
@@ -155,8 +155,8 @@ def attention_cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
         seen, rows = ops.attention(*arrays[:3], mask, **attrs)
         calls = {"attention": (*arrays[:3], mask), "attention_gradient": (arrays[3], *arrays[:3], seen, rows, mask)}
         for name, inputs in calls.items():
-            for grain in (CARD, PLAYED):
-                case = verb_case(name, CALLS + number, Call(inputs, attrs), grain=grain)
+            for profile in (DISCRETE_GPU, SOFTWARE_GPU):
+                case = verb_case(name, CALLS + number, Call(inputs, attrs), profile=profile)
                 assert case is not None
                 yield case
 

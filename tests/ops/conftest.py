@@ -6,20 +6,22 @@ from collections.abc import Iterator
 
 import pytest
 
-from loom_py.executors.webgpu.lower.grain import CARD, PLAYED
+from loom_py.executors.webgpu.lower.device_profile import DISCRETE_GPU, SOFTWARE_GPU
 from tests.ops import machines
 
 
 @pytest.fixture(
-    scope="module", params=[(CARD, False), (PLAYED, False), (CARD, True)], ids=["card", "played", "subgroups"]
+    scope="module",
+    params=[(DISCRETE_GPU, False), (SOFTWARE_GPU, False), (DISCRETE_GPU, True)],
+    ids=["discrete", "software", "subgroups"],
 )
 def each_grain(request: pytest.FixtureRequest) -> Iterator[None]:
     """Reductions go as on a graphics card, with subgroups and without, and as on a processor that plays one."""
     found = machines.webgpu()
     assert found is not None
-    executor, before = found[1], (found[1].grain, found[1].subgroups)
-    executor.grain, executor.subgroups = request.param
+    executor, before = found[1], (found[1].profile, found[1].subgroups)
+    executor.profile, executor.subgroups = request.param
     if executor.subgroups and not machines.has_subgroups():
         pytest.skip("the driver has no subgroups")
     yield
-    executor.grain, executor.subgroups = before
+    executor.profile, executor.subgroups = before

@@ -18,7 +18,7 @@ from loom_py.executors.numpy import NumpyExecutor
 from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.lower import attention as lowering
 from loom_py.executors.webgpu.lower.call import without_barriers
-from loom_py.executors.webgpu.lower.grain import PLAYED
+from loom_py.executors.webgpu.lower.device_profile import SOFTWARE_GPU
 from loom_py.executors.webgpu.native import native_host
 from loom_py.ops import VERBS
 from loom_py.shapes import AnyArray
@@ -30,7 +30,7 @@ EXECUTORS: dict[str, Executor] = {"numpy": NumpyExecutor(), "wasm": machines.was
 if _gpu := machines.webgpu():
     EXECUTORS["webgpu"] = _gpu[1]
 if _gpu and sys.platform != "emscripten":  # as on a processor that plays a GPU; in a page that is the one above
-    EXECUTORS["webgpu, by blocks"] = WebGPUExecutor(native_host(), lambda *_: without_barriers, PLAYED)
+    EXECUTORS["webgpu, by blocks"] = WebGPUExecutor(native_host(), lambda *_: without_barriers, SOFTWARE_GPU)
 EVERY = pytest.mark.parametrize("name", EXECUTORS)
 TOLERANCE = 3e-5
 

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from loom_py import ops
 from loom_py.executors.webgpu.lower import call
-from loom_py.executors.webgpu.lower.variants import BUSY, LEAST_SHARE, MOST_PARTS, VARIANTS, Product, Variant, choose
+from loom_py.executors.webgpu.lower.matmul_variants import (
+    BUSY,
+    LEAST_SHARE,
+    MOST_PARTS,
+    VARIANTS,
+    Product,
+    Variant,
+    choose,
+)
 from loom_py.ops import ActivationName
 from loom_py.shapes import AnyArray, Shape
 from tests.ops import machines, suite

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from loom_py import ops
-from loom_py.executors.axes import split
+from loom_py.executors.strides import split
 from loom_py.executors.webgpu.lower import Call as Lowered
 from loom_py.executors.webgpu.lower import Operand, lower
 from loom_py.executors.webgpu.lower.call import by_rule
-from loom_py.executors.webgpu.lower.grain import CARD, PLAYED, Grain
-from loom_py.executors.webgpu.lower.tiles import ranges, tiling
+from loom_py.executors.webgpu.lower.device_profile import DISCRETE_GPU, SOFTWARE_GPU, DeviceProfile
+from loom_py.executors.webgpu.lower.reduction_tiling import ranges, tiling
 from loom_py.ops import Verb
 from loom_py.shapes import AnyArray, Shape, size_of
 from tests.ops import machines, suite
@@ -50,7 +50,7 @@ def compare(verb: Verb, *arrays: AnyArray | None, tolerance: float = TOLERANCE, 
 def dispatches(name: str, outputs: list[Shape], inputs: list[Shape], **attrs: Any) -> int:
     """How many a verb takes."""
     several = [tuple(Operand(0, s, np.dtype(np.float32)) for s in shapes) for shapes in (outputs, inputs)]
-    done = lower(name, Lowered(several[0], several[1], attrs, lambda words: 0, lambda table: 0, by_rule, CARD))
+    done = lower(name, Lowered(several[0], several[1], attrs, lambda words: 0, lambda table: 0, by_rule, DISCRETE_GPU))
     assert done is not None
     return len(done)
 
@@ -227,16 +227,16 @@ def test_runs_agree_to_the_bit() -> None:
     np.testing.assert_array_equal(first, second)
 
 
-@pytest.mark.parametrize("grain", [CARD, PLAYED])
-def test_parts_cover_every_element_of_huge_arrays(grain: Grain) -> None:
+@pytest.mark.parametrize("profile", [DISCRETE_GPU, SOFTWARE_GPU])
+def test_parts_cover_every_element_of_huge_arrays(profile: DeviceProfile) -> None:
     """Sizes that no test can run: no part is left out, no limit of a dispatch is passed."""
     for shape, axes in [((2**28,), 0), ((2**14, 2**14), 0), ((2**14, 2**14), 1), ((2**27, 3), 0), ((3, 2**27), 1)]:
         axes_split = split(shape, axes)
         assert axes_split is not None
-        shared = tiling(grain, axes_split)
+        shared = tiling(profile, axes_split)
         assert shared.results * shared.elements == size_of(shape)
         assert (shared.parts - 1) * shared.part < shared.elements <= shared.parts * shared.part
         assert shared.groups[0] * shared.groups[1] >= shared.tiles * shared.parts
     for size in (1, 16384, 16385, 10**7, 2**29):
-        cut = ranges(grain, size)
+        cut = ranges(profile, size)
         assert (cut.count - 1) * cut.part < size <= cut.count * cut.part

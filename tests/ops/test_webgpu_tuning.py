@@ -11,7 +11,7 @@ import pytest
 from loom_py import ops
 from loom_py.executors.webgpu import WebGPUExecutor, tuning
 from loom_py.executors.webgpu.find import find_executor
-from loom_py.executors.webgpu.lower.variants import Product, choose
+from loom_py.executors.webgpu.lower.matmul_variants import Product, choose
 from loom_py.executors.webgpu.native import native_host
 from loom_py.executors.webgpu.tuning import Tuner, cache_path
 from tests.ops import machines, suite

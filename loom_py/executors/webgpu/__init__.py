@@ -13,7 +13,7 @@ from loom_py.executors.webgpu.heap import Heap, Region
 from loom_py.executors.webgpu.host import Host
 from loom_py.executors.webgpu.loaded import GpuLoaded, GpuMemory
 from loom_py.executors.webgpu.lower.call import Chooser, by_rule
-from loom_py.executors.webgpu.lower.grain import CARD, Grain
+from loom_py.executors.webgpu.lower.device_profile import DISCRETE_GPU, DeviceProfile
 from loom_py.executors.webgpu.subgroups import subgroups_work
 from loom_py.program import CONSTANTS, LOCAL, Program
 from loom_py.shapes import AnyArray
@@ -27,15 +27,17 @@ class WebGPUExecutor:
     name = "webgpu"
     depth = 3
 
-    def __init__(self, host: Host, chooser: Callable[[Host, Heap], Chooser] | None = None, grain: Grain = CARD) -> None:
+    def __init__(
+        self, host: Host, chooser: Callable[[Host, Heap], Chooser] | None = None, profile: DeviceProfile = DISCRETE_GPU
+    ) -> None:
         """Take a device.
 
         Args:
             host: the device.
             chooser: makes what chooses variants of matrix products for a device; None: they go by rule.
-            grain: how finely the device likes reductions to be shared out.
+            profile: how finely the device likes reductions to be shared out.
         """
-        self.host, self.grain = host, grain
+        self.host, self.profile = host, profile
         self.heap = Heap(host)
         self._choose = by_rule if chooser is None else chooser(host, self.heap)
         self._scratch: Region | None = None
@@ -60,7 +62,7 @@ class WebGPUExecutor:
             self._write(regions[CONSTANTS].offset + program.buffers[index].offset, value)
         offsets, pieces = {name: r.offset for name, r in regions.items()}, list[Region]()
         scratch, table = (lambda n: self._piece(n, pieces)), (lambda a: self._table(a, pieces))
-        builder = Builder(program, offsets, scratch, table, self._choose, self.grain, self.subgroups)
+        builder = Builder(program, offsets, scratch, table, self._choose, self.profile, self.subgroups)
         return GpuLoaded(program, self.host, builder.build(), regions, (memory, *pieces))
 
     def _piece(self, nbytes: int, pieces: list[Region]) -> int:

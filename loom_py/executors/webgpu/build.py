@@ -11,7 +11,7 @@ import numpy as np
 from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu.lower import JOINT, Call, Operand, lower
 from loom_py.executors.webgpu.lower.call import Chooser, Finish, Joint, Row, by_rule
-from loom_py.executors.webgpu.lower.grain import CARD, Grain
+from loom_py.executors.webgpu.lower.device_profile import DISCRETE_GPU, DeviceProfile
 from loom_py.executors.webgpu.plan import Dispatch, Plan, plan_rows
 from loom_py.program import OBSERVED, Instruction, Program
 from loom_py.shapes import AnyArray
@@ -46,7 +46,7 @@ class Builder:
         scratch: gives the heap byte offset of at least so many bytes that any dispatch may use.
         table: writes an array into the heap, where it stays as long as the plan; gives its byte offset.
         choose: finds variants of matrix products.
-        grain: how finely reductions are shared out.
+        profile: how finely reductions are shared out.
         subgroups: whether lanes of a subgroup speak to each other.
     """
 
@@ -57,11 +57,11 @@ class Builder:
         scratch: Callable[[int], int],
         table: Callable[[AnyArray], int],
         choose: Chooser = by_rule,
-        grain: Grain = CARD,
+        profile: DeviceProfile = DISCRETE_GPU,
         subgroups: bool = False,
     ) -> None:
         self.program, self.offsets, self.scratch, self.table = program, offsets, scratch, table
-        self.choose, self.grain, self.subgroups = choose, grain, subgroups
+        self.choose, self.profile, self.subgroups = choose, profile, subgroups
         self._tables: dict[int, tuple[int, AnyArray]] = {}  # by identity; holding the array keeps that its own
         self._left: dict[Finish, list[Row]] = {}
         read = (b for i in program.instructions for b in i.inputs if b is not None)
@@ -76,7 +76,7 @@ class Builder:
         groups = list(self._groups())
         starts = tuple(accumulate((len(g) for g in groups), initial=0))
         dispatches = [d for group in groups for d in group]
-        kernels, rows, params = plan_rows(dispatches, lanes=self.grain.workgroup, subgroups=self.subgroups)
+        kernels, rows, params = plan_rows(dispatches, lanes=self.profile.workgroup, subgroups=self.subgroups)
         inputs, staged = self._inputs()
         report, reported, observed = self._report()
         plan = Plan(
@@ -121,7 +121,7 @@ class Builder:
         inputs = tuple(None if i is None else self._operand(i) for i in instruction.inputs)
         name, attrs = instruction.verb.name, instruction.attrs
         later = self._now if self._read.intersection(instruction.outputs) else self._later
-        return Call(outputs, inputs, attrs, pieces.take, self._table, self.choose, self.grain, name, later)
+        return Call(outputs, inputs, attrs, pieces.take, self._table, self.choose, self.profile, name, later)
 
     def _later(self, finish: Finish, row: Row) -> list[Dispatch]:
         self._left.setdefault(finish, []).append(row)

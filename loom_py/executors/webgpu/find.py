@@ -8,7 +8,7 @@ from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu.host import Host
 from loom_py.executors.webgpu.lower.call import without_barriers
-from loom_py.executors.webgpu.lower.grain import PLAYED
+from loom_py.executors.webgpu.lower.device_profile import SOFTWARE_GPU
 from loom_py.executors.webgpu.tuning import Tuner, cache_path
 from loom_py.runtime import in_browser
 
@@ -29,7 +29,7 @@ def find_executor() -> WebGPUExecutor:
 def _executor() -> WebGPUExecutor:
     host = _host()
     if host.adapter.software:
-        return WebGPUExecutor(host, lambda *_: without_barriers, PLAYED)
+        return WebGPUExecutor(host, lambda *_: without_barriers, SOFTWARE_GPU)
     path = None if in_browser() else cache_path(host.adapter.name)
     return WebGPUExecutor(host, lambda host, heap: Tuner(host, heap, path).choose)
 

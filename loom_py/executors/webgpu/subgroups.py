@@ -7,7 +7,7 @@ import numpy as np
 from loom_py.errors import DeviceLostError, LoomError
 from loom_py.executors.webgpu.heap import Heap
 from loom_py.executors.webgpu.host import Host
-from loom_py.executors.webgpu.lower.grain import LANES
+from loom_py.executors.webgpu.lower.device_profile import LANES
 from loom_py.executors.webgpu.plan import Plan, dispatch, plan_rows
 
 SUBGROUPS = "subgroups"

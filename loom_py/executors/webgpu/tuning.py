@@ -15,7 +15,7 @@ import numpy as np
 from loom_py.errors import UnavailableError
 from loom_py.executors.webgpu.heap import Heap
 from loom_py.executors.webgpu.host import Host
-from loom_py.executors.webgpu.lower.variants import (
+from loom_py.executors.webgpu.lower.matmul_variants import (
     CUTS,
     LEAST_SHARE,
     MOST_PARTS,
@@ -26,7 +26,7 @@ from loom_py.executors.webgpu.lower.variants import (
     expected,
     plainest,
 )
-from loom_py.executors.webgpu.lower.variants import choose as by_rule
+from loom_py.executors.webgpu.lower.matmul_variants import choose as by_rule
 from loom_py.executors.webgpu.plan import Dispatch, Plan, plan_rows
 
 LEAST_WORK = 1 << 24

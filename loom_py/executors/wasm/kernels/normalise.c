@@ -1,5 +1,5 @@
 // Normalisation by mean and variance over some axes, and its gradient.
-#include "axes.h"
+#include "strides.h"
 
 // Mean and sum of squared deviations (from 0 when not centred) of one result …
 static void run_moments(const Axes *g, const float *x, int centre, float *mean, double *squares) {

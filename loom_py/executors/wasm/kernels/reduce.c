@@ -1,5 +1,5 @@
 // Sums over some axes.
-#include "axes.h"
+#include "strides.h"
 
 // Eight vectors of columns at a time: two cache lines of each row.
 static void sum_wide(float *out, const float *x, const Axes *g, float scale) {

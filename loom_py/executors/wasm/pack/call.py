@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from loom_py.executors.axes import Contiguous
+from loom_py.executors.strides import Contiguous
 from loom_py.executors.wasm.opcodes import OPCODES
 from loom_py.shapes import AnyArray, Shape
 

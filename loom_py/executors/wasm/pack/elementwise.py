@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from loom_py.executors.axes import merged, stretched
+from loom_py.executors.strides import merged, stretched
 from loom_py.executors.wasm.pack.call import Call, float_word, operation, packs
 from loom_py.shapes import size_of
 

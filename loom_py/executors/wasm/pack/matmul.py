@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loom_py.executors.axes import merged, stretched
+from loom_py.executors.strides import merged, stretched
 from loom_py.executors.wasm.pack.call import Call, Operand, operation, packs
 from loom_py.executors.wasm.pack.elementwise import ACTIVATIONS
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loom_py.executors.axes import split
+from loom_py.executors.strides import split
 from loom_py.executors.wasm.pack.call import Call, float_word, operation, packs
 
 

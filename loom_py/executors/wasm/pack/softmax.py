@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loom_py.executors.axes import LOOPS, merged, stretched
+from loom_py.executors.strides import LOOPS, merged, stretched
 from loom_py.executors.wasm.pack.call import Call, Operand, float_word, operation, packs
 from loom_py.executors.wasm.pack.matmul import SCRATCH
 

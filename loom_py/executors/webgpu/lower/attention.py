@@ -75,7 +75,7 @@ class _Shape:
     @property
     def tiled(self) -> bool:
         """Whether it goes by tiles, which have many barriers."""
-        return self.width <= WIDEST and self.call.grain.exchange
+        return self.width <= WIDEST and self.call.profile.exchange
 
     @property
     def mask_word(self) -> int:
@@ -194,14 +194,14 @@ def _part(o: Operand, block: _Block, *, keys: bool = False) -> Operand:
 
 def _lowered(s: _Shape, verb: str, out: Operand, a: Operand, b: Operand, **attrs: Any) -> list[Dispatch]:
     call = s.call
-    made = LOWERINGS[verb](Call((out,), (a, b), attrs, s.scratch, call.table, call.choose, call.grain))
+    made = LOWERINGS[verb](Call((out,), (a, b), attrs, s.scratch, call.table, call.choose, call.profile))
     assert made is not None
     return made
 
 
 def _weights(s: _Shape, block: _Block, scores: Operand, changes: Operand | None, rows: Operand) -> Dispatch:
     count = block.heads * block.count
-    along = s.call.grain.along(count, s.length)
+    along = s.call.profile.along(count, s.length)
     first = block.head * s.rows + block.first
     words = (
         scores.word, 0 if changes is None else changes.word, rows.word, s.mask_word, s.inverse, count, s.length, along,
@@ -209,7 +209,7 @@ def _weights(s: _Shape, block: _Block, scores: Operand, changes: Operand | None,
     )  # fmt: skip
     constants = {**s.constants, "gradient": int(changes is not None)}
     return dispatch(
-        "attention_weights", *words, groups=spread(count * along, s.call.grain.workgroup), constants=constants
+        "attention_weights", *words, groups=spread(count * along, s.call.profile.workgroup), constants=constants
     )
 
 

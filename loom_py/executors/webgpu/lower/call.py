@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from loom_py.executors.axes import Contiguous
-from loom_py.executors.webgpu.lower.grain import Grain
-from loom_py.executors.webgpu.lower.variants import Product, Variant, choose, plainest
+from loom_py.executors.strides import Contiguous
+from loom_py.executors.webgpu.lower.device_profile import DeviceProfile
+from loom_py.executors.webgpu.lower.matmul_variants import Product, Variant, choose, plainest
 from loom_py.executors.webgpu.plan import Dispatch
 from loom_py.shapes import AnyArray, Shape
 
@@ -53,7 +53,7 @@ class Call:
     """Takes numbers of four bytes that never change, gives the word where they lie; the same array lies there once."""
     choose: Chooser
     """Finds the variant of a matrix product, given its shape and what makes a variant's dispatches for a result."""
-    grain: Grain
+    profile: DeviceProfile
     """How finely the device likes reductions to be shared out."""
     verb: str = ""
     """What is called."""

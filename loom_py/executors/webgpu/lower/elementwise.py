@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from loom_py.executors.axes import merged, stretched
+from loom_py.executors.strides import merged, stretched
 from loom_py.executors.webgpu.lower.call import Call, lowers
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 from loom_py.shapes import size_of

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from loom_py.executors.webgpu.lower.call import Call, Operand, lowers
+from loom_py.executors.webgpu.lower.reduction_tiling import SUM, SUM_OF_COUNTS, columns, ranges, reduction
 from loom_py.executors.webgpu.lower.softmax import rows_of
-from loom_py.executors.webgpu.lower.tiles import SUM, SUM_OF_COUNTS, columns, ranges, reduction
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 
 HEADS = (
@@ -27,7 +27,7 @@ def _elementwise(number: int, name: str) -> None:
     @lowers(name, knows=("delta",))
     def head(call: Call) -> list[Dispatch]:
         (loss, dx), size = call.outputs, call.outputs[1].size
-        cut = ranges(call.grain, size)
+        cut = ranges(call.profile, size)
         sums = loss.word if cut.count == 1 else call.scratch(cut.count)
         delta = float(call.attrs.get("delta", 1.0))
         words = (sums, dx.word, call.word(0), call.word(1), delta, float(size), *cut.words)
@@ -41,7 +41,7 @@ for _number, _name in enumerate(HEADS):
 
 def _summed(call: Call, parts: int, count: int, out: Operand, operation: int = SUM) -> list[Dispatch]:
     """The parts that workgroups left, added up, where there are several."""
-    return reduction(call, out.word, parts, columns(call.grain, 1, count), operation=operation) if count > 1 else []
+    return reduction(call, out.word, parts, columns(call.profile, 1, count), operation=operation) if count > 1 else []
 
 
 def _labelled(target: Operand) -> bool | None:
@@ -86,9 +86,9 @@ class _Rows:
 
 
 def _rows(call: Call, x: Operand) -> _Rows:
-    rows, _, along = rows_of(call.grain, x.shape)
-    groups = max(-(-rows * along // call.grain.workgroup), 1)
-    passes = groups if x.size <= call.grain.one_group else -(-groups // MOST_GROUPS)
+    rows, _, along = rows_of(call.profile, x.shape)
+    groups = max(-(-rows * along // call.profile.workgroup), 1)
+    passes = groups if x.size <= call.profile.one_group else -(-groups // MOST_GROUPS)
     return _Rows(along, passes, -(-groups // passes))
 
 
@@ -97,7 +97,7 @@ def cross_entropy_logits(call: Call) -> list[Dispatch] | None:
     (loss, dx), x, target = call.outputs, call.input(0), _target(call)
     if target is None:
         return None
-    shared, (rows, width, _) = _rows(call, x), rows_of(call.grain, x.shape)
+    shared, (rows, width, _) = _rows(call, x), rows_of(call.profile, x.shape)
     sums = loss.word if shared.count == 1 else call.scratch(shared.count)
     words = (sums, dx.word, x.word, *target.words, rows, width, shared.along, shared.passes, shared.count)
     groups = spread(shared.count, 1)
@@ -110,7 +110,7 @@ def cross_entropy_probabilities(call: Call) -> list[Dispatch] | None:
     (loss, dx), x, target = call.outputs, call.input(0), _target(call)
     if target is None:
         return None
-    cut = ranges(call.grain, x.size)
+    cut = ranges(call.profile, x.size)
     sums = loss.word if cut.count == 1 else call.scratch(cut.count)
     words = (sums, dx.word, x.word, *target.words, x.shape[-1], *cut.words)
     first = dispatch("cross_entropy_probabilities", *words, groups=cut.groups, constants=target.constants)
@@ -123,7 +123,7 @@ def correct_count(call: Call) -> list[Dispatch] | None:
     labelled = _labelled(target)
     if labelled is None or not x.is_float:
         return None
-    shared, (rows, width, _) = _rows(call, x), rows_of(call.grain, x.shape)
+    shared, (rows, width, _) = _rows(call, x), rows_of(call.profile, x.shape)
     one = shared.count == 1
     counts = out.word if one else call.scratch(shared.count)
     ignore = call.attrs.get("ignore")

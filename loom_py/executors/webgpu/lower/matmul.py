@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
-from loom_py.executors.axes import LOOPS, merged, stretched
+from loom_py.executors.strides import LOOPS, merged, stretched
 from loom_py.executors.webgpu.lower.call import Call, Operand, lowers
 from loom_py.executors.webgpu.lower.elementwise import FUNCTIONS
-from loom_py.executors.webgpu.lower.variants import UNSHARED, UNSHARED_LANES, Product, Variant
+from loom_py.executors.webgpu.lower.matmul_variants import UNSHARED, UNSHARED_LANES, Product, Variant
 from loom_py.executors.webgpu.plan import Dispatch, Kernel, dispatch, spread
 
 NOTHING: Mapping[str, int] = {}

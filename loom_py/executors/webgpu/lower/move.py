@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from loom_py.executors.axes import LOOPS, merged, stretched
+from loom_py.executors.strides import LOOPS, merged, stretched
 from loom_py.executors.webgpu.lower.call import Call, Operand, lowers
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 from loom_py.shapes import Shape, size_of

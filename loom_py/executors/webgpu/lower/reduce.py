@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from loom_py.executors.axes import Split, split
+from loom_py.executors.strides import Split, split
 from loom_py.executors.webgpu.lower.call import Call, lowers
-from loom_py.executors.webgpu.lower.tiles import NOT_FINITE, Tiling, columns, reduction, tiling
+from loom_py.executors.webgpu.lower.reduction_tiling import NOT_FINITE, Tiling, columns, reduction, tiling
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 from loom_py.ops.verb import normal_axes
 from loom_py.shapes import Shape
@@ -15,7 +15,7 @@ PARTIAL, MOMENTS, NORMALISED = range(3)
 
 def _tiling(call: Call, shape: Shape) -> Tiling | None:
     axes = split(shape, call.attrs["axes"])
-    return axes and tiling(call.grain, axes, empty=0 in shape)
+    return axes and tiling(call.profile, axes, empty=0 in shape)
 
 
 def _sum(name: str) -> None:
@@ -45,7 +45,7 @@ def _by_and_by(call: Call, divisor: float) -> list[Dispatch]:
         axes = split(shape, axis)
         assert axes is not None
         last = axis == gone[-1]
-        shared = tiling(call.grain, axes, empty=0 in shape)
+        shared = tiling(call.profile, axes, empty=0 in shape)
         target = out.word if last else call.scratch(shared.results)
         done += reduction(call, target, at, shared, divisor=divisor if last else 1.0)
         shape, at = (*shape[:axis], 1, *shape[axis + 1 :]), target
@@ -55,7 +55,7 @@ def _by_and_by(call: Call, divisor: float) -> list[Dispatch]:
 @lowers("count_bad")
 def count_bad(call: Call) -> list[Dispatch]:
     (out,), x = call.outputs, call.input(0)
-    flat = tiling(call.grain, Split((1, 0, 1, 0), (1, 0, x.size, 1)), empty=x.size == 0)
+    flat = tiling(call.profile, Split((1, 0, 1, 0), (1, 0, x.size, 1)), empty=x.size == 0)
     return reduction(call, out.word, x.word, flat, operation=NOT_FINITE)
 
 
@@ -70,7 +70,7 @@ def _merged(
     call: Call, shared: Tiling, parts: int, mean: int, second: int, *, eps: float = 0.0, root: bool
 ) -> Dispatch:
     """Parts of means and squared deviations made one."""
-    over = columns(call.grain, shared.results, shared.parts)
+    over = columns(call.profile, shared.results, shared.parts)
     words = (parts, mean, second, eps, shared.elements, shared.part, shared.parts, over.results, over.along)
     groups = spread(over.tiles, 1)
     return dispatch("moments_merge", *words, groups=groups, constants={"root": int(root)})
@@ -121,7 +121,7 @@ def normalise_gradient(call: Call) -> list[Dispatch] | None:
     if whole:
         return [first]
     means = call.scratch(2 * shared.results)
-    over = columns(call.grain, 2 * shared.results, shared.parts)
+    over = columns(call.profile, 2 * shared.results, shared.parts)
     return [
         first,
         *reduction(call, means, target, over, divisor=float(shared.elements)),

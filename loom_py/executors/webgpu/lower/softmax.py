@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from loom_py.executors.axes import LOOPS, merged, stretched
+from loom_py.executors.strides import LOOPS, merged, stretched
 from loom_py.executors.webgpu.lower.call import Call, lowers
-from loom_py.executors.webgpu.lower.grain import Grain
+from loom_py.executors.webgpu.lower.device_profile import DeviceProfile
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 from loom_py.shapes import Shape, size_of
 
@@ -12,16 +12,16 @@ SOFTMAX, ENTMAX_2, ENTMAX_1_5 = range(3)
 """As kernels/rows_gradient.wgsl numbers them."""
 
 
-def rows_of(grain: Grain, shape: Shape) -> tuple[int, int, int]:
+def rows_of(profile: DeviceProfile, shape: Shape) -> tuple[int, int, int]:
     """Rows, their width, and how many lanes share one."""
     width = shape[-1] if shape else 1
     rows = size_of(shape[:-1])
-    return rows, width, grain.along(rows, width)
+    return rows, width, profile.along(rows, width)
 
 
-def _groups(grain: Grain, shape: Shape) -> tuple[int, int, int]:
-    rows, _, along = rows_of(grain, shape)
-    return spread(rows * along, grain.workgroup)
+def _groups(profile: DeviceProfile, shape: Shape) -> tuple[int, int, int]:
+    rows, _, along = rows_of(profile, shape)
+    return spread(rows * along, profile.workgroup)
 
 
 @lowers("softmax", knows=("temperature", "causal"), floats=False)
@@ -41,10 +41,10 @@ def softmax(call: Call) -> list[Dispatch] | None:
     causal = call.attrs.get("causal", False)
     words = (
         out.word, x.word, 0 if mask is None else mask.word, 1 / call.attrs.get("temperature", 1.0),
-        *rows_of(call.grain, x.shape), *extents, *along, steps[-1] if steps else 0,
+        *rows_of(call.profile, x.shape), *extents, *along, steps[-1] if steps else 0,
     )  # fmt: skip
     constants = {"masked": int(mask is not None), "causal": int(causal)}
-    return [dispatch("softmax", *words, groups=_groups(call.grain, x.shape), constants=constants)]
+    return [dispatch("softmax", *words, groups=_groups(call.profile, x.shape), constants=constants)]
 
 
 def _gradient(call: Call, kind: int) -> list[Dispatch]:
@@ -54,9 +54,9 @@ def _gradient(call: Call, kind: int) -> list[Dispatch]:
         call.word(0),
         call.word(1),
         1 / call.attrs.get("temperature", 1.0),
-        *rows_of(call.grain, dx.shape),
+        *rows_of(call.profile, dx.shape),
     )
-    return [dispatch("rows_gradient", *words, groups=_groups(call.grain, dx.shape), constants={"kind": kind})]
+    return [dispatch("rows_gradient", *words, groups=_groups(call.profile, dx.shape), constants={"kind": kind})]
 
 
 @lowers("softmax_gradient", knows=("temperature",))
@@ -75,5 +75,12 @@ def entmax(call: Call) -> list[Dispatch] | None:
     (out,), alpha = call.outputs, call.attrs["alpha"]
     if alpha not in (1.5, 2.0):
         return None
-    words = (out.word, call.word(0), (alpha - 1) / call.attrs.get("temperature", 1.0), *rows_of(call.grain, out.shape))
-    return [dispatch("entmax", *words, groups=_groups(call.grain, out.shape), constants={"square": int(alpha == 1.5)})]
+    words = (
+        out.word,
+        call.word(0),
+        (alpha - 1) / call.attrs.get("temperature", 1.0),
+        *rows_of(call.profile, out.shape),
+    )
+    return [
+        dispatch("entmax", *words, groups=_groups(call.profile, out.shape), constants={"square": int(alpha == 1.5)})
+    ]

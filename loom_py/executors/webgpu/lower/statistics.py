@@ -7,9 +7,9 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
-from loom_py.executors.axes import Split
+from loom_py.executors.strides import Split
 from loom_py.executors.webgpu.lower.call import Call, Row, lowers, lowers_many
-from loom_py.executors.webgpu.lower.tiles import ranges, tiling
+from loom_py.executors.webgpu.lower.reduction_tiling import ranges, tiling
 from loom_py.executors.webgpu.plan import Dispatch, dispatch
 from loom_py.ops.histogram import BINS
 from loom_py.shapes import AnyArray, size_of
@@ -32,7 +32,7 @@ def stats(call: Call) -> list[Dispatch] | None:
         before, units, after = size_of(x.shape[:axis]), x.shape[axis], size_of(x.shape[axis + 1 :])
         each = (1, 0, before, units) if after == 1 else (before, units * after, after, 1)
         axes = Split((1, 0, units, after), each)
-    shared = tiling(call.grain, axes, empty=not x.size)
+    shared = tiling(call.profile, axes, empty=not x.size)
     count, parted = shared.tiles * shared.parts, units and shared.parts > 1
     zeros = _own(call, shared.parts * units) if parted else 0
     target = out.word if count == 1 else _own(call, count * SEEN_WORDS)
@@ -57,7 +57,7 @@ def histogram(call: Call) -> list[Dispatch] | None:
     (counts,), x = call.outputs, call.input(0)
     if not x.is_float:
         return None
-    cut = ranges(call.grain, x.size)
+    cut = ranges(call.profile, x.size)
     if cut.count == 1:
         words = (counts.word, x.word, 0, *cut.words)
         return [dispatch("histogram", *words, groups=cut.groups, constants={"stage": WHOLE})]
@@ -100,7 +100,7 @@ class _Array:
 
 def _array(call: Call) -> _Array:
     x, y = call.input(0), call.given(1)
-    size, part, count = ranges(call.grain, x.size).words
+    size, part, count = ranges(call.profile, x.size).words
     parts = call.scratch(3 * count) if count > 1 else 0
     return _Array(call.outputs[0].word, x.word, NONE if y is None else y.word, parts, size, part, count)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from loom_py.executors.axes import Split
+from loom_py.executors.strides import Split
 from loom_py.executors.webgpu.lower.call import Call
-from loom_py.executors.webgpu.lower.grain import Grain, power_above
+from loom_py.executors.webgpu.lower.device_profile import DeviceProfile, power_above
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 
 SIDE_BY_SIDE = 32
@@ -56,32 +56,32 @@ class Tiling:
         return (*counts, k1, sk0, sk1, r1, sr0, sr1)
 
 
-def tiling(grain: Grain, axes: Split, *, empty: bool = False) -> Tiling:
+def tiling(profile: DeviceProfile, axes: Split, *, empty: bool = False) -> Tiling:
     """The tiling of a reduction.
 
     Args:
-        grain: of the device.
+        profile: of the device.
         axes: what is kept and what is reduced.
         empty: whether there is nothing to reduce.
     """
     (k0, _, k1, _), (r0, _, r1, sr1) = axes
-    results, elements, lanes = k0 * k1, 0 if empty else r0 * r1, grain.workgroup
+    results, elements, lanes = k0 * k1, 0 if empty else r0 * r1, profile.workgroup
     rows = (sr1 == 1 and r1 > 1) or results == 1
     if rows:
-        along = grain.along(results, elements)
+        along = profile.along(results, elements)
     else:  # neighbours side by side make a whole read of memory; more where results have too few elements for the lanes
         across = max(SIDE_BY_SIDE, lanes // power_above(elements))
-        along = min(lanes // min(across, lanes, power_above(results)), power_above(grain.lanes // max(results, 1)))
+        along = min(lanes // min(across, lanes, power_above(results)), power_above(profile.lanes // max(results, 1)))
     tiles = -(-results * along // lanes)
     parts = 1
     if elements > 32 * along:
-        parts = max(min(grain.groups // tiles, elements // (16 * along)), -(-elements // (256 * along)))
+        parts = max(min(profile.groups // tiles, elements // (16 * along)), -(-elements // (256 * along)))
     return Tiling(results, elements, axes, rows, along, parts, lanes)
 
 
-def columns(grain: Grain, results: int, elements: int) -> Tiling:
+def columns(profile: DeviceProfile, results: int, elements: int) -> Tiling:
     """The tiling of the sums over the first axis of an array (elements, results)."""
-    return tiling(grain, Split((1, 0, results, 1), (1, 0, elements, results)), empty=elements == 0)
+    return tiling(profile, Split((1, 0, results, 1), (1, 0, elements, results)), empty=elements == 0)
 
 
 SUM, SUM_OF_COUNTS, NOT_FINITE, NOT_ZERO = range(4)
@@ -107,7 +107,7 @@ def reduction(
     first = dispatch("reduce", target, x, divisor, *shared.words, groups=shared.groups, constants=constants)
     if last:
         return [first]
-    rest = columns(call.grain, shared.results, shared.parts)
+    rest = columns(call.profile, shared.results, shared.parts)
     follow = operation if operation == SUM else SUM_OF_COUNTS
     return [first, *reduction(call, out, target, rest, operation=follow, divisor=divisor, finished=finished)]
 
@@ -131,15 +131,15 @@ class Ranges:
         return self.size, self.part, self.count
 
 
-def ranges(grain: Grain, size: int, *, least: int = 4096) -> Ranges:
+def ranges(profile: DeviceProfile, size: int, *, least: int = 4096) -> Ranges:
     """Ranges for a device.
 
     Args:
-        grain: of the device.
+        profile: of the device.
         size: of the array.
         least: values of a range, where there are several.
     """
-    few, lanes = size <= grain.one_group, grain.workgroup
-    count = 1 if few else max(min(-(-size // least), grain.groups), -(-size // (256 * lanes)))
+    few, lanes = size <= profile.one_group, profile.workgroup
+    count = 1 if few else max(min(-(-size // least), profile.groups), -(-size // (256 * lanes)))
     part = max(-(-size // (count * lanes)), 1) * lanes
     return Ranges(size, part, max(-(-size // part), 1))

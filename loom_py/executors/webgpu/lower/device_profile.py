@@ -14,7 +14,7 @@ def power_above(n: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Grain:
+class DeviceProfile:
     """What a device asks of those who share out a reduction.
 
     Attributes:
@@ -44,8 +44,8 @@ class Grain:
         return min(power_above(-(-elements // self.values)), needed, self.workgroup)
 
 
-CARD = Grain(lanes=1 << 17, workgroup=LANES, values=4, neighbours=32, exchange=True, one_group=1 << 14)
+DISCRETE_GPU = DeviceProfile(lanes=1 << 17, workgroup=LANES, values=4, neighbours=32, exchange=True, one_group=1 << 14)
 """A large graphics card: 132 multiprocessors or so, each with a thousand lanes under way."""
-PLAYED = Grain(lanes=128, workgroup=32, values=16, neighbours=1, exchange=False, one_group=1 << 12)
+SOFTWARE_GPU = DeviceProfile(lanes=128, workgroup=32, values=16, neighbours=1, exchange=False, one_group=1 << 12)
 """A processor that plays a GPU: a few cores go through the lanes one after the other, and pay for every lane of a
 workgroup that has barriers, and for every barrier."""
