@@ -27,7 +27,7 @@ from loom_py.executors.webgpu.lower.device_profile import DISCRETE_GPU, LANES, S
 from loom_py.executors.webgpu.lower.matmul_variants import VARIANTS, Variant
 from loom_py.executors.webgpu.native import native_host
 from loom_py.executors.webgpu.plan import ENABLE
-from loom_py.executors.webgpu.subgroups import TEAMS, lanes_meet
+from loom_py.executors.webgpu.subgroups import LANE_GROUPS, reduction_works
 from loom_py.ops import VERBS
 from loom_py.shapes import AnyArray
 from tests import vulkan
@@ -161,14 +161,14 @@ def attention_cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
                 yield case
 
 
-def meeting_case(*, subgroups: bool) -> tuple[dict[str, Any], ScriptHost]:
+def reduction_case(*, subgroups: bool) -> tuple[dict[str, Any], ScriptHost]:
     """What an executor asks of a device before it uses subgroups, and the same of the tree."""
     host = ScriptHost()
-    lanes_meet(host, Heap(host), subgroups=subgroups)
+    reduction_works(host, Heap(host), subgroups=subgroups)
     expected = Expectations(host)
-    expected.report(np.full(LANES, TEAMS, np.uint32))
+    expected.report(np.full(LANES, LANE_GROUPS, np.uint32))
     return {
-        "title": f"lanes meet{' by subgroups' if subgroups else ''}",
+        "title": f"workgroup reduction{' by subgroups' if subgroups else ''}",
         "steps": host.steps,
         "expected": expected.found,
     }, host
@@ -226,7 +226,7 @@ def cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
                     yield found
     yield from product_cases()
     yield from attention_cases()
-    yield from (meeting_case(subgroups=subgroups) for subgroups in (False, True))
+    yield from (reduction_case(subgroups=subgroups) for subgroups in (False, True))
     vulkan.provide()
     for name in NETWORKS:
         yield training_case(name)

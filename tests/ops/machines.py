@@ -44,8 +44,8 @@ def wasm() -> tuple[str, WasmExecutor]:
 def webgpu() -> tuple[str, WebGPUExecutor] | None:
     """The WebGPU executor; None where there is no driver.
 
-    In a page it goes about its work as suits the device, natively (through wgpu) as suits a graphics card, whatever
-    plays it here: so each way is taken once.
+    In a page it has the profile of its device, natively (through wgpu) that of a discrete GPU even on a software
+    renderer, so that both profiles are tested.
     """
     try:
         if sys.platform == "emscripten":

@@ -41,10 +41,11 @@ class Kernel:
 
 @cache
 def source(name: str, subgroups: bool = False) -> str:
-    """The text of kernels/`name`.wgsl, and after it that of every part that it names: "// with functions".
+    """The text of kernels/`name`.wgsl, followed by that of every part it includes by a line like "// with functions".
 
-    A part may have a second file for devices with subgroups, `name`_subgroups.wgsl. WGSL takes declarations in any
-    order, so that the kernel's own lines keep their numbers in error messages; only what a part enables goes first.
+    A part workgroup_….wgsl may have a second edition for devices with subgroups, subgroup_….wgsl. WGSL allows
+    declarations in any order, so parts come last and the kernel's lines keep their numbers in error messages; only
+    `enable` directives go first.
     """
     text = (KERNELS / f"{name}.wgsl").read_text(encoding="utf-8")
     parts = [line.removeprefix("// with ") for line in text.splitlines() if line.startswith("// with ")]
@@ -53,8 +54,8 @@ def source(name: str, subgroups: bool = False) -> str:
 
 
 def _edition(part: str, subgroups: bool) -> str:
-    """The part for such a device."""
-    special = f"{part}_subgroups"
+    """Name of the part's edition for such a device."""
+    special = part.replace("workgroup_", "subgroup_", 1)
     return special if subgroups and (KERNELS / f"{special}.wgsl").exists() else part
 
 

@@ -1,4 +1,4 @@
-"""Whether a device's lanes can speak to their neighbours as kernels/meet_subgroups.wgsl wants it."""
+"""Check of a device for what kernels/subgroup_reduce.wgsl requires."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from loom_py.executors.webgpu.plan import Plan, dispatch, plan_rows
 
 SUBGROUPS = "subgroups"
 """The feature's name."""
-TEAMS = 45
-"""That kernels/meet_check.wgsl looks at: all powers of two for lanes and steps whose product is at most 256."""
+LANE_GROUPS = 45
+"""Lane groups that kernels/workgroup_reduce_check.wgsl tests: powers of two for lanes and steps with a product of at
+most 256."""
 
 
 def subgroups_work(host: Host, heap: Heap) -> bool:
-    """Whether a device has subgroups and its lanes lie in them in order, which WGSL promises to nobody."""
-    return SUBGROUPS in host.adapter.features and lanes_meet(host, heap, subgroups=True)
+    """Whether a device has subgroups with lanes in order, which WGSL does not guarantee."""
+    return SUBGROUPS in host.adapter.features and reduction_works(host, heap, subgroups=True)
 
 
-def lanes_meet(host: Host, heap: Heap, *, subgroups: bool) -> bool:
-    """Whether all lanes of all teams get what they should: by subgroups, or by the tree."""
+def reduction_works(host: Host, heap: Heap, *, subgroups: bool) -> bool:
+    """Whether workgroup reductions give all lanes the right results: by subgroups, or by the tree."""
     region, nothing = heap.take(4 * LANES), np.zeros(0, np.uint8)
-    rows = plan_rows([dispatch("meet_check", region.offset // 4, groups=(1, 1, 1))], subgroups=subgroups)
+    rows = plan_rows([dispatch("workgroup_reduce_check", region.offset // 4, groups=(1, 1, 1))], subgroups=subgroups)
     report = np.array([(region.offset, 4 * LANES)], np.uint32)
     plan = Plan(*rows, np.zeros((0, 3), np.uint32), report, np.array([(0, 1)], np.uint32))
     try:
@@ -35,6 +36,6 @@ def lanes_meet(host: Host, heap: Heap, *, subgroups: bool) -> bool:
             host.unload(number)
     except DeviceLostError:
         raise
-    except LoomError:  # its compiler does not take what its features name
+    except LoomError:  # the compiler refuses a feature that the device claims
         return False
-    return bool((right.view(np.uint32) == TEAMS).all())
+    return bool((right.view(np.uint32) == LANE_GROUPS).all())

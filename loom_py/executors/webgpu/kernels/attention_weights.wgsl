@@ -1,8 +1,8 @@
 // Scores of a block of attention's rows to weights, in place: exp((score - largest)/τ) / Σ over what a row sees. Forward the
 // rows' largest scores and sums are found and noted; backward they are read, and gradients of the weights become those of
 // the scores: W·(dW - Σ W·dW)/τ. `along` lanes share a row.
-// with meet
-// with keys
+// with workgroup_reduce
+// with float_order
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -36,7 +36,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   if (begin >= p.rows) { return; }
   let row = begin + lane / p.along;
   let mine = lane % p.along;
-  let lanes = team(place, p.along, 1u);
+  let lanes = lane_group(place, p.along, 1u);
   let last = select(0u, p.length, row < p.rows);
   let scores = p.scores + row * p.length;
   let changes = p.changes + row * p.length;
@@ -52,7 +52,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     for (var i = mine; i < last; i += p.along) {
       if (!hidden(mask, i, time)) { largest = max(largest, key(heap[scores + i])); }
     }
-    largest = highest(largest, lane, lanes);
+    largest = maximum(largest, lane, lanes);
     let nothing = largest == MINUS_INFINITY && (masked || causal);
     let bad = largest >= INFINITY || (largest == MINUS_INFINITY && !nothing); // NaN or +∞, or -∞ alone
     let shift = select(from_key(largest), 0.0, bad || nothing);

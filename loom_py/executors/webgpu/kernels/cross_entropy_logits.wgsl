@@ -2,8 +2,8 @@
 // Targets are labels or shares, smoothed and weighted by class. `along` lanes share a row; a workgroup takes `passes`
 // rows for each of them and leaves the sum of their losses. A row with NaN, +∞, nothing above -∞ or a label that is no
 // class is NaN: no number is better than a wrong one.
-// with meet
-// with keys
+// with workgroup_reduce
+// with float_order
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -48,7 +48,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   if (id >= p.count) { return; }
   let abreast = LANES / p.along;
   let mine = lane % p.along;
-  let lanes = team(place, p.along, 1u);
+  let lanes = lane_group(place, p.along, 1u);
   var by = p.divisor;
   if (divided) { by = bitcast<f32>(heap[p.divisor_at]); }
   var nan_bits = NAN; // a variable, since WGSL has no constant that is NaN
@@ -64,7 +64,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
 
     var top = MINUS_INFINITY;
     for (var i = mine; i < last; i += p.along) { top = max(top, key(heap[x + i])); }
-    top = highest(top, lane, lanes);
+    top = maximum(top, lane, lanes);
     let strange = labelled && counts && (label < 0 || label >= i32(p.width));
     let bad = top >= INFINITY || top == MINUS_INFINITY || strange;
     let shift = select(from_key(top), 0.0, bad);
@@ -89,6 +89,6 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
       }
     }
   }
-  losses = sum(losses, lane, team(place, LANES, 1u));
+  losses = sum(losses, lane, lane_group(place, LANES, 1u));
   if (lane == 0u) { heap[p.loss + id] = bitcast<u32>(losses / by); }
 }

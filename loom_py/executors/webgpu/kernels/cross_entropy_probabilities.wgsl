@@ -1,7 +1,7 @@
 // Cross-entropy of probabilities with its gradient, elementwise: loss = -Σ t·log p / n, dp = -t/p/n with p held above the
 // smallest normal number. Targets are labels or shares, smoothed and weighted by class. Each workgroup takes a range and
 // leaves the sum of its losses. A NaN, or a label that is no class, makes the loss NaN.
-// with meet
+// with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -67,6 +67,6 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     heap[p.dx + i] = bitcast<u32>(-(t / safe) / by);
   }
   var nan_bits = 0x7fc00000u; // a variable, since WGSL has no constant that is NaN
-  losses = sum(select(losses, bitcast<f32>(nan_bits), bad), lane, team(place, LANES, 1u));
+  losses = sum(select(losses, bitcast<f32>(nan_bits), bad), lane, lane_group(place, LANES, 1u));
   if (lane == 0u) { heap[p.loss + range] = bitcast<u32>(losses / by); }
 }

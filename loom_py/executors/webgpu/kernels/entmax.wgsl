@@ -3,8 +3,8 @@
 //   α = 2     on Σ max(0, z - t) = 1: it falls in straight pieces, so that the steps end exactly, soon;
 //   α = 1.5   on √Σ max(0, z - t)² = 1: nearly straight, so that a few steps do.
 // Both sums are convex, so that t only rises towards the solution. `along` lanes share a row; y may lie where x is.
-// with meet
-// with keys
+// with workgroup_reduce
+// with float_order
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -30,13 +30,13 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   if (first >= p.rows) { return; }
   let row = first + lane / p.along;
   let mine = lane % p.along;
-  let lanes = team(place, p.along, 1u);
+  let lanes = lane_group(place, p.along, 1u);
   let begin = row * p.width;
   let end = begin + select(0u, p.width, row < p.rows);
 
   var top_key = MINUS_INFINITY;
   for (var i = begin + mine; i < end; i += p.along) { top_key = max(top_key, key(heap[p.x + i])); }
-  top_key = highest(top_key, lane, lanes);
+  top_key = maximum(top_key, lane, lanes);
   let bad = top_key >= INFINITY || top_key == MINUS_INFINITY;
   let top = select(from_key(top_key), 0.0, bad);
 

@@ -1,6 +1,6 @@
 // Elementwise loss heads (ops/loss.py): the gradient of each value, and the sum of losses of each range of them.
 // Losses are divided by the number of values before they add up: their mean is finite where their sum may not be.
-// with meet
+// with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -90,6 +90,6 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     losses += found.x;
     heap[p.dx + i] = bitcast<u32>(found.y);
   }
-  losses = sum(losses, lane, team(place, LANES, 1u));
+  losses = sum(losses, lane, lane_group(place, LANES, 1u));
   if (lane == 0u) { heap[p.loss + range] = select(bitcast<u32>(losses), 0x7fc00000u, p.size == 0u); }
 }

@@ -1,6 +1,6 @@
 // What losses over labels are divided by: the rows that count, at least 1, or the sum of their classes' weights; NaN
 // when a label is no class. One workgroup.
-// with meet
+// with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -31,7 +31,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     for (var row = stretch; row < min(stretch - lane + STRETCH, p.rows); row += LANES) { some += weight_of(row); }
     weights += some;
   }
-  weights = sum(weights, lane, team(place, LANES, 1u));
+  weights = sum(weights, lane, lane_group(place, LANES, 1u));
   if (!weighted && bitcast<u32>(weights) == 0u) { weights = 1.0; }
   if (lane == 0u) { heap[p.out] = bitcast<u32>(weights); }
 }

@@ -1,7 +1,7 @@
 // Means and squared deviations over axes, and normalisation where a workgroup sees all of its results.
 // Tiles as in reduce.wgsl. Deviations are taken from the mean and the mean is corrected by theirs, so that numbers far
 // from 0 keep their variance.
-// with meet
+// with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -32,7 +32,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let across = LANES / p.along;
   let mine = select(lane / across, lane % p.along, rows);
   let column = select(lane % across, lane / p.along, rows);
-  let lanes = team(place, p.along, select(across, 1u, rows));
+  let lanes = lane_group(place, p.along, select(across, 1u, rows));
   let result = (id % p.tiles) * across + column;
   let part = id / p.tiles;
   let end = min((part + 1u) * p.part, p.elements);

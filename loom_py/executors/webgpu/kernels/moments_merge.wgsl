@@ -1,5 +1,5 @@
 // Means and squared deviations of parts made one (Chan, Golub & LeVeque 1979): the parts' means deviate too.
-// with meet
+// with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -22,7 +22,7 @@ fn squares_of(part: u32, result: u32) -> f32 {
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let across = LANES / p.along;
   let mine = lane / across;
-  let lanes = team(place, p.along, across);
+  let lanes = lane_group(place, p.along, across);
   let result = number_of(place) * across + lane % across;
   let last = select(0u, p.count, result < p.results);
   let n = f32(p.elements);

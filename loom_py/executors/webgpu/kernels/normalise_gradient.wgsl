@@ -1,6 +1,6 @@
 // dx = rstd · (dn - mean(dn) - n · mean(dn·n)) over axes, or the two sums alone where several workgroups share a result.
 // Tiles as in reduce.wgsl.
-// with meet
+// with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -34,7 +34,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let across = LANES / p.along;
   let mine = select(lane / across, lane % p.along, rows);
   let column = select(lane % across, lane / p.along, rows);
-  let lanes = team(place, p.along, select(across, 1u, rows));
+  let lanes = lane_group(place, p.along, select(across, 1u, rows));
   let result = (id % p.tiles) * across + column;
   let part = id / p.tiles;
   let last = select(0u, min((part + 1u) * p.part, p.elements), result < p.results);

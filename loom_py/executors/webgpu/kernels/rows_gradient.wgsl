@@ -3,7 +3,7 @@
 //   entmax, α = 2      g = [y > 0]   w = Σ g
 //   entmax, α = 1.5    g = √y        w = Σ g
 // `along` lanes share a row.
-// with meet
+// with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -37,7 +37,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     let g = slope(i);
     sums += vec2f(g * at(i), g);
   }
-  sums = sum2(sums, lane, team(place, p.along, 1u));
+  sums = sum2(sums, lane, lane_group(place, p.along, 1u));
   let mean = select(sums.x / sums.y, sums.x, kind == 0u);
   for (var i = begin + mine; i < end; i += p.along) {
     heap[p.out + i] = bitcast<u32>((at(i) - mean) * slope(i) * p.inverse);

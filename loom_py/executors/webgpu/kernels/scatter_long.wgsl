@@ -3,7 +3,7 @@
 // A workgroup for every LONG-th sorted place and tile of columns: it sums the run whose second to (LONG + 1)-th row lies
 // there, if there is one. Its lanes are `columns` wide; each of the 256 / columns streams adds every so many-th row in
 // order, and the streams' sums are added as a tree: the same on every run.
-// with meet
+// with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -52,7 +52,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
       added += bitcast<f32>(heap[p.dy + heap[p.sorted + p.count + k] * p.width + column]);
     }
   }
-  added = sum(added, lane, team(place, streams, p.columns));
+  added = sum(added, lane, lane_group(place, streams, p.columns));
   if (lane < p.columns && column < p.width) {
     heap[p.out + heap[p.sorted + found.x] * p.width + column] = bitcast<u32>(added);
   }

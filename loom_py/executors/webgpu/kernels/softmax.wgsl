@@ -2,8 +2,8 @@
 // each lane overwrites only what nobody but itself still reads.
 // `along` lanes share a row, so that narrow rows fill a workgroup together. NaN and infinities are told by their bits,
 // since WGSL promises nothing for comparisons with them.
-// with meet
-// with keys
+// with workgroup_reduce
+// with float_order
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -31,7 +31,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   if (first >= p.rows) { return; }
   let row = first + lane / p.along;
   let mine = lane % p.along;
-  let lanes = team(place, p.along, 1u);
+  let lanes = lane_group(place, p.along, 1u);
   let last = select(0u, p.width, row < p.rows);
   let x = p.x + row * p.width;
   let diagonal = row % p.width;
@@ -46,7 +46,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   for (var i = mine; i < last; i += p.along) {
     if (!hidden(mask, i, diagonal)) { top = max(top, key(heap[x + i])); }
   }
-  top = highest(top, lane, lanes);
+  top = maximum(top, lane, lanes);
   let nothing = top == MINUS_INFINITY && (masked || causal); // such a row becomes 0
   let bad = top >= INFINITY || (top == MINUS_INFINITY && !nothing);
   let shift = select(from_key(top), 0.0, bad || nothing);

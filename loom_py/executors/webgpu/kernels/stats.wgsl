@@ -1,16 +1,16 @@
-// A row of statistics: each lane sees some values of one unit (of all, where there are no units), lanes meet in a tree of
-// fixed order. Workgroups have tiles of units and parts of their values, as in reduce.wgsl; with several of them each
-// leaves what it saw for stats_merge.wgsl. NaN and infinities are told by their bits, counted and left out; the variance
-// is taken from deviations.
-// with seen
+// A row of statistics. Each lane takes some values of one unit (of all, where there are no units); lanes merge in a tree
+// of fixed order. Workgroups have tiles of units and parts of their values, as in reduce.wgsl; several of them leave
+// partial statistics to stats_merge.wgsl. NaN and infinities are recognised by their bits, counted and left out; the
+// variance is computed from deviations.
+// with running_stats
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
 
 struct Parameters {
-  out: u32,   // the row, or with several workgroups what each of them saw
+  out: u32,   // the row, or with several workgroups their partial statistics
   x: u32,
-  zeros: u32, // with several parts: for each of them, whether a unit is all 0 there
+  zeros: u32, // with several parts: a flag for each part and unit, 1 where all values are 0
   size: u32, units: u32,
   results: u32, elements: u32, along: u32, part: u32, tiles: u32, groups: u32,
   k1: u32, sk0: u32, sk1: u32, r1: u32, sr0: u32, sr1: u32,
@@ -25,23 +25,23 @@ fn element(e: u32) -> u32 {
   return at;
 }
 
-// The array's first value, from where means are counted; 0 where it is not finite.
+// Origin of the means: the array's first value, 0 where it is not finite.
 fn origin() -> u32 {
   if (p.size == 0u) { return 0u; }
   let bits = heap[p.x];
   return select(0u, bits, (bits & 0x7fffffffu) < 0x7f800000u);
 }
 
-// The exponent that brings the largest of these edges, and the origin, between 1 and 2, as far as powers of two reach.
+// Biased exponent that scales the largest of edges and origin to between 1 and 2, within the range of powers of two.
 fn scale_of(edges: vec2u, start: u32) -> u32 {
   let largest = max(max(from_key(~edges.x) & 0x7fffffffu, from_key(edges.y) & 0x7fffffffu), start & 0x7fffffffu);
   return clamp(254u - (largest >> 23u), 1u, 253u);
 }
 
-// Every `step`th value of one unit, from the first to before the last.
-fn looked_at(unit: u32, first: u32, last: u32, step: u32) -> Seen {
-  var s = nothing();
-  // Sums that can't overflow, of values from 1 on and of those below.
+// Statistics of every `step`th value of one unit, from `first` to before `last`.
+fn stats_of(unit: u32, first: u32, last: u32, step: u32) -> RunningStats {
+  var s = no_values();
+  // Scaled sums that can't overflow: of values from 1 on, and of smaller ones.
   var sums = vec2f(0.0);
   for (var e = first; e < last; e += step) {
     let bits = heap[unit + element(e)];
@@ -95,18 +95,18 @@ fn main(
   let begin = part * p.part;
   let last = select(0u, min(begin + p.part, p.elements), result < p.results);
   let unit = p.x + (result / p.k1) * p.sk0 + (result % p.k1) * p.sk1;
-  seen[slot] = looked_at(unit, begin + mine, last, p.along);
+  partials[slot] = stats_of(unit, begin + mine, last, p.along);
 
-  meet(slot, LANES, across);
+  reduce_stats(slot, LANES, across);
   if (slot < across && first + slot < p.units) {
-    let dead = u32(seen[slot].counts.w == min(begin + p.part, p.elements) - begin);
-    if (p.part < p.elements) { heap[p.zeros + part * p.units + first + slot] = dead; } else { seen[slot].dead = dead; }
+    let dead = u32(partials[slot].counts.w == min(begin + p.part, p.elements) - begin);
+    if (p.part < p.elements) { heap[p.zeros + part * p.units + first + slot] = dead; } else { partials[slot].dead = dead; }
   }
-  meet(slot, across, 1u);
+  reduce_stats(slot, across, 1u);
   if (lane != 0u) { return; }
   if (p.groups > 1u) {
-    write_seen(p.out + id * SEEN_WORDS, seen[0]);
+    write_stats(p.out + id * STATS_WORDS, partials[0]);
   } else {
-    write_row(p.out, seen[0], p.size, p.units > 0u);
+    write_row(p.out, partials[0], p.size, p.units > 0u);
   }
 }

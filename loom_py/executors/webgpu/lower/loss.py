@@ -130,5 +130,5 @@ def correct_count(call: Call) -> list[Dispatch] | None:
     ignored = ignore if labelled and ignore is not None else -1  # no largest value ever stands at -1
     words = (counts, x.word, target.word, rows, width, shared.along, shared.passes, shared.count, ignored)
     constants = {"labelled": int(labelled), "finished": int(one)}
-    first = dispatch("correct", *words, groups=spread(shared.count, 1), constants=constants)
+    first = dispatch("correct_count", *words, groups=spread(shared.count, 1), constants=constants)
     return [first, *_summed(call, counts, shared.count, out, SUM_OF_COUNTS)]

@@ -107,4 +107,4 @@ def _array(call: Call) -> _Array:
 
 def _stage(call: Call, arrays: Sequence[_Array], stage: int, across: int) -> Dispatch:
     table = call.table(np.array([astuple(a) for a in arrays], np.uint32))
-    return dispatch("norm", table, groups=(across, len(arrays), 1), constants={"stage": stage})
+    return dispatch("l2_norm", table, groups=(across, len(arrays), 1), constants={"stage": stage})

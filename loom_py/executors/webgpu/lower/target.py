@@ -17,7 +17,7 @@ def clamp(call: Call) -> list[Dispatch]:
     # Only finite numbers are held, so that the largest of them are as good as no bound, which no shader may count on.
     low, high = (max(-LARGEST, min(LARGEST, float(call.attrs[name]))) for name in ("low", "high"))
     words = (out.size, out.word, call.word(0), low, high)
-    return [dispatch("hold", *words, groups=spread(out.size), constants={"limits": 0})]
+    return [dispatch("clamp", *words, groups=spread(out.size), constants={"limits": 0})]
 
 
 @lowers("move", knows=("momentum",))

@@ -41,7 +41,7 @@ def clip_scale(call: Call) -> list[Dispatch]:
 def clip_values(call: Call) -> list[Dispatch]:
     g, limit = call.input(0), float(call.attrs["limit"])
     words = (g.size, g.word, g.word, -limit, limit)
-    return [dispatch("hold", *words, groups=spread(g.size), constants={"limits": 1})]
+    return [dispatch("clamp", *words, groups=spread(g.size), constants={"limits": 1})]
 
 
 @lowers("blend")

@@ -1,5 +1,5 @@
-// Floats as unsigned numbers of the same order, NaN above all: what no driver may take for "never NaN", nor flush. A part
-// of the kernels that say `with keys`.
+// Floats as unsigned integers of the same order ("keys"), NaN above all. Drivers may assume that floats are never NaN and
+// may flush small ones; integers they leave alone. A part: kernels include it by `with float_order`.
 
 const NAN = 0x7fc00000u; // as bits
 const MINUS_INFINITY = 0x007fffffu; // as keys

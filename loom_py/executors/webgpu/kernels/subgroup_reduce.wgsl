@@ -1,9 +1,10 @@
-enable subgroups; // What meet.wgsl does, where lanes can speak to their neighbours.
+enable subgroups; // The functions of workgroup_reduce.wgsl for devices with subgroups.
 //
-// Those of a subgroup exchange what they have, pair by pair, and workgroup memory is left for what several subgroups have
-// to tell one another: two barriers, or none. Every lane adds the same numbers in the same order and gets the same sum.
+// Lanes of a subgroup exchange values pair by pair; results of several subgroups are combined in workgroup memory, at the
+// cost of two barriers. Every lane adds the same numbers in the same order and so gets the same sum.
 //
-// Lane i of a workgroup has to be lane i % size of its subgroup. WGSL does not promise that; meet_check.wgsl finds out.
+// Requires that lane i of a workgroup is lane i % size of its subgroup, which WGSL does not guarantee:
+// workgroup_reduce_check.wgsl tests it.
 
 struct Place {
   @builtin(workgroup_id) group: vec3u,
@@ -13,17 +14,18 @@ struct Place {
 
 fn number_of(place: Place) -> u32 { return place.group.y * place.groups.x + place.group.x; }
 
-// Lanes from `step` to below `within` apart meet in their subgroup; `across` of these outcomes, `stride` apart, elsewhere.
-struct Team { step: u32, within: u32, stride: u32, across: u32 }
+// Lanes from `step` to below `within` apart combine in their subgroup, then `across` such results, `stride` lanes apart, in
+// workgroup memory.
+struct LaneGroup { step: u32, within: u32, stride: u32, across: u32 }
 
-fn team(place: Place, along: u32, step: u32) -> Team {
+fn lane_group(place: Place, along: u32, step: u32) -> LaneGroup {
   let within = min(place.size, along * step);
   let stride = max(within, step);
-  return Team(step, within, stride, along * step / stride);
+  return LaneGroup(step, within, stride, along * step / stride);
 }
 
-// Where the first of the outcomes lies that make up this lane's; they are added in two halves, which rounds less.
-fn first_of(lane: u32, t: Team) -> u32 { return lane / (t.across * t.stride) * t.across * t.stride + lane % t.stride; }
+// Lane of the first subgroup result of this lane's group. Results are added in two halves, which rounds less.
+fn first_of(lane: u32, t: LaneGroup) -> u32 { return lane / (t.across * t.stride) * t.across * t.stride + lane % t.stride; }
 
 var<workgroup> floats: array<f32, 256>;
 var<workgroup> floats2: array<vec2f, 256>;
@@ -31,7 +33,7 @@ var<workgroup> floats3: array<vec3f, 256>;
 var<workgroup> words: array<u32, 256>;
 var<workgroup> words2: array<vec2u, 256>;
 
-fn sum(value: f32, lane: u32, t: Team) -> f32 {
+fn sum(value: f32, lane: u32, t: LaneGroup) -> f32 {
   var s = value;
   for (var far = t.step; far < t.within; far *= 2u) { s += subgroupShuffleXor(s, far); }
   if (t.across == 1u) { return s; }
@@ -46,7 +48,7 @@ fn sum(value: f32, lane: u32, t: Team) -> f32 {
   return s + other;
 }
 
-fn sum2(value: vec2f, lane: u32, t: Team) -> vec2f {
+fn sum2(value: vec2f, lane: u32, t: LaneGroup) -> vec2f {
   var s = value;
   for (var far = t.step; far < t.within; far *= 2u) { s += subgroupShuffleXor(s, far); }
   if (t.across == 1u) { return s; }
@@ -61,7 +63,7 @@ fn sum2(value: vec2f, lane: u32, t: Team) -> vec2f {
   return s + other;
 }
 
-fn sum3(value: vec3f, lane: u32, t: Team) -> vec3f {
+fn sum3(value: vec3f, lane: u32, t: LaneGroup) -> vec3f {
   var s = value;
   for (var far = t.step; far < t.within; far *= 2u) { s += subgroupShuffleXor(s, far); }
   if (t.across == 1u) { return s; }
@@ -76,7 +78,7 @@ fn sum3(value: vec3f, lane: u32, t: Team) -> vec3f {
   return s + other;
 }
 
-fn count(value: u32, lane: u32, t: Team) -> u32 {
+fn count(value: u32, lane: u32, t: LaneGroup) -> u32 {
   var s = value;
   for (var far = t.step; far < t.within; far *= 2u) { s += subgroupShuffleXor(s, far); }
   if (t.across == 1u) { return s; }
@@ -91,7 +93,7 @@ fn count(value: u32, lane: u32, t: Team) -> u32 {
   return s + other;
 }
 
-fn highest(value: u32, lane: u32, t: Team) -> u32 {
+fn maximum(value: u32, lane: u32, t: LaneGroup) -> u32 {
   var s = value;
   for (var far = t.step; far < t.within; far *= 2u) { s = max(s, subgroupShuffleXor(s, far)); }
   if (t.across == 1u) { return s; }
@@ -106,7 +108,7 @@ fn highest(value: u32, lane: u32, t: Team) -> u32 {
   return max(s, other);
 }
 
-fn highest2(value: vec2u, lane: u32, t: Team) -> vec2u {
+fn maximum2(value: vec2u, lane: u32, t: LaneGroup) -> vec2u {
   var s = value;
   for (var far = t.step; far < t.within; far *= 2u) { s = max(s, subgroupShuffleXor(s, far)); }
   if (t.across == 1u) { return s; }

@@ -1,39 +1,41 @@
-// What is known of some values, how two such are made one, and the row of statistics that comes of it (ops/stats.py). A
-// part of the kernels that say `with seen`.
+// Running statistics of a set of values, their merging, and the row of ops/stats.py made from them. A part: kernels
+// include it by `with running_stats`.
 //
-// Values are scaled by a power of two that brings the largest of them to about 1, so that neither their squares overflow
-// nor vanish; means are counted from an origin that all have in common, so that those of values far from 0 keep their
-// digits; groups are made one as Chan, Golub & LeVeque 1979 do. Values below 2^-126 may count as 0 in mean, deviation
-// and norm, as GPUs flush them; minimum, maximum, zeros and dead units see them as they are.
+// Values are scaled by a power of two that brings the largest to about 1, so that squares neither overflow nor underflow.
+// Means are relative to a common origin, so that values far from 0 keep their digits. Merging follows Chan, Golub &
+// LeVeque 1979. GPUs may flush values below 2^-126 to 0 in mean, deviation and norm; minimum, maximum, zeros and dead
+// units see them exactly.
 
 const NAN = 0x7fc00000u;
-const SEEN_WORDS = 12u;
+const STATS_WORDS = 12u;
 
-struct Seen {
+struct RunningStats {
   counts: vec4u,  // NaN, +∞, -∞, 0
   n: u32,         // finite
-  edges: vec2u,   // keys of the lowest (inverted) and of the highest: both grow
-  moments: vec2f, // mean, less the origin, and sum of squared deviations of the scaled values
-  scale: u32,     // biased exponent of the power of two they are scaled by
-  dead: u32,      // units of which all values are 0
+  edges: vec2u,   // order keys: ~key of the lowest, key of the highest, so that both merge by max
+  moments: vec2f, // mean minus origin, and sum of squared deviations, both of the scaled values
+  scale: u32,     // biased exponent of the scaling factor
+  dead: u32,      // units whose values are all 0
   origin: f32,    // not scaled
 }
 
-var<workgroup> seen: array<Seen, 256>;
+var<workgroup> partials: array<RunningStats, 256>;
 
-fn nothing() -> Seen { return Seen(vec4u(0u), 0u, vec2u(0u), vec2f(0.0), 253u, 0u, 0.0); }
+fn no_values() -> RunningStats { return RunningStats(vec4u(0u), 0u, vec2u(0u), vec2f(0.0), 253u, 0u, 0.0); }
 
-// Unsigned numbers in the order of the floats.
+// Unsigned integers in the order of the floats; NaN never comes here.
 fn key(bits: u32) -> u32 { return select(bits | 0x80000000u, ~bits, bits >= 0x80000000u); }
 fn from_key(k: u32) -> u32 { return select(~k, k & 0x7fffffffu, k >= 0x80000000u); }
 fn power(biased: u32) -> f32 { return bitcast<f32>(biased << 23u); }
 
-// Two groups of values made one.
-fn joined(a: Seen, b: Seen) -> Seen {
-  var s = Seen(a.counts + b.counts, a.n + b.n, max(a.edges, b.edges), a.moments, min(a.scale, b.scale), a.dead + b.dead, a.origin);
+// Statistics of both sets together.
+fn merged(a: RunningStats, b: RunningStats) -> RunningStats {
+  var s = RunningStats(
+    a.counts + b.counts, a.n + b.n, max(a.edges, b.edges), a.moments, min(a.scale, b.scale), a.dead + b.dead, a.origin,
+  );
   if (b.n == 0u) { s.moments = a.moments; s.scale = a.scale; return s; }
   if (a.n == 0u) { s.moments = b.moments; s.scale = b.scale; s.origin = b.origin; return s; }
-  // The smaller values are scaled anew; 2^-60 of the larger they do not matter.
+  // Rescale the smaller values; below 2^-60 of the larger ones they are negligible.
   let ratio_a = select(power(127u - min(a.scale - s.scale, 60u)), 0.0, a.scale - s.scale > 60u);
   let ratio_b = select(power(127u - min(b.scale - s.scale, 60u)), 0.0, b.scale - s.scale > 60u);
   let mean = a.moments.x * ratio_a;
@@ -44,23 +46,23 @@ fn joined(a: Seen, b: Seen) -> Seen {
   return s;
 }
 
-// Slots below `end` (a power of two) are made `last` slots, half by half; the whole workgroup comes here, and waits.
-fn meet(slot: u32, end: u32, last: u32) {
+// Tree reduction of the slots below `end` (a power of two) to `last` slots; called by all lanes of the workgroup.
+fn reduce_stats(slot: u32, end: u32, last: u32) {
   for (var half = end / 2u; half >= last; half /= 2u) {
     workgroupBarrier();
-    if (slot < half) { seen[slot] = joined(seen[slot], seen[slot + half]); }
+    if (slot < half) { partials[slot] = merged(partials[slot], partials[slot + half]); }
   }
   workgroupBarrier();
 }
 
-fn read_seen(at: u32) -> Seen {
-  return Seen(
+fn read_stats(at: u32) -> RunningStats {
+  return RunningStats(
     vec4u(heap[at], heap[at + 1u], heap[at + 2u], heap[at + 3u]), heap[at + 4u], vec2u(heap[at + 5u], heap[at + 6u]),
     vec2f(bitcast<f32>(heap[at + 7u]), bitcast<f32>(heap[at + 8u])), heap[at + 9u], heap[at + 10u], bitcast<f32>(heap[at + 11u]),
   );
 }
 
-fn write_seen(at: u32, s: Seen) {
+fn write_stats(at: u32, s: RunningStats) {
   for (var k = 0u; k < 4u; k++) { heap[at + k] = s.counts[k]; }
   heap[at + 4u] = s.n;
   heap[at + 5u] = s.edges.x;
@@ -72,7 +74,7 @@ fn write_seen(at: u32, s: Seen) {
   heap[at + 11u] = bitcast<u32>(s.origin);
 }
 
-// Numbers of the row are pairs of floats whose sum they are.
+// Each number of the row is a pair of floats: their sum.
 fn put(at: u32, high: f32, low: f32) {
   heap[at] = bitcast<u32>(high);
   heap[at + 1u] = bitcast<u32>(low);
@@ -83,8 +85,8 @@ fn put_bits(at: u32, bits: u32) {
   heap[at + 1u] = 0u;
 }
 
-// The row at this word; without units none can be dead.
-fn write_row(row: u32, s: Seen, size: u32, units: bool) {
+// Writes the row at a word; without units, the count of dead ones is NaN.
+fn write_row(row: u32, s: RunningStats, size: u32, units: bool) {
   put_count(row, size);
   for (var k = 0u; k < 4u; k++) { put_count(row + 2u + 2u * k, s.counts[k]); }
   if (units) { put_count(row + 20u, s.dead); } else { put_bits(row + 20u, NAN); }
@@ -100,7 +102,7 @@ fn write_row(row: u32, s: Seen, size: u32, units: bool) {
   put(row + 14u, mean * back, 0.0);
   put(row + 16u, sqrt(s.moments.y / n) * back, 0.0);
   let norm = sqrt(s.moments.y + n * mean * mean);
-  // The norm of the largest numbers fits into a pair where it does not into one.
+  // A norm beyond float32 still fits into a pair of floats.
   let half = norm * 0.5 * back;
   if (s.scale < 127u) { put(row + 18u, half, half); } else { put(row + 18u, norm * back, 0.0); }
 }

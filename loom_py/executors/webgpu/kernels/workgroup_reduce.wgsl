@@ -1,24 +1,24 @@
-// Where lanes meet: the sum, or the highest, of what each lane of a team brings; all of the team get it. A part of the
-// kernels that say `with meet`. All 256 lanes of a workgroup come here together, each with what its own team needs.
+// Workgroup reduction: sum or maximum over groups of lanes; every lane of a group receives the result. All lanes of the
+// workgroup must call together. A part: kernels include it by `with workgroup_reduce`.
 //
-// A tree of fixed order in workgroup memory, for any device; meet_subgroups.wgsl says the same for those whose lanes can
-// also speak to their neighbours.
+// A tree of fixed order in workgroup memory, for any device; subgroup_reduce.wgsl has the same functions for devices with
+// subgroups.
 
-// What main is given; its members are the same for a whole workgroup, as barriers behind conditions on them want it.
+// Built-ins of `main`; uniform over the workgroup, so that barriers may follow conditions on them.
 struct Place {
   @builtin(workgroup_id) group: vec3u,
   @builtin(num_workgroups) groups: vec3u,
 }
 
-// How many this workgroup comes after.
+// Number of this workgroup.
 fn number_of(place: Place) -> u32 { return place.group.y * place.groups.x + place.group.x; }
 
-struct Team { along: u32, step: u32 }
+struct LaneGroup { along: u32, step: u32 }
 
-// Teams of `along` lanes that lie `step` lanes apart, both powers of two: lane / step % along counts a team's members.
-fn team(place: Place, along: u32, step: u32) -> Team { return Team(along, step); }
+// Groups of `along` lanes, `step` lanes apart, both powers of two; a lane's number within its group is lane / step % along.
+fn lane_group(place: Place, along: u32, step: u32) -> LaneGroup { return LaneGroup(along, step); }
 
-fn member(lane: u32, t: Team) -> u32 { return lane / t.step % t.along; }
+fn member(lane: u32, t: LaneGroup) -> u32 { return lane / t.step % t.along; }
 
 var<workgroup> floats: array<f32, 256>;
 var<workgroup> floats2: array<vec2f, 256>;
@@ -26,9 +26,9 @@ var<workgroup> floats3: array<vec3f, 256>;
 var<workgroup> words: array<u32, 256>;
 var<workgroup> words2: array<vec2u, 256>;
 
-fn sum(value: f32, lane: u32, t: Team) -> f32 {
+fn sum(value: f32, lane: u32, t: LaneGroup) -> f32 {
   if (t.along == 1u) { return value; }
-  workgroupBarrier(); // until what was there has been read
+  workgroupBarrier(); // until all lanes have read the result before, here and below
   floats[lane] = value;
   for (var half = t.along / 2u; half > 0u; half /= 2u) {
     workgroupBarrier();
@@ -38,7 +38,7 @@ fn sum(value: f32, lane: u32, t: Team) -> f32 {
   return floats[lane - member(lane, t) * t.step];
 }
 
-fn sum2(value: vec2f, lane: u32, t: Team) -> vec2f {
+fn sum2(value: vec2f, lane: u32, t: LaneGroup) -> vec2f {
   if (t.along == 1u) { return value; }
   workgroupBarrier(); // until what was there has been read
   floats2[lane] = value;
@@ -50,7 +50,7 @@ fn sum2(value: vec2f, lane: u32, t: Team) -> vec2f {
   return floats2[lane - member(lane, t) * t.step];
 }
 
-fn sum3(value: vec3f, lane: u32, t: Team) -> vec3f {
+fn sum3(value: vec3f, lane: u32, t: LaneGroup) -> vec3f {
   if (t.along == 1u) { return value; }
   workgroupBarrier(); // until what was there has been read
   floats3[lane] = value;
@@ -62,7 +62,7 @@ fn sum3(value: vec3f, lane: u32, t: Team) -> vec3f {
   return floats3[lane - member(lane, t) * t.step];
 }
 
-fn count(value: u32, lane: u32, t: Team) -> u32 {
+fn count(value: u32, lane: u32, t: LaneGroup) -> u32 {
   if (t.along == 1u) { return value; }
   workgroupBarrier(); // until what was there has been read
   words[lane] = value;
@@ -74,7 +74,7 @@ fn count(value: u32, lane: u32, t: Team) -> u32 {
   return words[lane - member(lane, t) * t.step];
 }
 
-fn highest(value: u32, lane: u32, t: Team) -> u32 {
+fn maximum(value: u32, lane: u32, t: LaneGroup) -> u32 {
   if (t.along == 1u) { return value; }
   workgroupBarrier(); // until what was there has been read
   words[lane] = value;
@@ -86,7 +86,7 @@ fn highest(value: u32, lane: u32, t: Team) -> u32 {
   return words[lane - member(lane, t) * t.step];
 }
 
-fn highest2(value: vec2u, lane: u32, t: Team) -> vec2u {
+fn maximum2(value: vec2u, lane: u32, t: LaneGroup) -> vec2u {
   if (t.along == 1u) { return value; }
   workgroupBarrier(); // until what was there has been read
   words2[lane] = value;

@@ -1,6 +1,6 @@
 // How many rows have their first largest value where the target is: at its label, or where its own first largest value
 // stands; a row with NaN is wrong. `along` lanes share a row; a workgroup takes `passes` rows for each of them.
-// with meet
+// with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -28,7 +28,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let id = number_of(place);
   if (id >= p.count) { return; }
   let mine = lane % p.along;
-  let lanes = team(place, p.along, 1u);
+  let lanes = lane_group(place, p.along, 1u);
   var right = 0u;
   for (var pass_number = 0u; pass_number < p.passes; pass_number++) {
     let row = (id * p.passes + pass_number) * (LANES / p.along) + lane / p.along;
@@ -42,14 +42,14 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
       places = select(places, vec2u(~i), here > keys);
       keys = max(keys, here);
     }
-    let tops = highest2(keys, lane, lanes);
-    places = ~highest2(select(vec2u(0u), places, keys == tops), lane, lanes);
+    let tops = maximum2(keys, lane, lanes);
+    places = ~maximum2(select(vec2u(0u), places, keys == tops), lane, lanes);
     if (mine == 0u && row < p.rows) {
       var wanted = places.y;
       if (labelled) { wanted = heap[p.target_at + row]; }
       right += select(0u, 1u, tops.x != NAN && places.x == wanted && wanted != p.ignored);
     }
   }
-  right = count(right, lane, team(place, LANES, 1u));
+  right = count(right, lane, lane_group(place, LANES, 1u));
   if (lane == 0u) { heap[p.out + id] = select(right, bitcast<u32>(f32(right)), finished); }
 }

@@ -1,7 +1,7 @@
 // √Σ x², or √Σ (x - y)², of many arrays in one pass and without overflow: large, common and small values are squared
 // apart, the large ones scaled down, the small ones up (Blue 1978). NaN and infinities count as large and come through.
 // Workgroups along y take an array each, of which a table in the heap tells; those along x its ranges.
-// with meet
+// with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -70,7 +70,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     }
     for (; i < end; i += LANES) { squares += squared(value(a, i)); }
   }
-  squares = sum3(squares, lane, team(place, LANES, 1u));
+  squares = sum3(squares, lane, lane_group(place, LANES, 1u));
   if (lane != 0u || range >= a.count) { return; } // not before: barriers want all lanes, as far as a compiler can tell
   if (stage == 0u) {
     for (var k = 0u; k < 3u; k++) { heap[a.parts + 3u * range + k] = bitcast<u32>(squares[k]); }

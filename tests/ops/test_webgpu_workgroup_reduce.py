@@ -1,4 +1,4 @@
-"""Where lanes meet: by the tree and by subgroups, and which of them an executor takes."""
+"""Workgroup reductions: by the tree and by subgroups, and which of them an executor uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loom_py.executors.webgpu import WebGPUExecutor
 from loom_py.executors.webgpu import plan as plans
 from loom_py.executors.webgpu.native import NativeHost, native_host
 from loom_py.executors.webgpu.plan import ENABLE, Kernel
-from loom_py.executors.webgpu.subgroups import SUBGROUPS, lanes_meet, subgroups_work
+from loom_py.executors.webgpu.subgroups import SUBGROUPS, reduction_works, subgroups_work
 from loom_py.program import Recorder
 from tests.ops import machines
 
@@ -27,15 +27,15 @@ def executor_with(**facts: object) -> WebGPUExecutor:
     return WebGPUExecutor(host)
 
 
-def test_every_lane_gets_what_its_team_has() -> None:
+def test_every_lane_gets_its_groups_result() -> None:
     executor = executor_with()
-    assert lanes_meet(executor.host, executor.heap, subgroups=False)
+    assert reduction_works(executor.host, executor.heap, subgroups=False)
 
 
 @with_subgroups
-def test_every_lane_gets_what_its_team_has_by_subgroups() -> None:
+def test_every_lane_gets_its_groups_result_by_subgroups() -> None:
     executor = executor_with()
-    assert lanes_meet(executor.host, executor.heap, subgroups=True)
+    assert reduction_works(executor.host, executor.heap, subgroups=True)
 
 
 @with_subgroups
@@ -47,7 +47,7 @@ def test_every_lane_gets_what_its_team_has_by_subgroups() -> None:
 def test_a_device_that_breaks_its_promise_is_found_out(
     monkeypatch: pytest.MonkeyPatch, written: str, instead: str
 ) -> None:
-    source = plans.source("meet_check", True)
+    source = plans.source("workgroup_reduce_check", True)
     assert written in source
     monkeypatch.setattr(plans, "source", lambda *_: source.replace(written, instead))
     executor = executor_with()
@@ -71,6 +71,6 @@ def test_kernels_use_subgroups_where_the_device_has_them() -> None:
         np.testing.assert_array_equal(loaded.read("y"), values.sum(1))
 
 
-def test_kernels_without_meetings_are_the_same_everywhere() -> None:
+def test_kernels_without_reductions_are_the_same_everywhere() -> None:
     assert plans.source("binary", True) == plans.source("binary", False)
     assert not plans.source("matmul", True).startswith(ENABLE)
