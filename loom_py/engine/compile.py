@@ -140,7 +140,7 @@ class Compiler:
             if role != "part":
                 ok = record_update(recorder, self.layout, options, loss, tape.stats, late=late, summed=role != "whole")
                 if tape.buffers is not None:
-                    ops.undo(whole_area(recorder, self.layout, BUFFERS), tape.buffers, ok)
+                    ops.restore_unless(whole_area(recorder, self.layout, BUFFERS), tape.buffers, ok)
         return self._done(tape)
 
     # parts ---------------------------------------------------------------------------------------------------------

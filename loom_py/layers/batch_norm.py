@@ -80,5 +80,5 @@ class BatchNorm(Layer):
 
     def _remember(self, p: Params, mean: Any, variance: Any, count: int) -> None:
         unbiased = ops.multiply(ops.reshape(variance, shape=(self.dim,)), count / (count - 1))
-        ops.blend(p.running_mean, ops.reshape(mean, shape=(self.dim,)), self.momentum)
-        ops.blend(p.running_var, unbiased, self.momentum)
+        ops.lerp(p.running_mean, ops.reshape(mean, shape=(self.dim,)), self.momentum)
+        ops.lerp(p.running_var, unbiased, self.momentum)

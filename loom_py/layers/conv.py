@@ -96,7 +96,7 @@ class Convolution(Layer):
     def _columns(self, x: Any) -> Any:
         """(C·K, N·P)."""
         g = self.geometry
-        found = ops.windows(x, size=g.size, **g.steps)
+        found = ops.unfold(x, size=g.size, **g.steps)
         return ops.reshape(found, shape=(x.shape[1] * size_of(g.size), -1))
 
 

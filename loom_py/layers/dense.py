@@ -67,7 +67,7 @@ class Dense(Layer):
 
     def tween_target(self, p: Params, target: Any, x: Any) -> Any:
         """Each input aims at the mean of the outputs' targets, weighted by its weights; at 0 as these get small."""
-        size = ops.clamp(ops.sum(ops.magnitude(p.weight), axes=1), low=0.01, high=math.inf)
+        size = ops.clamp(ops.sum(ops.abs(p.weight), axes=1), low=0.01, high=math.inf)
         pulled = ops.matmul(ops.reshape(target, shape=(-1, self.outputs)), p.weight, transpose_b=True)
         return ops.reshape(ops.divide(pulled, size), shape=x.shape)
 

@@ -33,7 +33,7 @@ class Geometry:
 
     @property
     def steps(self) -> dict[str, Any]:
-        """What `windows` and `fold` both ask for."""
+        """What `unfold` and `fold` both ask for."""
         return {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
 
     def counts(self, extents: Shape) -> Shape:

@@ -77,7 +77,7 @@ class AvgPool(Pool):
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, AvgPoolCache]:
         g = self.geometry
         n, c, *extents = x.shape
-        columns = ops.windows(ops.reshape(x, shape=(n * c, 1, *extents)), size=g.size, **g.steps)  # (1, K…, N·C, P…)
+        columns = ops.unfold(ops.reshape(x, shape=(n * c, 1, *extents)), size=g.size, **g.steps)  # (1, K…, N·C, P…)
         y = ops.mean(columns, axes=tuple(range(1 + self.axes)))
         return ops.reshape(y, shape=(n, c, *y.shape[1:])), AvgPoolCache(x.shape)
 

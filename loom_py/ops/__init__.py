@@ -5,11 +5,11 @@ from loom_py.ops.activation import ActivationName as ActivationName
 from loom_py.ops.activation import activate as activate
 from loom_py.ops.activation import activate_gradient as activate_gradient
 from loom_py.ops.arithmetic import add as add
-from loom_py.ops.arithmetic import blend as blend
 from loom_py.ops.arithmetic import copy as copy
 from loom_py.ops.arithmetic import divide as divide
 from loom_py.ops.arithmetic import exp as exp
 from loom_py.ops.arithmetic import fill as fill
+from loom_py.ops.arithmetic import lerp as lerp
 from loom_py.ops.arithmetic import mean as mean
 from loom_py.ops.arithmetic import multiply as multiply
 from loom_py.ops.arithmetic import store as store
@@ -53,9 +53,9 @@ from loom_py.ops.shape import slice_axis as slice_axis
 from loom_py.ops.shape import transpose as transpose
 from loom_py.ops.stats import STAT_FIELDS as STAT_FIELDS
 from loom_py.ops.stats import stats as stats
+from loom_py.ops.target import abs as abs
 from loom_py.ops.target import clamp as clamp
-from loom_py.ops.target import count_bad as count_bad
-from loom_py.ops.target import magnitude as magnitude
+from loom_py.ops.target import count_nonfinite as count_nonfinite
 from loom_py.ops.target import move as move
 from loom_py.ops.update import accumulate as accumulate
 from loom_py.ops.update import adam as adam
@@ -65,9 +65,9 @@ from loom_py.ops.update import distance as distance
 from loom_py.ops.update import finite_guard as finite_guard
 from loom_py.ops.update import global_norm as global_norm
 from loom_py.ops.update import lion as lion
+from loom_py.ops.update import restore_unless as restore_unless
 from loom_py.ops.update import rmsprop as rmsprop
 from loom_py.ops.update import sgd as sgd
-from loom_py.ops.update import undo as undo
 from loom_py.ops.verb import VERBS as VERBS
 from loom_py.ops.verb import Spec as Spec
 from loom_py.ops.verb import Tensor as Tensor
@@ -76,5 +76,5 @@ from loom_py.ops.verb import Verb as Verb
 from loom_py.ops.windows import fold as fold
 from loom_py.ops.windows import max_pool as max_pool
 from loom_py.ops.windows import max_pool_gradient as max_pool_gradient
+from loom_py.ops.windows import unfold as unfold
 from loom_py.ops.windows import window_counts as window_counts
-from loom_py.ops.windows import windows as windows

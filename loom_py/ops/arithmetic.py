@@ -65,7 +65,7 @@ def mean(out: AnyArray, x: AnyArray, *, axes: int | tuple[int, ...], keepdims: b
 
 
 @verb(lambda dst, src, rate: (), writes=(0,), flops=lambda i, o, a: 3 * i[0].size)
-def blend(dst: AnyArray, src: AnyArray, rate: AnyArray) -> None:
+def lerp(dst: AnyArray, src: AnyArray, rate: AnyArray) -> None:
     """dst ← dst + rate · (src - dst), in place: an exponential moving average. Where src is not finite dst stays."""
     dst += rate * np.where(np.isfinite(src), src - dst, 0)
 

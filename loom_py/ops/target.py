@@ -20,13 +20,13 @@ def clamp(out: AnyArray, x: AnyArray, *, low: float, high: float) -> None:
 
 
 @verb(same, reuses=(0,))
-def magnitude(out: AnyArray, x: AnyArray) -> None:
+def abs(out: AnyArray, x: AnyArray) -> None:
     """|x|."""
     np.abs(x, out=out)
 
 
 @verb(lambda x: scalar_spec(), flops=lambda i, o, a: i[0].size)
-def count_bad(out: AnyArray, x: AnyArray) -> None:
+def count_nonfinite(out: AnyArray, x: AnyArray) -> None:
     """How many values are not finite."""
     out[...] = x.size - np.count_nonzero(np.isfinite(x))
 

@@ -81,7 +81,7 @@ def accumulate(total: AnyArray, g: AnyArray, keep: AnyArray, share: AnyArray) ->
 
 
 @verb(_nothing, writes=(0,), flops=0)
-def undo(dst: AnyArray, before: AnyArray, ok: AnyArray) -> None:
+def restore_unless(dst: AnyArray, before: AnyArray, ok: AnyArray) -> None:
     """dst ← before unless ok, in place: a step that is refused leaves buffers as they were."""
     if not ok:
         np.copyto(dst, before)

@@ -1,6 +1,6 @@
 """Sliding windows over the last axes of (N,C,…): what convolutions and pools are made of.
 
-Every size, stride, padding and dilation is a tuple with a number per spatial axis. Padding cells hold 0 for `windows`
+Every size, stride, padding and dilation is a tuple with a number per spatial axis. Padding cells hold 0 for `unfold`
 and are never chosen by `max_pool`. K stands for the axes within a window, P for the axes that windows lie along.
 """
 
@@ -40,7 +40,7 @@ def _windows(x: Spec, *, size: Shape, stride: Shape, padding: Shape, dilation: S
 
 
 @verb(_windows, flops=0)
-def windows(out: AnyArray, x: AnyArray, *, size: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
+def unfold(out: AnyArray, x: AnyArray, *, size: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
     """out (C,K,N,P) = every window of x (N,C,…) as a column: "im2col", laid out so that a convolution is one matmul."""
     source = x
     if any(padding):
@@ -69,7 +69,7 @@ def _folded(columns: Spec, *, shape: Shape, stride: Shape, padding: Shape, dilat
 
 @verb(_folded, flops=lambda i, o, a: i[0].size)
 def fold(out: AnyArray, columns: AnyArray, *, shape: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
-    """out (N,C,…) = columns (C,K,N,P) put back and added where windows overlap: the transpose of `windows`."""
+    """out (N,C,…) = columns (C,K,N,P) put back and added where windows overlap: the transpose of `unfold`."""
     size, counts = columns.shape[1 : 1 + len(shape)], columns.shape[2 + len(shape) :]
     target = out
     if any(padding):

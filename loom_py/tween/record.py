@@ -150,7 +150,7 @@ def _view(walk: _Walk, i: int, target: Tensor, raw: Tensor) -> None:
             "activation": ops.global_norm(activation),
             "target": ops.global_norm(target),
             "gap": ops.squared_error(activation, target)[0],
-            "bad": ops.count_bad(raw),
+            "bad": ops.count_nonfinite(raw),
         }
         for name, value in values.items():
             walk.recorder.observe("values", path, VIEW, value, name)

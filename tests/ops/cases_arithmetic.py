@@ -38,8 +38,8 @@ def reduction(d: Draw, verb: str) -> Call:
     return Call((x,), {"axes": axes, "keepdims": keepdims}, (wanted,))
 
 
-@case("blend")
-def blend(d: Draw, verb: str) -> Call:
+@case("lerp")
+def lerp(d: Draw, verb: str) -> Call:
     shape = d.shape()
     old, new, rate = d.values(shape), d.values(shape), np.asarray(d.choice(0.0, 0.1, 1.0))
     new[d.rng.random(shape) < 0.2] = d.choice(np.nan, np.inf)

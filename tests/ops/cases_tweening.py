@@ -24,14 +24,14 @@ def clamp(d: Draw, verb: str) -> Call:
     return Call((x,), {"low": low, "high": high}, (np.array(held).reshape(x.shape),))
 
 
-@case("magnitude")
-def magnitude(d: Draw, verb: str) -> Call:
+@case("abs")
+def abs(d: Draw, verb: str) -> Call:
     x = d.values(d.shape(0))
     return Call((x,), {}, (np.array([math.fabs(v) for v in x.ravel()]).reshape(x.shape),))
 
 
-@case("count_bad")
-def count_bad(d: Draw, verb: str) -> Call:
+@case("count_nonfinite")
+def count_nonfinite(d: Draw, verb: str) -> Call:
     x = _with_bad(d)
     return Call((x,), {}, (np.asarray(sum(not math.isfinite(v) for v in x.ravel()), np.float32),))
 

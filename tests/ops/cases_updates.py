@@ -155,8 +155,8 @@ def accumulate(d: Draw, verb: str) -> Call:
     return Call((total, g, np.asarray(keep), np.asarray(share)), {}, (), {0: wanted})
 
 
-@case("undo")
-def undo(d: Draw, verb: str) -> Call:
+@case("restore_unless")
+def restore_unless(d: Draw, verb: str) -> Call:
     shape, ok = d.shape(1, 2), d.choice(0.0, 1.0)
     now, before = d.values(shape), d.values(shape)
     return Call((now, before, np.asarray(ok)), {}, (), {0: now if ok else before})

@@ -36,8 +36,8 @@ def meetings(shape: Shape, attrs: dict[str, Any], counts: Shape) -> Iterator[tup
                 yield place, window, cell
 
 
-@case("windows")
-def windows(d: Draw, verb: str) -> Call:
+@case("unfold")
+def unfold(d: Draw, verb: str) -> Call:
     x, attrs, counts = geometry(d)
     n, c, *extents = x.shape
     wanted = np.zeros((c, *attrs["size"], n, *counts))

@@ -178,8 +178,8 @@ WRONG = {
     "moments": ((X,), {"axes": (2,)}),
     "squared_error": ((X, np.zeros((3, 2))), {}),
     "cross_entropy_logits": ((X, np.zeros(3, np.int32)), {}),
-    "windows": ((np.zeros((1, 1, 3)),), {"size": (4,), "stride": (1,), "padding": (0,), "dilation": (1,)}),
-    "windows of too few numbers": (
+    "unfold": ((np.zeros((1, 1, 3)),), {"size": (4,), "stride": (1,), "padding": (0,), "dilation": (1,)}),
+    "unfold of too few numbers": (
         (np.zeros((1, 1, 3, 3)),),
         {"size": (1,), "stride": (1,), "padding": (0,), "dilation": (1,)},
     ),

@@ -105,8 +105,8 @@ GEOMETRY = [
 @pytest.mark.parametrize(("shape", "size", "stride", "padding", "dilation"), GEOMETRY)
 def test_windows_and_back(shape: Shape, size: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
     steps = {"stride": stride, "padding": padding, "dilation": dilation}
-    check("windows", words(shape), size=size, **steps)
-    columns = RNG.standard_normal(VERBS["windows"](words(shape), size=size, **steps).shape, np.float32)
+    check("unfold", words(shape), size=size, **steps)
+    columns = RNG.standard_normal(VERBS["unfold"](words(shape), size=size, **steps).shape, np.float32)
     check("fold", columns, shape=shape[2:], **steps)
 
 

@@ -106,12 +106,12 @@ def test_accumulate_blend_clip_and_undo_of_every_size() -> None:
         a, b = draws(size, 2)
         for keep in (0.0, -0.0, 0.5):
             agree("accumulate", a, b, scalar(keep), scalar(0.25))
-        agree("blend", a, b, scalar(0.1))
+        agree("lerp", a, b, scalar(0.1))
         agree("clip_values", a, limit=0.5)
         for ok in (0.0, -0.0, 1.0, np.nan):
             whole = np.arange(size, dtype=np.int32)
-            agree("undo", a, b, scalar(ok), tolerance=0)
-            agree("undo", whole, whole[::-1].copy(), scalar(ok), tolerance=0)
+            agree("restore_unless", a, b, scalar(ok), tolerance=0)
+            agree("restore_unless", whole, whole[::-1].copy(), scalar(ok), tolerance=0)
 
 
 def test_accumulate_blend_clip_and_undo_of_what_is_not_finite() -> None:
@@ -119,10 +119,10 @@ def test_accumulate_blend_clip_and_undo_of_what_is_not_finite() -> None:
     for keep in (0.0, 1.0):
         agree("accumulate", SPECIAL, old, scalar(keep), scalar(0.5))
         agree("accumulate", old, SPECIAL, scalar(keep), scalar(0.5))
-    agree("blend", old, SPECIAL, scalar(0.5))
-    agree("blend", SPECIAL, old, scalar(0.5))
+    agree("lerp", old, SPECIAL, scalar(0.5))
+    agree("lerp", SPECIAL, old, scalar(0.5))
     agree("clip_values", SPECIAL, limit=0.5)
-    (after, *_) = agree("undo", old, SPECIAL, scalar(0))
+    (after, *_) = agree("restore_unless", old, SPECIAL, scalar(0))
     assert after is not None
     assert np.array_equal(after.view(np.uint32), SPECIAL.view(np.uint32))
 

@@ -42,7 +42,7 @@ INLINE f4 silu_slope(f4 v) {
 }
 
 MAP(map_exp, exp4(v))
-MAP(map_magnitude, abs4(v))
+MAP(map_abs, abs4(v))
 MAP(map_relu, max4(v, splat(0)))
 MAP(map_leaky, max4(v, v * splat(0.01f)))
 MAP(map_sigmoid, sigmoid4(v))
@@ -82,7 +82,7 @@ void map_function(W which, float *out, const float *x, W n) {
 void op_activate(const W *a) { map_function(a[3], OUT(0), IN(1), a[2]); }
 
 // out x n
-void op_magnitude(const W *a) { map_magnitude(OUT(0), IN(1), a[2]); }
+void op_abs(const W *a) { map_abs(OUT(0), IN(1), a[2]); }
 
 // out x n low high: held between them, what is not finite becomes 0
 void op_clamp(const W *a) {
@@ -165,7 +165,7 @@ BINARY(multiply, v *u)
 BINARY(divide, v / u)
 
 // dst src rate n: dst ← dst + rate · (src - dst) where src is finite
-void op_blend(const W *a) {
+void op_lerp(const W *a) {
   float *dst = OUT(0);
   const float *src = IN(1);
   f4 rate = splat(*IN(2)), largest = splat(3.40282347e38f);

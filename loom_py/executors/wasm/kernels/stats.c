@@ -137,7 +137,7 @@ void op_histogram(const W *a) {
 }
 
 // out x n: how many values are not finite
-void op_count_bad(const W *a) {
+void op_count_nonfinite(const W *a) {
   const float *x = IN(1);
   W bad = 0;
   for (W i = 0; i < a[2]; i++) bad += !(x[i] - x[i] == 0);

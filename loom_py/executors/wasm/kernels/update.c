@@ -87,7 +87,7 @@ void op_accumulate(const W *a) {
 }
 
 // dst before ok bytes
-void op_undo(const W *a) {
+void op_restore_unless(const W *a) {
   if (*IN(2) == 0) __builtin_memmove(OUT(0), IN(1), a[3]);
 }
 

@@ -36,7 +36,7 @@ INLINE void cut_same(float *out, const float *image, Met rows, Met columns, W wi
 }
 
 // out (C,kh,kw,N,OH,OW) x · the windows
-void op_windows(const W *a) {
+void op_unfold(const W *a) {
   Windows w = windows_of(a + 2);
   float *out = OUT(0);
   for (W c = 0; c < w.C; c++)

@@ -59,12 +59,12 @@ def activate_gradient(call: Call) -> list[int] | None:
     )
 
 
-@packs("blend")
-def blend(call: Call) -> list[int] | None:
+@packs("lerp")
+def lerp(call: Call) -> list[int] | None:
     target, source, rate = (call.input(place) for place in range(3))
     if source.shape != target.shape or rate.size != 1:
         return None
-    return operation("blend", target.address, source.address, rate.address, target.size)
+    return operation("lerp", target.address, source.address, rate.address, target.size)
 
 
 @packs("chain", knows=("steps", "shape"))

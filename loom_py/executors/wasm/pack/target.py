@@ -11,14 +11,14 @@ def clamp(call: Call) -> list[int]:
     return operation("clamp", call.outputs[0].address, call.address(0), call.input(0).size, low, high)
 
 
-@packs("magnitude")
-def magnitude(call: Call) -> list[int]:
-    return operation("magnitude", call.outputs[0].address, call.address(0), call.input(0).size)
+@packs("abs")
+def abs(call: Call) -> list[int]:
+    return operation("abs", call.outputs[0].address, call.address(0), call.input(0).size)
 
 
-@packs("count_bad")
-def count_bad(call: Call) -> list[int]:
-    return operation("count_bad", call.outputs[0].address, call.address(0), call.input(0).size)
+@packs("count_nonfinite")
+def count_nonfinite(call: Call) -> list[int]:
+    return operation("count_nonfinite", call.outputs[0].address, call.address(0), call.input(0).size)
 
 
 @packs("move", knows=("momentum",))

@@ -38,12 +38,12 @@ def accumulate(call: Call) -> list[int] | None:
     return operation("accumulate", total.address, g.address, keep.address, share.address, total.size)
 
 
-@packs("undo", floats=False)
-def undo(call: Call) -> list[int] | None:
+@packs("restore_unless", floats=False)
+def restore_unless(call: Call) -> list[int] | None:
     target, before, ok = (call.input(place) for place in range(3))
     if target.dtype != before.dtype or target.shape != before.shape or not ok.is_float:
         return None
-    return operation("undo", target.address, before.address, ok.address, target.nbytes)
+    return operation("restore_unless", target.address, before.address, ok.address, target.nbytes)
 
 
 def _addresses(call: Call) -> list[int]:

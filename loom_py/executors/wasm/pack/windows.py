@@ -26,12 +26,12 @@ def _words(call: Call, images: Shape, size: Shape, counts: Shape) -> list[int] |
     ]  # fmt: skip
 
 
-@packs("windows", knows=("size", "stride", "padding", "dilation"))
-def windows(call: Call) -> list[int] | None:
+@packs("unfold", knows=("size", "stride", "padding", "dilation"))
+def unfold(call: Call) -> list[int] | None:
     (out,), x = call.outputs, call.input(0)
     axes = len(x.shape) - 2
     words = _words(call, x.shape, out.shape[1 : 1 + axes], out.shape[2 + axes :])
-    return words and operation("windows", out.address, x.address, *words)
+    return words and operation("unfold", out.address, x.address, *words)
 
 
 @packs("fold", knows=("shape", "stride", "padding", "dilation"))

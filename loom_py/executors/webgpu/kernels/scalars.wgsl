@@ -23,7 +23,7 @@ fn done(operation: u32, a: u32, b: u32, before: u32) -> u32 {
     case 2u: { return bitcast<u32>(x * y); }
     case 3u: { return bitcast<u32>(x / y); }
     case 4u: { return whether(finite(a) && finite(b)); }             // finite_guard
-    case 5u: { return select(a, before, (b & 0x7fffffffu) != 0u); }  // undo, unless b
+    case 5u: { return select(a, before, (b & 0x7fffffffu) != 0u); }  // restore_unless
     default: { return a; }                                           // copy, store
   }
 }

@@ -64,10 +64,10 @@ def activate_gradient(call: Call) -> list[Dispatch]:
     return _function(call, call.attrs["function"], kept=call.word(1), gradient=True)
 
 
-@lowers("magnitude")
-def magnitude(call: Call) -> list[Dispatch]:
+@lowers("abs")
+def abs(call: Call) -> list[Dispatch]:
     (out,) = call.outputs
-    return [dispatch("magnitude", out.size, out.word, call.word(0), groups=spread(out.size))]
+    return [dispatch("abs", out.size, out.word, call.word(0), groups=spread(out.size))]
 
 
 @lowers("chain", knows=("steps", "shape"))

@@ -52,8 +52,8 @@ def _by_and_by(call: Call, divisor: float) -> list[Dispatch]:
     return done
 
 
-@lowers("count_bad")
-def count_bad(call: Call) -> list[Dispatch]:
+@lowers("count_nonfinite")
+def count_nonfinite(call: Call) -> list[Dispatch]:
     (out,), x = call.outputs, call.input(0)
     flat = tiling(call.profile, Split((1, 0, 1, 0), (1, 0, x.size, 1)), empty=x.size == 0)
     return reduction(call, out.word, x.word, flat, operation=NOT_FINITE)

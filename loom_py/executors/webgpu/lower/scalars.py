@@ -34,7 +34,7 @@ ROWS: dict[str, Callable[[Call], _Row]] = {
     "multiply": _made(2),
     "divide": _made(3),
     "finite_guard": _made(4),
-    "undo": lambda call: _Row(5, call.word(0), call.word(1), call.word(2)),
+    "restore_unless": lambda call: _Row(5, call.word(0), call.word(1), call.word(2)),
     "store": lambda call: _Row(6, call.word(0), call.word(1), call.word(1)),
     "copy": _made(6),
 }

@@ -44,12 +44,12 @@ def clip_values(call: Call) -> list[Dispatch]:
     return [dispatch("clamp", *words, groups=spread(g.size), constants={"limits": 1})]
 
 
-@lowers("blend")
-def blend(call: Call) -> list[Dispatch] | None:
+@lowers("lerp")
+def lerp(call: Call) -> list[Dispatch] | None:
     dst, src, rate = (call.input(place) for place in range(3))
     if src.shape != dst.shape or rate.size != 1:
         return None
-    return [dispatch("blend", dst.size, dst.word, src.word, rate.word, groups=spread(dst.size))]
+    return [dispatch("lerp", dst.size, dst.word, src.word, rate.word, groups=spread(dst.size))]
 
 
 @lowers("accumulate")
@@ -61,12 +61,12 @@ def accumulate(call: Call) -> list[Dispatch] | None:
     return [dispatch("accumulate", *words, groups=spread(total.size))]
 
 
-@lowers("undo", floats=False)
-def undo(call: Call) -> list[Dispatch] | None:
+@lowers("restore_unless", floats=False)
+def restore_unless(call: Call) -> list[Dispatch] | None:
     dst, before, ok = (call.input(place) for place in range(3))
     if dst.dtype != before.dtype or dst.shape != before.shape or dst.dtype.itemsize != 4 or not ok.is_float:
         return None
-    return [dispatch("undo", dst.size, dst.word, before.word, ok.word, groups=spread(dst.size))]
+    return [dispatch("restore_unless", dst.size, dst.word, before.word, ok.word, groups=spread(dst.size))]
 
 
 @lowers("sgd", knows=("momentum", "nesterov", "weight_decay"))

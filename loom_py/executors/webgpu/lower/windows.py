@@ -29,8 +29,8 @@ def _words(call: Call, images: Shape, size: Shape, counts: Shape) -> list[int] |
     ]  # fmt: skip
 
 
-@lowers("windows", knows=("size", "stride", "padding", "dilation"))
-def windows(call: Call) -> list[Dispatch] | None:
+@lowers("unfold", knows=("size", "stride", "padding", "dilation"))
+def unfold(call: Call) -> list[Dispatch] | None:
     (out,), x = call.outputs, call.input(0)
     axes = len(x.shape) - 2
     words = _words(call, x.shape, out.shape[1 : 1 + axes], out.shape[2 + axes :])
@@ -39,7 +39,7 @@ def windows(call: Call) -> list[Dispatch] | None:
     columns = size_of(out.shape[1 + axes :])
     flat = columns < SHORT
     groups = spread(out.size) if flat else spread(out.size // columns * -(-columns // 256), 1)
-    return [dispatch("windows", out.word, x.word, *words, groups=groups, constants={"flat": int(flat)})]
+    return [dispatch("unfold", out.word, x.word, *words, groups=groups, constants={"flat": int(flat)})]
 
 
 @lowers("fold", knows=("shape", "stride", "padding", "dilation"))
