@@ -78,7 +78,7 @@ class Executor(Protocol):
 
     @property
     def software(self) -> bool:
-        """Whether it runs on the processor, though it be one that plays a GPU."""
+        """Whether it runs on the processor, as software renderers do too."""
         ...
 
     def allocate(self, sizes: Mapping[str, int]) -> Memory:

@@ -19,15 +19,15 @@ def activate(z: Any, function: ActivationName) -> tuple[Any, Any]:
     return y, y if FUNCTIONS[function].needs == "output" else z
 
 
-def activate_backward(dy: Any, kept: Any, function: ActivationName) -> Any:
+def activate_backward(dy: Any, saved: Any, function: ActivationName) -> Any:
     """dz = dy · f'(z)."""
-    return dy if function == "linear" else ops.activate_gradient(dy, kept, function=function)
+    return dy if function == "linear" else ops.activate_gradient(dy, saved, function=function)
 
 
 class ActivationCache(NamedTuple):
     """What backward needs."""
 
-    kept: Any  # y or z, as the input
+    saved: Any  # y or z, as the input
 
 
 @layer
@@ -40,11 +40,11 @@ class Activation(Layer):
     unit_axis: ClassVar[int | None] = None
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ActivationCache]:
-        y, kept = activate(x, self.function)
-        return y, ActivationCache(kept)
+        y, saved = activate(x, self.function)
+        return y, ActivationCache(saved)
 
     def backward(self, p: Params, cache: ActivationCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
-        return activate_backward(dy, cache.kept, self.function), {}
+        return activate_backward(dy, cache.saved, self.function), {}
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         return activation_node(graph, x.name, self.function)

@@ -18,7 +18,7 @@ promises 128 MiB in all."""
 
 
 class Attended(NamedTuple):
-    """What the gradient needs: the weights, or when fused what was seen and the rows' largest scores and sums."""
+    """What the gradient needs: the weights, or when fused what was out and the rows' largest scores and sums."""
 
     query: Any  # (B, K, G·T, D)
     key: Any  # (B, K, T, D)
@@ -26,8 +26,8 @@ class Attended(NamedTuple):
     mask: Any  # (B, T) or None
     causal: bool
     weights: Any  # (B, K, G, T, T), or None
-    seen: Any  # (B, K, G·T, D), or None
-    rows: Any  # (B, K, G·T, 2), or None
+    out: Any  # (B, K, G·T, D), or None
+    row_stats: Any  # (B, K, G·T, 2), or None
 
 
 def fused(b: int, heads: int, t: int, *, causal: bool) -> bool:
@@ -43,27 +43,27 @@ def attend(query: Any, key: Any, value: Any, mask: Any, *, causal: bool) -> tupl
     b, k, rows, d = query.shape
     t = key.shape[2]
     if fused(b, k * rows // t, t, causal=causal):
-        seen, statistics = ops.attention(query, key, value, mask, temperature=math.sqrt(d), causal=causal)
-        return seen, Attended(query, key, value, mask, causal, None, seen, statistics)
+        out, row_stats = ops.attention(query, key, value, mask, temperature=math.sqrt(d), causal=causal)
+        return out, Attended(query, key, value, mask, causal, None, out, row_stats)
     shown = None if mask is None else ops.reshape(mask, shape=(b, 1, 1, 1, t))
     scores = ops.reshape(ops.matmul(query, key, transpose_b=True), shape=(b, k, rows // t, t, t))
     weights = ops.softmax(scores, shown, temperature=math.sqrt(d), causal=causal)
-    seen = ops.matmul(ops.reshape(weights, shape=(b, k, rows, t)), value)
-    return seen, Attended(query, key, value, mask, causal, weights, None, None)
+    out = ops.matmul(ops.reshape(weights, shape=(b, k, rows, t)), value)
+    return out, Attended(query, key, value, mask, causal, weights, None, None)
 
 
-def attend_gradient(kept: Attended, dseen: Any) -> tuple[Any, Any, Any]:
-    """Gradients of queries, keys and values from that of what was seen."""
-    query, key, value, mask, causal, weights, seen, statistics = kept
+def attend_gradient(saved: Attended, dout: Any) -> tuple[Any, Any, Any]:
+    """Gradients of queries, keys and values from that of what was out."""
+    query, key, value, mask, causal, weights, out, row_stats = saved
     temperature = math.sqrt(query.shape[3])
     if weights is None:
         found: tuple[Any, Any, Any] = ops.attention_gradient(
-            dseen, query, key, value, seen, statistics, mask, temperature=temperature, causal=causal
+            dout, query, key, value, out, row_stats, mask, temperature=temperature, causal=causal
         )
         return found
     flat = (*query.shape[:3], key.shape[2])  # (B, K, G·T, T)
-    dweights = ops.reshape(ops.matmul(dseen, value, transpose_b=True), shape=weights.shape)
+    dweights = ops.reshape(ops.matmul(dout, value, transpose_b=True), shape=weights.shape)
     dscores = ops.reshape(ops.softmax_gradient(dweights, weights, temperature=temperature), shape=flat)
     dquery = ops.matmul(dscores, key)
     dkey = ops.matmul(dscores, query, transpose_a=True)
-    return dquery, dkey, ops.matmul(ops.reshape(weights, shape=flat), dseen, transpose_a=True)
+    return dquery, dkey, ops.matmul(ops.reshape(weights, shape=flat), dout, transpose_a=True)

@@ -123,8 +123,8 @@ class MultiHeadAttention(Layer):
         key = self._turned(self._split(ops.matmul(rows, p.key_weight, p.get("key_bias")), b, t, 1))
         value = self._split(ops.matmul(rows, p.value_weight, p.get("value_bias")), b, t, 1)
         key, value = (ops.reshape(v, shape=(b, k, t, d)) for v in (key, value))
-        seen, attended = attend(query, key, value, self._mask(run, b, t), causal=self.causal)
-        heads = self._join(seen, b, t, g)
+        out, attended = attend(query, key, value, self._mask(run, b, t), causal=self.causal)
+        heads = self._join(out, b, t, g)
         y = ops.matmul(heads, p.output_weight, p.get("output_bias"))
         return ops.reshape(y, shape=(b, t, c)), AttentionCache(rows, attended, heads)
 
@@ -132,8 +132,8 @@ class MultiHeadAttention(Layer):
         b, t, c = dy.shape
         k, g, d = self._kv, self.heads // self._kv, self._width
         rows = ops.reshape(dy, shape=(b * t, c))
-        dseen = self._split(ops.matmul(rows, p.output_weight, transpose_b=True), b, t, g)
-        dquery, dkey, dvalue = attend_gradient(cache.attended, ops.reshape(dseen, shape=(b, k, g * t, d)))
+        dout = self._split(ops.matmul(rows, p.output_weight, transpose_b=True), b, t, g)
+        dquery, dkey, dvalue = attend_gradient(cache.attended, ops.reshape(dout, shape=(b, k, g * t, d)))
         dquery = ops.reshape(dquery, shape=(b, k, g, t, d))
         dkey = ops.reshape(dkey, shape=(b, k, 1, t, d))
         parts = {
@@ -160,8 +160,8 @@ class MultiHeadAttention(Layer):
         scores = graph.node("Mul", scores, graph.constant(1 / math.sqrt(self._width)))
         if self.causal:
             scores = graph.node("Add", scores, graph.constant(np.triu(np.full((t, t), -np.inf), 1)))
-        seen = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
-        rows = reshape_node(graph, graph.node("Transpose", seen, perm=[0, 3, 1, 2, 4]), (-1, t, c))
+        out = graph.node("MatMul", graph.node("Softmax", scores, axis=-1), value)
+        rows = reshape_node(graph, graph.node("Transpose", out, perm=[0, 3, 1, 2, 4]), (-1, t, c))
         return product_node(graph, rows, "output_weight", "output_bias" if self.bias else None)
 
     def _onnx_heads(self, graph: OnnxGraph, x: OnnxValue, name: str, groups: int) -> str:

@@ -22,7 +22,7 @@ class ConvCache(NamedTuple):
     """What backward needs. The windows are cut again there: keeping them would cost K times the input's memory."""
 
     x: Any  # (N, C, …)
-    kept: Any  # (N, O, …): what the activation's gradient needs
+    saved: Any  # (N, O, …): what the activation's gradient needs
 
 
 class Convolution(Layer):
@@ -71,13 +71,13 @@ class Convolution(Layer):
         z = ops.transpose(ops.reshape(z, shape=(o, n, -1)), axes=(1, 0, 2))  # (N, O, P)
         if self.bias:
             z = ops.add(z, ops.reshape(p.bias, shape=(o, 1)))
-        y, kept = activate(ops.reshape(z, shape=(n, o, *counts)), self.activation)
-        return y, ConvCache(x, kept)
+        y, saved = activate(ops.reshape(z, shape=(n, o, *counts)), self.activation)
+        return y, ConvCache(x, saved)
 
     def backward(self, p: Params, cache: ConvCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         g, o, x = self.geometry, self.out_channels, cache.x
         n, c, *extents = x.shape
-        dz = ops.reshape(activate_backward(dy, cache.kept, self.activation), shape=(n, o, -1))
+        dz = ops.reshape(activate_backward(dy, cache.saved, self.activation), shape=(n, o, -1))
         rows = ops.reshape(ops.transpose(dz, axes=(1, 0, 2)), shape=(o, -1))  # (O, N·P)
         dw = ops.matmul(rows, self._columns(x), transpose_b=True)  # (O, C·K)
         gradients = {"weight": ops.reshape(dw, shape=p.weight.shape)}

@@ -22,7 +22,7 @@ class DenseCache(NamedTuple):
     """What backward needs."""
 
     x: Any  # (B, …, I)
-    kept: Any  # (B, …, O): what the activation's gradient needs
+    saved: Any  # (B, …, O): what the activation's gradient needs
 
 
 @layer
@@ -74,11 +74,11 @@ class Dense(Layer):
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DenseCache]:
         rows = ops.reshape(x, shape=(-1, self.inputs))
         z = ops.matmul(rows, p.weight, p.get("bias"))
-        y, kept = activate(ops.reshape(z, shape=(*x.shape[:-1], self.outputs)), self.activation)
-        return y, DenseCache(x, kept)
+        y, saved = activate(ops.reshape(z, shape=(*x.shape[:-1], self.outputs)), self.activation)
+        return y, DenseCache(x, saved)
 
     def backward(self, p: Params, cache: DenseCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
-        dz = ops.reshape(activate_backward(dy, cache.kept, self.activation), shape=(-1, self.outputs))
+        dz = ops.reshape(activate_backward(dy, cache.saved, self.activation), shape=(-1, self.outputs))
         rows = ops.reshape(cache.x, shape=(-1, self.inputs))
         gradients = {"weight": ops.matmul(rows, dz, transpose_a=True)}
         if self.bias:

@@ -21,7 +21,7 @@ class RNNCache(NamedTuple):
 
     x: Any  # (T·B, C)
     states: list[Any]  # T+1 of (B, H), the first from before the first step
-    kept: list[Any]  # T of (B, H): what the activation's gradient needs
+    saved: list[Any]  # T of (B, H): what the activation's gradient needs
 
 
 @layer
@@ -42,24 +42,24 @@ class RNN(Recurrent):
         b, t, _ = x.shape
         rows = by_time(x)
         zx = ops.matmul(rows, p.weight_ih, p.bias)
-        states, kept = [self.begin(p, x, "state", run)], []
+        states, saved = [self.begin(p, x, "state", run)], []
         for i in range(t):
             z = ops.add(step(zx, i, b), ops.matmul(states[-1], p.weight_hh))
             h, needed = activate(z, self.activation)
             states.append(h)
-            kept.append(needed)
+            saved.append(needed)
         self.end(p, "state", states[-1])
         y = by_batch(stacked(states[1:]), b) if self.return_sequences else states[-1]
-        return y, RNNCache(rows, states, kept)
+        return y, RNNCache(rows, states, saved)
 
     def backward(self, p: Params, cache: RNNCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
-        b, t = dy.shape[0], len(cache.kept)
+        b, t = dy.shape[0], len(cache.saved)
         above = by_time(dy) if self.return_sequences else None
         recurrent = ops.fill(dy, shape=(b, self.hidden))
         dzs: list[Any] = [None] * t
         for i in reversed(range(t)):
             dh = ops.add(step(above, i, b), recurrent) if above is not None else dy if i == t - 1 else recurrent
-            dzs[i] = activate_backward(dh, cache.kept[i], self.activation)
+            dzs[i] = activate_backward(dh, cache.saved[i], self.activation)
             recurrent = ops.matmul(dzs[i], p.weight_hh, transpose_b=True)
         dz = stacked(dzs)
         gradients = {

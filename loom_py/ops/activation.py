@@ -186,6 +186,6 @@ def activate(y: AnyArray, x: AnyArray, *, function: ActivationName) -> None:
 
 
 @verb(same, flops=_cost, reuses=(0, 1))
-def activate_gradient(dx: AnyArray, dy: AnyArray, kept: AnyArray, *, function: ActivationName) -> None:
-    """dx = dy · f', with `kept` the function's output or input as the table says."""
-    FUNCTIONS[function].gradient(dx, dy, kept)
+def activate_gradient(dx: AnyArray, dy: AnyArray, saved: AnyArray, *, function: ActivationName) -> None:
+    """dx = dy · f', with `saved` the function's output or input as the table says."""
+    FUNCTIONS[function].gradient(dx, dy, saved)

@@ -1,4 +1,4 @@
-"""Attention in blocks of rows, so that the whole matrix of scores never exists, and its gradient."""
+"""Attention in blocks of rows, without ever holding the whole matrix of scores, and its gradient."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from loom_py.ops.verb import Spec, verb
 from loom_py.shapes import AnyArray
 
 BLOCK = 1 << 17
-"""Scores that are reckoned at once: in float32 512 KiB, which stay in the cache."""
+"""Scores of a block: 512 KiB in float32, which stay in the cache."""
 LEAST_ROWS = 64
-"""Rows of a block however long they are: fewer make slow matrix products."""
+"""Fewest rows of a block, however long they are: fewer make slow matrix products."""
 
 
 class _Block(NamedTuple):
-    """Rows of one head that are reckoned together."""
+    """Rows of one head that are computed together."""
 
     rows: slice
     keys: slice
     time: int | None
-    """Of the first row, which sees keys up to that one, the next row one more; None when all see all."""
+    """Position of the first row, which sees keys up to that one, the next row one more; None if every row sees all keys."""
 
 
 def _attention(
@@ -47,8 +47,8 @@ def _scores(ins: Any) -> int:
 
 @verb(_attention, flops=lambda i, o, a: (4 * i[0].shape[3] + 5) * _scores(i))
 def attention(
-    seen: AnyArray,
-    rows: AnyArray,
+    out: AnyArray,
+    row_stats: AnyArray,
     query: AnyArray,
     key: AnyArray,
     value: AnyArray,
@@ -57,12 +57,12 @@ def attention(
     temperature: float = 1.0,
     causal: bool = False,
 ) -> None:
-    """seen = softmax(query keyᵀ/τ) value (B, K, G·T, D), what `matmul`, `softmax` and `matmul` give, block by block.
+    """out = softmax(query keyᵀ/τ) value (B, K, G·T, D): `matmul`, `softmax` and `matmul`, block by block.
 
-    rows (B, K, G·T, 2) are each row's largest score and the sum of exp((score - largest)/τ), from which the gradient
-    makes the weights again (Dao et al. 2022, Rabe & Staats 2021). A row sees no key where `mask` (B, T) is 0 nor, with
-    `causal`, one after its own place; one that sees nothing is 0, its sum ∞. A row with a NaN or +∞ among what it sees
-    is NaN.
+    row_stats (B, K, G·T, 2) are each row's largest score and the sum of exp((score - largest)/τ), from which the
+    gradient recomputes the weights (Dao et al. 2022, Rabe & Staats 2021). A row sees no key where `mask` (B, T) is 0
+    nor, with `causal`, one after its own position. A row that sees no key is 0, its sum ∞; a row that sees a score of
+    NaN or +∞ is NaN.
     """
     room = _room(query, key, causal)
     for head in np.ndindex(query.shape[:2]):
@@ -76,12 +76,12 @@ def attention(
             total = _exponentials(scores, top, temperature).sum(axis=-1, keepdims=True)
             total[total == 0] = np.inf
             top[np.isnan(total)] = np.nan
-            rows[head][block.rows, :1], rows[head][block.rows, 1:] = top, total
-            here = np.matmul(scores, v[block.keys], out=seen[head][block.rows])
+            row_stats[head][block.rows, :1], row_stats[head][block.rows, 1:] = top, total
+            here = np.matmul(scores, v[block.keys], out=out[head][block.rows])
             here /= total
 
 
-def _gradient(dseen: Spec, query: Spec, key: Spec, value: Spec, *rest: Spec | None, **_attrs: Any) -> tuple[Spec, ...]:
+def _gradient(dout: Spec, query: Spec, key: Spec, value: Spec, *rest: Spec | None, **_attrs: Any) -> tuple[Spec, ...]:
     return query, key, value
 
 
@@ -90,32 +90,32 @@ def attention_gradient(
     dquery: AnyArray,
     dkey: AnyArray,
     dvalue: AnyArray,
-    dseen: AnyArray,
+    dout: AnyArray,
     query: AnyArray,
     key: AnyArray,
     value: AnyArray,
-    seen: AnyArray,
-    rows: AnyArray,
+    out: AnyArray,
+    row_stats: AnyArray,
     mask: AnyArray | None = None,
     *,
     temperature: float = 1.0,
     causal: bool = False,
 ) -> None:
-    """Gradients of `attention` from dseen (B, K, G·T, D), its inputs and its outputs.
+    """Gradients of `attention` from dout (B, K, G·T, D), its inputs and its outputs.
 
-    With the weights W = exp((query keyᵀ - largest)/τ)/sum and dW = dseen valueᵀ: dvalue = Wᵀ dseen, dquery = dS key and
-    dkey = dSᵀ query with dS = W·(dW - Σ W·dW)/τ. The sum is Σ dseen·seen too, for whoever never has a whole row of W.
+    With the weights W = exp((query keyᵀ - largest)/τ)/sum and dW = dout valueᵀ: dvalue = Wᵀ dout, dquery = dS key and
+    dkey = dSᵀ query with dS = W·(dW - Σ W·dW)/τ. The sum equals Σ dout·out, for kernels that never hold a row of W.
     """
     dkey[...] = 0
     dvalue[...] = 0
     room, other = _room(query, key, causal), _room(query, key, causal)
     for head in np.ndindex(query.shape[:2]):
-        q, k, v, dy = query[head], key[head], value[head], dseen[head]
+        q, k, v, dy = query[head], key[head], value[head], dout[head]
         hidden = None if mask is None else mask[head[0]] == 0
-        for block in _blocks(q, k, causal, (q, k, v, dy, rows[head][..., :1])):
+        for block in _blocks(q, k, causal, (q, k, v, dy, row_stats[head][..., :1])):
             here, keys = block.rows, block.keys
-            weights = _exponentials(_block_scores(room, q, k, block, hidden), rows[head][here, :1], temperature)
-            weights /= rows[head][here, 1:]
+            weights = _exponentials(_block_scores(room, q, k, block, hidden), row_stats[head][here, :1], temperature)
+            weights /= row_stats[head][here, 1:]
             dvalue[head][keys] += weights.T @ dy[here]
             dscores = np.matmul(dy[here], v[keys].T, out=_taken(other, weights.shape))
             dscores -= np.einsum("rt,rt->r", dscores, weights)[:, None]
@@ -130,10 +130,9 @@ def _block_rows(rows: int, length: int) -> int:
 
 
 def _blocks(query: AnyArray, key: AnyArray, causal: bool, known: tuple[AnyArray, ...]) -> Iterator[_Block]:
-    """The blocks of a head; causal ones leave out the keys that none of their rows sees.
+    """The blocks of a head; causal ones skip the keys that none of their rows sees.
 
-    But not where a number is not finite: 0 times that is NaN, and whether it is in the sums must not hang on the size
-    of blocks.
+    Not where a number is not finite: 0 times that is NaN, and results must not depend on the size of blocks.
     """
     length = key.shape[0]
     period = length if causal else query.shape[0]

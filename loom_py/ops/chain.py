@@ -20,7 +20,7 @@ GRADIENT = "_gradient"
 
 
 class Step(NamedTuple):
-    """One operation: add, subtract, multiply, divide, an activation such as "tanh", or "tanh_gradient" (dy, kept).
+    """One operation: add, subtract, multiply, divide, an activation such as "tanh", or "tanh_gradient" (dy, saved).
 
     Attributes:
         left, right: numbers of the chain's inputs, or SO_FAR; `right` is None where there is but one operand.

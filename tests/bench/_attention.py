@@ -25,10 +25,10 @@ def program(batch: int, length: int, *, causal: bool, backward: bool, fused: boo
     try:
         recorder, shape = Recorder(), (batch, HEADS, length, WIDTH)
         query, key, value = (recorder.input(name, shape) for name in ("query", "key", "value"))
-        seen, kept = core.attend(query, key, value, None, causal=causal)
-        recorder.output("seen", seen)
+        out, saved = core.attend(query, key, value, None, causal=causal)
+        recorder.output("out", out)
         if backward:
-            gradients = core.attend_gradient(kept, recorder.input("dseen", shape))
+            gradients = core.attend_gradient(saved, recorder.input("dout", shape))
             for name, gradient in zip(("dquery", "dkey", "dvalue"), gradients, strict=True):
                 recorder.output(name, gradient)
         return recorder.finish()

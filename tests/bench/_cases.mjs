@@ -21,7 +21,7 @@ const ODD = [
   [1, 784, 256],
 ];
 const EXTENTS = [...SQUARES.map((n) => [n, n, n]), ...ODD];
-/** Of the WebGPU systems; small, since a processor plays the GPU. */
+/** Of the WebGPU systems; small, since it is a software renderer. */
 const GPU_SYSTEMS = ["loom-webgpu", "tfjs-webgpu", "jax-webgpu"];
 const GPU_EXTENTS = [
   [128, 128, 128],

@@ -64,7 +64,7 @@ export function gpuPart({ rows, adapter, native, peers }) {
   return `${HEADING}
 
 Written by \`npm run bench -- peers --docs --only webgpu\`. **No GPU here: the adapter of Chromium was ${adapter || "none"},
-that of CPython ${native || "none"}.** A processor plays the GPU, many times slower than the WASM executor; these figures show that all
+that of CPython ${native || "none"}.** It is a software renderer, many times slower than the WASM executor; these figures show that all
 systems give the same numbers, and what is asked of WebGPU for them, and say nothing of a graphics card: here workgroup
 memory and barriers are dear, there they are what makes products fast. On a card: \`npm run bench -- gpu\`.
 

@@ -4,7 +4,7 @@ npm run bench -- gpu [--peak TFLOPS] [--sweep] [--tiny] [--json FILE]
 PYTHONPATH=. python tests/bench/gpu.py …      (any CPython with NumPy and wgpu, and PyTorch where there is one)
 
 --peak: the card's fp32 peak, of which shares are told. --sweep: all variants of the products. --tiny: everything with
-small numbers, on a processor that plays a GPU too, which shows that it runs; no throughput is told then.
+small numbers, on a software renderer too, which shows that it runs; no throughput is told then.
 """
 
 from __future__ import annotations
@@ -164,9 +164,7 @@ def main() -> int:
     else:
         name = executor.host.adapter.name
         if executor.software and not options.tiny:
-            print(
-                f"  skipped: {name} is a processor that plays a GPU, whose throughput says nothing; do: --tiny to try"
-            )
+            print(f"  skipped: {name} is a software renderer, whose throughput says nothing; do: --tiny to try")
         else:
             rows = measure(executor, options)
     if options.json:

@@ -152,8 +152,8 @@ def attention_cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
     arrays = [rng.standard_normal((2, 2, 70, 65)) for _ in range(4)]
     for number, mask in enumerate((None, rng.integers(0, 2, (2, 70)).astype(np.int32))):
         attrs = {"temperature": 8.0, "causal": mask is not None}
-        seen, rows = ops.attention(*arrays[:3], mask, **attrs)
-        calls = {"attention": (*arrays[:3], mask), "attention_gradient": (arrays[3], *arrays[:3], seen, rows, mask)}
+        out, row_stats = ops.attention(*arrays[:3], mask, **attrs)
+        calls = {"attention": (*arrays[:3], mask), "attention_gradient": (arrays[3], *arrays[:3], out, row_stats, mask)}
         for name, inputs in calls.items():
             for profile in (DISCRETE_GPU, SOFTWARE_GPU):
                 case = verb_case(name, CALLS + number, Call(inputs, attrs), profile=profile)

@@ -88,9 +88,9 @@ def activate_gradient(d: Draw, verb: str) -> Call:
     function, x = d.choice(*FUNCTIONS), d.values(d.shape(1, 2, 4), 2.0)
     dy = d.values(x.shape)
     f = np.vectorize(PLAIN[function], otypes=[float])
-    kept = f(x) if FUNCTIONS[function].needs == "output" else x
+    saved = f(x) if FUNCTIONS[function].needs == "output" else x
     wanted = slope(lambda v: float((f(v) * dy).sum()), x)
-    return Call((dy, kept), {"function": function}, (wanted,), tolerance=1e-7)
+    return Call((dy, saved), {"function": function}, (wanted,), tolerance=1e-7)
 
 
 @case("matmul")

@@ -45,14 +45,14 @@ def attention(d: Draw, verb: str) -> Call:
         mask = np.ones((batch, length), d.choice(float, np.int32))
         mask[:, d.subset(length)[: 1 if backward else length]] = 0
     sees = who_sees(mask, batch, groups, length, attrs["causal"])
-    seen, rows = plain_attention(query, key, value, sees, attrs["temperature"])
+    out, row_stats = plain_attention(query, key, value, sees, attrs["temperature"])
     if not backward:
-        return Call((query, key, value, mask), attrs, (seen, rows))
-    dseen, given = d.values(query.shape), [query, key, value]
+        return Call((query, key, value, mask), attrs, (out, row_stats))
+    dout, given = d.values(query.shape), [query, key, value]
 
     def loss(x: AnyArray, place: int) -> float:
         moved = [x if place == p else a for p, a in enumerate(given)]
-        return float((plain_attention(*moved, sees, attrs["temperature"])[0] * dseen).sum())
+        return float((plain_attention(*moved, sees, attrs["temperature"])[0] * dout).sum())
 
     wanted = tuple(slope(lambda x, place=place: loss(x, place), a) for place, a in enumerate(given))
-    return Call((dseen, query, key, value, seen, rows, mask), attrs, wanted, tolerance=1e-7)
+    return Call((dout, query, key, value, out, row_stats, mask), attrs, wanted, tolerance=1e-7)

@@ -16,7 +16,7 @@ from tests.ops import machines
     ids=["discrete", "software", "subgroups"],
 )
 def each_grain(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Reductions go as on a graphics card, with subgroups and without, and as on a processor that plays one."""
+    """Reductions with the profile of a discrete GPU, with and without subgroups, and with that of a software renderer."""
     found = machines.webgpu()
     assert found is not None
     executor, before = found[1], (found[1].profile, found[1].subgroups)

@@ -29,7 +29,7 @@ from tests.ops.guards import guarded
 EXECUTORS: dict[str, Executor] = {"numpy": NumpyExecutor(), "wasm": machines.wasm()[1]}
 if _gpu := machines.webgpu():
     EXECUTORS["webgpu"] = _gpu[1]
-if _gpu and sys.platform != "emscripten":  # as on a processor that plays a GPU; in a page that is the one above
+if _gpu and sys.platform != "emscripten":  # the profile of a software renderer; in a page that is the one above
     EXECUTORS["webgpu, by blocks"] = WebGPUExecutor(native_host(), lambda *_: without_barriers, SOFTWARE_GPU)
 EVERY = pytest.mark.parametrize("name", EXECUTORS)
 TOLERANCE = 3e-5
@@ -37,12 +37,12 @@ TOLERANCE = 3e-5
 
 @dataclass(frozen=True)
 class Problem:
-    """An attention: inputs, gradient of what is seen, attributes."""
+    """An attention: inputs, gradient of the output, attributes."""
 
     query: AnyArray
     key: AnyArray
     value: AnyArray
-    dseen: AnyArray
+    dout: AnyArray
     mask: AnyArray | None
     causal: bool
     temperature: float
@@ -64,17 +64,17 @@ def problem(
 ) -> Problem:
     rng = np.random.default_rng(length * 1000 + width)
     many, few = (batch, heads, groups * length, width), (batch, heads, length, width)
-    query, key, value, dseen = (rng.standard_normal(s).astype(np.float32) for s in (many, few, few, many))
+    query, key, value, dout = (rng.standard_normal(s).astype(np.float32) for s in (many, few, few, many))
     mask = None
     if masked:
         mask = (np.arange(length) < np.maximum(1, length * 2 // 3 - np.arange(batch)[:, None])).astype(np.float32)
         mask[-1, 0] = 0  # a causal first row sees nothing
-    return Problem(query, key, value, dseen, mask, causal, math.sqrt(width))
+    return Problem(query, key, value, dout, mask, causal, math.sqrt(width))
 
 
 def three_verbs(p: Problem, dtype: Any) -> list[AnyArray]:
-    """What is seen, and the gradients, by matmul, softmax and matmul."""
-    query, key, value, dseen = (a.astype(dtype) for a in (p.query, p.key, p.value, p.dseen))
+    """The output, and the gradients, by matmul, softmax and matmul."""
+    query, key, value, dout = (a.astype(dtype) for a in (p.query, p.key, p.value, p.dout))
     batch, heads, rows, _ = query.shape
     length = key.shape[2]
     mask = None if p.mask is None else p.mask[:, None, None, None, :].astype(dtype)
@@ -82,27 +82,27 @@ def three_verbs(p: Problem, dtype: Any) -> list[AnyArray]:
         scores = ops.matmul(query, key, transpose_b=True).reshape(batch, heads, rows // length, length, length)
         weights = ops.softmax(scores, mask, **p.attrs)
         flat = weights.reshape(batch, heads, rows, length)
-        dweights = ops.matmul(dseen, value, transpose_b=True).reshape(weights.shape)
+        dweights = ops.matmul(dout, value, transpose_b=True).reshape(weights.shape)
         dscores = ops.softmax_gradient(dweights, weights, temperature=p.temperature).reshape(flat.shape)
         return [
             ops.matmul(flat, value),
             ops.matmul(dscores, key),
             ops.matmul(dscores, query, transpose_a=True),
-            ops.matmul(flat, dseen, transpose_a=True),
+            ops.matmul(flat, dout, transpose_a=True),
         ]
 
 
 def fused(executor: Executor, p: Problem) -> list[AnyArray]:
     """The same by attention and its gradient, nothing written beside their outputs."""
-    seen, rows = guarded(executor, VERBS["attention"], [p.query, p.key, p.value, p.mask], **p.attrs)
-    inputs = [p.dseen, p.query, p.key, p.value, seen, rows, p.mask]
-    return [seen, *guarded(executor, VERBS["attention_gradient"], inputs, **p.attrs)]
+    out, row_stats = guarded(executor, VERBS["attention"], [p.query, p.key, p.value, p.mask], **p.attrs)
+    inputs = [p.dout, p.query, p.key, p.value, out, row_stats, p.mask]
+    return [out, *guarded(executor, VERBS["attention_gradient"], inputs, **p.attrs)]
 
 
 def compare(name: str, p: Problem, tolerance: float = TOLERANCE, dtype: Any = np.float64) -> None:
     found = fused(EXECUTORS[name], p)
     largest = max(np.abs(w[np.isfinite(w)]).max(initial=1e-3) for w in three_verbs(p, dtype))
-    for title, got, wanted in zip(("seen", "dquery", "dkey", "dvalue"), found, three_verbs(p, dtype), strict=True):
+    for title, got, wanted in zip(("out", "dquery", "dkey", "dvalue"), found, three_verbs(p, dtype), strict=True):
         assert suite.distance(got, wanted, largest) <= tolerance, title
 
 
@@ -146,7 +146,7 @@ def test_huge_scores(name: str) -> None:
     """Products up to ±1e4 that are exact in float32: each row then sees its largest alone."""
     p = problem(65, 4, causal=True)
     query, key = (np.round(a * 25) for a in (p.query, p.key))
-    huge = Problem(query, key, p.value, p.dseen, None, True, 1.0)
+    huge = Problem(query, key, p.value, p.dout, None, True, 1.0)
     assert np.abs(query @ key.swapaxes(-1, -2)).max() > 5000
     compare(name, huge)
 
@@ -157,7 +157,7 @@ NOT_FINITE = (np.nan, np.inf, -np.inf)
 @EVERY
 @pytest.mark.parametrize("value", NOT_FINITE)
 @pytest.mark.parametrize("causal", [False, True])
-@pytest.mark.parametrize("where", ["query", "key", "value", "dseen"])
+@pytest.mark.parametrize("where", ["query", "key", "value", "dout"])
 def test_what_is_not_finite_comes_out_where_the_three_verbs_have_it(
     name: str, where: str, causal: bool, value: float
 ) -> None:
@@ -173,9 +173,9 @@ def test_what_is_not_finite_comes_out_where_the_three_verbs_have_it(
 def test_nan_in_a_query_stays_in_its_row(name: str) -> None:
     p = problem(70, 8)
     p.query[0, 0, 40, 3] = np.nan
-    seen = fused(EXECUTORS[name], p)[0]
-    assert np.isnan(seen[0, 0, 40]).all()
-    assert np.isfinite(np.delete(seen, 40, axis=2)).all()
+    out = fused(EXECUTORS[name], p)[0]
+    assert np.isnan(out[0, 0, 40]).all()
+    assert np.isfinite(np.delete(out, 40, axis=2)).all()
 
 
 @EVERY
@@ -184,7 +184,7 @@ def test_rows_that_see_nothing_are_zero(name: str, causal: bool) -> None:
     p = problem(20, 8, batch=2, causal=causal)
     mask = np.ones((2, 20), np.int32)
     mask[1] = 0
-    hidden = Problem(p.query, p.key, p.value, p.dseen, mask, causal, p.temperature)
+    hidden = Problem(p.query, p.key, p.value, p.dout, mask, causal, p.temperature)
     found = fused(EXECUTORS[name], hidden)
     assert all((x[1] == 0).all() for x in found)
     assert all(x[0].any() for x in found)
@@ -195,15 +195,15 @@ def test_gradient_in_float64(length: int) -> None:
     """Along a random direction, of blocks as of the whole."""
     p = problem(length, 5, batch=2, heads=2, groups=2, causal=True, masked=True)
     given = [a.astype(np.float64) for a in (p.query, p.key, p.value)]
-    seen, rows = ops.attention(*given, p.mask, **p.attrs)
-    gradients = ops.attention_gradient(p.dseen.astype(np.float64), *given, seen, rows, p.mask, **p.attrs)
+    out, row_stats = ops.attention(*given, p.mask, **p.attrs)
+    gradients = ops.attention_gradient(p.dout.astype(np.float64), *given, out, row_stats, p.mask, **p.attrs)
     rng = np.random.default_rng(1)
     for place, gradient in enumerate(gradients):
         direction = rng.standard_normal(gradient.shape)
         ends = []
         for step in (1e-5, -1e-5):
             moved = [a + step * direction if n == place else a for n, a in enumerate(given)]
-            ends.append(float((ops.attention(*moved, p.mask, **p.attrs)[0] * p.dseen).sum()))
+            ends.append(float((ops.attention(*moved, p.mask, **p.attrs)[0] * p.dout).sum()))
         assert (ends[0] - ends[1]) / 2e-5 == pytest.approx(float((gradient * direction).sum()), rel=1e-7)
 
 

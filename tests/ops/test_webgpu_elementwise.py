@@ -83,11 +83,11 @@ def test_what_is_not_finite_is_answered_as_by_numpy(function: str) -> None:
 def test_gradients_of_what_is_not_finite(function: str) -> None:
     """At everything that the function gives (or takes, where the gradient is by its input)."""
     at = np.float32([0, -0.0, 0.25, -0.5, 1, 3, -3, 80, -7, np.nan, np.inf, -np.inf])
-    kept = exactly(ops.activate, at, function=function) if FUNCTIONS[function].needs == "output" else at
+    saved = exactly(ops.activate, at, function=function) if FUNCTIONS[function].needs == "output" else at
     dy = np.float32([np.nan, np.inf, -np.inf, 2, -0.5, 0, 100])
-    dys, kepts = (np.ascontiguousarray(a) for a in np.broadcast_arrays(dy[:, None], kept))
-    wanted = exactly(ops.activate_gradient, dys, kepts, function=function)
-    assert same(run(ops.activate_gradient, dys, kepts, function=function), wanted)
+    dys, saveds = (np.ascontiguousarray(a) for a in np.broadcast_arrays(dy[:, None], saved))
+    wanted = exactly(ops.activate_gradient, dys, saveds, function=function)
+    assert same(run(ops.activate_gradient, dys, saveds, function=function), wanted)
 
 
 def test_other_functions_of_what_is_not_finite() -> None:

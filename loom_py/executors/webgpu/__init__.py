@@ -44,7 +44,7 @@ class WebGPUExecutor:
 
     @property
     def software(self) -> bool:
-        """Whether a CPU plays the GPU."""
+        """Whether it is a software renderer."""
         return self.host.adapter.software
 
     @cached_property

@@ -16,7 +16,7 @@ class Adapter:
 
     Attributes:
         name: such as "NVIDIA H100 80GB HBM3".
-        software: whether a CPU plays the GPU, which is right for tests and slow.
+        software: whether it is a software renderer: right for tests, and slow.
         most_bytes: of one storage buffer, so of the whole heap.
         features: of WebGPU, such as "timestamp-query".
     """

@@ -52,7 +52,7 @@ static void block_scores(const Head *h, Block b) {
   product(h, h->scores, b.n, b.upto, h->width, h->query + b.first * h->width, h->width, 1, h->key, 1, h->width);
 }
 
-static void head_forward(const Head *h, float *seen, float *rows) {
+static void head_forward(const Head *h, float *out, float *row_stats) {
   Mask m = {h->mask, 1};
   EACH_BLOCK(h)
     block_scores(h, b);
@@ -62,12 +62,12 @@ static void head_forward(const Head *h, float *seen, float *rows) {
       Row r = exp_row(row, row, n, b.upto, m, h->inverse, h->causal || h->mask);
       if (r.total == 0) r.total = __builtin_inff();
       if (r.total != r.total) r.top = r.total;
-      rows[2 * (b.first + i)] = r.top;
-      rows[2 * (b.first + i) + 1] = r.total;
+      row_stats[2 * (b.first + i)] = r.top;
+      row_stats[2 * (b.first + i) + 1] = r.total;
     }
-    float *out = seen + b.first * h->width;
-    product(h, out, b.n, h->width, b.upto, h->scores, b.upto, 1, h->value, h->width, 1);
-    for (W i = 0; i < b.n; i++) scale_row(out + i * h->width, h->width, 1 / rows[2 * (b.first + i) + 1]);
+    float *y = out + b.first * h->width;
+    product(h, y, b.n, h->width, b.upto, h->scores, b.upto, 1, h->value, h->width, 1);
+    for (W i = 0; i < b.n; i++) scale_row(y + i * h->width, h->width, 1 / row_stats[2 * (b.first + i) + 1]);
   }
 }
 
@@ -92,15 +92,15 @@ static void row_gradient(const Head *h, W i, Block b, const float *row) {
   EACH(width) PUT(change, (TAKE(change) - dot) * TAKE(weights) * inverse) }
 }
 
-static void head_backward(const Head *h, float *dquery, float *dkey, float *dvalue, const float *dseen,
-                          const float *rows) {
+static void head_backward(const Head *h, float *dquery, float *dkey, float *dvalue, const float *dout,
+                          const float *row_stats) {
   W d = h->width;
   for (W i = 0; i < h->length * d; i++) dkey[i] = dvalue[i] = 0;
   EACH_BLOCK(h)
-    const float *dy = dseen + b.first * d, *q = h->query + b.first * d;
+    const float *dy = dout + b.first * d, *q = h->query + b.first * d;
     block_scores(h, b);
     product(h, h->rest, b.n, b.upto, d, dy, d, 1, h->value, 1, d);
-    for (W i = 0; i < b.n; i++) row_gradient(h, i, b, rows + 2 * (b.first + i));
+    for (W i = 0; i < b.n; i++) row_gradient(h, i, b, row_stats + 2 * (b.first + i));
     product(h, h->part, b.upto, d, b.n, h->scores, 1, b.upto, dy, d, 1);
     add_to(dvalue, h->part, b.upto * d);
     product(h, dquery + b.first * d, b.n, d, b.upto, h->rest, b.upto, 1, h->key, d, 1);
@@ -124,7 +124,7 @@ INLINE int finite_head(const Head *h) {
   return all_finite(h->query, h->rows * h->width) && all_finite(h->key, few) && all_finite(h->value, few);
 }
 
-// … seen rows
+// … out row_stats
 void op_attention(const W *a) {
   for (W batch = 0; batch < a[4]; batch++) {
     for (W k = 0; k < a[5]; k++) {
@@ -136,16 +136,16 @@ void op_attention(const W *a) {
   }
 }
 
-// … dquery dkey dvalue dseen rows
+// … dquery dkey dvalue dout row_stats
 void op_attention_gradient(const W *a) {
   for (W batch = 0; batch < a[4]; batch++) {
     for (W k = 0; k < a[5]; k++) {
       Head h = head_at(a, batch, k);
       W at = batch * a[5] + k, many = at * h.rows * h.width, few = at * h.length * h.width;
-      const float *rows = IN(19) + at * h.rows * 2;
+      const float *row_stats = IN(19) + at * h.rows * 2;
       h.whole = !finite_head(&h) || !all_finite(IN(18) + many, h.rows * h.width);
-      for (W i = 0; i < h.rows; i++) h.whole |= rows[2 * i] != rows[2 * i];
-      head_backward(&h, OUT(15) + many, OUT(16) + few, OUT(17) + few, IN(18) + many, rows);
+      for (W i = 0; i < h.rows; i++) h.whole |= row_stats[2 * i] != row_stats[2 * i];
+      head_backward(&h, OUT(15) + many, OUT(16) + few, OUT(17) + few, IN(18) + many, row_stats);
     }
   }
 }

@@ -93,21 +93,21 @@ void op_clamp(const W *a) {
   }
 }
 
-void map_gradient(W which, float *out, const float *dy, const float *kept, W n) {
+void map_gradient(W which, float *out, const float *dy, const float *saved, W n) {
   switch (which) {
     case 0: __builtin_memmove(out, dy, n * sizeof(float)); break;
-    case 1: back_relu(out, dy, kept, n); break;
-    case 2: back_leaky(out, dy, kept, n); break;
-    case 3: back_sigmoid(out, dy, kept, n); break;
-    case 4: back_tanh(out, dy, kept, n); break;
-    case 5: back_softplus(out, dy, kept, n); break;
-    case 6: back_gelu(out, dy, kept, n); break;
-    case 7: back_silu(out, dy, kept, n); break;
-    case 8: back_elu(out, dy, kept, n); break;
+    case 1: back_relu(out, dy, saved, n); break;
+    case 2: back_leaky(out, dy, saved, n); break;
+    case 3: back_sigmoid(out, dy, saved, n); break;
+    case 4: back_tanh(out, dy, saved, n); break;
+    case 5: back_softplus(out, dy, saved, n); break;
+    case 6: back_gelu(out, dy, saved, n); break;
+    case 7: back_silu(out, dy, saved, n); break;
+    case 8: back_elu(out, dy, saved, n); break;
   }
 }
 
-// dx dy kept n function
+// dx dy saved n function
 void op_activate_gradient(const W *a) { map_gradient(a[4], OUT(0), IN(1), IN(2), a[3]); }
 
 // One row of a binary operation; a stride of 0 repeats the value, any other is 1.

@@ -2,9 +2,9 @@
 #pragma once
 #include "loom.h"
 
-// out = f(x), and out = dy · f' with what was kept of f; functions are numbered as ACTIVATIONS in pack/elementwise.py.
+// out = f(x), and out = dy · f' with what was saved of f; functions are numbered as ACTIVATIONS in pack/elementwise.py.
 void map_function(W which, float *out, const float *x, W n);
-void map_gradient(W which, float *out, const float *dy, const float *kept, W n);
+void map_gradient(W which, float *out, const float *dy, const float *saved, W n);
 
 // Rows of an operand: from one element to the next 1, or 0 where a value is repeated, and from one row to the next.
 typedef struct {

@@ -40,5 +40,5 @@ def attention(call: Call) -> list[int] | None:
 @packs("attention_gradient", knows=("temperature", "causal"), floats=False)
 def attention_gradient(call: Call) -> list[int] | None:
     words, outputs = _words(call, 1, 6), [o.address for o in call.outputs]
-    dseen, rows = call.address(0), call.address(5)
-    return None if words is None else operation("attention_gradient", *words, *outputs, dseen, rows)
+    dout, row_stats = call.address(0), call.address(5)
+    return None if words is None else operation("attention_gradient", *words, *outputs, dout, row_stats)

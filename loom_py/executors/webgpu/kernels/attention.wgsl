@@ -1,4 +1,4 @@
-// seen = softmax(Q Kᵀ/τ) V: 64 queries a workgroup, keys in blocks of 32. The largest score so far and the sums belonging
+// out = softmax(Q Kᵀ/τ) V: 64 queries a workgroup, keys in blocks of 32. The largest score so far and the sums belonging
 // to it go along and are scaled down when a larger one comes (Milakov & Gimelshein 2018, Dao et al. 2022).
 // with attention_parts
 
@@ -6,7 +6,7 @@
 @group(0) @binding(1) var<uniform> p: Parameters;
 
 struct Parameters {
-  seen: u32, rows_out: u32, query: u32, key: u32, value: u32, mask: u32, finite: u32,
+  out: u32, row_stats: u32, query: u32, key: u32, value: u32, mask: u32, finite: u32,
   inverse: f32, // 1/τ
   heads: u32, // of one entry of the batch
   rows: u32, length: u32, width: u32,
@@ -98,13 +98,13 @@ fn main(
     select(bitcast<vec4u>(1.0 / total), vec4u(0u), whole == vec4u(INFINITY)), vec4u(NAN), bad));
   sums.a0 *= scale.x; sums.a1 *= scale.y; sums.a2 *= scale.z; sums.a3 *= scale.w;
   sums.b0 *= scale.x; sums.b1 *= scale.y; sums.b2 *= scale.z; sums.b3 *= scale.w;
-  put_sums(p.seen + first * p.width, own_rows, sums, lane);
+  put_sums(p.out + first * p.width, own_rows, sums, lane);
   if (lane % 16u == 0u) {
     let tops = select(select(bitcast<vec4u>(top), vec4u(0u), nothing), vec4u(NAN), bad);
     for (var i = 0u; i < 4u; i++) {
       if (row + i < own_rows) {
-        heap[p.rows_out + 2u * (first + row + i)] = tops[i];
-        heap[p.rows_out + 2u * (first + row + i) + 1u] = whole[i];
+        heap[p.row_stats + 2u * (first + row + i)] = tops[i];
+        heap[p.row_stats + 2u * (first + row + i) + 1u] = whole[i];
       }
     }
   }

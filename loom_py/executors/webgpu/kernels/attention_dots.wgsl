@@ -1,10 +1,10 @@
-// Σ dseen·seen of every row, in the order in which the gradient's own products are summed, so that a row that sees one key
+// Σ dout·out of every row, in the order in which the gradient's own products are summed, so that a row that sees one key
 // alone comes out with no gradient.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
 
-struct Parameters { out: u32, dseen: u32, seen: u32, rows: u32, width: u32 }
+struct Parameters { dots: u32, dout: u32, out: u32, rows: u32, width: u32 }
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
@@ -12,7 +12,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) group
   if (row >= p.rows) { return; }
   var sum = 0.0;
   for (var i = row * p.width; i < (row + 1u) * p.width; i++) {
-    sum = fma(bitcast<f32>(heap[p.dseen + i]), bitcast<f32>(heap[p.seen + i]), sum);
+    sum = fma(bitcast<f32>(heap[p.dout + i]), bitcast<f32>(heap[p.out + i]), sum);
   }
-  heap[p.out + row] = bitcast<u32>(sum);
+  heap[p.dots + row] = bitcast<u32>(sum);
 }

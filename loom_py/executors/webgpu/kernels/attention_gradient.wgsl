@@ -1,6 +1,6 @@
 // Gradients of attention, the weights made again from each row's largest score and sum (Dao et al. 2022). With W the
-// weights, dW = dseen Vᵀ and dS = W·(dW - dots)/τ: 64 queries meet the keys for dquery = dS K; with `keys` 64 keys meet the
-// queries for dvalue = Wᵀ dseen and dkey = dSᵀ Q.
+// weights, dW = dout Vᵀ and dS = W·(dW - dots)/τ: 64 queries meet the keys for dquery = dS K; with `keys` 64 keys meet the
+// queries for dvalue = Wᵀ dout and dkey = dSᵀ Q.
 // with attention_parts
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -8,7 +8,7 @@
 
 struct Parameters {
   dquery: u32, dkey: u32, dvalue: u32,
-  dseen: u32, query: u32, key: u32, value: u32, statistics: u32, mask: u32, finite: u32, dots: u32,
+  dout: u32, query: u32, key: u32, value: u32, row_stats: u32, mask: u32, finite: u32, dots: u32,
   inverse: f32, // 1/τ
   heads: u32, // of one entry of the batch
   rows: u32, length: u32, width: u32,
@@ -30,8 +30,8 @@ fn both(scores: vec4f, products: vec4f, rows: vec4u, places: vec4u, inside: vec4
   var found: Both;
   for (var i = 0u; i < 4u; i++) {
     if (inside[i]) {
-      let top = bitcast<f32>(heap[p.statistics + 2u * rows[i]]);
-      let total = bitcast<f32>(heap[p.statistics + 2u * rows[i] + 1u]);
+      let top = bitcast<f32>(heap[p.row_stats + 2u * rows[i]]);
+      let total = bitcast<f32>(heap[p.row_stats + 2u * rows[i] + 1u]);
       var e = exp(max((scores[i] - top) * p.inverse, -104.0));
       if (causal && places[i] > times[i]) { e = 0.0; }
       if (masked && (heap[mask + places[i]] & 0x7fffffffu) == 0u) { e = 0.0; }
@@ -72,7 +72,7 @@ fn main(
     }
   }
   let own_a = select(p.query, p.key, keys) + own * p.width;
-  let own_b = select(p.dseen, p.value, keys) + own * p.width;
+  let own_b = select(p.dout, p.value, keys) + own * p.width;
   let mine = vec4u(lane / 16u * 4u) + vec4u(0u, 1u, 2u, 3u);
   let here = mine < vec4u(own_rows);
   var changed: Sums;
@@ -82,7 +82,7 @@ fn main(
     let others = select(places, rows + period * p.period, keys);
     for (var at = start; at < stop; at += OTHERS) {
       let other_a = select(p.key, p.query, keys) + (others + at) * p.width;
-      let other_b = select(p.value, p.dseen, keys) + (others + at) * p.width;
+      let other_b = select(p.value, p.dout, keys) + (others + at) * p.width;
       let count = select(p.length, p.period, keys) - at;
       let scores = products(own_a, own_rows, other_a, count, lane);
       let changes = products(own_b, own_rows, other_b, count, lane);

@@ -1,7 +1,7 @@
 // out = several elementwise operations, one after the other, of up to seven inputs with the strides of broadcasting.
 //
 // The steps are constants, so that a compiler leaves out all that a chain does not do: networks have few different
-// chains, and processors that play a GPU go through every case of a switch.
+// chains, and software renderers go through every case of a switch.
 // with functions
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;

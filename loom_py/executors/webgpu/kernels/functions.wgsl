@@ -117,35 +117,35 @@ fn forward(which: u32, bits: u32, eps: f32) -> u32 {
   return bitcast<u32>(value(which, x, eps));
 }
 
-// f' by what was kept, where that is a number.
+// f' by what was saved, where that is a number.
 fn slope(which: u32, bits: u32) -> f32 {
-  let kept = bitcast<f32>(bits);
+  let saved = bitcast<f32>(bits);
   let positive = bits - 1u < INFINITY;
   switch which {
     case RELU: { return select(0.0, 1.0, positive); }
     case LEAKY: { return select(0.01, 1.0, positive); }
-    case SIGMOID: { return kept * (1.0 - kept); }
-    case TANH: { return 1.0 - kept * kept; }
-    case SOFTPLUS: { return -less_one(-kept); }
+    case SIGMOID: { return saved * (1.0 - saved); }
+    case TANH: { return 1.0 - saved * saved; }
+    case SOFTPLUS: { return -less_one(-saved); }
     case GELU: {
-      let x = clamp(kept, -20.0, 20.0); // beyond, the density is 0
+      let x = clamp(saved, -20.0, 20.0); // beyond, the density is 0
       return normal(x) + x * exponential(-0.5 * x * x) * 0.39894228;
     }
     case SILU: {
-      let s = sigmoid(kept);
-      return s * (1.0 + kept * (1.0 - s));
+      let s = sigmoid(saved);
+      return s * (1.0 + saved * (1.0 - s));
     }
-    case ELU: { return select(kept + 1.0, 1.0, positive); }
+    case ELU: { return select(saved + 1.0, 1.0, positive); }
     default: { return 1.0; }
   }
 }
 
-// dy · f', by what was kept: the output, or for GELU and SILU the input.
-fn backward(which: u32, dy: u32, kept: u32) -> u32 {
+// dy · f', by what was saved: the output, or for GELU and SILU the input.
+fn backward(which: u32, dy: u32, saved: u32) -> u32 {
   if (which == LINEAR || (dy & ~SIGN) > INFINITY) { return dy; }
-  let unknown = (kept & ~SIGN) > INFINITY || ((which == GELU || which == SILU) && (kept & ~SIGN) == INFINITY);
+  let unknown = (saved & ~SIGN) > INFINITY || ((which == GELU || which == SILU) && (saved & ~SIGN) == INFINITY);
   if (unknown && which != RELU && which != LEAKY) { return NAN; }
-  let f = slope(which, kept);
+  let f = slope(which, saved);
   if ((dy & ~SIGN) == INFINITY && f == 0.0) { return NAN; }
   return bitcast<u32>(bitcast<f32>(dy) * f);
 }

@@ -1,6 +1,6 @@
 // Products without workgroup memory, by blocks of 4×4 numbers, whose factors are read four numbers at a time: where all
 // words, steps and extents that this needs are divisible by four. An invocation makes 8×8 numbers, so that each one read serves eight products.
-// For processors that play a GPU, which pay for every barrier and every read, and devices with good caches.
+// For software renderers, which pay for every barrier and every read, and devices with good caches.
 // with product
 // with epilogue
 

@@ -1,5 +1,5 @@
-// Products without workgroup memory: 4×4 numbers an invocation, whose factors come straight from the heap. For processors
-// that play a GPU, which pay for every barrier and every exchange, and have caches of their own.
+// Products without workgroup memory: 4×4 numbers an invocation, factors read straight from the heap. For software
+// renderers, which pay for every barrier and exchange and have caches of their own.
 // with product
 // with epilogue
 

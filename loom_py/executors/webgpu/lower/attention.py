@@ -109,12 +109,12 @@ def attention(call: Call) -> list[Dispatch] | None:
         return None
     if not s.tiled:
         return list(_blocks_forward(s))
-    seen, rows = call.outputs
+    out, row_stats = call.outputs
     finite, found = _finite(s) if s.causal else (0, [])
     blocks = -(-s.period // OWN)
     tiles = blocks * (s.rows // s.period) * s.heads
     words = (
-        seen.word, rows.word, s.query.word, s.key.word, s.value.word, s.mask_word, finite, s.inverse, *s.sizes,
+        out.word, row_stats.word, s.query.word, s.key.word, s.value.word, s.mask_word, finite, s.inverse, *s.sizes,
         blocks, tiles,
     )  # fmt: skip
     constants = {**s.constants, "wide": int(s.width > OWN)}
@@ -128,15 +128,15 @@ def attention_gradient(call: Call) -> list[Dispatch] | None:
         return None
     if not s.tiled:
         return list(_blocks_backward(s))
-    dseen, seen, rows = call.input(0), call.input(4), call.input(5)
-    finite, found = _finite(s, dseen, rows) if s.causal else (0, [])
+    dout, out, row_stats = call.input(0), call.input(4), call.input(5)
+    finite, found = _finite(s, dout, row_stats) if s.causal else (0, [])
     count = s.heads * s.rows
     dots = call.scratch(count)
     found.append(
-        dispatch("attention_dots", dots, dseen.word, seen.word, count, s.width, groups=spread(count, 64)),
+        dispatch("attention_dots", dots, dout.word, out.word, count, s.width, groups=spread(count, 64)),
     )
     where = (
-        *(o.word for o in call.outputs), dseen.word, s.query.word, s.key.word, s.value.word, rows.word, s.mask_word,
+        *(o.word for o in call.outputs), dout.word, s.query.word, s.key.word, s.value.word, row_stats.word, s.mask_word,
         finite, dots, s.inverse, *s.sizes,
     )  # fmt: skip
     for keys in (False, True):
@@ -149,14 +149,14 @@ def attention_gradient(call: Call) -> list[Dispatch] | None:
     return found
 
 
-def _finite(s: _Shape, dseen: Operand | None = None, rows: Operand | None = None) -> tuple[int, list[Dispatch]]:
+def _finite(s: _Shape, dout: Operand | None = None, row_stats: Operand | None = None) -> tuple[int, list[Dispatch]]:
     """Where a word for every head lies that says whether all its numbers are finite, and what finds it out."""
-    out, few, many = s.call.scratch(s.heads), s.length * s.width, s.rows * s.width
+    word, few, many = s.call.scratch(s.heads), s.length * s.width, s.rows * s.width
     words = (
-        out, s.heads, s.query.word, many, s.key.word, few, s.value.word, few, dseen.word if dseen else 0,
-        many if dseen else 0, rows.word if rows else 0, s.rows if rows else 0,
+        word, s.heads, s.query.word, many, s.key.word, few, s.value.word, few, dout.word if dout else 0,
+        many if dout else 0, row_stats.word if row_stats else 0, s.rows if row_stats else 0,
     )  # fmt: skip
-    return out, [dispatch("attention_finite", *words, groups=spread(s.heads, 1))]
+    return word, [dispatch("attention_finite", *words, groups=spread(s.heads, 1))]
 
 
 # In blocks of rows, whole heads where they are short. ---------------------------------------------------------------
@@ -199,13 +199,13 @@ def _lowered(s: _Shape, verb: str, out: Operand, a: Operand, b: Operand, **attrs
     return made
 
 
-def _weights(s: _Shape, block: _Block, scores: Operand, changes: Operand | None, rows: Operand) -> Dispatch:
+def _weights(s: _Shape, block: _Block, scores: Operand, changes: Operand | None, row_stats: Operand) -> Dispatch:
     count = block.heads * block.count
     along = s.call.profile.along(count, s.length)
     first = block.head * s.rows + block.first
     words = (
-        scores.word, 0 if changes is None else changes.word, rows.word, s.mask_word, s.inverse, count, s.length, along,
-        first, s.rows, s.rows * s.query.shape[1],
+        scores.word, 0 if changes is None else changes.word, row_stats.word, s.mask_word, s.inverse, count, s.length,
+        along, first, s.rows, s.rows * s.query.shape[1],
     )  # fmt: skip
     constants = {**s.constants, "gradient": int(changes is not None)}
     return dispatch(
@@ -224,15 +224,15 @@ def _score_memory(s: _Shape) -> int:
 
 
 def _blocks_forward(s: _Shape) -> Iterator[Dispatch]:
-    seen, rows = s.call.outputs
+    out, row_stats = s.call.outputs
     place = s.call.scratch(_score_memory(s))
     for block in _blocks(s):
         scores = Operand(place, (block.heads, block.count, s.length), FLOAT)
         yield from _lowered(
             s, "matmul", scores, _part(s.query, block), _part(s.key, block, keys=True), transpose_b=True
         )
-        yield _weights(s, block, scores, None, rows)
-        yield from _lowered(s, "matmul", _part(seen, block), scores, _part(s.value, block, keys=True))
+        yield _weights(s, block, scores, None, row_stats)
+        yield from _lowered(s, "matmul", _part(out, block), scores, _part(s.value, block, keys=True))
 
 
 def _blocks_backward(s: _Shape) -> Iterator[Dispatch]:
@@ -243,17 +243,17 @@ def _blocks_backward(s: _Shape) -> Iterator[Dispatch]:
     for block in _blocks(s):
         shape = block.heads, block.count, s.length
         scores, changes = (Operand(place, shape, FLOAT) for place in places)
-        dseen, query = _part(s.call.input(0), block), _part(s.query, block)
+        dout, query = _part(s.call.input(0), block), _part(s.query, block)
         key, value = (_part(o, block, keys=True) for o in (s.key, s.value))
         yield from _lowered(s, "matmul", scores, query, key, transpose_b=True)
-        yield from _lowered(s, "matmul", changes, dseen, value, transpose_b=True)
+        yield from _lowered(s, "matmul", changes, dout, value, transpose_b=True)
         yield _weights(s, block, scores, changes, s.call.input(5))
         yield from _lowered(s, "matmul", _part(dquery, block), changes, key)
-        for out, weights, with_what in ((dvalue, scores, dseen), (dkey, changes, query)):
-            target = _part(out, block, keys=True)
+        for gradient, weights, factor in ((dvalue, scores, dout), (dkey, changes, query)):
+            target = _part(gradient, block, keys=True)
             if block.first == 0:
-                yield from _lowered(s, "matmul", target, weights, with_what, transpose_a=True)
+                yield from _lowered(s, "matmul", target, weights, factor, transpose_a=True)
                 continue
             assert sum_of is not None
-            yield from _lowered(s, "matmul", sum_of, weights, with_what, transpose_a=True)
+            yield from _lowered(s, "matmul", sum_of, weights, factor, transpose_a=True)
             yield from _lowered(s, "add", target, target, sum_of)

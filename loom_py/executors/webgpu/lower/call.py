@@ -36,7 +36,7 @@ def by_rule(product: Product, _make: Callable[[Variant, int], list[Dispatch]]) -
 
 
 def without_barriers(product: Product, _make: Callable[[Variant, int], list[Dispatch]]) -> Variant:
-    """The variant for processors that play a GPU."""
+    """The variant for software renderers."""
     return plainest(product)
 
 

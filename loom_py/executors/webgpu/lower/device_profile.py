@@ -47,5 +47,5 @@ class DeviceProfile:
 DISCRETE_GPU = DeviceProfile(lanes=1 << 17, workgroup=LANES, values=4, neighbours=32, exchange=True, one_group=1 << 14)
 """A large graphics card: 132 multiprocessors or so, each with a thousand lanes under way."""
 SOFTWARE_GPU = DeviceProfile(lanes=128, workgroup=32, values=16, neighbours=1, exchange=False, one_group=1 << 12)
-"""A processor that plays a GPU: a few cores go through the lanes one after the other, and pay for every lane of a
-workgroup that has barriers, and for every barrier."""
+"""A software renderer: a few cores run the lanes one after the other, and pay for every barrier and for every lane of a
+workgroup that has barriers."""

@@ -37,10 +37,10 @@ for _name in OPERATIONS:
     _binary(_name)
 
 
-def _function(call: Call, name: str, *, kept: int = 0, eps: float = 0.0, gradient: bool = False) -> list[Dispatch]:
+def _function(call: Call, name: str, *, saved: int = 0, eps: float = 0.0, gradient: bool = False) -> list[Dispatch]:
     (out,) = call.outputs
     constants = {"which": FUNCTIONS.index(name), "gradient": int(gradient)}
-    words = (out.size, out.word, call.word(0), kept, float(eps))
+    words = (out.size, out.word, call.word(0), saved, float(eps))
     return [dispatch("function", *words, groups=spread(out.size), constants=constants)]
 
 
@@ -61,7 +61,7 @@ def activate(call: Call) -> list[Dispatch]:
 
 @lowers("activate_gradient", knows=("function",))
 def activate_gradient(call: Call) -> list[Dispatch]:
-    return _function(call, call.attrs["function"], kept=call.word(1), gradient=True)
+    return _function(call, call.attrs["function"], saved=call.word(1), gradient=True)
 
 
 @lowers("abs")

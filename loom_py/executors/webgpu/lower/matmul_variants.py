@@ -108,7 +108,7 @@ def choose(product: Product) -> Variant:
 
 
 def plainest(product: Product) -> Variant:
-    """The variant without workgroup memory, for processors that play a GPU: they pay for every barrier."""
+    """The variant without workgroup memory, for software renderers: they pay for every barrier."""
     if product.m == 1 or product.n == 1:
         return VARIANTS["vector"]
     return VARIANTS["blocks" if product.fours else "direct"]
