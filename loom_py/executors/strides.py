@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from loom_py.ops.chain import MOST_AXES
 from loom_py.ops.verb import normal_axes
 from loom_py.shapes import Shape, size_of
 
@@ -38,8 +39,8 @@ class Contiguous:
         return self.dtype == np.float32
 
 
-LOOPS = 5
-"""Axes that the elementwise and moving kernels take."""
+LOOPS = MOST_AXES
+"""Axes that elementwise and moving kernels loop over."""
 
 
 def stretched(shape: Shape, strides: Sequence[int], to: Shape) -> tuple[int, ...]:

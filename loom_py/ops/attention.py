@@ -23,7 +23,7 @@ class _Block(NamedTuple):
     rows: slice
     keys: slice
     time: int | None
-    """Position of the first row, which sees keys up to that one, the next row one more; None if every row sees all keys."""
+    """Position of the first row, which sees keys up to that one, the next row one more; None if all see all keys."""
 
 
 def _attention(

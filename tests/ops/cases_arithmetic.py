@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from loom_py.ops import FUNCTIONS
-from loom_py.ops.chain import SO_FAR, Step
+from loom_py.ops.chain import PREVIOUS, Step
 from tests.ops.case import Call, Draw, case, slope
 
 
@@ -185,17 +185,17 @@ def chain(d: Draw, verb: str) -> Call:
         match d.choice("function", "gradient", "input", "input"):
             case "function":
                 name = d.choice(*FUNCTIONS)
-                steps.append(Step(name, SO_FAR))
+                steps.append(Step(name, PREVIOUS))
                 value = np.vectorize(PLAIN[name], otypes=[float])(value)
             case "gradient":
-                steps.append(Step("tanh_gradient", SO_FAR, 1))
+                steps.append(Step("tanh_gradient", PREVIOUS, 1))
                 value = value * (1 - inputs[1] ** 2)
             case _:
                 if len(inputs) < 7:
                     inputs.append(d.positive(tuple(d.choice(1, n) for n in shape)[d.integer(0, len(shape)) :]))
                 name, number = d.choice("add", "subtract", "multiply", "divide"), d.integer(1, len(inputs) - 1)
                 turned = name != "divide" and d.choice(True, False)  # what came so far may be 0
-                steps.append(Step(name, number, SO_FAR) if turned else Step(name, SO_FAR, number))
+                steps.append(Step(name, number, PREVIOUS) if turned else Step(name, PREVIOUS, number))
                 value = getattr(np, name)(*((inputs[number], value) if turned else (value, inputs[number])))
     attrs = {"steps": tuple(steps)} | d.choice({}, {"shape": (*shape, 1)}, {"shape": (value.size,)})
     return Call(tuple(inputs), attrs, (value.reshape(attrs.get("shape", shape)),))

@@ -15,8 +15,8 @@ from tests.ops import machines
     params=[(DISCRETE_GPU, False), (SOFTWARE_GPU, False), (DISCRETE_GPU, True)],
     ids=["discrete", "software", "subgroups"],
 )
-def each_grain(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Reductions with the profile of a discrete GPU, with and without subgroups, and with that of a software renderer."""
+def each_profile(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Reductions with the profile of a discrete GPU (without and with subgroups) and of a software renderer."""
     found = machines.webgpu()
     assert found is not None
     executor, before = found[1], (found[1].profile, found[1].subgroups)

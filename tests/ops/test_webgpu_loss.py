@@ -16,7 +16,7 @@ from tests.ops.guards import guarded
 GPU = machines.webgpu()
 pytestmark = [
     pytest.mark.skipif(GPU is None, reason="no driver of a GPU"),
-    pytest.mark.usefixtures("each_grain"),
+    pytest.mark.usefixtures("each_profile"),
 ]
 RNG = np.random.default_rng(8)
 START = RNG.bit_generator.state

@@ -14,7 +14,7 @@ from tests.ops import machines
 
 pytestmark = [
     pytest.mark.skipif(machines.webgpu() is None, reason="no Vulkan driver, not even Chromium's"),
-    pytest.mark.usefixtures("each_grain"),
+    pytest.mark.usefixtures("each_profile"),
 ]
 SIZES = (1, 300, 16_384, 16_385, 70_000, 5)
 

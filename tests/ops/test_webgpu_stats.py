@@ -21,7 +21,7 @@ from tests.ops.test_stats import FLOAT32, HARD, truth
 GPU = machines.webgpu()
 pytestmark = [
     pytest.mark.skipif(GPU is None, reason="no driver of a GPU"),
-    pytest.mark.usefixtures("each_grain"),
+    pytest.mark.usefixtures("each_profile"),
 ]
 RNG = np.random.default_rng(6)
 SUBNORMAL = 2.0**-126

@@ -1,44 +1,39 @@
-"""Runs of elementwise instructions become one `chain`: values go through the processor's cache, not through memory."""
+"""Merging of elementwise instructions into one `chain`, so that values stay in the cache instead of going to memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from loom_py.ops.activation import activate, activate_gradient
-from loom_py.ops.arithmetic import add, divide, multiply, subtract
-from loom_py.ops.chain import GRADIENT, SO_FAR, Step, chain
+from loom_py.ops.activation import activate
+from loom_py.ops.chain import MOST_AXES, MOST_INPUTS, MOST_STEPS, PREVIOUS, Step, chain, operation_of
 from loom_py.program.passes.draft import Draft
 from loom_py.program.program import Instruction
 from loom_py.shapes import Shape
 
-ARITHMETIC = (add, subtract, multiply, divide)
-MOST_STEPS, MOST_INPUTS, MOST_AXES = 8, 7, 5
-"""What every executor's kernel for `chain` takes."""
-
 
 @dataclass(frozen=True, slots=True)
 class _Run:
-    """Instructions that are to be one: where they stand, what each reads (`None`: what the one before left)."""
+    """Instructions to merge: their places, and the buffers each reads (`None`: the result of the one before)."""
 
     places: tuple[int, ...]
     reads: tuple[tuple[int | None, ...], ...]
     shape: Shape
-    """Of what all steps reckon; views of another shape may lie between them."""
+    """Shape that all steps compute in; there may be views of another shape between them."""
 
     @property
     def inputs(self) -> tuple[int, ...]:
-        """Buffers, each once, in the order of use."""
+        """Buffers read, each once, in the order of use."""
         return tuple(dict.fromkeys(b for read in self.reads for b in read if b is not None))
 
 
 def chains(draft: Draft) -> Draft:
-    """Merge elementwise instructions of which each result is read once, by the next, and by nobody else.
+    """Merge elementwise instructions whose result only the next one reads.
 
-    The one that stays is the last; so nothing in between may change what the others read.
+    The chain takes the place of the last; so nothing in between may change what the others read.
     """
     private = draft.private()
-    runs: dict[int, _Run] = {}  # by what they leave
+    runs: dict[int, _Run] = {}  # by their result
     for place, instruction in enumerate(draft.instructions):
         if _elementwise(draft, instruction):
             (out,) = instruction.outputs
@@ -57,14 +52,14 @@ def chains(draft: Draft) -> Draft:
 
 
 def _elementwise(draft: Draft, instruction: Instruction) -> bool:
-    if instruction.verb not in (*ARITHMETIC, activate, activate_gradient):
+    if operation_of(instruction.verb, instruction.attrs) is None:
         return False
     specs = [draft.buffers[b].spec for b in (*instruction.inputs, *instruction.outputs) if b is not None]
     return specs[0].dtype.kind == "f" and len({s.dtype for s in specs}) == 1 and None not in instruction.inputs
 
 
 def _extended(draft: Draft, runs: dict[int, _Run], private: set[int], own: _Run) -> Iterator[_Run]:
-    """The runs that an instruction can be the next step of."""
+    """Runs that an instruction can extend."""
     (place,), (inputs,) = own.places, own.reads
     instruction = draft.instructions[place]
     for b in inputs:
@@ -73,12 +68,12 @@ def _extended(draft: Draft, runs: dict[int, _Run], private: set[int], own: _Run)
         before = runs.get(buffer.root)
         if before is None or buffer.root not in private or not draft.together(before.places[-1], place):
             continue
-        # Seen in another shape, or one that grows here, it would not be the same element that the next step meets.
-        seen_otherwise = buffer.spec.shape != draft.buffers[buffer.root].spec.shape
+        # After a reshape or with broadcasting, the next step would not read the same elements.
+        reshaped = buffer.spec.shape != draft.buffers[buffer.root].spec.shape
         whole = (
             buffer.spec.size == draft.buffers[buffer.root].spec.size == draft.buffers[instruction.outputs[0]].spec.size
         )
-        if not whole or (instruction.verb is not activate and (seen_otherwise or before.shape != own.shape)):
+        if not whole or (instruction.verb is not activate and (reshaped or before.shape != own.shape)):
             continue
         read = tuple(None if i == b else i for i in inputs)
         run = _Run((*before.places, place), (*before.reads, read), before.shape)
@@ -92,7 +87,7 @@ def _fits(run: _Run) -> bool:
 
 
 def _disturbed(draft: Draft, run: _Run) -> bool:
-    """Whether an instruction from the first step on writes what a step reads that is to run later than it did."""
+    """Whether an instruction between the first step and the last writes a buffer that a postponed step reads."""
     own = set(run.places[:-1])
     others = (draft.instructions[p] for p in range(run.places[0], run.places[-1] + 1) if p not in own)
     moved = _Run(run.places[:-1], run.reads[:-1], run.shape).inputs
@@ -103,7 +98,7 @@ def _merged(draft: Draft, run: _Run) -> Instruction:
     last = draft.instructions[run.places[-1]]
     numbers = {b: n for n, b in enumerate(run.inputs)}
     steps = tuple(
-        Step(_operation(draft.instructions[p]), *(SO_FAR if b is None else numbers[b] for b in read))
+        Step(str(_operation(draft.instructions[p])), *(PREVIOUS if b is None else numbers[b] for b in read))
         for p, read in zip(run.places, run.reads, strict=True)
     )
     shape = draft.buffers[last.outputs[0]].spec.shape
@@ -111,7 +106,5 @@ def _merged(draft: Draft, run: _Run) -> Instruction:
     return Instruction(chain, run.inputs, last.outputs, attrs, last.span)
 
 
-def _operation(instruction: Instruction) -> str:
-    if instruction.verb in ARITHMETIC:
-        return instruction.verb.name
-    return str(instruction.attrs["function"]) + (GRADIENT if instruction.verb is activate_gradient else "")
+def _operation(instruction: Instruction) -> str | None:
+    return operation_of(instruction.verb, instruction.attrs)

@@ -1,36 +1,38 @@
-// Several elementwise operations, block by block: what a step leaves is still in the fastest cache when the next reads it.
+// A chain of elementwise operations, block by block, so that results stay in the fastest cache from step to step. Limits
+// and codes are those of ops/chain.py and executors/step_codes.py.
 #include "elementwise.h"
 
-enum { PIECE = 1024, MOST = 7, STEP_WORDS = 3, INPUT_WORDS = 6, SO_FAR = -1 };
+enum { PIECE = 1024, MOST_INPUTS = 7, STEP_WORDS = 3, INPUT_WORDS = 6, PREVIOUS = -1 };
+enum { ACTIVATIONS_FROM = 4, GRADIENTS_FROM = 32 };
 
-// One step: kind 0 … 3 is arithmetic, from 4 on a function, from 32 on a gradient; these have whole operands.
-static void step(W kind, float *out, Row x, Row y, W n, W rows) {
-  switch (kind) {
+// One step; operands of activations and gradients do not broadcast.
+static void step(W code, float *out, Row x, Row y, W n, W rows) {
+  switch (code) {
     case 0: rows_add(out, x, y, n, rows); break;
     case 1: rows_subtract(out, x, y, n, rows); break;
     case 2: rows_multiply(out, x, y, n, rows); break;
     case 3: rows_divide(out, x, y, n, rows); break;
     default:
-      if (kind < 32) map_function(kind - 4, out, x.at, n * rows);
-      else map_gradient(kind - 32, out, x.at, y.at, n * rows);
+      if (code < GRADIENTS_FROM) map_function(code - ACTIVATIONS_FROM, out, x.at, n * rows);
+      else map_gradient(code - GRADIENTS_FROM, out, x.at, y.at, n * rows);
   }
 }
 
 INLINE W least(W a, W b) { return a < b ? a : b; }
 
-// out scratch steps inputs · five extents · of each input where it lies and its strides · of each step kind left right
+// out scratch steps inputs · five extents · address and strides of each input · code, left and right of each step
 void op_chain(const W *a) {
   float *out = OUT(0), *scratch = OUT(1);
   const W steps = a[2], inputs = a[3], *n = a + 4, *given = a + 9, *program = given + INPUT_WORDS * inputs;
   const W high = n[4] < PIECE ? PIECE / n[4] : 1;  // a block is some short rows, or part of a long one
-  Row operands[MOST + 1], *operand = operands + 1;  // operand[SO_FAR] is what the step before left
+  Row operands[MOST_INPUTS + 1], *operand = operands + 1;  // operand[PREVIOUS] is the result of the step before
   for (W i = 0; i < n[0]; i++)
     for (W j = 0; j < n[1]; j++)
       for (W k = 0; k < n[2]; k++)
         for (W l = 0; l < n[3]; l += high)
           for (W m = 0; m < n[4]; m += PIECE) {
             W rows = least(n[3] - l, high), count = least(n[4] - m, PIECE);
-            operand[SO_FAR] = (Row){scratch, 1, count};
+            operand[PREVIOUS] = (Row){scratch, 1, count};
             for (W g = 0; g < inputs; g++) {
               const W *in = given + INPUT_WORDS * g;
               W at = i * in[1] + j * in[2] + k * in[3] + l * in[4] + m * in[5];

@@ -78,7 +78,7 @@ void map_function(W which, float *out, const float *x, W n) {
   }
 }
 
-// out x n function, numbered as ACTIVATIONS in pack/elementwise.py
+// out x n function, numbered as ACTIVATIONS in step_codes.py
 void op_activate(const W *a) { map_function(a[3], OUT(0), IN(1), a[2]); }
 
 // out x n

@@ -2,7 +2,7 @@
 #pragma once
 #include "loom.h"
 
-// out = f(x), and out = dy · f' with what was saved of f; functions are numbered as ACTIVATIONS in pack/elementwise.py.
+// out = f(x), and out = dy · f' with what was saved of f; functions are numbered as ACTIVATIONS in step_codes.py.
 void map_function(W which, float *out, const float *x, W n);
 void map_gradient(W which, float *out, const float *dy, const float *saved, W n);
 

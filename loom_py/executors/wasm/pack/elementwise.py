@@ -1,18 +1,14 @@
-"""Arithmetic, activations."""
+"""Packing of arithmetic, activations and chains."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from loom_py.executors.step_codes import ACTIVATIONS, ARITHMETIC_CODES, step_code
 from loom_py.executors.strides import merged, stretched
 from loom_py.executors.wasm.pack.call import Call, float_word, operation, packs
+from loom_py.ops.chain import MOST_INPUTS
 from loom_py.shapes import size_of
-
-ACTIVATIONS = ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu", "silu", "elu")
-"""As kernels/elementwise.c numbers them."""
-ARITHMETIC = ("add", "subtract", "multiply", "divide")
-MOST_INPUTS = 7
-"""Of a chain, as in kernels/chain.c."""
 
 
 def _binary(name: str) -> None:
@@ -26,7 +22,7 @@ def _binary(name: str) -> None:
         return operation(name, out.address, a.address, b.address, *extents, *steps_a, *steps_b)
 
 
-for _name in ARITHMETIC:
+for _name in ARITHMETIC_CODES:
     _binary(_name)
 
 
@@ -69,7 +65,7 @@ def lerp(call: Call) -> list[int] | None:
 
 @packs("chain", knows=("steps", "shape"))
 def chain(call: Call) -> list[int] | None:
-    """As kernels/chain.c reads it; a view of another shape lies in the same order."""
+    """Words for kernels/chain.c; a reshaped result has the same order in memory."""
     (out,), steps = call.outputs, call.attrs["steps"]
     inputs = [call.input(place) for place in range(len(call.inputs))]
     shape = np.broadcast_shapes(*(x.shape for x in inputs))
@@ -78,21 +74,11 @@ def chain(call: Call) -> list[int] | None:
         return None
     words: list[int] = []
     for step in steps:
-        kind, operands = _kind(step.operation), [o for o in (step.left, step.right) if o is not None]
+        code, operands = step_code(step.operation), [o for o in (step.left, step.right) if o is not None]
         repeats = any(o >= 0 and inputs[o].size != out.size for o in operands)
-        if kind is None or (repeats and step.operation not in ARITHMETIC):
+        if code is None or (repeats and step.operation not in ARITHMETIC_CODES):
             return None
-        words += (kind, operands[0], operands[-1])
+        words += (code, operands[0], operands[-1])
     extents, strides = loops
     given = [word for x, s in zip(inputs, strides, strict=True) for word in (x.address, *s)]
     return operation("chain", out.address, call.scratch, len(steps), len(inputs), *extents, *given, *words)
-
-
-def _kind(operation: str) -> int | None:
-    """The number of a step, as kernels/chain.c has them."""
-    if operation in ARITHMETIC:
-        return ARITHMETIC.index(operation)
-    name = operation.removesuffix("_gradient")
-    if name not in ACTIVATIONS:
-        return None
-    return ACTIVATIONS.index(name) + (4 if name == operation else 32)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from loom_py.executors.step_codes import ACTIVATIONS
 from loom_py.executors.strides import merged, stretched
 from loom_py.executors.wasm.pack.call import Call, Operand, operation, packs
-from loom_py.executors.wasm.pack.elementwise import ACTIVATIONS
 
 SCRATCH = 4 * 256 * (516 + 147)
 """Bytes that packing a block of each factor takes: KC·NC and MC·KC floats, as in kernels/matmul.c."""

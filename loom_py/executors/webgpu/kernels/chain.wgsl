@@ -1,7 +1,7 @@
-// out = several elementwise operations, one after the other, of up to seven inputs with the strides of broadcasting.
+// out = a chain of elementwise operations on up to seven broadcast inputs.
 //
-// The steps are constants, so that a compiler leaves out all that a chain does not do: networks have few different
-// chains, and software renderers go through every case of a switch.
+// The steps are constants, so that a compiler drops all that a chain does not do: networks have few different chains, and
+// software renderers execute every case of a switch. Limits and codes are those of ops/chain.py and step_codes.py.
 // with functions
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -13,19 +13,19 @@ struct Parameters { words: array<vec4u, 13> }
 const EXTENTS = 2u; const INPUTS = 7u;
 
 override plain: bool; // whether all inputs have the shape of the output
-// Each step as kind | left << 8 | right << 12; kind NONE ends them.
+// Each step as code | left << 8 | right << 12; NONE ends them.
 override step0: u32; override step1: u32; override step2: u32; override step3: u32;
 override step4: u32; override step5: u32; override step6: u32; override step7: u32;
-const SO_FAR = 15u; // the operand that is what the step before left
-const FUNCTIONS_FROM = 4u; const GRADIENTS_FROM = 32u; const NONE = 255u; // kinds; before are add, subtract, multiply, divide
+const PREVIOUS = 15u; // the operand that is the result of the step before
+const ACTIVATIONS_FROM = 4u; const GRADIENTS_FROM = 32u; const NONE = 255u; // codes; below 4 add, subtract, multiply, divide
 
 var<private> index: u32;
 var<private> place: array<u32, 5>;
 
 fn word(i: u32) -> u32 { return p.words[i / 4u][i % 4u]; }
 
-fn operand(number: u32, so_far: u32) -> u32 {
-  if (number == SO_FAR) { return so_far; }
+fn operand(number: u32, previous: u32) -> u32 {
+  if (number == PREVIOUS) { return previous; }
   let from_word = INPUTS + 6u * number;
   var at = index;
   if (!plain) {
@@ -37,7 +37,7 @@ fn operand(number: u32, so_far: u32) -> u32 {
 
 fn operation(kind: u32, left: u32, right: u32) -> u32 {
   if (kind >= GRADIENTS_FROM) { return backward(kind - GRADIENTS_FROM, left, right); }
-  if (kind >= FUNCTIONS_FROM) { return forward(kind - FUNCTIONS_FROM, left, 0.0); }
+  if (kind >= ACTIVATIONS_FROM) { return forward(kind - ACTIVATIONS_FROM, left, 0.0); }
   let a = bitcast<f32>(left);
   let b = bitcast<f32>(right);
   var y = a + b;
@@ -50,10 +50,10 @@ fn operation(kind: u32, left: u32, right: u32) -> u32 {
   return bitcast<u32>(y);
 }
 
-fn done(step: u32, so_far: u32) -> u32 {
+fn done(step: u32, previous: u32) -> u32 {
   let kind = step & 255u;
-  if (kind == NONE) { return so_far; }
-  return operation(kind, operand((step >> 8u) & 15u, so_far), operand((step >> 12u) & 15u, so_far));
+  if (kind == NONE) { return previous; }
+  return operation(kind, operand((step >> 8u) & 15u, previous), operand((step >> 12u) & 15u, previous));
 }
 
 @compute @workgroup_size(256)

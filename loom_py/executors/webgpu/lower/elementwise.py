@@ -1,23 +1,20 @@
-"""Arithmetic, activations."""
+"""Lowering of arithmetic, activations and chains."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from loom_py.executors.step_codes import ACTIVATIONS, ARITHMETIC_CODES, step_code
 from loom_py.executors.strides import merged, stretched
 from loom_py.executors.webgpu.lower.call import Call, lowers
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
+from loom_py.ops.chain import MOST_INPUTS, MOST_STEPS, PREVIOUS
 from loom_py.shapes import size_of
 
-OPERATIONS = {"add": 0, "subtract": 1, "multiply": 2, "divide": 3}
-"""As kernels/binary.wgsl numbers them."""
-FUNCTIONS = (
-    "linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu", "silu", "elu", "exp", "inverse_root",
-)  # fmt: skip
-"""As kernels/functions.wgsl numbers them."""
-
-MOST_INPUTS, MOST_STEPS, SO_FAR, NONE = 7, 8, 15, 255
-"""Of a chain, as kernels/chain.wgsl has them."""
+FUNCTIONS = (*ACTIVATIONS, "exp", "inverse_root")
+"""In the order of their numbers in kernels/functions.wgsl."""
+NO_STEP = 255
+"""Code behind the last step of a chain."""
 
 
 def _binary(name: str) -> None:
@@ -28,12 +25,12 @@ def _binary(name: str) -> None:
         if loops is None:
             return None
         extents, (steps_a, steps_b) = loops
-        constants = {"operation": OPERATIONS[name], "plain": int(a.shape == out.shape == b.shape)}
+        constants = {"operation": ARITHMETIC_CODES[name], "plain": int(a.shape == out.shape == b.shape)}
         words = (out.size, out.word, a.word, b.word, *extents, *steps_a, *steps_b)
         return [dispatch("binary", *words, groups=spread(out.size), constants=constants)]
 
 
-for _name in OPERATIONS:
+for _name in ARITHMETIC_CODES:
     _binary(_name)
 
 
@@ -72,7 +69,7 @@ def abs(call: Call) -> list[Dispatch]:
 
 @lowers("chain", knows=("steps", "shape"))
 def chain(call: Call) -> list[Dispatch] | None:
-    """All steps in one dispatch; a view of another shape lies in the same order."""
+    """All steps in one dispatch; a reshaped result has the same order in memory."""
     (out,), steps = call.outputs, call.attrs["steps"]
     inputs = [call.input(place) for place in range(len(call.inputs))]
     shape = np.broadcast_shapes(*(x.shape for x in inputs))
@@ -82,18 +79,13 @@ def chain(call: Call) -> list[Dispatch] | None:
     extents, strides = loops
     given = [word for x, s in zip(inputs, strides, strict=True) for word in (x.word, *s)]
     given += [0] * (6 * MOST_INPUTS - len(given))
-    codes = [
-        _kind(s.operation) | (s.left & 15) << 8 | (SO_FAR if s.right is None else s.right & 15) << 12 for s in steps
-    ]
-    codes += [NONE] * (MOST_STEPS - len(codes))
+    codes: list[int] = []
+    for step in steps:
+        code, right = step_code(step.operation), PREVIOUS if step.right is None else step.right
+        if code is None:
+            return None
+        codes.append(code | (step.left & 15) << 8 | (right & 15) << 12)
+    codes += [NO_STEP] * (MOST_STEPS - len(codes))
     constants = {"plain": int(all(x.shape == shape for x in inputs)), **{f"step{n}": c for n, c in enumerate(codes)}}
     words = (out.size, out.word, *extents, *given)
     return [dispatch("chain", *words, groups=spread(out.size), constants=constants)]
-
-
-def _kind(operation: str) -> int:
-    """The number of a step: arithmetic from 0 on, functions from 4, gradients from 32."""
-    if operation in OPERATIONS:
-        return OPERATIONS[operation]
-    name = operation.removesuffix("_gradient")
-    return FUNCTIONS.index(name) + (4 if name == operation else 32)
