@@ -41,6 +41,8 @@ class Contiguous:
 
 LOOPS = MOST_AXES
 """Axes that elementwise and moving kernels loop over."""
+LEAST_TRANSPOSED = 4
+"""Extent from which both axes of a transposition are worth a kernel of its own."""
 
 
 def stretched(shape: Shape, strides: Sequence[int], to: Shape) -> tuple[int, ...]:
@@ -110,3 +112,41 @@ def split(shape: Shape, axes: int | Sequence[int]) -> Split | None:
     (a, b), (c, d) = kept
     (e, f), (g, h) = summed
     return Split((a, b, c, d), (e, f, g, h))
+
+
+class StridedCopy(NamedTuple):
+    """out[i·to] = x[i·from] over `extents`, all in words of 32 bits; LOOPS axes."""
+
+    extents: list[int]
+    to: list[int]
+    source: list[int]
+
+    @property
+    def transposed(self) -> tuple[int, list[int]] | None:
+        """The axis that is contiguous in x, and up to three others, where the copy is a transposition of matrices.
+
+        The matrices' other axis is the last, contiguous in `out`. None where it is no such copy, or is too narrow for
+        transposing to pay.
+        """
+        if self.to[-1] != 1 or self.source[-1] <= 1 or 1 not in self.source:
+            return None
+        row = len(self.source) - 1 - self.source[::-1].index(1)
+        others = [a for a in range(len(self.source) - 1) if a != row and self.extents[a] > 1]
+        if len(others) > 3 or self.extents[row] < LEAST_TRANSPOSED or self.extents[-1] < LEAST_TRANSPOSED:
+            return None
+        return row, others
+
+    def outer(self, others: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
+        """Extents and strides of three outer axes: these, after as many of extent 1 as are missing."""
+        lead = 3 - len(others)
+        extents = [1] * lead + [self.extents[a] for a in others]
+        to, source = ([0] * lead + [s[a] for a in others] for s in (self.to, self.source))
+        return extents, to, source
+
+
+def strided_copy(to: Sequence[int], source: Sequence[int], shape: Shape, words: int) -> StridedCopy | None:
+    """A copy between strides in elements of `words` words each; None where more than LOOPS axes remain."""
+    if words > 1:
+        shape, to, source = (*shape, words), [s * words for s in to] + [1], [s * words for s in source] + [1]
+    loops = merged(shape, to, source)
+    return None if loops is None else StridedCopy(loops[0], *loops[1])

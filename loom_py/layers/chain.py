@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from loom_py.layers.layer import Gives, Layer
+from loom_py.layers.layer import Layer, OutputKind
 from loom_py.layers.run import Run
 
 
@@ -27,7 +27,7 @@ def chain_backward(layers: Sequence[Layer], caches: Sequence[Any], dy: Any, run:
     return dy
 
 
-def chain_gives(layers: Sequence[Layer]) -> Gives:
+def chain_gives(layers: Sequence[Layer]) -> OutputKind:
     """What the outputs are: the last word of the layers that do not just pass on."""
     said = [layer.gives for layer in layers if layer.gives != "same"]
     return said[-1] if said else "same"

@@ -22,7 +22,8 @@ from loom_py.ops import FUNCTIONS, Value
 from loom_py.shapes import AnyArray, Shape, shape_text
 
 Gradients = Mapping[str, Value]
-Gives = Literal["values", "probabilities", "same"]
+OutputKind = Literal["values", "probabilities", "same"]
+"""Kind of a layer's outputs; "same": as its input's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,7 @@ class Layer:
     """
 
     @property
-    def gives(self) -> Gives:
+    def gives(self) -> OutputKind:
         """What the outputs are."""
         return "values"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.config.fields import Share
@@ -15,7 +15,7 @@ from loom_py.layers.run import Params, Run
 class Identity(Layer):
     """y = x: what an empty slot of the grid is."""
 
-    gives: ClassVar[Literal["values", "probabilities", "same"]] = "same"
+    gives: ClassVar[OutputKind] = "same"
     unit_axis: ClassVar[int | None] = None
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, None]:

@@ -33,7 +33,7 @@ class Softmax(Layer):
     Shapes: input and output (B, …, C).
     """
 
-    gives: ClassVar[Gives] = "probabilities"
+    gives: ClassVar[OutputKind] = "probabilities"
     reach: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     _: KW_ONLY

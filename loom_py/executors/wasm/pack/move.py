@@ -1,10 +1,10 @@
-"""Verbs that move words: any type of four or eight bytes."""
+"""Packing of verbs that move words: any type of four or eight bytes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from loom_py.executors.strides import merged, stretched
+from loom_py.executors.strides import stretched, strided_copy
 from loom_py.executors.wasm.pack.call import Call, Operand, float_word, operation, packs
 from loom_py.shapes import Shape
 
@@ -13,38 +13,19 @@ def _moved(
     out: int, steps_out: Sequence[int], x: int, steps_x: Sequence[int], shape: Shape, itemsize: int
 ) -> list[int] | None:
     """out[i·steps] = x[i·steps] over a shape, steps in elements."""
-    if itemsize not in (4, 8):
+    copied = strided_copy(steps_out, steps_x, shape, itemsize // 4) if itemsize in (4, 8) else None
+    if copied is None:
         return None
-    words = itemsize // 4
-    if words > 1:
-        shape, steps_out, steps_x = (*shape, words), [s * words for s in steps_out], [s * words for s in steps_x]
-        steps_out, steps_x = [*steps_out, 1], [*steps_x, 1]
-    loops = merged(shape, steps_out, steps_x)
-    if loops is None:
-        return None
-    extents, (so, sx) = loops
-    if so[-1] == 1 and sx[-1] > 1 and 1 in sx:
-        turned = _transposed(out, x, extents, so, sx)
-        if turned is not None:
-            return turned
-    return operation("copy_strided", out, x, *extents, *so, *sx)
-
-
-def _transposed(out: int, x: int, extents: list[int], so: list[int], sx: list[int]) -> list[int] | None:
-    """As transpositions of matrices: the last axis of `out` with the axis that is contiguous in `x`."""
-    row = len(sx) - 1 - sx[::-1].index(1)
-    others = [a for a in range(len(sx) - 1) if a != row and extents[a] > 1]
-    if len(others) > 3 or extents[row] < 4 or extents[-1] < 4:
-        return None
-    lead = [1] * (3 - len(others)), [0] * (3 - len(others))
-    return operation(
-        "transpose", out, x, *lead[0], *(extents[a] for a in others), *lead[1], *(so[a] for a in others),
-        *lead[1], *(sx[a] for a in others), extents[row], extents[-1], so[row], sx[-1],
-    )  # fmt: skip
+    extents, so, sx = copied
+    if copied.transposed is None:
+        return operation("copy_strided", out, x, *extents, *so, *sx)
+    row, others = copied.transposed
+    outer = (word for words in copied.outer(others) for word in words)
+    return operation("transpose", out, x, *outer, extents[row], extents[-1], so[row], sx[-1])
 
 
 def _whole(out: Operand, x: Operand) -> list[int] | None:
-    """All of x, in order."""
+    """Copy of all of x, in order."""
     return operation("copy", out.address, x.address, x.nbytes) if out.dtype == x.dtype else None
 
 

@@ -1,4 +1,5 @@
 // Gradients of zx, of zh (B,3H), and of h_prev past the product (B,H); that of h is dy + dr + straight.
+// with gates
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -7,9 +8,6 @@ struct Parameters {
   size: u32, n: u32, dzx: u32, dzh: u32, dh_prev: u32,
   dy: u32, dr: u32, straight: u32, gates: u32, h_prev: u32,
 }
-
-fn at(word: u32) -> f32 { return bitcast<f32>(heap[word]); }
-fn put(word: u32, value: f32) { heap[word] = bitcast<u32>(value); }
 
 @compute @workgroup_size(256)
 fn main(

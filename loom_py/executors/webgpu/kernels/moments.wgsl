@@ -2,6 +2,7 @@
 // Tiles as in reduce.wgsl. Deviations are taken from the mean and the mean is corrected by theirs, so that numbers far
 // from 0 keep their variance.
 // with workgroup_reduce
+// with reduction_tile
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -12,16 +13,8 @@ struct Parameters {
   k1: u32, sk0: u32, sk1: u32, r1: u32, sr0: u32, sr1: u32,
 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override stage: u32;   // 0 means and squared deviations of parts, 1 mean and variance, 2 normalised values and 1/deviation
-override rows: bool;   // whether neighbours in memory are elements of one result
 override centre: bool; // else the mean counts as 0
-
-fn element(e: u32) -> u32 {
-  var at = e * p.sr1;
-  if (p.r1 < p.elements) { at = (e / p.r1) * p.sr0 + (e % p.r1) * p.sr1; }
-  return at;
-}
 
 fn read(at: u32) -> f32 { return bitcast<f32>(heap[p.x + at]); }
 
@@ -29,16 +22,14 @@ fn read(at: u32) -> f32 { return bitcast<f32>(heap[p.x + at]); }
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let id = number_of(place);
   if (id >= p.groups) { return; }
-  let across = LANES / p.along;
-  let mine = select(lane / across, lane % p.along, rows);
-  let column = select(lane % across, lane / p.along, rows);
-  let lanes = lane_group(place, p.along, select(across, 1u, rows));
-  let result = (id % p.tiles) * across + column;
-  let part = id / p.tiles;
-  let end = min((part + 1u) * p.part, p.elements);
-  let n = f32(end - part * p.part);
-  let last = select(0u, end, result < p.results);
-  let begin = (result / p.k1) * p.sk0 + (result % p.k1) * p.sk1;
+  let lanes = lane_group(place, p.along, lane_step());
+  let share = share_of(id, lane);
+  let mine = share.mine;
+  let result = share.result;
+  let part = share.part;
+  let n = f32(min((part + 1u) * p.part, p.elements) - part * p.part);
+  let last = share.last;
+  let begin = share.begin;
   let start = part * p.part + mine;
   let step = p.along;
 

@@ -1,6 +1,7 @@
 // Sums over axes, and counts: each workgroup has a tile of results and one part of their elements.
 // A second run of the kernel adds the parts up.
 // with workgroup_reduce
+// with reduction_tile
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -14,16 +15,8 @@ struct Parameters {
   k1: u32, sk0: u32, sk1: u32, r1: u32, sr0: u32, sr1: u32,
 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
 override operation: u32; // 0 sum, 1 sum of counts, 2 how many are not finite, 3 how many are not 0
-override rows: bool;     // whether neighbours in memory are elements of one result, or different results
 override finished: bool; // whether the outcome is a float, divided, or goes on as it is
-
-fn element(e: u32) -> u32 {
-  var at = e * p.sr1;
-  if (p.r1 < p.elements) { at = (e / p.r1) * p.sr0 + (e % p.r1) * p.sr1; }
-  return at;
-}
 
 fn read(at: u32) -> u32 {
   let bits = heap[p.x + at];
@@ -41,19 +34,15 @@ fn plus(a: u32, b: u32) -> u32 {
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let id = number_of(place);
   if (id >= p.groups) { return; }
-  let across = LANES / p.along;
-  let mine = select(lane / across, lane % p.along, rows);
-  let column = select(lane % across, lane / p.along, rows);
-  let lanes = lane_group(place, p.along, select(across, 1u, rows));
-  let result = (id % p.tiles) * across + column;
-  let part = id / p.tiles;
-  let last = select(0u, min((part + 1u) * p.part, p.elements), result < p.results);
-  let begin = (result / p.k1) * p.sk0 + (result % p.k1) * p.sk1;
+  let lanes = lane_group(place, p.along, lane_step());
+  let share = share_of(id, lane);
+  let last = share.last;
+  let begin = share.begin;
   let step = p.along;
 
   // Four at a time: so many reads are on their way together, and the chain of additions is a quarter as long.
   var found = 0u;
-  var e = part * p.part + mine;
+  var e = share.part * p.part + share.mine;
   for (; e + 3u * step < last; e += 4u * step) {
     let ab = plus(read(begin + element(e)), read(begin + element(e + step)));
     let cd = plus(read(begin + element(e + 2u * step)), read(begin + element(e + 3u * step)));
@@ -68,7 +57,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     let total = count(found, lane, lanes);
     found = select(total, bitcast<u32>(f32(total)), finished);
   }
-  if (mine == 0u && result < p.results) {
-    heap[p.out + part * p.results + result] = found;
+  if (share.mine == 0u && share.result < p.results) {
+    heap[p.out + share.part * p.results + share.result] = found;
   }
 }

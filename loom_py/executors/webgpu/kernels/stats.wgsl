@@ -3,6 +3,7 @@
 // partial statistics to stats_merge.wgsl. NaN and infinities are recognised by their bits, counted and left out; the
 // variance is computed from deviations.
 // with running_stats
+// with reduction_tile
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -14,15 +15,6 @@ struct Parameters {
   size: u32, units: u32,
   results: u32, elements: u32, along: u32, part: u32, tiles: u32, groups: u32,
   k1: u32, sk0: u32, sk1: u32, r1: u32, sr0: u32, sr1: u32,
-}
-
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
-override rows: bool; // whether neighbours in memory are values of one unit
-
-fn element(e: u32) -> u32 {
-  var at = e * p.sr1;
-  if (p.r1 < p.elements) { at = (e / p.r1) * p.sr0 + (e % p.r1) * p.sr1; }
-  return at;
 }
 
 // Origin of the means: the array's first value, 0 where it is not finite.
@@ -86,16 +78,12 @@ fn main(
   let id = group.y * groups.x + group.x;
   if (id >= p.groups) { return; }
   let across = LANES / p.along;
-  let mine = select(lane / across, lane % p.along, rows);
-  let column = select(lane % across, lane / p.along, rows);
-  let slot = mine * across + column;
+  let share = share_of(id, lane);
+  let slot = share.mine * across + share.column;
   let first = id % p.tiles * across;
-  let result = first + column;
-  let part = id / p.tiles;
+  let part = share.part;
   let begin = part * p.part;
-  let last = select(0u, min(begin + p.part, p.elements), result < p.results);
-  let unit = p.x + (result / p.k1) * p.sk0 + (result % p.k1) * p.sk1;
-  partials[slot] = stats_of(unit, begin + mine, last, p.along);
+  partials[slot] = stats_of(p.x + share.begin, begin + share.mine, share.last, p.along);
 
   reduce_stats(slot, LANES, across);
   if (slot < across && first + slot < p.units) {

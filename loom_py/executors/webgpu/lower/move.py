@@ -1,4 +1,4 @@
-"""Verbs that move words without looking at them: any type of 32 or 64 bits."""
+"""Lowering of verbs that move words: any type of 32 or 64 bits."""
 
 from __future__ import annotations
 
@@ -6,60 +6,43 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from loom_py.executors.strides import LOOPS, merged, stretched
+from loom_py.executors.strides import LOOPS, stretched, strided_copy
 from loom_py.executors.webgpu.lower.call import Call, Operand, lowers
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 from loom_py.shapes import Shape, size_of
-
-LEAST_TURNED = 4
-"""Extent from which both axes of a transposition are worth squares of 32×32."""
 
 
 def _moved(
     out: int, steps_out: Sequence[int], x: int, steps_x: Sequence[int], shape: Shape, words: int
 ) -> list[Dispatch] | None:
-    """out[i·steps] = x[i·steps] over a shape; places in words, steps in elements of so many words."""
-    if words > 1:
-        shape, steps_out, steps_x = (*shape, words), [s * words for s in steps_out], [s * words for s in steps_x]
-        steps_out, steps_x = [*steps_out, 1], [*steps_x, 1]
-    loops = merged(shape, steps_out, steps_x)
-    if loops is None:
+    """out[i·steps] = x[i·steps] over a shape; `out` and `x` in words, steps in elements of `words` words."""
+    copied = strided_copy(steps_out, steps_x, shape, words)
+    if copied is None:
         return None
-    extents, (so, sx) = loops
-    if so[-1] == 1 and sx[-1] > 1 and 1 in sx:
-        turned = _turned(out, x, extents, so, sx)
-        if turned is not None:
-            return turned
-    return [_strided(out, x, extents, so, sx)]
+    extents, so, sx = copied
+    if copied.transposed is None:
+        return [_strided(out, x, extents, so, sx)]
+    row, others = copied.transposed
+    outer = copied.outer(others)
+    squares = -(-extents[row] // 32) * -(-extents[-1] // 32) * size_of(outer[0])
+    numbers = (out, x, extents[row], extents[-1], so[row], sx[-1], squares, *outer[0], *outer[1], *outer[2])
+    return [dispatch("transpose", *numbers, groups=spread(squares, 1))]
 
 
 def _strided(out: int, x: int, extents: list[int], so: list[int], sx: list[int]) -> Dispatch:
-    """One word an invocation; the outermost axis that is there comes first, so that no index is divided for nothing."""
+    """One word an invocation; leading axes of extent 1 are left out, so that no index is divided in vain."""
     size, axes = size_of(extents), max(sum(n > 1 for n in extents), 1)
     extents, so, sx = ([*s[LOOPS - axes : LOOPS - axes + 1], *s[1:]] for s in (extents, so, sx))
     return dispatch("copy", size, out, x, *extents, *so, *sx, groups=spread(size), constants={"axes": axes})
 
 
-def _turned(out: int, x: int, extents: list[int], so: list[int], sx: list[int]) -> list[Dispatch] | None:
-    """As transpositions of matrices: the last axis of `out` with the axis that is contiguous in `x`."""
-    row = len(sx) - 1 - sx[::-1].index(1)
-    others = [a for a in range(len(sx) - 1) if a != row and extents[a] > 1]
-    if len(others) > 3 or extents[row] < LEAST_TURNED or extents[-1] < LEAST_TURNED:
-        return None
-    lead = 3 - len(others)
-    outer = [[1] * lead + [extents[a] for a in others], *([0] * lead + [s[a] for a in others] for s in (so, sx))]
-    squares = -(-extents[row] // 32) * -(-extents[-1] // 32) * size_of(outer[0])
-    words = (out, x, extents[row], extents[-1], so[row], sx[-1], squares, *outer[0], *outer[1], *outer[2])
-    return [dispatch("transpose", *words, groups=spread(squares, 1))]
-
-
 def _words(x: Operand) -> int:
-    """Of each element; 0 for types that are no whole words."""
+    """Words of an element; 0 for types that are not made of whole words."""
     return 0 if x.dtype.itemsize % 4 else x.dtype.itemsize // 4
 
 
 def _whole(out: Operand, x: Operand) -> list[Dispatch] | None:
-    """All of x, in order."""
+    """Copy of all of x, in order."""
     if out.dtype != x.dtype or not _words(x):
         return None
     return _moved(out.word, (1,), x.word, (1,), (x.size,), _words(x))
