@@ -1,6 +1,15 @@
-"""Shapes and arrays as the whole package names them.
+"""Types of shapes and arrays for the whole package, and the legend of axis letters.
 
-Axis letters used in every docstring: B batch, T time, C channels, H heads, D head width, I inputs, O outputs.
+Axis letters in docstrings and kernels; a prime marks the output's extent:
+
+- B batch, T time (positions), C channels, I inputs, O outputs, R rows (all axes but the last as one), N any other number
+  (samples of a data set, values of a flattened sample)
+- attention: H query heads, J key/value heads, G = H/J query heads to each, D head width
+- recurrent layers: H hidden units; SwiGLU: M hidden width; Parallel: E branches (experts)
+- embeddings and losses: V ids (vocabulary), C classes
+- convolutions and pools: H height, W width, K places in a window (kernel), P windows (positions of the output)
+
+Kernels of matrix products use the letters of BLAS: (M, K) · (K, N).
 """
 
 from __future__ import annotations
@@ -14,7 +23,7 @@ from numpy.typing import NDArray
 
 Shape = tuple[int, ...]
 Array = NDArray[np.float32]
-"""What the package gives back: a float32 array that the caller owns."""
+"""Array that the package returns: float32, owned by the caller."""
 AnyArray = NDArray[Any]
 
 
@@ -27,7 +36,7 @@ def size_of(shape: Iterable[int]) -> int:
 
 
 def shape_text(shape: Iterable[int]) -> str:
-    """A shape as people write it: "8×64", and "scalar" for ()."""
+    """A shape as text: "8×64", and "scalar" for ()."""
     return "×".join(str(extent) for extent in shape) or "scalar"
 
 

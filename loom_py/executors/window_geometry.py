@@ -11,11 +11,11 @@ from loom_py.shapes import Shape
 def window_words(
     attrs: Mapping[str, Any], images: Shape, size: Shape, counts: Shape, *, dilated: bool = True
 ) -> list[int] | None:
-    """Extents (N, C, H, W), window size, counts, stride, padding and dilation; one spatial axis becomes H = 1.
+    """Extents (B, C, H, W), window size, counts, stride, padding and dilation; one spatial axis becomes H = 1.
 
     Args:
         attrs: of the verb: stride, padding and, where it has one, dilation.
-        images: shape (N, C, …) of the array that has the windows.
+        images: shape (B, C, …) of the array that has the windows.
         size: of a window.
         counts: windows along each axis.
         dilated: whether the kernel reads a dilation.

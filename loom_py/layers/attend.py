@@ -20,14 +20,14 @@ promises 128 MiB in all."""
 class Attended(NamedTuple):
     """What the gradient needs: the weights, or when fused what was out and the rows' largest scores and sums."""
 
-    query: Any  # (B, K, G·T, D)
-    key: Any  # (B, K, T, D)
-    value: Any  # (B, K, T, D)
+    query: Any  # (B, J, G·T, D)
+    key: Any  # (B, J, T, D)
+    value: Any  # (B, J, T, D)
     mask: Any  # (B, T) or None
     causal: bool
-    weights: Any  # (B, K, G, T, T), or None
-    out: Any  # (B, K, G·T, D), or None
-    row_stats: Any  # (B, K, G·T, 2), or None
+    weights: Any  # (B, J, G, T, T), or None
+    out: Any  # (B, J, G·T, D), or None
+    row_stats: Any  # (B, J, G·T, 2), or None
 
 
 def fused(b: int, heads: int, t: int, *, causal: bool) -> bool:
@@ -36,7 +36,7 @@ def fused(b: int, heads: int, t: int, *, causal: bool) -> bool:
 
 
 def attend(query: Any, key: Any, value: Any, mask: Any, *, causal: bool) -> tuple[Any, Attended]:
-    """What queries (B, K, G·T, D) see of keys and values (B, K, T, D), in the queries' shape.
+    """What queries (B, J, G·T, D) see of keys and values (B, J, T, D), in the queries' shape.
 
     A position sees what the mask (B, T) shows, and if causal itself and what came before alone.
     """
@@ -61,7 +61,7 @@ def attend_gradient(saved: Attended, dout: Any) -> tuple[Any, Any, Any]:
             dout, query, key, value, out, row_stats, mask, temperature=temperature, causal=causal
         )
         return found
-    flat = (*query.shape[:3], key.shape[2])  # (B, K, G·T, T)
+    flat = (*query.shape[:3], key.shape[2])  # (B, J, G·T, T)
     dweights = ops.reshape(ops.matmul(dout, value, transpose_b=True), shape=weights.shape)
     dscores = ops.reshape(ops.softmax_gradient(dweights, weights, temperature=temperature), shape=flat)
     dquery = ops.matmul(dscores, key)

@@ -23,7 +23,7 @@ _PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output":
 
 
 class AttentionCache(NamedTuple):
-    """What backward needs; K key/value heads, G query heads to each."""
+    """What backward needs; J key/value heads, G query heads to each."""
 
     x: Any  # (B·T, C)
     attended: Attended
@@ -39,11 +39,9 @@ class MultiHeadAttention(Layer):
     et al. 2021, half-split). Positions that the run's mask (B, T) hides are seen by none. From 256 positions on if
     causal, else where there are more than 4 Mi scores, these are never all in memory (Dao et al. 2022).
 
-    Shapes: input and output (B, T, C); D = C/heads; query_weight (C, H·D), key_weight, value_weight (C, K·D),
+    Shapes: input and output (B, T, C); D = C/heads; query_weight (C, H·D), key_weight, value_weight (C, J·D),
     output_weight (H·D, C), and a bias for each.
     """
-
-    tween_rate: ClassVar[float] = 0.2
 
     dim: Size
     """Extent of input and output (C); the heads divide it."""
@@ -51,7 +49,7 @@ class MultiHeadAttention(Layer):
     """Query heads (H)."""
     _: KW_ONLY
     kv_heads: Size | None = None
-    """Key and value heads (K), which divide the query heads; None: as many."""
+    """Key and value heads (J), which divide the query heads; None: as many."""
     causal: bool = False
     """Whether a position sees itself and those before it alone."""
     rotary: bool = False
@@ -91,29 +89,6 @@ class MultiHeadAttention(Layer):
         weights = tuple(Parameter(f"{name}_weight", (c, n), "xavier_uniform", c, n) for name, n in widths)
         return weights + tuple(Parameter(f"{name}_bias", (n,)) for name, n in widths) if self.bias else weights
 
-    def torch_state(self) -> dict[str, Shape]:
-        """Of `nn.MultiheadAttention`, or where that has no counterpart (`kv_heads`, `rotary`) of four `nn.Linear` named
-        as in Llama: `q_proj`, `k_proj`, `v_proj`, `o_proj`."""
-        if self._has_module:
-            c, kinds = self.dim, ("weight", "bias") if self.bias else ("weight",)
-            shapes = {"weight": (c, c), "bias": (c,)}
-            joined = {f"in_proj_{kind}": (3 * c, *shapes[kind][1:]) for kind in kinds}
-            return joined | {f"out_proj.{kind}": shapes[kind] for kind in kinds}
-        return {_torch_name(p.name): p.shape[::-1] for p in self.parameters()}
-
-    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        if not self._has_module:
-            return {p.name: state[_torch_name(p.name)].T for p in self.parameters()}
-        own: dict[str, AnyArray] = {}
-        for kind in ("weight", "bias") if self.bias else ("weight",):
-            parts = (*np.split(state[f"in_proj_{kind}"], 3), state[f"out_proj.{kind}"])
-            own |= {f"{name}_{kind}": part.T for name, part in zip(_PROJECTIONS, parts, strict=True)}
-        return own
-
-    @property
-    def _has_module(self) -> bool:
-        return self._kv == self.heads and not self.rotary
-
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, AttentionCache]:
         b, t, c = x.shape
         k, g, d = self._kv, self.heads // self._kv, self._width
@@ -151,8 +126,51 @@ class MultiHeadAttention(Layer):
         dx = ops.add(dx, ops.matmul(parts["value"], p.value_weight, transpose_b=True))
         return ops.reshape(dx, shape=(b, t, c)), gradients
 
+    def _split(self, rows: Any, b: int, t: int, g: int) -> Any:
+        """(B·T, J·G·D) → (B, J, G, T, D)."""
+        parts = ops.reshape(rows, shape=(b, t, self._kv, g, self._width))
+        return ops.transpose(parts, axes=(0, 2, 3, 1, 4))
+
+    def _join(self, heads: Any, b: int, t: int, g: int) -> Any:
+        """(B, J, G, T, D), or as many elements in another shape → (B·T, J·G·D)."""
+        parts = ops.reshape(heads, shape=(b, self._kv, g, t, self._width))
+        return ops.reshape(ops.transpose(parts, axes=(0, 3, 1, 2, 4)), shape=(b * t, self._kv * g * self._width))
+
+    def _turned(self, heads: Any, *, inverse: bool = False) -> Any:
+        return ops.rotary(heads, inverse=inverse) if self.rotary else heads
+
+    def _mask(self, run: Run, b: int, t: int) -> Any:
+        if run.mask is None:
+            return None
+        if tuple(run.mask.shape) != (b, t):
+            raise ShapeError.expected("mask of MultiHeadAttention", expected=(b, t), got=tuple(run.mask.shape))
+        return run.mask
+
+    def torch_state(self) -> dict[str, Shape]:
+        """Of `nn.MultiheadAttention`, or where that has no counterpart (`kv_heads`, `rotary`) of four `nn.Linear` named
+        as in Llama: `q_proj`, `k_proj`, `v_proj`, `o_proj`."""
+        if self._has_module:
+            c, kinds = self.dim, ("weight", "bias") if self.bias else ("weight",)
+            shapes = {"weight": (c, c), "bias": (c,)}
+            joined = {f"in_proj_{kind}": (3 * c, *shapes[kind][1:]) for kind in kinds}
+            return joined | {f"out_proj.{kind}": shapes[kind] for kind in kinds}
+        return {_torch_name(p.name): p.shape[::-1] for p in self.parameters()}
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        if not self._has_module:
+            return {p.name: state[_torch_name(p.name)].T for p in self.parameters()}
+        own: dict[str, AnyArray] = {}
+        for kind in ("weight", "bias") if self.bias else ("weight",):
+            parts = (*np.split(state[f"in_proj_{kind}"], 3), state[f"out_proj.{kind}"])
+            own |= {f"{name}_{kind}": part.T for name, part in zip(_PROJECTIONS, parts, strict=True)}
+        return own
+
+    @property
+    def _has_module(self) -> bool:
+        return self._kv == self.heads and not self.rotary
+
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
-        """Written out, without a padding mask; heads as (B, K, G, T, D)."""
+        """Written out, without a padding mask; heads as (B, J, G, T, D)."""
         (t, c), groups = x.shape, self.heads // self._kv
         query = self._onnx_heads(graph, x, "query", groups)
         key, value = (self._onnx_heads(graph, x, name, 1) for name in ("key", "value"))
@@ -165,7 +183,7 @@ class MultiHeadAttention(Layer):
         return product_node(graph, rows, "output_weight", "output_bias" if self.bias else None)
 
     def _onnx_heads(self, graph: OnnxGraph, x: OnnxValue, name: str, groups: int) -> str:
-        """A projection (B, T, C) → (B, K, G, T, D), turned if it is to be."""
+        """A projection (B, T, C) → (B, J, G, T, D), turned if it is to be."""
         t, half = x.shape[0], self._width // 2
         rows = product_node(graph, x.name, f"{name}_weight", f"{name}_bias" if self.bias else None)
         heads = reshape_node(graph, rows, (-1, t, self._kv, groups, self._width))
@@ -181,25 +199,7 @@ class MultiHeadAttention(Layer):
         second = graph.node("Add", graph.node("Mul", high, cos), graph.node("Mul", low, sin))
         return graph.node("Concat", first, second, axis=-1)
 
-    def _split(self, rows: Any, b: int, t: int, g: int) -> Any:
-        """(B·T, K·G·D) → (B, K, G, T, D)."""
-        parts = ops.reshape(rows, shape=(b, t, self._kv, g, self._width))
-        return ops.transpose(parts, axes=(0, 2, 3, 1, 4))
-
-    def _join(self, heads: Any, b: int, t: int, g: int) -> Any:
-        """(B, K, G, T, D), or as many elements in another shape → (B·T, K·G·D)."""
-        parts = ops.reshape(heads, shape=(b, self._kv, g, t, self._width))
-        return ops.reshape(ops.transpose(parts, axes=(0, 3, 1, 2, 4)), shape=(b * t, self._kv * g * self._width))
-
-    def _turned(self, heads: Any, *, inverse: bool = False) -> Any:
-        return ops.rotary(heads, inverse=inverse) if self.rotary else heads
-
-    def _mask(self, run: Run, b: int, t: int) -> Any:
-        if run.mask is None:
-            return None
-        if tuple(run.mask.shape) != (b, t):
-            raise ShapeError.expected("mask of MultiHeadAttention", expected=(b, t), got=tuple(run.mask.shape))
-        return run.mask
+    tween_rate: ClassVar[float] = 0.2
 
 
 def _torch_name(name: str) -> str:

@@ -17,7 +17,7 @@ from loom_py.shapes import Shape, size_of
 class BatchNormCache(NamedTuple):
     """What backward needs."""
 
-    normal: Any  # (N, C, …)
+    normal: Any  # (B, C, …)
     rstd: Any  # (1, C, 1, …) or (C, 1, …)
     of_batch: bool  # whether mean and variance depend on the input
 
@@ -30,7 +30,7 @@ class BatchNorm(Layer):
     estimate n/(n-1)·var; they stay where the batch's is not finite. A batch of one value per channel has no variance:
     it is normalised by the running ones in training too, and leaves them alone.
 
-    Shapes: input and output (N, C, …), weight (C), bias (C), running_mean (C), running_var (C).
+    Shapes: input and output (B, C, …), weight (C), bias (C), running_mean (C), running_var (C).
 
     Source: Ioffe & Szegedy 2015.
     """
@@ -74,11 +74,11 @@ class BatchNorm(Layer):
             return ops.multiply(dnormal, cache.rstd), gradients
         return ops.normalise_gradient(dnormal, cache.normal, cache.rstd, axes=other_axes(dy)), gradients
 
-    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
-        arrays = [graph.parameter(p.name) for p in self.parameters()]
-        return graph.node("BatchNormalization", x.name, *arrays, epsilon=self.eps)
-
     def _remember(self, p: Params, mean: Any, variance: Any, count: int) -> None:
         unbiased = ops.multiply(ops.reshape(variance, shape=(self.dim,)), count / (count - 1))
         ops.lerp(p.running_mean, ops.reshape(mean, shape=(self.dim,)), self.momentum)
         ops.lerp(p.running_var, unbiased, self.momentum)
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        arrays = [graph.parameter(p.name) for p in self.parameters()]
+        return graph.node("BatchNormalization", x.name, *arrays, epsilon=self.eps)

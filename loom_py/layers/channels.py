@@ -23,7 +23,7 @@ def check_channels(layer: Layer, shape: Shape, dim: int) -> None:
 
 
 def channelwise(value: Any, like: Any) -> Any:
-    """(C) as (C, 1, …, 1), to broadcast with (N, C, …)."""
+    """(C) as (C, 1, …, 1), to broadcast with (B, C, …)."""
     return ops.reshape(value, shape=(like.shape[1], *(1,) * (len(like.shape) - 2)))
 
 

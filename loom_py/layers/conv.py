@@ -21,18 +21,19 @@ from loom_py.shapes import Shape, shape_text, size_of
 class ConvCache(NamedTuple):
     """What backward needs. The windows are cut again there: keeping them would cost K times the input's memory."""
 
-    x: Any  # (N, C, …)
-    saved: Any  # (N, O, …): what the activation's gradient needs
+    x: Any  # (B, C, …)
+    saved: Any  # (B, O, …): what the activation's gradient needs
 
 
 class Convolution(Layer):
-    """What convolutions share: windows as columns (C·K, N·P), so that each pass is one matrix product.
+    """What convolutions share: windows as columns (C·K, B·P), so that each pass is one matrix product.
 
     K stands for the values in a window of one channel, P for the windows of one sample.
     """
 
     unit_axis: ClassVar[int] = 1
     axes: ClassVar[int]
+
     in_channels: int
     out_channels: int
     kernel_size: PerAxis
@@ -67,8 +68,8 @@ class Convolution(Layer):
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ConvCache]:
         o, n, counts = self.out_channels, x.shape[0], self.geometry.counts(x.shape[2:])
-        z = ops.matmul(ops.reshape(p.weight, shape=(o, -1)), self._columns(x))  # (O, N·P)
-        z = ops.transpose(ops.reshape(z, shape=(o, n, -1)), axes=(1, 0, 2))  # (N, O, P)
+        z = ops.matmul(ops.reshape(p.weight, shape=(o, -1)), self._columns(x))  # (O, B·P)
+        z = ops.transpose(ops.reshape(z, shape=(o, n, -1)), axes=(1, 0, 2))  # (B, O, P)
         if self.bias:
             z = ops.add(z, ops.reshape(p.bias, shape=(o, 1)))
         y, saved = activate(ops.reshape(z, shape=(n, o, *counts)), self.activation)
@@ -78,14 +79,20 @@ class Convolution(Layer):
         g, o, x = self.geometry, self.out_channels, cache.x
         n, c, *extents = x.shape
         dz = ops.reshape(activate_backward(dy, cache.saved, self.activation), shape=(n, o, -1))
-        rows = ops.reshape(ops.transpose(dz, axes=(1, 0, 2)), shape=(o, -1))  # (O, N·P)
+        rows = ops.reshape(ops.transpose(dz, axes=(1, 0, 2)), shape=(o, -1))  # (O, B·P)
         dw = ops.matmul(rows, self._columns(x), transpose_b=True)  # (O, C·K)
         gradients = {"weight": ops.reshape(dw, shape=p.weight.shape)}
         if self.bias:
             gradients["bias"] = ops.sum(rows, axes=1)
-        columns = ops.matmul(ops.reshape(p.weight, shape=(o, -1)), rows, transpose_a=True)  # (C·K, N·P)
+        columns = ops.matmul(ops.reshape(p.weight, shape=(o, -1)), rows, transpose_a=True)  # (C·K, B·P)
         columns = ops.reshape(columns, shape=(c, *g.size, n, *dy.shape[2:]))
         return ops.fold(columns, shape=tuple(extents), **g.steps), gradients
+
+    def _columns(self, x: Any) -> Any:
+        """(C·K, B·P)."""
+        g = self.geometry
+        found = ops.unfold(x, size=g.size, **g.steps)
+        return ops.reshape(found, shape=(x.shape[1] * size_of(g.size), -1))
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         g = self.geometry
@@ -93,18 +100,12 @@ class Convolution(Layer):
         y = graph.node("Conv", x.name, *arrays, strides=g.stride, pads=g.padding * 2, dilations=g.dilation)
         return activation_node(graph, y, self.activation)
 
-    def _columns(self, x: Any) -> Any:
-        """(C·K, N·P)."""
-        g = self.geometry
-        found = ops.unfold(x, size=g.size, **g.steps)
-        return ops.reshape(found, shape=(x.shape[1] * size_of(g.size), -1))
-
 
 @layer
 class Conv1D(Convolution):
     """Convolution over one axis: y[n,o,t] = f(Σ x[n,c,t·stride + k·dilation - padding] · w[o,c,k] + b[o]).
 
-    Shapes: input (N, C, T), output (N, O, T'), weight (O, C, K), bias (O), with
+    Shapes: input (B, C, T), output (B, O, T'), weight (O, C, K), bias (O), with
     T' = ⌊(T + 2·padding - dilation·(K - 1) - 1) / stride⌋ + 1. It is cross-correlation, as in every framework.
 
     Source: LeCun et al. 1989; dilation: Yu & Koltun 2016.
@@ -138,7 +139,7 @@ class Conv2D(Convolution):
     """Convolution over height and width: y[n,o,h,w] =
     f(Σ x[n,c,h·stride + i·dilation - padding,…] · w[o,c,i,j] + b[o]).
 
-    Shapes: input (N, C, H, W), output (N, O, H', W'), weight (O, C, kh, kw), bias (O), with
+    Shapes: input (B, C, H, W), output (B, O, H', W'), weight (O, C, kh, kw), bias (O), with
     H' = ⌊(H + 2·padding - dilation·(kh - 1) - 1) / stride⌋ + 1 and W' likewise. Kernel size, stride, padding and
     dilation are a number for both axes or a pair (height, width).
 

@@ -32,8 +32,6 @@ class Dense(Layer):
     Shapes: input (B, …, I), output (B, …, O), weight (I, O), bias (O).
     """
 
-    tween_rate: ClassVar[float] = 1.0
-
     inputs: Size
     """Extent of the input's last axis (I)."""
     outputs: Size
@@ -54,23 +52,6 @@ class Dense(Layer):
         weight = Parameter("weight", (self.inputs, self.outputs), init, self.inputs, self.outputs)
         return (weight, Parameter("bias", (self.outputs,))) if self.bias else (weight,)
 
-    def torch_state(self) -> dict[str, Shape]:
-        """Of `nn.Linear`."""
-        return super().torch_state() | {"weight": (self.outputs, self.inputs)}
-
-    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        return {**state, "weight": state["weight"].T}
-
-    @property
-    def tween_gain(self) -> float:
-        return 1 / math.sqrt(self.outputs)
-
-    def tween_target(self, p: Params, target: Any, x: Any) -> Any:
-        """Each input aims at the mean of the outputs' targets, weighted by its weights; at 0 as these get small."""
-        size = ops.clamp(ops.sum(ops.abs(p.weight), axes=1), low=0.01, high=math.inf)
-        pulled = ops.matmul(ops.reshape(target, shape=(-1, self.outputs)), p.weight, transpose_b=True)
-        return ops.reshape(ops.divide(pulled, size), shape=x.shape)
-
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DenseCache]:
         rows = ops.reshape(x, shape=(-1, self.inputs))
         z = ops.matmul(rows, p.weight, p.get("bias"))
@@ -86,6 +67,25 @@ class Dense(Layer):
         dx = ops.matmul(dz, p.weight, transpose_b=True)
         return ops.reshape(dx, shape=cache.x.shape), gradients
 
+    def torch_state(self) -> dict[str, Shape]:
+        """Of `nn.Linear`."""
+        return super().torch_state() | {"weight": (self.outputs, self.inputs)}
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        return {**state, "weight": state["weight"].T}
+
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         y = product_node(graph, x.name, "weight", "bias" if self.bias else None)
         return activation_node(graph, y, self.activation)
+
+    tween_rate: ClassVar[float] = 1.0
+
+    @property
+    def tween_gain(self) -> float:
+        return 1 / math.sqrt(self.outputs)
+
+    def tween_target(self, p: Params, target: Any, x: Any) -> Any:
+        """Each input aims at the mean of the outputs' targets, weighted by its weights; at 0 as these get small."""
+        size = ops.clamp(ops.sum(ops.abs(p.weight), axes=1), low=0.01, high=math.inf)
+        pulled = ops.matmul(ops.reshape(target, shape=(-1, self.outputs)), p.weight, transpose_b=True)
+        return ops.reshape(ops.divide(pulled, size), shape=x.shape)

@@ -1,4 +1,4 @@
-"""Where windows lie on the spatial axes of (N,C,…): shared by convolutions and pools."""
+"""Where windows lie on the spatial axes of (B,C,…): shared by convolutions and pools."""
 
 from __future__ import annotations
 

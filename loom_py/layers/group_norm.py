@@ -20,15 +20,15 @@ from loom_py.shapes import Shape, size_of
 class GroupNormCache(NamedTuple):
     """What backward needs."""
 
-    normal: Any  # (N, C, …)
-    rstd: Any  # (N, groups, 1)
+    normal: Any  # (B, C, …)
+    rstd: Any  # (B, groups, 1)
 
 
 @layer
 class GroupNorm(Layer):
     """y = w · (x - mean) / √(var + ε) + b, mean and variance of each sample's groups of channels (Wu & He 2018).
 
-    Shapes: input and output (N, C, …), weight (C), bias (C); `groups` divides C = `dim`.
+    Shapes: input and output (B, C, …), weight (C), bias (C); `groups` divides C = `dim`.
     """
 
     unit_axis: ClassVar[int] = 1
@@ -61,6 +61,10 @@ class GroupNorm(Layer):
         dx = ops.normalise_gradient(self._grouped(dnormal), self._grouped(cache.normal), cache.rstd, axes=(-1,))
         return ops.reshape(dx, shape=dy.shape), gradients
 
+    def _grouped(self, x: Any) -> Any:
+        """(B, groups, channels of a group and all their places)."""
+        return ops.reshape(x, shape=(x.shape[0], self.groups, -1))
+
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         """Each group as a channel of an InstanceNormalization; GroupNormalization per channel came with opset 21."""
         unit = graph.constant(np.ones(self.groups)), graph.constant(np.zeros(self.groups))
@@ -70,7 +74,3 @@ class GroupNorm(Layer):
         each = (self.dim, *(1 for _ in x.shape[1:]))
         weight, bias = (graph.constant(graph.array(name).reshape(each)) for name in ("weight", "bias"))
         return graph.node("Add", graph.node("Mul", normal, weight), bias)
-
-    def _grouped(self, x: Any) -> Any:
-        """(N, groups, channels of a group and all their places)."""
-        return ops.reshape(x, shape=(x.shape[0], self.groups, -1))

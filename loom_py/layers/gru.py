@@ -32,14 +32,8 @@ class GRU(Recurrent):
     and bias_hh (3H), gates in the order r, z, n.
     """
 
-    reach: ClassVar[tuple[float, float]] = FUNCTIONS["tanh"].reach
-
     def parameters(self) -> tuple[Parameter, ...]:
         return self.weights(3, ("bias_ih", "bias_hh")) + self.states("state")
-
-    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """The biases stay two: the reset gate acts on one of them alone."""
-        return {p.name: state[f"{p.name}_l0"].T for p in self.parameters() if not p.state}
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, GRUCache]:
         b, t, _ = x.shape
@@ -77,7 +71,13 @@ class GRU(Recurrent):
         }
         return by_batch(ops.matmul(dzx, p.weight_ih, transpose_b=True), b), gradients
 
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        """The biases stay two: the reset gate acts on one of them alone."""
+        return {p.name: state[f"{p.name}_l0"].T for p in self.parameters() if not p.state}
+
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         """ONNX has the gates in the order z, r, n; linear_before_reset puts the reset gate after the product."""
         biases = graph.array("bias_ih"), graph.array("bias_hh")
         return self.onnx_cell(graph, x, biases, (1, 0, 2), linear_before_reset=1)
+
+    reach: ClassVar[tuple[float, float]] = FUNCTIONS["tanh"].reach

@@ -1,8 +1,8 @@
-"""What a layer is: a frozen description. Its arrays live in the network; its mathematics is written in verbs.
+"""Base of layers: frozen descriptions. A layer's arrays live in the network; its mathematics is written in verbs.
 
-A layer file reads: what it is, its fields, `parameters`, `forward`, `backward`. From that the rest is derived:
-config and TypeScript type (fields), blueprint and file names (parameters), output shape (recording `forward`),
-every executor (verbs), gradient check and golden tests (the registry).
+A layer's file has one reading order: formula and source, fields, `parameters`, `forward`, `backward`, then conversion
+(PyTorch, ONNX) and tweening. The rest is derived: config and TypeScript type (fields), blueprint and file names
+(parameters), output shape (recording of `forward`), every executor (verbs), gradient check and golden tests (registry).
 """
 
 from __future__ import annotations
@@ -79,25 +79,6 @@ class Layer:
         sums = [p.fan_in for p in self.parameters() if p.name == "weight" and p.fan_in > 1]
         return sums[0] if sums else None
 
-    @property
-    def tween_rate(self) -> float:
-        """Pace at which tweening moves the layer's own parameters (its children's go at theirs)."""
-        return 0.1
-
-    @property
-    def tween_gain(self) -> float:
-        """Factor on what tweening passes back through the layer."""
-        return 1.0
-
-    def tween_target(self, p: Params, target: Any, x: Any) -> Any:
-        """Target-mode tweening: an input (like `x`) that would give this target; None where the layer can't say."""
-        return target if tuple(target.shape) == tuple(x.shape) else None
-
-    @property
-    def reach(self) -> tuple[float, float]:
-        """Lowest and highest output that tweening may aim at."""
-        return FUNCTIONS[self.activation_name or "linear"].reach
-
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             object.__setattr__(self, field.name, _frozen(getattr(self, field.name)))
@@ -123,6 +104,21 @@ class Layer:
             elif isinstance(value, tuple):
                 yield from ((f"{field.name}.{i}", v) for i, v in enumerate(value) if isinstance(v, Layer))
 
+    def expect_last(self, shape: Shape, extent: int, name: str) -> None:
+        """Raise ShapeError unless the last axis of a sample has this extent."""
+        if not shape or shape[-1] != extent:
+            raise ShapeError.expected(
+                f"{type(self).__name__} input",
+                expected=f"a last axis of {extent} ({name})",
+                got=shape_text(shape),
+                do=f"give {name}={shape[-1] if shape else 1}, or change what comes before",
+            )
+
+    @property
+    def activation_name(self) -> str | None:
+        """The activation function among the fields, None where there is none."""
+        return getattr(self, "activation", None) or getattr(self, "function", None)
+
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, Any]:
         """Output and cache from parameters and input."""
         raise NotImplementedError
@@ -135,16 +131,6 @@ class Layer:
         """Add the layer's nodes to a graph; returns the name of the output. Optional: without it, no export."""
         raise NotImplementedError
 
-    def expect_last(self, shape: Shape, extent: int, name: str) -> None:
-        """Raise ShapeError unless the last axis of a sample has this extent."""
-        if not shape or shape[-1] != extent:
-            raise ShapeError.expected(
-                f"{type(self).__name__} input",
-                expected=f"a last axis of {extent} ({name})",
-                got=shape_text(shape),
-                do=f"give {name}={shape[-1] if shape else 1}, or change what comes before",
-            )
-
     def torch_state(self) -> dict[str, Shape]:
         """Names and shapes of the arrays that the layer's counterpart in PyTorch has, behind the module's own name."""
         return {p.name: p.shape for p in self.parameters() if not p.state}
@@ -153,17 +139,31 @@ class Layer:
         """The layer's own arrays by name, from PyTorch's as `torch_state` names them."""
         return dict(state)
 
-    @property
-    def activation_name(self) -> str | None:
-        """The activation function among the fields, None where there is none."""
-        return getattr(self, "activation", None) or getattr(self, "function", None)
-
     def to_config(self) -> dict[str, Any]:
         """The layer as plain data: "type" and the constructor's parameters."""
         config: dict[str, Any] = {"type": type(self).__name__}
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             config[field.name] = _plain(getattr(self, field.name))
         return config
+
+    @property
+    def tween_rate(self) -> float:
+        """Pace at which tweening moves the layer's own parameters (its children's go at theirs)."""
+        return 0.1
+
+    @property
+    def tween_gain(self) -> float:
+        """Factor on what tweening passes back through the layer."""
+        return 1.0
+
+    def tween_target(self, p: Params, target: Any, x: Any) -> Any:
+        """Target-mode tweening: an input (like `x`) that would give this target; None where the layer can't say."""
+        return target if tuple(target.shape) == tuple(x.shape) else None
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        """Lowest and highest output that tweening may aim at."""
+        return FUNCTIONS[self.activation_name or "linear"].reach
 
 
 def _frozen(value: Any) -> Any:

@@ -33,8 +33,6 @@ class LSTM(Recurrent):
     (4H), gates in the order i, f, g, o.
     """
 
-    reach: ClassVar[tuple[float, float]] = FUNCTIONS["tanh"].reach
-
     def parameters(self) -> tuple[Parameter, ...]:
         return self.weights(4, ("bias",)) + self.states("state", "cell")
 
@@ -76,3 +74,5 @@ class LSTM(Recurrent):
         """ONNX has the gates in the order i, o, f, g."""
         bias = graph.array("bias")
         return self.onnx_cell(graph, x, (bias, np.zeros_like(bias)), (0, 3, 1, 2))
+
+    reach: ClassVar[tuple[float, float]] = FUNCTIONS["tanh"].reach

@@ -19,12 +19,12 @@ Combine = Literal["concat", "add", "mean", "gated"]
 
 
 class ParallelCache(NamedTuple):
-    """What backward needs; K branches."""
+    """What backward needs; E branches (experts)."""
 
-    x: Any  # (B, …, G)
+    x: Any  # (B, …, I)
     inner: list[Any]  # a cache for each branch
     outputs: list[Any]  # each (B, …, C)
-    gates: Any  # (B, …, K), None unless gated
+    gates: Any  # (B, …, E), None unless gated
 
 
 @layer
@@ -32,10 +32,10 @@ class Parallel(Layer):
     """All branches see x; their outputs are joined along the last axis, added, averaged, or weighed by gates.
 
     `gated`: y = Σₖ gₖ·fₖ(x) with g = softmax(x W + b), a mixture of experts (Jacobs et al. 1991); `gate_inputs` is the
-    last axis of x (G).
+    last axis of x (I).
 
-    Shapes: input (B, …); outputs of branches (B, …, C), for all but `concat` of one shape; gated: gate_weight (G, K),
-    gate_bias (K).
+    Shapes: input (B, …); outputs of branches (B, …, C), for all but `concat` of one shape; gated: gate_weight (I, E),
+    gate_bias (E).
     """
 
     branches: Sequence[Layer]
@@ -44,7 +44,7 @@ class Parallel(Layer):
     """How the outputs of the branches become one."""
     _: KW_ONLY
     gate_inputs: Size | None = None
-    """Extent of the input's last axis (G), which "gated" needs."""
+    """Extent of the input's last axis (I), which "gated" needs."""
 
     def check(self) -> None:
         if not self.branches:
@@ -74,13 +74,6 @@ class Parallel(Layer):
             return ()
         g, k = self.gate_inputs, len(self.branches)
         return Parameter("gate_weight", (g, k), "xavier_uniform", g, k), Parameter("gate_bias", (k,))
-
-    def torch_state(self) -> dict[str, Shape]:
-        """Of an `nn.Linear` named `gate`."""
-        return {p.name.replace("_", "."): p.shape[::-1] for p in self.parameters()}
-
-    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        return {p.name: state[p.name.replace("_", ".")].T for p in self.parameters()}
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ParallelCache]:
         outputs, caches = [], []
@@ -119,16 +112,6 @@ class Parallel(Layer):
         known = [dx for dx in inputs if dx is not None]
         return _total(known) if known else None, gradients
 
-    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
-        outputs = [graph.run(f"branches.{i}", branch, x).name for i, branch in enumerate(self.branches)]
-        if self.combine == "concat":
-            return graph.node("Concat", *outputs, axis=-1)
-        if self.combine == "gated":
-            gates = graph.node("Softmax", product_node(graph, x.name, "gate_weight", "gate_bias"), axis=-1)
-            columns = [graph.node("Gather", gates, graph.constant([i]), axis=-1) for i in range(len(outputs))]
-            outputs = [graph.node("Mul", y, g) for y, g in zip(outputs, columns, strict=True)]
-        return graph.node("Mean" if self.combine == "mean" else "Sum", *outputs)
-
     def _split(self, cache: ParallelCache, dy: Any) -> list[Any]:
         """The gradient that goes into each branch."""
         if self.combine == "add":
@@ -150,6 +133,23 @@ class Parallel(Layer):
             raise ShapeError.expected(
                 f"layer {run.path}: Parallel", expected=wanted, got=[shape[1:] for shape in shapes]
             )
+
+    def torch_state(self) -> dict[str, Shape]:
+        """Of an `nn.Linear` named `gate`."""
+        return {p.name.replace("_", "."): p.shape[::-1] for p in self.parameters()}
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        return {p.name: state[p.name.replace("_", ".")].T for p in self.parameters()}
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        outputs = [graph.run(f"branches.{i}", branch, x).name for i, branch in enumerate(self.branches)]
+        if self.combine == "concat":
+            return graph.node("Concat", *outputs, axis=-1)
+        if self.combine == "gated":
+            gates = graph.node("Softmax", product_node(graph, x.name, "gate_weight", "gate_bias"), axis=-1)
+            columns = [graph.node("Gather", gates, graph.constant([i]), axis=-1) for i in range(len(outputs))]
+            outputs = [graph.node("Mul", y, g) for y, g in zip(outputs, columns, strict=True)]
+        return graph.node("Mean" if self.combine == "mean" else "Sum", *outputs)
 
 
 def _total(values: list[Any]) -> Any:

@@ -20,6 +20,7 @@ class Pool(Layer):
 
     unit_axis: ClassVar[int] = 1
     axes: ClassVar[int]
+
     size: PerAxis
     stride: PerAxis | None
     padding: PerAxis
@@ -43,7 +44,7 @@ class Pool(Layer):
 class MaxPoolCache(NamedTuple):
     """What backward needs."""
 
-    index: Any  # (N, C, P…): place of the largest value in its window
+    index: Any  # (B, C, P…): place of the largest value in its window
     extents: Shape  # of the input
 
 
@@ -77,7 +78,7 @@ class AvgPool(Pool):
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, AvgPoolCache]:
         g = self.geometry
         n, c, *extents = x.shape
-        columns = ops.unfold(ops.reshape(x, shape=(n * c, 1, *extents)), size=g.size, **g.steps)  # (1, K…, N·C, P…)
+        columns = ops.unfold(ops.reshape(x, shape=(n * c, 1, *extents)), size=g.size, **g.steps)  # (1, K…, B·C, P…)
         y = ops.mean(columns, axes=tuple(range(1 + self.axes)))
         return ops.reshape(y, shape=(n, c, *y.shape[1:])), AvgPoolCache(x.shape)
 
@@ -99,7 +100,7 @@ class AvgPool(Pool):
 class MaxPool1D(MaxPool):
     """The largest value of each window along one axis; of equals the first takes the gradient.
 
-    Shapes: input (N, C, T), output (N, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
+    Shapes: input (B, C, T), output (B, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
     `stride` None: as the size. Padding is never the largest.
     """
 
@@ -118,7 +119,7 @@ class MaxPool1D(MaxPool):
 class MaxPool2D(MaxPool):
     """The largest value of each window of height and width; of equals the first takes the gradient.
 
-    Shapes: input (N, C, H, W), output (N, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
+    Shapes: input (B, C, H, W), output (B, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
     Size, stride and padding are a number or a pair (height, width). `stride` None: as the size. Padding is never the
     largest.
     """
@@ -138,7 +139,7 @@ class MaxPool2D(MaxPool):
 class AvgPool1D(AvgPool):
     """The mean of each window along one axis; padding counts as zeros.
 
-    Shapes: input (N, C, T), output (N, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
+    Shapes: input (B, C, T), output (B, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
     `stride` None: as the size.
     """
 
@@ -157,7 +158,7 @@ class AvgPool1D(AvgPool):
 class AvgPool2D(AvgPool):
     """The mean of each window of height and width; padding counts as zeros.
 
-    Shapes: input (N, C, H, W), output (N, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
+    Shapes: input (B, C, H, W), output (B, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
     Size, stride and padding are a number or a pair (height, width). `stride` None: as the size.
     """
 

@@ -29,8 +29,6 @@ class Recurrent(Layer):
     like a running mean: `parameters()` has them, `reset_states()` of the network makes them 0.
     """
 
-    tween_rate: ClassVar[float] = 0.5
-
     inputs: Size
     """Extent of the input's last axis (C)."""
     hidden: Size
@@ -62,6 +60,23 @@ class Recurrent(Layer):
         """Buffers of the states that are carried."""
         shape = (self.carry, self.hidden)
         return tuple(Parameter(name, shape, trained=False, state=True) for name in names) if self.carry else ()
+
+    def begin(self, p: Params, x: Any, name: str, run: Run) -> Any:
+        """The state (B, H) before the first step: what was carried, else zeros."""
+        b = x.shape[0]
+        if not self.carry:
+            return ops.fill(x, shape=(b, self.hidden))
+        if b > self.carry:
+            raise ShapeError.expected(
+                f"layer {run.path}: {type(self).__name__} that carries its state",
+                expected=f"a batch of at most {self.carry} (carry)", got=b, do="give a larger carry",
+            )  # fmt: skip
+        return ops.copy(ops.rows(p.get(name), start=0, stop=b))
+
+    def end(self, p: Params, name: str, state: Any) -> None:
+        """Keep the state for the next run if it is to be carried."""
+        if self.carry:
+            ops.store(p.get(name), state)
 
     def torch_state(self) -> dict[str, Shape]:
         """Of `nn.RNN`, `nn.GRU` or `nn.LSTM` with one layer and one direction."""
@@ -103,24 +118,7 @@ class Recurrent(Layer):
         y = graph.node("Squeeze", y, graph.constant([1 - last]))
         return y if last else graph.node("Transpose", y, perm=[1, 0, 2])
 
-    # steps ---------------------------------------------------------------------------------------------------------
-
-    def begin(self, p: Params, x: Any, name: str, run: Run) -> Any:
-        """The state (B, H) before the first step: what was carried, else zeros."""
-        b = x.shape[0]
-        if not self.carry:
-            return ops.fill(x, shape=(b, self.hidden))
-        if b > self.carry:
-            raise ShapeError.expected(
-                f"layer {run.path}: {type(self).__name__} that carries its state",
-                expected=f"a batch of at most {self.carry} (carry)", got=b, do="give a larger carry",
-            )  # fmt: skip
-        return ops.copy(ops.rows(p.get(name), start=0, stop=b))
-
-    def end(self, p: Params, name: str, state: Any) -> None:
-        """Keep the state for the next run if it is to be carried."""
-        if self.carry:
-            ops.store(p.get(name), state)
+    tween_rate: ClassVar[float] = 0.5
 
 
 def by_time(x: Any) -> Any:

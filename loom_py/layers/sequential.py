@@ -38,10 +38,6 @@ class Sequential(Layer):
         return self.layers[-1].unit_axis
 
     @property
-    def reach(self) -> tuple[float, float]:
-        return self.layers[-1].reach
-
-    @property
     def ids(self) -> int | None:
         return chain_ids(self.layers)
 
@@ -54,3 +50,7 @@ class Sequential(Layer):
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         return chain_nodes(graph, self.layers, x).name
+
+    @property
+    def reach(self) -> tuple[float, float]:
+        return self.layers[-1].reach

@@ -44,11 +44,11 @@ class Flatten(Layer):
     def backward(self, p: Params, cache: FlattenCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         return ops.reshape(dy, shape=cache.shape), {}
 
-    def tween_target(self, p: Params, target: Any, x: Any) -> Any:
-        return ops.reshape(target, shape=x.shape)
-
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         return graph.node("Flatten", x.name, axis=1)
+
+    def tween_target(self, p: Params, target: Any, x: Any) -> Any:
+        return ops.reshape(target, shape=x.shape)
 
 
 class DropoutCache(NamedTuple):

@@ -34,7 +34,6 @@ class Softmax(Layer):
     """
 
     gives: ClassVar[OutputKind] = "probabilities"
-    reach: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     _: KW_ONLY
     variant: SoftmaxVariant = "standard"
@@ -54,12 +53,6 @@ class Softmax(Layer):
             return ops.entmax_gradient(dy, cache.y, alpha=_ALPHA[self.variant], temperature=self.temperature), {}
         return ops.softmax_gradient(dy, cache.y, temperature=self.temperature), {}
 
-    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
-        if self.variant != "standard":
-            raise UnavailableError(f"ONNX has no softmax of the variant {self.variant!r}")
-        scaled = x.name if self.temperature == 1 else graph.node("Div", x.name, graph.constant(self.temperature))
-        return graph.node("Softmax", scaled, axis=-1)
-
     def _mask(self, run: Run, shape: tuple[int, ...]) -> Any:
         if self.variant != "masked" or run.mask is None:
             return None
@@ -67,3 +60,11 @@ class Softmax(Layer):
         if tuple(run.mask.shape) != wanted:
             raise ShapeError.expected("mask of a masked Softmax", expected=wanted, got=tuple(run.mask.shape))
         return ops.reshape(run.mask, shape=(shape[0], *(1 for _ in shape[2:]), shape[-1]))
+
+    def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
+        if self.variant != "standard":
+            raise UnavailableError(f"ONNX has no softmax of the variant {self.variant!r}")
+        scaled = x.name if self.temperature == 1 else graph.node("Div", x.name, graph.constant(self.temperature))
+        return graph.node("Softmax", scaled, axis=-1)
+
+    reach: ClassVar[tuple[float, float]] = (0.0, 1.0)

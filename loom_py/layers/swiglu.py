@@ -15,13 +15,13 @@ from loom_py.shapes import AnyArray, Shape
 
 
 class SwiGLUCache(NamedTuple):
-    """What backward needs."""
+    """What backward needs; R rows (B·…)."""
 
-    x: Any  # (N, C)
-    gate: Any  # (N, M), before silu
-    opened: Any  # (N, M), after it
-    up: Any  # (N, M)
-    mixed: Any  # (N, M)
+    x: Any  # (R, C)
+    gate: Any  # (R, M), before silu
+    opened: Any  # (R, M), after it
+    up: Any  # (R, M)
+    mixed: Any  # (R, M)
 
 
 @layer
@@ -30,8 +30,6 @@ class SwiGLU(Layer):
 
     Shapes: input and output (B, …, C); gate_weight, up_weight (C, M), down_weight (M, C).
     """
-
-    tween_rate: ClassVar[float] = 0.2
 
     dim: Size
     """Extent of input and output (C)."""
@@ -53,13 +51,6 @@ class SwiGLU(Layer):
         )
         biases = (Parameter("gate_bias", (m,)), Parameter("up_bias", (m,)), Parameter("down_bias", (c,)))
         return weights + biases if self.bias else weights
-
-    def torch_state(self) -> dict[str, Shape]:
-        """Of three `nn.Linear` named as in Llama: `gate_proj`, `up_proj`, `down_proj`."""
-        return {_torch_name(p.name): p.shape[::-1] for p in self.parameters()}
-
-    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        return {p.name: state[_torch_name(p.name)].T for p in self.parameters()}
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, SwiGLUCache]:
         rows = ops.reshape(x, shape=(-1, self.dim))
@@ -88,12 +79,21 @@ class SwiGLU(Layer):
         dx = ops.add(through_gate, ops.matmul(dup, p.up_weight, transpose_b=True))
         return ops.reshape(dx, shape=dy.shape), gradients
 
+    def torch_state(self) -> dict[str, Shape]:
+        """Of three `nn.Linear` named as in Llama: `gate_proj`, `up_proj`, `down_proj`."""
+        return {_torch_name(p.name): p.shape[::-1] for p in self.parameters()}
+
+    def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
+        return {p.name: state[_torch_name(p.name)].T for p in self.parameters()}
+
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         def product(of: str, name: str) -> str:
             return product_node(graph, of, f"{name}_weight", f"{name}_bias" if self.bias else None)
 
         opened = activation_node(graph, product(x.name, "gate"), "silu")
         return product(graph.node("Mul", opened, product(x.name, "up")), "down")
+
+    tween_rate: ClassVar[float] = 0.2
 
 
 def _torch_name(name: str) -> str:

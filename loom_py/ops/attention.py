@@ -30,7 +30,7 @@ def _attention(
     query: Spec, key: Spec, value: Spec, mask: Spec | None = None, *, causal: bool = False, **_attrs: Any
 ) -> tuple[Spec, Spec]:
     if len(query.shape) != 4 or key.shape != (*query.shape[:2], *key.shape[2:3], query.shape[3]):
-        expected = "queries (B, K, G·T, D) and keys (B, K, T, D)"
+        expected = "queries (B, J, G·T, D) and keys (B, J, T, D)"
         raise ShapeError.expected("attention", expected=expected, got=f"{query.shape} and {key.shape}")
     if value.shape != key.shape:
         raise ShapeError.expected("attention", expected=f"values of the keys' shape {key.shape}", got=value.shape)
@@ -57,9 +57,9 @@ def attention(
     temperature: float = 1.0,
     causal: bool = False,
 ) -> None:
-    """out = softmax(query keyᵀ/τ) value (B, K, G·T, D): `matmul`, `softmax` and `matmul`, block by block.
+    """out = softmax(query keyᵀ/τ) value (B, J, G·T, D): `matmul`, `softmax` and `matmul`, block by block.
 
-    row_stats (B, K, G·T, 2) are each row's largest score and the sum of exp((score - largest)/τ), from which the
+    row_stats (B, J, G·T, 2) are each row's largest score and the sum of exp((score - largest)/τ), from which the
     gradient recomputes the weights (Dao et al. 2022, Rabe & Staats 2021). A row sees no key where `mask` (B, T) is 0
     nor, with `causal`, one after its own position. A row that sees no key is 0, its sum ∞; a row that sees a score of
     NaN or +∞ is NaN.
@@ -101,7 +101,7 @@ def attention_gradient(
     temperature: float = 1.0,
     causal: bool = False,
 ) -> None:
-    """Gradients of `attention` from dout (B, K, G·T, D), its inputs and its outputs.
+    """Gradients of `attention` from dout (B, J, G·T, D), its inputs and its outputs.
 
     With the weights W = exp((query keyᵀ - largest)/τ)/sum and dW = dout valueᵀ: dvalue = Wᵀ dout, dquery = dS key and
     dkey = dSᵀ query with dS = W·(dW - Σ W·dW)/τ. The sum equals Σ dout·out, for kernels that never hold a row of W.

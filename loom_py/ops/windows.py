@@ -1,4 +1,4 @@
-"""Sliding windows over the last axes of (N,C,…): what convolutions and pools are made of.
+"""Sliding windows over the last axes of (B,C,…): what convolutions and pools are made of.
 
 Every size, stride, padding and dilation is a tuple with a number per spatial axis. Padding cells hold 0 for `unfold`
 and are never chosen by `max_pool`. K stands for the axes within a window, P for the axes that windows lie along.
@@ -41,7 +41,7 @@ def _windows(x: Spec, *, size: Shape, stride: Shape, padding: Shape, dilation: S
 
 @verb(_windows, flops=0)
 def unfold(out: AnyArray, x: AnyArray, *, size: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
-    """out (C,K,N,P) = every window of x (N,C,…) as a column: "im2col", laid out so that a convolution is one matmul."""
+    """out (C,K,B,P) = every window of x (B,C,…) as a column: "im2col", laid out so that a convolution is one matmul."""
     source = x
     if any(padding):
         source = np.zeros((*x.shape[:2], *(n + 2 * p for n, p in zip(x.shape[2:], padding, strict=True))), x.dtype)
@@ -69,7 +69,7 @@ def _folded(columns: Spec, *, shape: Shape, stride: Shape, padding: Shape, dilat
 
 @verb(_folded, flops=lambda i, o, a: i[0].size)
 def fold(out: AnyArray, columns: AnyArray, *, shape: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
-    """out (N,C,…) = columns (C,K,N,P) put back and added where windows overlap: the transpose of `unfold`."""
+    """out (B,C,…) = columns (C,K,B,P) put back and added where windows overlap: the transpose of `unfold`."""
     size, counts = columns.shape[1 : 1 + len(shape)], columns.shape[2 + len(shape) :]
     target = out
     if any(padding):
@@ -128,7 +128,7 @@ def _unpooled(dy: Spec, _index: Spec, *, shape: Shape, **_attrs: Any) -> Spec:
 def max_pool_gradient(
     dx: AnyArray, dy: AnyArray, index: AnyArray, *, shape: Shape, size: Shape, stride: Shape, padding: Shape
 ) -> None:
-    """dx (N,C,…) = dy added at the place that each window's largest value came from, 0 elsewhere."""
+    """dx (B,C,…) = dy added at the place that each window's largest value came from, 0 elsewhere."""
     dx.fill(0)
     for number, chosen, met in _overlaps(shape, dy.shape[2:], size, stride, padding):
         dx[met] += np.where(index[chosen] == number, dy[chosen], 0)

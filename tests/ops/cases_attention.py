@@ -11,7 +11,7 @@ from tests.ops.case import Call, Draw, case, slope
 def plain_attention(
     query: AnyArray, key: AnyArray, value: AnyArray, seen: AnyArray, temperature: float
 ) -> tuple[AnyArray, AnyArray]:
-    """softmax(query keyᵀ/τ) value over what is `seen` (B, 1 or K, G·T, T), and each row's largest score and its sum."""
+    """softmax(query keyᵀ/τ) value over what is `seen` (B, 1 or J, G·T, T), and each row's largest score and its sum."""
     scores = np.where(seen, np.einsum("bkrd,bktd->bkrt", query, key), -np.inf)
     some = seen.any(-1, keepdims=True)
     top = np.where(some, scores.max(-1, keepdims=True), 0)

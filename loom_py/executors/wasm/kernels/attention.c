@@ -109,7 +109,7 @@ static void head_backward(const Head *h, float *dquery, float *dkey, float *dval
   }
 }
 
-// query key value mask · B K rows length width period block · inverse-temperature causal packing room · then the others
+// query key value mask · B J rows length width period block · inverse-temperature causal packing room · then the others
 INLINE Head head_at(const W *a, W batch, W k) {
   W at = batch * a[5] + k, many = a[6] * a[8], few = a[7] * a[8];
   float *room = OUT(14);

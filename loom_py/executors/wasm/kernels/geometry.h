@@ -1,4 +1,4 @@
-// Where sliding windows lie over the last two axes of (N,C,H,W); one spatial axis is H = 1.
+// Where sliding windows lie over the last two axes of (B,C,H,W); one spatial axis is H = 1.
 #pragma once
 #include "loom.h"
 

@@ -35,7 +35,7 @@ INLINE void cut_same(float *out, const float *image, Met rows, Met columns, W wi
   }
 }
 
-// out (C,kh,kw,N,OH,OW) x · the windows
+// out (C,kh,kw,B,OH,OW) x · the windows
 void op_unfold(const W *a) {
   Windows w = windows_of(a + 2);
   float *out = OUT(0);
@@ -65,7 +65,7 @@ INLINE void add_row(float *to, const float *x, Met m, W stride) {
   for (; i < m.last; i++) to[i * stride] += x[i];
 }
 
-// out (N,C,H,W) columns · the windows
+// out (B,C,H,W) columns · the windows
 void op_fold(const W *a) {
   Windows w = windows_of(a + 2);
   const float *x = IN(1);

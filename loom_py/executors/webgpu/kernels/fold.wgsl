@@ -1,4 +1,4 @@
-// out (N,C,H,W) = columns (C,K1,K2,N,P1,P2) added where windows meet. Each invocation gathers one cell's sum, from the
+// out (B,C,H,W) = columns (C,K1,K2,B,P1,P2) added where windows meet. Each invocation gathers one cell's sum, from the
 // last window that meets it to the first, which is the order of places within windows, in which NumPy adds.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;

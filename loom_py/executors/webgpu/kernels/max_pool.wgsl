@@ -1,4 +1,4 @@
-// y (N,C,P1,P2) = the largest value of each window of x (N,C,H,W), index = its place in the window, the first of equals.
+// y (B,C,P1,P2) = the largest value of each window of x (B,C,H,W), index = its place in the window, the first of equals.
 // NaN counts as largest, the last of several. Values are compared as integers of the same order, which no driver may
 // take for "never NaN", nor flush.
 

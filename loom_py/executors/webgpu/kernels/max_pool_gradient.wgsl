@@ -1,4 +1,4 @@
-// dx (N,C,H,W) = dy (N,C,P1,P2) added at the place that each window's largest value came from. Each invocation gathers
+// dx (B,C,H,W) = dy (B,C,P1,P2) added at the place that each window's largest value came from. Each invocation gathers
 // one cell's sum from the last window that meets it to the first, which is the order in which NumPy adds.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;

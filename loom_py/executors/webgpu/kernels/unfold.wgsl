@@ -1,4 +1,4 @@
-// out (C,K1,K2,N,P1,P2) = the windows of x (N,C,H,W) as columns, 0 in the padding. Each invocation writes one word.
+// out (C,K1,K2,B,P1,P2) = the windows of x (B,C,H,W) as columns, 0 in the padding. Each invocation writes one word.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
