@@ -2,7 +2,7 @@
 
 Axis letters in docstrings and kernels; a prime marks the output's extent:
 
-- B batch, T time (positions), C channels, I inputs, O outputs, R rows (all axes but the last as one), N any other number
+- B batch, T time (positions), C channels, I inputs, O outputs, R rows (all axes but the last as one), N other numbers
   (samples of a data set, values of a flattened sample)
 - attention: H query heads, J key/value heads, G = H/J query heads to each, D head width
 - recurrent layers: H hidden units; SwiGLU: M hidden width; Parallel: E branches (experts)

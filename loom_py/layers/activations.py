@@ -1,4 +1,4 @@
-"""Activation functions inside layers and as a layer of their own."""
+"""Activation functions, within layers and as a layer of their own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from loom_py.ops import FUNCTIONS, ActivationName
 
 
 def activate(z: Any, function: ActivationName) -> tuple[Any, Any]:
-    """y = f(z) and what its gradient needs: y or z, as the table of functions says."""
+    """y = f(z), and the value that its gradient needs: y or z, as the table of functions declares."""
     if function == "linear":
         return z, None
     y = ops.activate(z, function=function)
@@ -25,7 +25,7 @@ def activate_backward(dy: Any, saved: Any, function: ActivationName) -> Any:
 
 
 class ActivationCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     saved: Any  # y or z, as the input
 

@@ -1,4 +1,4 @@
-"""softmax(Q Kᵀ/√D) V and its gradient: with the matrix of all scores in memory, or without it where that pays."""
+"""softmax(Q Kᵀ/√D) V and its gradient: with all scores in memory, or fused, without them, where that pays."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 from loom_py import ops
 
 CAUSAL_LENGTH = 256
-"""Positions from which causal attention is fused: it then leaves out the half that nobody sees. Forward and backward of
-256 positions take 0.75 times as long on WASM and 1.2 times on NumPy, of 512 0.65 and 0.85 times, of 1024 0.6 times on
-both, with a third to a twelfth of the memory (`npm run bench -- attention`)."""
+"""Positions from which causal attention is fused, which skips the half of the scores that is masked. Forward and
+backward then take, of 256 positions, 0.75 times as long on WASM and 1.2 times on NumPy, of 512 0.65 and 0.85 times, of
+1024 0.6 times on both, with a third to a twelfth of the memory (`npm run bench -- attention`)."""
 MOST_SCORES = 1 << 22
-"""Scores (B·H·T²) up to which they are kept otherwise: 16 MiB. Fused, training reckons them twice, which takes up to
-1.2 times as long; forward alone is as quick. But what is kept lives from forward to backward in every layer, and a GPU
-promises 128 MiB in all."""
+"""Most scores (B·H·T²) that are kept in memory otherwise: 16 MiB. Fused training computes them twice, in up to 1.2
+times as long; forward alone is as fast. But kept scores live from forward to backward in every layer, and a GPU
+guarantees only 128 MiB in all."""
 
 
 class Attended(NamedTuple):
-    """What the gradient needs: the weights, or when fused what was out and the rows' largest scores and sums."""
+    """Values that the gradient needs: the weights or, fused, the output and each row's largest score and sum."""
 
     query: Any  # (B, J, G·T, D)
     key: Any  # (B, J, T, D)
@@ -31,14 +31,14 @@ class Attended(NamedTuple):
 
 
 def fused(b: int, heads: int, t: int, *, causal: bool) -> bool:
-    """Whether attention of these extents does without the matrix of scores; the same on every device."""
+    """Whether attention of these extents is fused; the same on every device."""
     return (causal and t >= CAUSAL_LENGTH) or b * heads * t * t > MOST_SCORES
 
 
 def attend(query: Any, key: Any, value: Any, mask: Any, *, causal: bool) -> tuple[Any, Attended]:
-    """What queries (B, J, G·T, D) see of keys and values (B, J, T, D), in the queries' shape.
+    """Attention of queries (B, J, G·T, D) to keys and values (B, J, T, D), in the queries' shape.
 
-    A position sees what the mask (B, T) shows, and if causal itself and what came before alone.
+    A position sees those that the mask (B, T) leaves visible, and if causal only itself and earlier ones.
     """
     b, k, rows, d = query.shape
     t = key.shape[2]
@@ -53,7 +53,7 @@ def attend(query: Any, key: Any, value: Any, mask: Any, *, causal: bool) -> tupl
 
 
 def attend_gradient(saved: Attended, dout: Any) -> tuple[Any, Any, Any]:
-    """Gradients of queries, keys and values from that of what was out."""
+    """Gradients of queries, keys and values, from that of the output."""
     query, key, value, mask, causal, weights, out, row_stats = saved
     temperature = math.sqrt(query.shape[3])
     if weights is None:

@@ -23,7 +23,7 @@ _PROJECTIONS = {"query": "q_proj", "key": "k_proj", "value": "v_proj", "output":
 
 
 class AttentionCache(NamedTuple):
-    """What backward needs; J key/value heads, G query heads to each."""
+    """Values that backward needs; J key/value heads, G query heads to each."""
 
     x: Any  # (B·T, C)
     attended: Attended
@@ -35,27 +35,27 @@ class MultiHeadAttention(Layer):
     """y = concat over heads of softmax(Q Kᵀ/√D) V, times W_o; Q, K, V = x W_q, x W_k, x W_v (Vaswani et al. 2017).
 
     With `kv_heads` below `heads`, query head h uses key/value head h // (heads/kv_heads) (Ainslie et al. 2023).
-    `causal`: a position sees itself and what came before. `rotary`: queries and keys are turned by their positions (Su
-    et al. 2021, half-split). Positions that the run's mask (B, T) hides are seen by none. From 256 positions on if
-    causal, else where there are more than 4 Mi scores, these are never all in memory (Dao et al. 2022).
+    `causal`: a position sees itself and earlier ones. `rotary`: queries and keys are rotated by their positions (Su et
+    al. 2021, half-split). No position sees those that the run's mask (B, T) hides. Causal attention from 256 positions
+    on, and any with more than 4 Mi scores, never holds all scores in memory (Dao et al. 2022).
 
     Shapes: input and output (B, T, C); D = C/heads; query_weight (C, H·D), key_weight, value_weight (C, J·D),
     output_weight (H·D, C), and a bias for each.
     """
 
     dim: Size
-    """Extent of input and output (C); the heads divide it."""
+    """Extent of input and output (C); a multiple of the heads."""
     heads: Size
     """Query heads (H)."""
     _: KW_ONLY
     kv_heads: Size | None = None
-    """Key and value heads (J), which divide the query heads; None: as many."""
+    """Key and value heads (J), a divisor of the query heads; None: as many."""
     causal: bool = False
-    """Whether a position sees itself and those before it alone."""
+    """Whether a position sees only itself and earlier ones."""
     rotary: bool = False
-    """Whether queries and keys are turned by their positions."""
+    """Whether queries and keys are rotated by their positions."""
     bias: bool = True
-    """Whether the four projections add a number to each output."""
+    """Whether the four projections have biases."""
 
     def check(self) -> None:
         if self.dim % self.heads:
@@ -132,7 +132,7 @@ class MultiHeadAttention(Layer):
         return ops.transpose(parts, axes=(0, 2, 3, 1, 4))
 
     def _join(self, heads: Any, b: int, t: int, g: int) -> Any:
-        """(B, J, G, T, D), or as many elements in another shape → (B·T, J·G·D)."""
+        """(B, J, G, T, D), or any shape with as many elements → (B·T, J·G·D)."""
         parts = ops.reshape(heads, shape=(b, self._kv, g, t, self._width))
         return ops.reshape(ops.transpose(parts, axes=(0, 3, 1, 2, 4)), shape=(b * t, self._kv * g * self._width))
 
@@ -147,8 +147,8 @@ class MultiHeadAttention(Layer):
         return run.mask
 
     def torch_state(self) -> dict[str, Shape]:
-        """Of `nn.MultiheadAttention`, or where that has no counterpart (`kv_heads`, `rotary`) of four `nn.Linear` named
-        as in Llama: `q_proj`, `k_proj`, `v_proj`, `o_proj`."""
+        """Of `nn.MultiheadAttention`; with `kv_heads` or `rotary`, which that lacks, of four `nn.Linear` named as in
+        Llama: `q_proj`, `k_proj`, `v_proj`, `o_proj`."""
         if self._has_module:
             c, kinds = self.dim, ("weight", "bias") if self.bias else ("weight",)
             shapes = {"weight": (c, c), "bias": (c,)}
@@ -170,7 +170,7 @@ class MultiHeadAttention(Layer):
         return self._kv == self.heads and not self.rotary
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
-        """Written out, without a padding mask; heads as (B, J, G, T, D)."""
+        """By simpler nodes, without a padding mask; heads as (B, J, G, T, D)."""
         (t, c), groups = x.shape, self.heads // self._kv
         query = self._onnx_heads(graph, x, "query", groups)
         key, value = (self._onnx_heads(graph, x, name, 1) for name in ("key", "value"))
@@ -183,7 +183,7 @@ class MultiHeadAttention(Layer):
         return product_node(graph, rows, "output_weight", "output_bias" if self.bias else None)
 
     def _onnx_heads(self, graph: OnnxGraph, x: OnnxValue, name: str, groups: int) -> str:
-        """A projection (B, T, C) → (B, J, G, T, D), turned if it is to be."""
+        """A projection (B, T, C) → (B, J, G, T, D), rotated if `rotary` is set."""
         t, half = x.shape[0], self._width // 2
         rows = product_node(graph, x.name, f"{name}_weight", f"{name}_bias" if self.bias else None)
         heads = reshape_node(graph, rows, (-1, t, self._kv, groups, self._width))

@@ -15,7 +15,7 @@ from loom_py.shapes import Shape, size_of
 
 
 class BatchNormCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     normal: Any  # (B, C, …)
     rstd: Any  # (1, C, 1, …) or (C, 1, …)
@@ -24,7 +24,7 @@ class BatchNormCache(NamedTuple):
 
 @layer
 class BatchNorm(Layer):
-    """y = w · (x - mean) / √(var + ε) + b per channel: of the batch in training, else the running ones.
+    """y = w · (x - mean) / √(var + ε) + b per channel, with statistics of the batch in training, else the running ones.
 
     Training also moves the buffers: running ← running + momentum · (batch - running), the variance as the unbiased
     estimate n/(n-1)·var; they stay where the batch's is not finite. A batch of one value per channel has no variance:
@@ -41,9 +41,9 @@ class BatchNorm(Layer):
     """Channels (C)."""
     _: KW_ONLY
     eps: Positive = 1e-5
-    """Added to the variance, so that nothing is divided by 0."""
+    """Added to the variance, against division by 0 (ε)."""
     momentum: Share = 0.1
-    """Share of a batch's mean and variance in the running ones."""
+    """Weight of a batch's mean and variance in the running ones."""
 
     def check_input(self, shape: Shape) -> None:
         check_channels(self, shape, self.dim)

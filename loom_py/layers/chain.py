@@ -1,4 +1,4 @@
-"""Layers one after the other: what Sequential, Residual and a network's grid have in common."""
+"""Layers in sequence, shared by Sequential, Residual and a network's grid."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def chain_forward(layers: Sequence[Layer], x: Any, run: Run, field: str = "layer
 
 
 def chain_backward(layers: Sequence[Layer], caches: Sequence[Any], dy: Any, run: Run, field: str = "layers") -> Any:
-    """Gradient of the first layer's input; None when integer ids go in."""
+    """Gradient of the first layer's input; None for integer ids."""
     for i in reversed(range(len(layers))):
         if dy is None:
-            break  # what stands before a layer that takes ids only passes them on
+            break  # layers before one that takes ids only pass them on
         dy = run.backward(f"{field}.{i}", layers[i], caches[i], dy)
     return dy
 
 
 def chain_gives(layers: Sequence[Layer]) -> OutputKind:
-    """What the outputs are: the last word of the layers that do not just pass on."""
+    """Kind of the outputs: that of the last layer that is not just passing on its input's."""
     said = [layer.gives for layer in layers if layer.gives != "same"]
     return said[-1] if said else "same"
 
 
 def chain_ids(layers: Sequence[Layer]) -> int | None:
-    """How many ids the input chooses from: the first word of the layers that do not just pass on."""
+    """Number of ids that the input may hold: that of the first layer that is not just passing on its input."""
     taking = [layer for layer in layers if layer.gives != "same"]
     return taking[0].ids if taking else None

@@ -18,7 +18,7 @@ def check_channels(layer: Layer, shape: Shape, dim: int) -> None:
             f"{type(layer).__name__} input",
             expected=f"a first axis of {dim} (dim)",
             got=shape_text(shape),
-            do=f"give dim={shape[0] if shape else 1}, or change what comes before",
+            do=f"give dim={shape[0] if shape else 1}, or change the layer before",
         )
 
 

@@ -19,17 +19,14 @@ from loom_py.shapes import Shape, shape_text, size_of
 
 
 class ConvCache(NamedTuple):
-    """What backward needs. The windows are cut again there: keeping them would cost K times the input's memory."""
+    """Values that backward needs; it unfolds the windows again, since they take K times the input's memory."""
 
     x: Any  # (B, C, …)
     saved: Any  # (B, O, …): what the activation's gradient needs
 
 
 class Convolution(Layer):
-    """What convolutions share: windows as columns (C·K, B·P), so that each pass is one matrix product.
-
-    K stands for the values in a window of one channel, P for the windows of one sample.
-    """
+    """Base of convolutions: windows as columns (C·K, B·P), so that each pass is one matrix product."""
 
     unit_axis: ClassVar[int] = 1
     axes: ClassVar[int]
@@ -46,7 +43,7 @@ class Convolution(Layer):
 
     @property
     def geometry(self) -> Geometry:
-        """Where the windows lie."""
+        """Geometry of the windows."""
         return Geometry.of(self.axes, self.kernel_size, self.stride, self.padding, self.dilation)
 
     def check_input(self, shape: Shape) -> None:
@@ -56,7 +53,7 @@ class Convolution(Layer):
                 f"{type(self).__name__} input",
                 expected=f"{self.in_channels} channels first (in_channels)",
                 got=shape_text(shape),
-                do=f"give in_channels={shape[0]}, or change what comes before",
+                do=f"give in_channels={shape[0]}, or change the layer before",
             )
 
     def parameters(self) -> tuple[Parameter, ...]:
@@ -118,20 +115,20 @@ class Conv1D(Convolution):
     out_channels: Size
     """Filters: channels of the output (O)."""
     kernel_size: Size
-    """Extent of the window that each output sees."""
+    """Extent of the window of each output."""
     _: KW_ONLY
     stride: Size = 1
     """Steps between windows."""
     padding: Count = 0
     """Zeros added at either end of each axis."""
     dilation: Size = 1
-    """Distance between the values that a window sees."""
+    """Distance between neighbouring values of a window."""
     activation: ActivationName = "linear"
-    """Function of each output; see the layer Activation."""
+    """Activation of each output; see the layer Activation."""
     bias: bool = True
-    """Whether a number is added to each output channel."""
+    """Whether each output channel has a bias."""
     init: InitializerName = "auto"
-    """How the weights begin; "auto" suits the activation."""
+    """Initialiser of the weights; "auto" suits the activation."""
 
 
 @layer
@@ -153,17 +150,17 @@ class Conv2D(Convolution):
     out_channels: Size
     """Filters: channels of the output (O)."""
     kernel_size: Size | SizePair
-    """Extent of the window that each output sees."""
+    """Extent of the window of each output."""
     _: KW_ONLY
     stride: Size | SizePair = 1
     """Steps between windows."""
     padding: Count | CountPair = 0
     """Zeros added at either end of each axis."""
     dilation: Size | SizePair = 1
-    """Distance between the values that a window sees."""
+    """Distance between neighbouring values of a window."""
     activation: ActivationName = "linear"
-    """Function of each output; see the layer Activation."""
+    """Activation of each output; see the layer Activation."""
     bias: bool = True
-    """Whether a number is added to each output channel."""
+    """Whether each output channel has a bias."""
     init: InitializerName = "auto"
-    """How the weights begin; "auto" suits the activation."""
+    """Initialiser of the weights; "auto" suits the activation."""

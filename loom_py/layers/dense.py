@@ -19,7 +19,7 @@ from loom_py.shapes import AnyArray, Shape
 
 
 class DenseCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     x: Any  # (B, …, I)
     saved: Any  # (B, …, O): what the activation's gradient needs
@@ -37,12 +37,12 @@ class Dense(Layer):
     outputs: Size
     """Units: extent of the output's last axis (O)."""
     activation: ActivationName = "linear"
-    """Function of each output; see the layer Activation."""
+    """Activation of each output; see the layer Activation."""
     _: KW_ONLY
     bias: bool = True
-    """Whether a number is added to each output."""
+    """Whether each output has a bias."""
     init: InitializerName = "auto"
-    """How the weights begin; "auto" suits the activation."""
+    """Initialiser of the weights; "auto" suits the activation."""
 
     def check_input(self, shape: Shape) -> None:
         self.expect_last(shape, self.inputs, "inputs")
@@ -85,7 +85,7 @@ class Dense(Layer):
         return 1 / math.sqrt(self.outputs)
 
     def tween_target(self, p: Params, target: Any, x: Any) -> Any:
-        """Each input aims at the mean of the outputs' targets, weighted by its weights; at 0 as these get small."""
+        """Target of each input: mean of the outputs' targets, weighted by its weights; near 0 where these are small."""
         size = ops.clamp(ops.sum(ops.abs(p.weight), axes=1), low=0.01, high=math.inf)
         pulled = ops.matmul(ops.reshape(target, shape=(-1, self.outputs)), p.weight, transpose_b=True)
         return ops.reshape(ops.divide(pulled, size), shape=x.shape)

@@ -14,7 +14,7 @@ from loom_py.shapes import Shape, shape_text
 
 
 class EmbeddingCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     ids: Any  # (B, …)
 
@@ -27,7 +27,7 @@ class Embedding(Layer):
     """
 
     count: Size
-    """How many ids there are (V)."""
+    """Number of ids (V)."""
     dim: Size
     """Length of each row (C)."""
 
@@ -55,7 +55,7 @@ class Embedding(Layer):
 
 @layer
 class PositionalEmbedding(Layer):
-    """y[t] = x[t] + W[t]: a learned row for each of `count` positions (V), added to a sequence that is no longer.
+    """y[t] = x[t] + W[t]: a learned row for each of `count` positions (V), added to a sequence of at most that length.
 
     Shapes: input and output (B, T, C), weight (V, C) with T ≤ V. Gehring et al. 2017.
     """
@@ -83,9 +83,9 @@ class PositionalEmbedding(Layer):
         return ops.add(x, ops.rows(p.weight, start=0, stop=x.shape[1])), None
 
     def backward(self, p: Params, cache: None, dy: Any, run: Run) -> tuple[Any, Gradients]:
-        seen = ops.sum(dy, axes=0)  # (T, C)
-        unseen = self.count - dy.shape[1]
-        return dy, {"weight": ops.pad(seen, axis=0, before=0, after=unseen) if unseen else seen}
+        used = ops.sum(dy, axes=0)  # (T, C)
+        unused = self.count - dy.shape[1]
+        return dy, {"weight": ops.pad(used, axis=0, before=0, after=unused) if unused else used}
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         return graph.node("Add", x.name, graph.constant(graph.array("weight")[: x.shape[0]]))

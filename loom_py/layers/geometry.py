@@ -1,4 +1,4 @@
-"""Where windows lie on the spatial axes of (B,C,…): shared by convolutions and pools."""
+"""Geometry of windows over the spatial axes of (B,C,…), shared by convolutions and pools."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Geometry:
 
     @staticmethod
     def of(axes: int, size: PerAxis, stride: PerAxis, padding: PerAxis, dilation: PerAxis = 1) -> Geometry:
-        """Spread numbers that hold for all axes."""
+        """Geometry from numbers for all axes, or a number for each."""
 
         def spread(value: PerAxis) -> Shape:
             return (value,) * axes if isinstance(value, int) else value
@@ -33,7 +33,7 @@ class Geometry:
 
     @property
     def steps(self) -> dict[str, Any]:
-        """What `unfold` and `fold` both ask for."""
+        """Attributes that `unfold` and `fold` have in common."""
         return {"stride": self.stride, "padding": self.padding, "dilation": self.dilation}
 
     def counts(self, extents: Shape) -> Shape:

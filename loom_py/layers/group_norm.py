@@ -18,7 +18,7 @@ from loom_py.shapes import Shape, size_of
 
 
 class GroupNormCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     normal: Any  # (B, C, …)
     rstd: Any  # (B, groups, 1)
@@ -26,7 +26,7 @@ class GroupNormCache(NamedTuple):
 
 @layer
 class GroupNorm(Layer):
-    """y = w · (x - mean) / √(var + ε) + b, mean and variance of each sample's groups of channels (Wu & He 2018).
+    """y = w · (x - mean) / √(var + ε) + b, with mean and variance of each sample's groups of channels (Wu & He 2018).
 
     Shapes: input and output (B, C, …), weight (C), bias (C); `groups` divides C = `dim`.
     """
@@ -34,12 +34,12 @@ class GroupNorm(Layer):
     unit_axis: ClassVar[int] = 1
 
     groups: Size
-    """How many groups the channels are cut into; divides them."""
+    """Number of groups of channels; a divisor of `dim`."""
     dim: Size
     """Channels (C)."""
     _: KW_ONLY
     eps: Positive = 1e-5
-    """Added to the variance, so that nothing is divided by 0."""
+    """Added to the variance, against division by 0 (ε)."""
 
     def check(self) -> None:
         if self.dim % self.groups:
@@ -62,7 +62,7 @@ class GroupNorm(Layer):
         return ops.reshape(dx, shape=dy.shape), gradients
 
     def _grouped(self, x: Any) -> Any:
-        """(B, groups, channels of a group and all their places)."""
+        """(B, groups, values of a group)."""
         return ops.reshape(x, shape=(x.shape[0], self.groups, -1))
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:

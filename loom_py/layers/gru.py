@@ -15,11 +15,11 @@ from loom_py.shapes import AnyArray
 
 
 class GRUCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     x: Any  # (T·B, C)
     states: list[Any]  # T+1 of (B, H), the first from before the first step
-    gates: list[Any]  # T of (B, 4H): r, z, n and n's part from the state
+    gates: list[Any]  # T of (B, 4H): r, z, n, and h_{t-1} W_hn + b_hn
 
 
 @layer
@@ -72,7 +72,7 @@ class GRU(Recurrent):
         return by_batch(ops.matmul(dzx, p.weight_ih, transpose_b=True), b), gradients
 
     def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """The biases stay two: the reset gate acts on one of them alone."""
+        """The two biases stay apart: the reset gate acts on only one of them."""
         return {p.name: state[f"{p.name}_l0"].T for p in self.parameters() if not p.state}
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:

@@ -30,7 +30,7 @@ OutputKind = Literal["values", "probabilities", "same"]
 class Parameter:
     """An array of a layer: trained, or (`trained=False`) a buffer such as a running mean.
 
-    A buffer that is a `state` carries what one run ends with into the next; `reset_states` makes it 0.
+    A buffer with `state` carries a run's last state into the next run; `reset_states` zeroes it.
     """
 
     name: str
@@ -43,14 +43,14 @@ class Parameter:
 
     @property
     def is_bias(self) -> bool:
-        """Whether it counts to the bias norm instead of the weight norm."""
+        """Whether it counts towards the bias norm instead of the weight norm."""
         return self.name.endswith("bias")
 
 
 class Layer:
     """Base of all layers.
 
-    A layer says these about itself by a class attribute of the same name, or a property where it depends:
+    A layer overrides these by a class attribute of the same name, or by a property where they depend on its fields:
         gives: "probabilities" when the outputs are a distribution over the last axis (losses pick their head by it),
             "same" when the layer passes on whatever comes in.
         unit_axis: axis of the output (batch included) along which units lie; "dead units" are counted there.
@@ -60,17 +60,17 @@ class Layer:
 
     @property
     def gives(self) -> OutputKind:
-        """What the outputs are."""
+        """Kind of the outputs."""
         return "values"
 
     @property
     def unit_axis(self) -> int | None:
-        """Where the units lie."""
+        """Axis of the units; None: as in the input."""
         return -1
 
     @property
     def ids(self) -> int | None:
-        """How many ids the input chooses from."""
+        """Number of integer ids that the input may hold; None where it holds values."""
         return None
 
     @property
@@ -86,17 +86,17 @@ class Layer:
         self.check()
 
     def check(self) -> None:
-        """Check what the fields' own ranges can't say, such as one dividing another; raise ConfigError."""
+        """Check conditions between fields, such as one dividing another; raise ConfigError."""
 
     def check_input(self, shape: Shape) -> None:
         """Check a sample's shape (no batch axis); raise ShapeError."""
 
     def parameters(self) -> tuple[Parameter, ...]:
-        """The layer's own arrays (its children's are theirs)."""
+        """The layer's own arrays, without those of its children."""
         return ()
 
     def children(self) -> Iterator[tuple[str, Layer]]:
-        """Layers inside this one with their names: fields that hold a layer or a tuple of them."""
+        """Inner layers with their names: fields that hold a layer or a tuple of layers."""
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
             value = getattr(self, field.name)
             if isinstance(value, Layer):
@@ -111,7 +111,7 @@ class Layer:
                 f"{type(self).__name__} input",
                 expected=f"a last axis of {extent} ({name})",
                 got=shape_text(shape),
-                do=f"give {name}={shape[-1] if shape else 1}, or change what comes before",
+                do=f"give {name}={shape[-1] if shape else 1}, or change the layer before",
             )
 
     @property
@@ -120,11 +120,11 @@ class Layer:
         return getattr(self, "activation", None) or getattr(self, "function", None)
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, Any]:
-        """Output and cache from parameters and input."""
+        """Output and cache, from parameters and input."""
         raise NotImplementedError
 
     def backward(self, p: Params, cache: Any, dy: Any, run: Run) -> tuple[Any, Gradients]:
-        """Gradient of the input (None for integer input) and of each parameter by name."""
+        """Gradients of the input (None for integer input) and of each parameter, by name."""
         raise NotImplementedError
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
@@ -132,11 +132,11 @@ class Layer:
         raise NotImplementedError
 
     def torch_state(self) -> dict[str, Shape]:
-        """Names and shapes of the arrays that the layer's counterpart in PyTorch has, behind the module's own name."""
+        """Names and shapes of the arrays of the layer's counterpart in PyTorch, without the module's name."""
         return {p.name: p.shape for p in self.parameters() if not p.state}
 
     def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """The layer's own arrays by name, from PyTorch's as `torch_state` names them."""
+        """The layer's own arrays by name, from those of PyTorch as named by `torch_state`."""
         return dict(state)
 
     def to_config(self) -> dict[str, Any]:
@@ -148,16 +148,16 @@ class Layer:
 
     @property
     def tween_rate(self) -> float:
-        """Pace at which tweening moves the layer's own parameters (its children's go at theirs)."""
+        """Rate of tweening for the layer's own parameters; its children have their own."""
         return 0.1
 
     @property
     def tween_gain(self) -> float:
-        """Factor on what tweening passes back through the layer."""
+        """Factor on the values that tweening passes back through the layer."""
         return 1.0
 
     def tween_target(self, p: Params, target: Any, x: Any) -> Any:
-        """Target-mode tweening: an input (like `x`) that would give this target; None where the layer can't say."""
+        """Target-mode tweening: an input like `x` that would produce this target; None where the layer has none."""
         return target if tuple(target.shape) == tuple(x.shape) else None
 
     @property
@@ -167,7 +167,7 @@ class Layer:
 
 
 def _frozen(value: Any) -> Any:
-    """Lists become tuples, so that a layer is hashable and equal however it was written."""
+    """Lists as tuples, so that layers are hashable and equal however they were written."""
     return tuple(_frozen(v) for v in value) if isinstance(value, list | tuple) else value
 
 
@@ -187,7 +187,7 @@ L = TypeVar("L", bound=type[Layer])
 
 @dataclass_transform(frozen_default=True)
 def layer(cls: L) -> L:
-    """Declare a layer: a frozen dataclass, known by its name to configs, types, tests and docs."""
+    """Declare a layer: make it a frozen dataclass and register its name for configs, types, tests and docs."""
     made = cast("L", dataclass(frozen=True)(cls))
     REGISTRY[cls.__name__] = made
     return made

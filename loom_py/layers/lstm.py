@@ -15,7 +15,7 @@ from loom_py.ops import FUNCTIONS
 
 
 class LSTMCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     x: Any  # (T·B, C)
     states: list[Any]  # T+1 of (B, H), the first from before the first step

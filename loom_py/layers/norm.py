@@ -14,7 +14,7 @@ from loom_py.shapes import Shape
 
 
 class LayerNormCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     normal: Any  # (B, …, C)
     rstd: Any  # (B, …, 1)
@@ -31,7 +31,7 @@ class LayerNorm(Layer):
     """Extent of the last axis (C)."""
     _: KW_ONLY
     eps: Positive = 1e-5
-    """Added to the variance, so that nothing is divided by 0."""
+    """Added to the variance, against division by 0 (ε)."""
 
     def check_input(self, shape: Shape) -> None:
         self.expect_last(shape, self.dim, "dim")

@@ -25,14 +25,14 @@ class OnnxValue(NamedTuple):
 
 
 class OnnxGraph(Protocol):
-    """The graph from where one layer stands in it."""
+    """An ONNX graph as one layer sees it."""
 
     def array(self, name: str) -> AnyArray:
         """One of the layer's own arrays."""
         ...
 
     def parameter(self, name: str) -> str:
-        """One of the layer's own arrays, unchanged, as a value of the graph."""
+        """One of the layer's own arrays as a value of the graph."""
         ...
 
     def constant(self, value: ArrayLike) -> str:
@@ -44,7 +44,7 @@ class OnnxGraph(Protocol):
         ...
 
     def run(self, name: str, layer: Layer, x: OnnxValue) -> OnnxValue:
-        """Add a layer that stands at `name` below here."""
+        """Add the layer named `name` within the current one."""
         ...
 
 
@@ -59,7 +59,7 @@ _SAME: dict[str, tuple[str, dict[str, Any]]] = {
 
 
 def activation_node(graph: OnnxGraph, x: str, function: ActivationName) -> str:
-    """f(x); gelu and silu written out, since opset 17 has neither."""
+    """f(x); gelu and silu by simpler nodes, since opset 17 has neither."""
     if function == "linear":
         return x
     if function == "silu":
@@ -83,18 +83,18 @@ def recurrent_activation(function: ActivationName) -> dict[str, Any]:
 
 
 def product_node(graph: OnnxGraph, x: str, weight: str, bias: str | None) -> str:
-    """x W + b by the names of the layer's own arrays; x has any axes."""
+    """x W + b, from the names of the layer's own arrays; x may have any number of axes."""
     y = graph.node("MatMul", x, graph.parameter(weight))
     return y if bias is None else graph.node("Add", y, graph.parameter(bias))
 
 
 def reshape_node(graph: OnnxGraph, x: str, shape: Sequence[int]) -> str:
-    """x in this shape; -1 stands for the batch."""
+    """x reshaped; -1 is the batch."""
     return graph.node("Reshape", x, graph.constant(shape))
 
 
 def chain_nodes(graph: OnnxGraph, layers: Sequence[Layer], x: OnnxValue, field: str = "layers") -> OnnxValue:
-    """Layers one after the other."""
+    """Layers in sequence."""
     for index, layer in enumerate(layers):
         x = graph.run(f"{field}.{index}", layer, x)
     return x

@@ -1,4 +1,4 @@
-"""Layers side by side."""
+"""Parallel branches."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Combine = Literal["concat", "add", "mean", "gated"]
 
 
 class ParallelCache(NamedTuple):
-    """What backward needs; E branches (experts)."""
+    """Values that backward needs; E branches (experts)."""
 
     x: Any  # (B, …, I)
     inner: list[Any]  # a cache for each branch
@@ -29,7 +29,7 @@ class ParallelCache(NamedTuple):
 
 @layer
 class Parallel(Layer):
-    """All branches see x; their outputs are joined along the last axis, added, averaged, or weighed by gates.
+    """All branches receive x; their outputs are concatenated on the last axis, added, averaged, or weighted by gates.
 
     `gated`: y = Σₖ gₖ·fₖ(x) with g = softmax(x W + b), a mixture of experts (Jacobs et al. 1991); `gate_inputs` is the
     last axis of x (I).
@@ -39,9 +39,9 @@ class Parallel(Layer):
     """
 
     branches: Sequence[Layer]
-    """Layers that all see the input."""
+    """Layers that all receive the input."""
     combine: Combine = "concat"
-    """How the outputs of the branches become one."""
+    """Combination of the branches' outputs."""
     _: KW_ONLY
     gate_inputs: Size | None = None
     """Extent of the input's last axis (I), which "gated" needs."""
@@ -113,7 +113,7 @@ class Parallel(Layer):
         return _total(known) if known else None, gradients
 
     def _split(self, cache: ParallelCache, dy: Any) -> list[Any]:
-        """The gradient that goes into each branch."""
+        """Gradient of each branch's output."""
         if self.combine == "add":
             return [dy] * len(self.branches)
         if self.combine == "mean":

@@ -16,7 +16,7 @@ from loom_py.shapes import Shape, size_of
 
 
 class Pool(Layer):
-    """What pools share: their windows."""
+    """Base of pools."""
 
     unit_axis: ClassVar[int] = 1
     axes: ClassVar[int]
@@ -27,7 +27,7 @@ class Pool(Layer):
 
     @property
     def geometry(self) -> Geometry:
-        """Where the windows lie."""
+        """Geometry of the windows."""
         return Geometry.of(self.axes, self.size, self.size if self.stride is None else self.stride, self.padding)
 
     def check(self) -> None:
@@ -42,7 +42,7 @@ class Pool(Layer):
 
 
 class MaxPoolCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     index: Any  # (B, C, P…): place of the largest value in its window
     extents: Shape  # of the input
@@ -67,13 +67,13 @@ class MaxPool(Pool):
 
 
 class AvgPoolCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     shape: Shape  # of the input
 
 
 class AvgPool(Pool):
-    """The mean of each window; padding counts as zeros. Channels are taken as samples of one channel."""
+    """The mean of each window; padding counts as zeros. Channels are treated as samples of one channel."""
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, AvgPoolCache]:
         g = self.geometry
@@ -98,10 +98,10 @@ class AvgPool(Pool):
 
 @layer
 class MaxPool1D(MaxPool):
-    """The largest value of each window along one axis; of equals the first takes the gradient.
+    """The largest value of each window along one axis; of equal ones the first receives the gradient.
 
     Shapes: input (B, C, T), output (B, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
-    `stride` None: as the size. Padding is never the largest.
+    `stride` None: the size. Padding is never the largest.
     """
 
     axes: ClassVar[int] = 1
@@ -110,17 +110,17 @@ class MaxPool1D(MaxPool):
     """Extent of a window."""
     _: KW_ONLY
     stride: Size | None = None
-    """Steps between windows; None: as the size."""
+    """Steps between windows; None: the size."""
     padding: Count = 0
-    """Places added at either end, which are never the largest."""
+    """Padding at either end; never the largest."""
 
 
 @layer
 class MaxPool2D(MaxPool):
-    """The largest value of each window of height and width; of equals the first takes the gradient.
+    """The largest value of each window of height and width; of equal ones the first receives the gradient.
 
     Shapes: input (B, C, H, W), output (B, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
-    Size, stride and padding are a number or a pair (height, width). `stride` None: as the size. Padding is never the
+    Size, stride and padding are a number or a pair (height, width). `stride` None: the size. Padding is never the
     largest.
     """
 
@@ -130,9 +130,9 @@ class MaxPool2D(MaxPool):
     """Extent of a window."""
     _: KW_ONLY
     stride: Size | SizePair | None = None
-    """Steps between windows; None: as the size."""
+    """Steps between windows; None: the size."""
     padding: Count | CountPair = 0
-    """Places added at either end of each axis, which are never the largest."""
+    """Padding at either end of each axis; never the largest."""
 
 
 @layer
@@ -140,7 +140,7 @@ class AvgPool1D(AvgPool):
     """The mean of each window along one axis; padding counts as zeros.
 
     Shapes: input (B, C, T), output (B, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
-    `stride` None: as the size.
+    `stride` None: the size.
     """
 
     axes: ClassVar[int] = 1
@@ -149,7 +149,7 @@ class AvgPool1D(AvgPool):
     """Extent of a window."""
     _: KW_ONLY
     stride: Size | None = None
-    """Steps between windows; None: as the size."""
+    """Steps between windows; None: the size."""
     padding: Count = 0
     """Zeros added at either end."""
 
@@ -159,7 +159,7 @@ class AvgPool2D(AvgPool):
     """The mean of each window of height and width; padding counts as zeros.
 
     Shapes: input (B, C, H, W), output (B, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
-    Size, stride and padding are a number or a pair (height, width). `stride` None: as the size.
+    Size, stride and padding are a number or a pair (height, width). `stride` None: the size.
     """
 
     axes: ClassVar[int] = 2
@@ -168,6 +168,6 @@ class AvgPool2D(AvgPool):
     """Extent of a window."""
     _: KW_ONLY
     stride: Size | SizePair | None = None
-    """Steps between windows; None: as the size."""
+    """Steps between windows; None: the size."""
     padding: Count | CountPair = 0
     """Zeros added at either end of each axis."""

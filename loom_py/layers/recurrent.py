@@ -1,4 +1,4 @@
-"""What the recurrent layers share: time first, one product for all inputs, the steps unrolled, a state to carry."""
+"""Base of recurrent layers: time first, one product for all inputs, steps unrolled, a state to carry."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from loom_py.layers.run import Params, Run
 from loom_py.shapes import AnyArray, Shape, shape_text
 
 LONGEST = 1024
-"""Most time steps: each is some instructions of the Program, so that longer inputs had better be cut and carried."""
+"""Most time steps. Each adds instructions to the Program: cut longer inputs and carry the state."""
 
 
 @dataclass(frozen=True)
 class Recurrent(Layer):
     """Base of RNN, LSTM and GRU; input (B, T, C).
 
-    `carry`: most sequences of a batch whose last states are kept, so that the next run goes on where this one ended
-    (gradients do not flow back into it); 0 keeps none, every run begins with zeros. Kept states are arrays of the layer
-    like a running mean: `parameters()` has them, `reset_states()` of the network makes them 0.
+    `carry`: largest batch whose last states are carried into the next run (gradients do not flow back); with 0 every
+    run starts from zeros. Carried states are arrays of the layer like a running mean: `parameters()` has them, the
+    network's `reset_states()` zeroes them.
     """
 
     inputs: Size
@@ -35,9 +35,9 @@ class Recurrent(Layer):
     """Units: extent of the state and the output (H)."""
     _: KW_ONLY
     return_sequences: bool = True
-    """Whether every step's output is given, or the last one's alone."""
+    """Whether to return the output of every step, or only of the last."""
     carry: Count = 0
-    """Most sequences of a batch whose last states the next run begins with; 0: every run begins with zeros."""
+    """Largest batch whose last states are carried into the next run; 0: every run starts from zeros."""
 
     def check_input(self, shape: Shape) -> None:
         if len(shape) != 2 or shape[1] != self.inputs or shape[0] > LONGEST:
@@ -48,7 +48,7 @@ class Recurrent(Layer):
             )
 
     def weights(self, gates: int, biases: tuple[str, ...]) -> tuple[Parameter, ...]:
-        """Parameters of a cell with this many gates."""
+        """Parameters of a cell with `gates` gates."""
         c, h = self.inputs, self.hidden
         return (
             Parameter("weight_ih", (c, gates * h), "xavier_uniform", c, h),
@@ -62,7 +62,7 @@ class Recurrent(Layer):
         return tuple(Parameter(name, shape, trained=False, state=True) for name in names) if self.carry else ()
 
     def begin(self, p: Params, x: Any, name: str, run: Run) -> Any:
-        """The state (B, H) before the first step: what was carried, else zeros."""
+        """The state (B, H) before the first step: the carried one, else zeros."""
         b = x.shape[0]
         if not self.carry:
             return ops.fill(x, shape=(b, self.hidden))
@@ -74,7 +74,7 @@ class Recurrent(Layer):
         return ops.copy(ops.rows(p.get(name), start=0, stop=b))
 
     def end(self, p: Params, name: str, state: Any) -> None:
-        """Keep the state for the next run if it is to be carried."""
+        """Store the last state for the next run, with `carry`."""
         if self.carry:
             ops.store(p.get(name), state)
 
@@ -85,7 +85,7 @@ class Recurrent(Layer):
         return {"weight_ih_l0": ih, "weight_hh_l0": hh, "bias_ih_l0": ih[:1], "bias_hh_l0": ih[:1]}
 
     def from_torch(self, state: Mapping[str, AnyArray]) -> dict[str, AnyArray]:
-        """Weights transposed; PyTorch's two biases are one where their sum is all that counts."""
+        """Weights transposed; PyTorch's two biases become one, their sum."""
         return {
             "weight_ih": state["weight_ih_l0"].T,
             "weight_hh": state["weight_hh_l0"].T,
@@ -100,9 +100,11 @@ class Recurrent(Layer):
         order: Sequence[int] = (0,),
         **more: Any,
     ) -> str:
-        """A node of the layer's own name, its gates put into ONNX's order; there time comes first, then directions."""
+        """A node of the layer's own name with gates in ONNX's order; its axes are time, directions, batch."""
         if self.carry:
-            raise UnavailableError("ONNX export has no place for a state that is carried; make the layer with carry=0")
+            raise UnavailableError(
+                "ONNX export: expected a layer without a carried state, got one; do: make the layer with carry=0"
+            )
 
         def reordered(array: AnyArray) -> str:
             gates = np.split(array, len(order), axis=-1)

@@ -1,4 +1,4 @@
-"""The layers by name. Those of this package are imported when they are first asked for."""
+"""Registry of layers by name; those of this package are imported on first use."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ PACKAGE = __name__.rpartition(".")[0]
 
 
 class Registry(MutableMapping[str, "type[Layer]"]):
-    """Every layer class by its name; whoever looks through all of them gets all of them imported."""
+    """Layer classes by name; iterating over all of them imports all of them."""
 
     def __init__(self) -> None:
-        """Know no layer yet."""
+        """Create an empty registry."""
         self._known: dict[str, type[Layer]] = {}
 
     def __getitem__(self, name: str) -> type[Layer]:
@@ -26,7 +26,7 @@ class Registry(MutableMapping[str, "type[Layer]"]):
         return self._known[name]
 
     def __setitem__(self, name: str, layer: type[Layer]) -> None:
-        # A layer of ours may come late, and must not take the place of a user's of the same name.
+        # A layer of this package may be imported late; it must not replace a user's layer of the same name.
         if name not in self._known or not layer.__module__.startswith(f"{PACKAGE}."):
             self._known[name] = layer
 
@@ -42,7 +42,7 @@ class Registry(MutableMapping[str, "type[Layer]"]):
         return len(self._known)
 
     def _import(self, name: str) -> None:
-        # What the package offers by name is one module away; any other may stand in any module.
+        # The package's own names import their module; any other layer may be in any module.
         if not hasattr(import_module(PACKAGE), str(name)):
             self._import_all()
 

@@ -1,4 +1,4 @@
-"""Layers with a way around them."""
+"""Residual connections: layers with a shortcut around them."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from loom_py.shapes import shape_text
 
 
 class ResidualCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     inner: list[Any]  # a cache for each layer
 
 
 @layer
 class Residual(Layer):
-    """y = x + f(x), f being the layers one after the other (He et al. 2015); f must keep the shape."""
+    """y = x + f(x), with f the inner layers in sequence (He et al. 2015); f must keep the shape."""
 
     layers: Sequence[Layer]
-    """Layers that run one after the other beside the input's own way."""
+    """Layers of f, in order."""
 
     def check(self) -> None:
         if not self.layers:

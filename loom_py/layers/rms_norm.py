@@ -14,7 +14,7 @@ from loom_py.shapes import Shape
 
 
 class RMSNormCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     normal: Any  # (B, …, C)
     rstd: Any  # (B, …, 1)
@@ -31,7 +31,7 @@ class RMSNorm(Layer):
     """Extent of the last axis (C)."""
     _: KW_ONLY
     eps: Positive = 1e-5
-    """Added to the mean square, so that nothing is divided by 0."""
+    """Added to the mean square, against division by 0 (ε)."""
 
     def check_input(self, shape: Shape) -> None:
         self.expect_last(shape, self.dim, "dim")
@@ -50,7 +50,7 @@ class RMSNorm(Layer):
         return ops.normalise_gradient(weighted, cache.normal, cache.rstd, axes=(-1,), centre=False), gradients
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
-        """Written out: RMSNormalization came with opset 23."""
+        """By simpler nodes: RMSNormalization came with opset 23."""
         squares = graph.node("ReduceMean", graph.node("Mul", x.name, x.name), axes=[-1], keepdims=1)
         root = graph.node("Sqrt", graph.node("Add", squares, graph.constant(self.eps)))
         return graph.node("Mul", graph.node("Div", x.name, root), graph.parameter("weight"))

@@ -17,7 +17,7 @@ from loom_py.ops import ActivationName
 
 
 class RNNCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     x: Any  # (T·B, C)
     states: list[Any]  # T+1 of (B, H), the first from before the first step
@@ -26,14 +26,14 @@ class RNNCache(NamedTuple):
 
 @layer
 class RNN(Recurrent):
-    """h_t = f(x_t W_ih + h_{t-1} W_hh + b), f = tanh as it stands (Elman 1990).
+    """h_t = f(x_t W_ih + h_{t-1} W_hh + b), by default with f = tanh (Elman 1990).
 
     Shapes: input (B, T, C), output (B, T, H), or (B, H) of the last step; weight_ih (C, H), weight_hh (H, H), bias (H).
     """
 
     _: KW_ONLY
     activation: ActivationName = "tanh"
-    """Function of each state."""
+    """Activation of each state."""
 
     def parameters(self) -> tuple[Parameter, ...]:
         return self.weights(1, ("bias",)) + self.states("state")

@@ -1,4 +1,4 @@
-"""The walk through layers, forward and backward: hands each layer its parameters, collects gradients, tells a watcher.
+"""The walk through layers, forward and backward: passes each layer its parameters, collects gradients, calls a watcher.
 
 The same walk serves eager arrays (gradient checks) and recorded Tensors (Programs).
 """
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Params:
-    """A layer's arrays by name: `p.weight`; `p.get("bias")` is None when the layer was made without."""
+    """A layer's arrays by name: `p.weight`; `p.get("bias")` is None for a layer without one."""
 
     __slots__ = ("_values",)
 
@@ -35,23 +35,23 @@ class Params:
 
 
 class Watcher(Protocol):
-    """Whoever wants to know where the walk is and what passes by."""
+    """Observer of a walk: of its place and the values that pass."""
 
     def span(self, path: str, phase: str) -> AbstractContextManager[None]:
-        """Around everything one layer does in one phase."""
+        """Context around all of a layer's work in one phase."""
         ...
 
     def forward(self, path: str, layer: Layer, x: Any, y: Any) -> None:
-        """After a layer's forward."""
+        """Called after a layer's forward."""
         ...
 
     def backward(self, path: str, layer: Layer, dy: Any, dx: Any, gradients: Mapping[str, Any]) -> None:
-        """After a layer's backward."""
+        """Called after a layer's backward."""
         ...
 
 
 class Unwatched:
-    """Nobody is interested."""
+    """A watcher that does nothing."""
 
     def span(self, path: str, phase: str) -> AbstractContextManager[None]:
         return nullcontext()
@@ -65,16 +65,16 @@ class Unwatched:
 
 @dataclass(slots=True)
 class Run:
-    """One walk.
+    """State of one walk.
 
     Attributes:
         parameters: every array of the network by full name ("0.weight").
         training: whether dropout drops and batch statistics are used.
         draw: number of the random draw (an integer scalar value), for layers that use randomness.
         seed: the network's seed.
-        path: where the walk stands.
+        path: path of the current layer.
         gradients: filled by `backward`, by full name.
-        mask: (B, N), 1 where there is something and 0 where the input is mere padding; None when nothing is.
+        mask: (B, N), 1 for values and 0 for padding; None without padding.
     """
 
     parameters: Mapping[str, Value]
@@ -88,11 +88,11 @@ class Run:
 
     @property
     def stream(self) -> int:
-        """A random stream of this place's own."""
+        """Number of the current layer's own random stream."""
         return crc32(self.path.encode())
 
     def forward(self, name: str, layer: Layer, x: Any) -> tuple[Any, Any]:
-        """Run the layer that stands at `name` below here; returns its output and cache."""
+        """Run the layer named `name` within the current one; returns its output and cache."""
         here = self._at(name)
         try:
             layer.check_input(tuple(x.shape[1:]))
@@ -104,7 +104,7 @@ class Run:
         return y, cache
 
     def backward(self, name: str, layer: Layer, cache: Any, dy: Any) -> Any:
-        """Run the layer backward; keeps its parameters' gradients and returns its input's."""
+        """Run the layer backward; stores the gradients of its parameters, returns that of its input."""
         here = self._at(name)
         with self.watcher.span(here.path, "backward"):
             dx, gradients = layer.backward(here._params(layer), cache, dy, here)

@@ -1,4 +1,4 @@
-"""Layers one after the other as one layer."""
+"""Layers in sequence as one layer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from loom_py.layers.run import Params, Run
 
 
 class SequentialCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     inner: list[Any]  # a cache for each layer
 
 
 @layer
 class Sequential(Layer):
-    """y = fₙ(… f₂(f₁(x))): layers run in their order; nest them as deep as you like."""
+    """y = fₙ(… f₂(f₁(x))): layers in order, nested to any depth."""
 
     layers: Sequence[Layer]
-    """Layers in the order in which they run."""
+    """Layers, in order."""
 
     def check(self) -> None:
         if not self.layers:

@@ -1,4 +1,4 @@
-"""Layers without parameters that only pass, flatten or drop values."""
+"""Layers without parameters: identity, flattening, dropout."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loom_py.layers.run import Params, Run
 
 @layer
 class Identity(Layer):
-    """y = x: what an empty slot of the grid is."""
+    """y = x, the layer of an empty slot of the grid."""
 
     gives: ClassVar[OutputKind] = "same"
     unit_axis: ClassVar[int | None] = None
@@ -29,14 +29,14 @@ class Identity(Layer):
 
 
 class FlattenCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     shape: tuple[int, ...]  # of the input
 
 
 @layer
 class Flatten(Layer):
-    """All axes but the batch become one: (B, …) → (B, N)."""
+    """All axes but the batch as one: (B, …) → (B, N)."""
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, FlattenCache]:
         return ops.reshape(x, shape=(x.shape[0], -1)), FlattenCache(x.shape)
@@ -52,9 +52,9 @@ class Flatten(Layer):
 
 
 class DropoutCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
-    mask: Any  # as the input, 0 or 1/(1-rate); None when nothing was dropped
+    mask: Any  # in the shape of the input, 0 or 1/(1-rate); None when nothing was dropped
 
 
 @layer
@@ -62,7 +62,7 @@ class Dropout(Layer):
     """In training each value is 0 with probability `rate`, else scaled by 1/(1-rate) (Srivastava et al. 2014)."""
 
     rate: Share
-    """Share of the values that become 0."""
+    """Probability that a value becomes 0."""
 
     unit_axis: ClassVar[int | None] = None
 
@@ -78,5 +78,5 @@ class Dropout(Layer):
         return dy if cache.mask is None else ops.multiply(dy, cache.mask), {}
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
-        """An exported network answers, it does not train."""
+        """The identity: exported networks do not train."""
         return x.name

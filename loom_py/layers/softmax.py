@@ -17,18 +17,18 @@ _ALPHA = {"sparsemax": 2.0, "entmax15": 1.5}
 
 
 class SoftmaxCache(NamedTuple):
-    """What backward needs."""
+    """Values that backward needs."""
 
     y: Any  # (B, …, C)
 
 
 @layer
 class Softmax(Layer):
-    """y = exp(x/τ) / Σ exp(x/τ) over the last axis; sparse variants give classes of little weight exactly 0.
+    """y = exp(x/τ) / Σ exp(x/τ) over the last axis; sparse variants make small shares exactly 0.
 
     `masked` leaves out the classes that the run's mask (B, C) hides. `sparsemax` (Martins & Astudillo 2016) is the
-    point of the simplex nearest to x/τ; `entmax15` (Peters, Niculae & Martins 2019) lies between it and softmax. A
-    class at exactly 0 has no gradient, so as a last layer before cross-entropy they can get stuck.
+    point of the simplex nearest to x/τ; `entmax15` (Peters, Niculae & Martins 2019) is between it and softmax. A class
+    at exactly 0 has no gradient: as the last layer before cross-entropy, the sparse variants can get stuck.
 
     Shapes: input and output (B, …, C).
     """
@@ -37,9 +37,9 @@ class Softmax(Layer):
 
     _: KW_ONLY
     variant: SoftmaxVariant = "standard"
-    """How values become shares."""
+    """Variant of the function."""
     temperature: Positive = 1.0
-    """Divides the input (τ): above 1 evens the shares, below 1 sharpens them."""
+    """Divisor of the input (τ): above 1 evens the shares, below 1 sharpens them."""
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, SoftmaxCache]:
         if self.variant in _ALPHA:

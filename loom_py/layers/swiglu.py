@@ -15,7 +15,7 @@ from loom_py.shapes import AnyArray, Shape
 
 
 class SwiGLUCache(NamedTuple):
-    """What backward needs; R rows (B·…)."""
+    """Values that backward needs; R rows (B·…)."""
 
     x: Any  # (R, C)
     gate: Any  # (R, M), before silu
@@ -26,7 +26,7 @@ class SwiGLUCache(NamedTuple):
 
 @layer
 class SwiGLU(Layer):
-    """y = (silu(x G) · (x U)) D, the biases left out (Shazeer 2020).
+    """y = (silu(x G) · (x U)) D, here without biases (Shazeer 2020).
 
     Shapes: input and output (B, …, C); gate_weight, up_weight (C, M), down_weight (M, C).
     """
@@ -34,10 +34,10 @@ class SwiGLU(Layer):
     dim: Size
     """Extent of input and output (C)."""
     hidden: Size
-    """Width between them (M)."""
+    """Hidden width (M)."""
     _: KW_ONLY
     bias: bool = False
-    """Whether the three products add a number to each output."""
+    """Whether the three products have biases."""
 
     def check_input(self, shape: Shape) -> None:
         self.expect_last(shape, self.dim, "dim")
