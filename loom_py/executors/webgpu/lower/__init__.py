@@ -1,4 +1,4 @@
-"""Lowering: each instruction of a Program as dispatches of kernels, or None where no kernel covers it."""
+"""Lowering: the dispatches of each instruction of a Program, or None where no kernel covers it."""
 
 from loom_py.executors.webgpu.lower import (
     attention,

@@ -1,4 +1,4 @@
-"""Attention: in one kernel by tiles, or in blocks of rows through matrix products."""
+"""Lowering of attention: fused in one kernel by tiles, or in blocks of rows by matrix products."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 from loom_py.shapes import Shape, size_of
 
 OWN = 64
-"""Rows of a workgroup, as in kernels/attention_parts.wgsl."""
+"""Rows of a workgroup's tile, as in kernels/attention_parts.wgsl."""
 WIDEST = 128
-"""Numbers of a row up to which the tiles fit into a workgroup's memory."""
+"""Widest head whose tiles fit into workgroup memory."""
 BLOCK = 1 << 22
-"""Scores of a block, where it goes by blocks: 16 MiB, and backward as many gradients."""
+"""Most scores of a block of rows: 16 MiB; backward takes as much again for gradients."""
 FLOAT = np.dtype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class _Shape:
-    """What the kernels must know of an attention."""
+    """Operands and sizes of an attention."""
 
     call: Call
     query: Operand
@@ -33,29 +33,29 @@ class _Shape:
     _pieces: dict[int, int] = field(default_factory=dict)
 
     def scratch(self, words: int) -> int:
-        """Memory for one matrix product of a block; those of other blocks take the same."""
+        """Scratch memory for a matrix product; products of the same size share it from block to block."""
         if words not in self._pieces:
             self._pieces[words] = self.call.scratch(words)
         return self._pieces[words]
 
     @property
     def heads(self) -> int:
-        """Key and value heads of the whole batch."""
+        """Key/value heads of the whole batch (B·J)."""
         return self.query.shape[0] * self.query.shape[1]
 
     @property
     def rows(self) -> int:
-        """Queries of a head."""
+        """Queries of a head (G·T)."""
         return self.query.shape[2]
 
     @property
     def length(self) -> int:
-        """Keys of a head."""
+        """Keys of a head (T)."""
         return self.key.shape[2]
 
     @property
     def width(self) -> int:
-        """Numbers of a query or key."""
+        """Width of a head (D)."""
         return self.query.shape[3]
 
     @property
@@ -69,12 +69,12 @@ class _Shape:
 
     @property
     def period(self) -> int:
-        """Rows after which time begins anew; where time does not matter all of them."""
+        """Rows after which positions repeat (T); all rows unless causal."""
         return self.length if self.causal else self.rows
 
     @property
     def tiled(self) -> bool:
-        """Whether it goes by tiles, which have many barriers."""
+        """Whether to use the fused kernel, which has many barriers."""
         return self.width <= WIDEST and self.call.profile.exchange
 
     @property
@@ -83,7 +83,7 @@ class _Shape:
 
     @property
     def sizes(self) -> tuple[int, int, int, int, int]:
-        """As the kernels by tiles read them."""
+        """Sizes as the fused kernels read them."""
         return self.query.shape[1], self.rows, self.length, self.width, self.period
 
     @property
@@ -92,7 +92,7 @@ class _Shape:
 
 
 def _shape(call: Call, first: int, mask_place: int) -> _Shape | None:
-    """`first` is the place of the queries; None for types that there are no kernels for."""
+    """The attention of a call whose queries are input `first`; None for types without kernels."""
     mask = call.given(mask_place)
     others = [o for o in (*call.outputs, *call.inputs) if o is not None and o is not mask]
     if not all(o.is_float for o in others):
@@ -150,7 +150,7 @@ def attention_gradient(call: Call) -> list[Dispatch] | None:
 
 
 def _finite(s: _Shape, dout: Operand | None = None, row_stats: Operand | None = None) -> tuple[int, list[Dispatch]]:
-    """Where a word for every head lies that says whether all its numbers are finite, and what finds it out."""
+    """Word offset of a flag for every head, 1 where all its numbers are finite, and the dispatches that set them."""
     word, few, many = s.call.scratch(s.heads), s.length * s.width, s.rows * s.width
     words = (
         word, s.heads, s.query.word, many, s.key.word, few, s.value.word, few, dout.word if dout else 0,
@@ -159,7 +159,7 @@ def _finite(s: _Shape, dout: Operand | None = None, row_stats: Operand | None = 
     return word, [dispatch("attention_finite", *words, groups=spread(s.heads, 1))]
 
 
-# In blocks of rows, whole heads where they are short. ---------------------------------------------------------------
+# Blocks of rows; whole heads where they are short. ------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +186,7 @@ def _blocks(s: _Shape) -> Iterator[_Block]:
 
 
 def _part(o: Operand, block: _Block, *, keys: bool = False) -> Operand:
-    """What a block has of queries or their like, or of keys: (heads, rows, D)."""
+    """A block's part (heads, rows, D) of an array with a row per query, or with `keys` per key."""
     length, width = o.shape[2:]
     first, count = (0, length) if keys else (block.first, block.count)
     return Operand(o.word + (block.head * length + first) * width, (block.heads, count, width), o.dtype)
@@ -214,7 +214,7 @@ def _weights(s: _Shape, block: _Block, scores: Operand, changes: Operand | None,
 
 
 def _taken(s: _Shape, shape: Shape) -> Operand:
-    """Scratch memory."""
+    """An operand in scratch memory."""
     return Operand(s.call.scratch(size_of(shape)), shape, FLOAT)
 
 

@@ -1,4 +1,4 @@
-"""What a lowering is given, and how dispatches are written."""
+"""Calls, the input of lowerings, and the declaration of lowerings."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from loom_py.shapes import AnyArray, Shape
 
 @dataclass(frozen=True, slots=True)
 class Operand(Contiguous):
-    """An array where it lies; always contiguous, in words of 32 bits (two for each number of a float64)."""
+    """A contiguous array in the heap, in words of 32 bits (two for each number of a float64)."""
 
     word: int
     shape: Shape
@@ -26,12 +26,12 @@ class Operand(Contiguous):
 
 Row = tuple[int, ...]
 Finish = Callable[[Callable[[AnyArray], int], Sequence[Row]], list[Dispatch]]
-"""The last dispatches of any number of calls, from a row of each; the first argument is `Call.table`."""
+"""Makes the final dispatches of several calls from a row of each; the first argument is `Call.table`."""
 Chooser = Callable[[Product, Callable[[Variant, int], list[Dispatch]]], Variant]
 
 
 def by_rule(product: Product, _make: Callable[[Variant, int], list[Dispatch]]) -> Variant:
-    """The variant that the rule finds, nothing measured."""
+    """The variant by rule, without measuring."""
     return choose(product)
 
 
@@ -42,41 +42,41 @@ def without_barriers(product: Product, _make: Callable[[Variant, int], list[Disp
 
 @dataclass(slots=True)
 class Call:
-    """One instruction: operands, attributes, and memory that is its own while it runs."""
+    """One instruction to lower: operands, attributes, and access to memory and to the device's profile."""
 
     outputs: tuple[Operand, ...]
     inputs: tuple[Operand | None, ...]
     attrs: Mapping[str, Any]
     scratch: Callable[[int], int]
-    """Takes so many words, gives where they lie; what is there before is anything."""
+    """Allocate n words of scratch; returns the word offset. Uninitialised."""
     table: Callable[[AnyArray], int]
-    """Takes numbers of four bytes that never change, gives the word where they lie; the same array lies there once."""
+    """Upload constant numbers of four bytes; returns the word offset. The same array is uploaded once."""
     choose: Chooser
-    """Finds the variant of a matrix product, given its shape and what makes a variant's dispatches for a result."""
+    """Choose the variant of a matrix product, from its shape and a function that makes a variant's dispatches."""
     profile: DeviceProfile
-    """How finely the device likes reductions to be shared out."""
+    """How reductions are divided among the device's lanes."""
     verb: str = ""
-    """What is called."""
+    """Name of the verb."""
     later: Callable[[Finish, Row], list[Dispatch]] = lambda finish, row: []
-    """Takes a row for dispatches that may come when all else is done; gives those that must come now."""
+    """Defer a row to final dispatches that several calls share; returns the dispatches that can't be deferred."""
 
     def given(self, place: int) -> Operand | None:
-        """An input that may be left out."""
+        """An optional input."""
         return self.inputs[place] if place < len(self.inputs) else None
 
     def input(self, place: int) -> Operand:
-        """An input that is always there."""
+        """A required input."""
         operand = self.inputs[place]
         assert operand is not None
         return operand
 
     def word(self, place: int) -> int:
-        """Where an input lies."""
+        """Word offset of an input."""
         return self.input(place).word
 
     @property
     def operands(self) -> Iterator[Operand]:
-        """All that are there."""
+        """All operands that are present."""
         return (o for o in (*self.outputs, *self.inputs) if o is not None)
 
     @property
@@ -96,11 +96,11 @@ Together = Callable[[Sequence[Call]], list[Dispatch]]
 
 @dataclass(frozen=True, slots=True)
 class Joint:
-    """A lowering of several calls at once, for verbs that are small and come in numbers.
+    """A lowering of several calls at once, for small verbs that come in groups.
 
     Attributes:
-        ordered: whether the calls may need their order; else none may read what another writes.
-        takes: whether it is for such a call, whose operands are float32 and not empty.
+        ordered: whether the lowering keeps the calls' order; otherwise none may read what another writes.
+        takes: whether it applies to a call; operands are float32 and not empty.
     """
 
     lowering: Together
@@ -109,18 +109,18 @@ class Joint:
 
 
 LOWERINGS: dict[str, Lowering] = {}
-"""How to lower each verb."""
+"""Lowering of each verb."""
 JOINT: dict[str, Joint] = {}
-"""How to lower several calls at once."""
+"""Joint lowering of each verb that has one."""
 
 
 def lowers(*verbs: str, knows: tuple[str, ...] = (), floats: bool = True) -> Callable[[Lowering], Lowering]:
-    """Declare a lowering: from a Call to dispatches, None where it does not cover the call.
+    """Declare a lowering: a function from a Call to its dispatches, or None where it does not cover the call.
 
     Args:
-        verbs: what it lowers.
-        knows: the attributes it heeds; an instruction with any other is refused, never run with another meaning.
-        floats: whether it is asked only when every operand is float32.
+        verbs: names of the verbs.
+        knows: attributes that it supports; an instruction with any other is refused.
+        floats: whether it requires every operand to be float32.
     """
 
     def declare(lowering: Lowering) -> Lowering:
@@ -137,9 +137,9 @@ def lowers(*verbs: str, knows: tuple[str, ...] = (), floats: bool = True) -> Cal
 def lowers_many(
     *verbs: str, ordered: bool = False, takes: Callable[[Call], bool] = lambda call: True
 ) -> Callable[[Together], Together]:
-    """Declare how any number of calls of these verbs, one after the other, are lowered together: see `Joint`.
+    """Declare a joint lowering of consecutive calls of these verbs; see `Joint`.
 
-    A verb that no other lowering is declared for is lowered so when it comes alone.
+    It also serves single calls of verbs that have no lowering of their own.
     """
 
     def declare(lowering: Together) -> Together:

@@ -1,29 +1,29 @@
-"""How finely a device likes work to be shared out."""
+"""Profiles of devices: how work is divided among lanes."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 LANES = 256
-"""The most that a workgroup has."""
+"""Most lanes of a workgroup."""
 
 
 def power_above(n: int) -> int:
-    """The power of two that is at least n, and at least 1."""
+    """Smallest power of two that is at least n, and at least 1."""
     return 1 << max(n - 1, 0).bit_length()
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceProfile:
-    """What a device asks of those who share out a reduction.
+    """How to divide reductions on a kind of device.
 
     Attributes:
         lanes: invocations that keep it busy.
-        workgroup: how many of them a workgroup of a reduction has, a power of two.
-        values: each lane takes at least, where there are so many.
-        neighbours: lanes that share a result at least, so that they read memory together.
-        exchange: whether it pays to share tiles in workgroup memory, which costs barriers.
-        one_group: values up to this number are left to one workgroup, which saves a dispatch and is as quick.
+        workgroup: lanes of a reduction's workgroup, a power of two.
+        values: fewest values for each lane, where there are enough.
+        neighbours: fewest lanes that share a result, so that they read memory together.
+        exchange: whether tiles in workgroup memory are worth their barriers.
+        one_group: most values for a single workgroup, which saves a dispatch.
     """
 
     lanes: int
@@ -39,13 +39,13 @@ class DeviceProfile:
         return max(self.lanes // self.workgroup, 1)
 
     def along(self, results: int, elements: int) -> int:
-        """Lanes that share a result whose elements are neighbours in memory: a power of two."""
+        """Lanes that share a result with contiguous elements: a power of two."""
         needed = max(power_above(self.lanes // max(results, 1)), self.neighbours)
         return min(power_above(-(-elements // self.values)), needed, self.workgroup)
 
 
 DISCRETE_GPU = DeviceProfile(lanes=1 << 17, workgroup=LANES, values=4, neighbours=32, exchange=True, one_group=1 << 14)
-"""A large graphics card: 132 multiprocessors or so, each with a thousand lanes under way."""
+"""A large graphics card: about 132 multiprocessors with a thousand lanes each."""
 SOFTWARE_GPU = DeviceProfile(lanes=128, workgroup=32, values=16, neighbours=1, exchange=False, one_group=1 << 12)
 """A software renderer: a few cores run the lanes one after the other, and pay for every barrier and for every lane of a
 workgroup that has barriers."""

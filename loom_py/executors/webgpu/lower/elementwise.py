@@ -12,7 +12,7 @@ from loom_py.ops.chain import MOST_INPUTS, MOST_STEPS, PREVIOUS
 from loom_py.shapes import size_of
 
 FUNCTIONS = (*ACTIVATIONS, "exp", "inverse_root")
-"""In the order of their numbers in kernels/functions.wgsl."""
+"""Functions in the order of their numbers in kernels/functions.wgsl."""
 NO_STEP = 255
 """Code behind the last step of a chain."""
 

@@ -1,4 +1,4 @@
-"""Rows by ids, positions as angles."""
+"""Lowering of embedding lookups and rotary positions."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from loom_py.shapes import AnyArray
 STRETCH = 1024
 """Ids that one workgroup sorts."""
 LONG = 64
-"""Rows of one id that one lane adds; where there are more, a workgroup does it."""
+"""Most rows of one id that one lane adds; more are added by a workgroup."""
 COLUMNS = 64
-"""Columns of such a workgroup: enough to read side by side, few enough to read several rows at once."""
+"""Columns of such a workgroup: enough for contiguous reads, few enough to read several rows at once."""
 
 
 @lowers("gather", floats=False)
@@ -31,7 +31,7 @@ def gather(call: Call) -> list[Dispatch] | None:
 
 @lowers("scatter_add", knows=("count",), floats=False)
 def scatter_add(call: Call) -> list[Dispatch] | None:
-    """Ids are sorted, then each run of one id is summed: work grows with N log N, not with the table or with N²."""
+    """Sort the ids, then sum the run of each id: O(N log N) work, independent of the table's size."""
     (out,), dy, ids = call.outputs, call.input(0), call.input(1)
     if ids.dtype.itemsize != 4 or not dy.is_float:
         return None
@@ -52,7 +52,7 @@ def scatter_add(call: Call) -> list[Dispatch] | None:
 
 
 def _sorted(call: Call, ids: int, count: int) -> tuple[int, list[Dispatch]]:
-    """Where the sorted ids and behind them their positions will lie, and what sorts them: stretches, then merges."""
+    """Word offset of the sorted ids, followed by their positions, and the dispatches that sort and merge stretches."""
     before, after = call.scratch(4 * count), 0
     after = before + 2 * count
     width = min(_power_of_two(count), STRETCH)
@@ -80,5 +80,5 @@ def rotary(call: Call) -> list[Dispatch]:
 
 @lru_cache(maxsize=32)
 def _angles(time: int, half: int, base: float) -> AnyArray:
-    """cos and sin, one behind the other; the same array for the same angles, which is put on the device once."""
+    """cos, then sin; the same array for the same angles, so that it is uploaded once."""
     return np.stack(angles(time, half, base, np.dtype(np.float32)))

@@ -1,4 +1,4 @@
-"""Loss heads and right answers."""
+"""Lowering of loss heads and of the count of correct answers."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ HEADS = (
     "binary_cross_entropy_logits",
     "binary_cross_entropy_probabilities",
 )
-"""In the order in which kernels/loss.wgsl numbers them."""
+"""Heads in the order of their numbers in kernels/loss.wgsl."""
 MOST_GROUPS = 4096
-"""Workgroups over rows; with more rows each takes several."""
+"""Most workgroups over rows; with more rows each takes several."""
 
 
 def _elementwise(number: int, name: str) -> None:
@@ -40,18 +40,18 @@ for _number, _name in enumerate(HEADS):
 
 
 def _summed(call: Call, parts: int, count: int, out: Operand, operation: int = SUM) -> list[Dispatch]:
-    """The parts that workgroups left, added up, where there are several."""
+    """Dispatches that add up the partial sums of several workgroups."""
     return reduction(call, out.word, parts, columns(call.profile, 1, count), operation=operation) if count > 1 else []
 
 
 def _labelled(target: Operand) -> bool | None:
-    """Whether a target holds labels; None for a type that the kernels do not read."""
+    """Whether a target holds labels; None for an unsupported type."""
     return {np.dtype(np.int32): True, np.dtype(np.float32): False}.get(target.dtype)
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
-    """What cross-entropies ask of a target: the dispatches that must come first, words and constants of the kernels."""
+    """Target of a cross-entropy: dispatches that must come first, words and constants for the kernels."""
 
     before: list[Dispatch]
     words: tuple[float, ...]
@@ -68,7 +68,7 @@ def _target(call: Call) -> _Target | None:
     at, ignores = 0 if weights is None else weights.word, labelled and ignore is not None
     constants: dict[str, float] = {"weighted": int(weights is not None), "ignores": int(ignores)}
     before, divisor = [], 0
-    if ignores or (labelled and weights is not None):  # what the losses are divided by is known to the device alone
+    if ignores or (labelled and weights is not None):  # the divisor depends on the labels, which only the device has
         divisor = call.scratch(1)
         given = (divisor, target.word, at, rows, classes, ignore or 0)
         before = [dispatch("loss_divisor", *given, groups=(1, 1, 1), constants=constants)]
@@ -78,7 +78,7 @@ def _target(call: Call) -> _Target | None:
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """Rows shared out: `count` workgroups, each with `passes` rows for each `along` of its lanes."""
+    """Division of rows: `count` workgroups; every `along` lanes take `passes` rows."""
 
     along: int
     passes: int
@@ -127,7 +127,7 @@ def correct_count(call: Call) -> list[Dispatch] | None:
     one = shared.count == 1
     counts = out.word if one else call.scratch(shared.count)
     ignore = call.attrs.get("ignore")
-    ignored = ignore if labelled and ignore is not None else -1  # no largest value ever stands at -1
+    ignored = ignore if labelled and ignore is not None else -1  # no index is -1
     words = (counts, x.word, target.word, rows, width, shared.along, shared.passes, shared.count, ignored)
     constants = {"labelled": int(labelled), "finished": int(one)}
     first = dispatch("correct_count", *words, groups=spread(shared.count, 1), constants=constants)

@@ -1,4 +1,4 @@
-"""Matrix products."""
+"""Lowering of matrix products."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from loom_py.executors.webgpu.plan import Dispatch, Kernel, dispatch, spread
 
 NOTHING: Mapping[str, int] = {}
 SHORT = ("relu", "leaky_relu")
-"""Activations that matmul_large does itself: at its 64 numbers an invocation, longer ones would be most of its code."""
+"""Activations that matmul_large fuses; longer ones would be most of its code, at 64 numbers an invocation."""
 
 
 class _Strided(NamedTuple):
-    """Strides of the factors, and the batch as loops."""
+    """Strides of the factors, and loops over the batch."""
 
     m: int
     n: int
@@ -36,7 +36,7 @@ class _Strided(NamedTuple):
 
 @lowers("matmul", knows=("transpose_a", "transpose_b", "activation"))
 def matmul(call: Call) -> list[Dispatch] | None:
-    """Factors by their strides, so that reading them transposed costs nothing."""
+    """Factors are read by strides, so that transposed ones cost nothing."""
     if not call.outputs[0].size:
         return []
     product = _product(call)
@@ -82,14 +82,14 @@ def _product(call: Call) -> _Strided | None:
     if m == 1:
         a_row = a_steps[-1]
     if b_steps == [0] * LOOPS and outer == [1] * (LOOPS - 1) and a_steps[-1] == m * a_row:
-        # One b for many a that lie row after row: one product of many rows.
+        # One b for several contiguous a: one product of many rows.
         m, extents = m * count, [1] * LOOPS
     whole = out.size // (m * n)
     return _Strided(m, n, k, a_row, a_inner, b_inner, b_column, whole, extents, a_steps, b_steps)
 
 
 def _in_fours(call: Call, product: _Strided) -> bool:
-    """Whether places, steps and extents are divisible by four wherever kernels/matmul_blocks.wgsl counts on it."""
+    """Whether offsets, strides and extents are divisible by four where kernels/matmul_blocks.wgsl requires it."""
     (out,), bias = call.outputs, call.given(2)
     along_a, along_b = product.a_inner == 1, product.b_inner == 1
     places = (out.word, call.word(0), call.word(1), bias.word if bias else 0, *product.a_steps, *product.b_steps)
@@ -106,7 +106,7 @@ def _strides(factor: Operand, transposed: bool) -> tuple[int, int]:
 def _kernel(
     call: Call, product: _Strided, variant: Variant, out: int, bias: Operand | None, finish: Mapping[str, int] = NOTHING
 ) -> Dispatch:
-    """The products, or those of every share one after the other; `finish` are constants of their ends."""
+    """Dispatches of the products, or of each share of K in turn; `finish` are constants of the epilogue."""
     lowering = _vector if variant.kernel == "matmul_vector" else _tiled
     made = lowering(call, product, variant, out, bias)
     return replace(
@@ -120,7 +120,7 @@ def _tiled(call: Call, product: _Strided, variant: Variant, out: int, bias: Oper
     wide, high, broad = _tile(variant, n)
     down, across = -(-m // high), -(-n // broad)
     tiles = down * across * batch * shares
-    share = -(-k // (8 * shares)) * 8  # stages of tiles are eight long
+    share = -(-k // (8 * shares)) * 8  # the kernels load tiles in stages of eight
     words = (
         out, call.word(0), call.word(1), bias.word if bias else 0, m, n, k, *strides,
         down, across, tiles, share, batch, *extents, *a_steps, *b_steps, wide,
@@ -131,7 +131,7 @@ def _tiled(call: Call, product: _Strided, variant: Variant, out: int, bias: Oper
 
 
 def _tile(variant: Variant, columns: int) -> tuple[int, int, int]:
-    """Invocations side by side in a tile, its rows and columns; narrow products take narrow tiles where they can."""
+    """Invocations across a tile, its rows and its columns; narrow products use narrow tiles where possible."""
     if variant.kernel not in UNSHARED:
         return 0, variant.side, variant.side
     edge = math.isqrt(variant.own)
@@ -140,7 +140,7 @@ def _tile(variant: Variant, columns: int) -> tuple[int, int, int]:
 
 
 def _vector(call: Call, product: _Strided, variant: Variant, out: int, bias: Operand | None) -> Dispatch:
-    """One row of a, or one column of b, is the vector; the other factor is the matrix."""
+    """Dispatches of a product with one row of a, or one column of b, as a matrix times a vector."""
     m, n, k, a_row, a_inner, b_inner, b_column, batch, extents, a_steps, b_steps = product
     a, b, row = (call.word(0), a_inner, a_steps), (call.word(1), b_inner, b_steps), m == 1
     (x, x_inner, x_steps), (matrix, inner, steps) = (a, b) if row else (b, a)
@@ -158,6 +158,6 @@ def _vector(call: Call, product: _Strided, variant: Variant, out: int, bias: Ope
 
 
 def _lanes(size: int, inner: int, *, along: bool) -> int:
-    """How many of a workgroup's 256 invocations share a number: more where numbers are few, none without work."""
+    """How many of a workgroup's 256 invocations share a result: more where results are few."""
     wanted = min(max(256 // size, 32 if along else 16), max(inner, 1))
     return 1 << (wanted.bit_length() - 1)

@@ -1,4 +1,4 @@
-"""Matrix products: which of the kernels, with which tiles, and whether K is cut so that a GPU has enough to do."""
+"""Variants of matrix products: kernel, tile size, and split of K for products too small to fill a GPU."""
 
 from __future__ import annotations
 
@@ -7,35 +7,35 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 BUSY = 32768
-"""Invocations that keep a large GPU busy: 256 on each of its 132 or so multiprocessors."""
+"""Invocations that keep a large GPU busy: 256 on each of about 132 multiprocessors."""
 LATENCY = 40.0
-"""Nanoseconds that a place of K takes at least, however little there is to do: an eighth of a fetch and a barrier."""
+"""Least nanoseconds for a step of K: an eighth of a fetch and a barrier."""
 LAUNCH = 4000.0
-"""Nanoseconds of one more dispatch that waits for the one before."""
+"""Nanoseconds of another dispatch that waits for the one before."""
 WORD = 0.0015
 """Nanoseconds to write a word and read it again."""
 LEAST_SHARE = 32
-"""Places of K below which no cutting pays, of tiles."""
+"""Shortest share of K that pays, for tiles."""
 LEAST_VECTOR = 1024
-"""Likewise of vectors."""
+"""Shortest share of K that pays, for vectors."""
 ENOUGH_VECTORS = 8192
-"""Numbers of products with vectors that are not cut: 512 workgroups."""
+"""Most results of a split product with a vector: 512 workgroups."""
 CUTS = (1, 2, 4, 8, 16, 32, 64)
-"""Numbers of shares that are tried."""
+"""Numbers of shares to try."""
 MOST_PARTS = 1 << 24
-"""Words of scratch memory that the products of all shares may take."""
+"""Most words of scratch memory for the products of all shares."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One way to run a product.
+    """One implementation of a product.
 
     Attributes:
         kernel: a file of kernels/.
-        side: of the square tile that a workgroup makes.
-        own: numbers of it that each invocation makes.
-        rate: multiplications a nanosecond of one lane when all are busy: what reading the factors leaves of one.
-        shares: into how many parts K is cut; more than one takes scratch memory and a second dispatch.
+        side: side of a workgroup's square tile.
+        own: results of each invocation.
+        rate: multiplications a nanosecond of one lane when all are busy; below 1 because it reads the factors too.
+        shares: number of parts that K is split into; more than one takes scratch memory and a second dispatch.
         constants: values of the kernel's override constants.
     """
 
@@ -55,17 +55,17 @@ VARIANTS = {
     "direct": Variant("matmul_direct", 32, 16, 0.45),
     "vector": Variant("matmul_vector"),
 }
-"""What there is to choose from; the tiled ones at any number of shares, "blocks" for products in fours."""
+"""All variants; the tiled ones with any number of shares, "blocks" for products in fours."""
 UNSHARED, UNSHARED_LANES = ("matmul_direct", "matmul_blocks"), 64
-"""Kernels without workgroup memory, and their invocations, which share out a tile as it suits the product."""
+"""Kernels without workgroup memory, and the size of their workgroups, whose shape follows the product."""
 
 
 class Product(NamedTuple):
-    """The shape of products (m,k)·(k,n), and how the factors lie.
+    """Shape of products (m,k)·(k,n) and layout of the factors.
 
     Attributes:
-        along_a, along_b: whether neighbours in memory follow one another along k.
-        fours: whether all of it can be read and written four numbers at a time.
+        along_a, along_b: whether the factor is contiguous along k.
+        fours: whether everything can be read and written four numbers at a time.
     """
 
     m: int
@@ -78,12 +78,12 @@ class Product(NamedTuple):
 
     @property
     def numbers(self) -> int:
-        """Of all results."""
+        """Number of results."""
         return self.m * self.n * self.batch
 
     @property
     def work(self) -> int:
-        """Multiplications."""
+        """Number of multiplications."""
         return self.numbers * self.k
 
     def __str__(self) -> str:
@@ -93,9 +93,9 @@ class Product(NamedTuple):
 def choose(product: Product) -> Variant:
     """The variant for a product, by rule.
 
-    A single row or column goes to "vector", cut where there are few numbers and K is long. Else the tile and the number
-    of shares (1, 2, 4 … 64) that `expected` finds quickest: the largest tile where there are enough of them, a smaller
-    one where they are few, cut where those are few as well and K is long.
+    A single row or column takes "vector", split where there are few results and K is long. Otherwise the tile and the
+    number of shares (1, 2, 4 … 64) that `expected` finds fastest: large tiles if there are enough of them, else smaller
+    ones, split if those are few as well and K is long.
     """
     m, n, k, *_ = product
     numbers = product.numbers
@@ -115,7 +115,7 @@ def plainest(product: Product) -> Variant:
 
 
 def expected(variant: Variant, product: Product) -> float:
-    """Nanoseconds of a tiled variant on a large GPU, roughly: good to compare variants, not to be believed."""
+    """Rough nanoseconds of a tiled variant on a large GPU, only good for comparing variants."""
     side, shares, (m, n, k, batch, *_) = variant.side, variant.shares, product
     invocations = -(-m // side) * -(-n // side) * batch * shares * side**2 // variant.own
     time = -(-k // shares) * max(variant.own / variant.rate * max(invocations / BUSY, 1.0), LATENCY)

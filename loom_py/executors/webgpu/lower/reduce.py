@@ -1,4 +1,4 @@
-"""Sums, means, counts, normalisation."""
+"""Lowering of sums, means, counts and normalisation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loom_py.ops.verb import normal_axes
 from loom_py.shapes import Shape
 
 PARTIAL, MOMENTS, NORMALISED = range(3)
-"""What kernels/moments.wgsl and kernels/normalise_gradient.wgsl write: parts of a result, all of it, or its use."""
+"""Stages of kernels/moments.wgsl and normalise_gradient.wgsl: partial results, results, or their application."""
 
 
 def _tiling(call: Call, shape: Shape) -> Tiling | None:
@@ -36,7 +36,7 @@ _sum("mean")
 
 
 def _by_and_by(call: Call, divisor: float) -> list[Dispatch]:
-    """Axes that lie too scattered for one kernel: one after the other, from the last."""
+    """Dispatches for axes that one kernel can't cover together: one axis after the other, from the last."""
     (out,), x = call.outputs, call.input(0)
     done: list[Dispatch] = []
     shape, at = x.shape, x.word
@@ -69,7 +69,7 @@ def _moments(
 def _merged(
     call: Call, shared: Tiling, parts: int, mean: int, second: int, *, eps: float = 0.0, root: bool
 ) -> Dispatch:
-    """Parts of means and squared deviations made one."""
+    """Dispatch that merges partial means and squared deviations."""
     over = columns(call.profile, shared.results, shared.parts)
     words = (parts, mean, second, eps, shared.elements, shared.part, shared.parts, over.results, over.along)
     groups = spread(over.tiles, 1)
@@ -130,7 +130,7 @@ def normalise_gradient(call: Call) -> list[Dispatch] | None:
 
 
 def _applied(shared: Tiling, out: int, x: int, normal: int, rstd: int, means: int, *, gradient: bool) -> Dispatch:
-    """The last step of a normalisation, elementwise."""
+    """Dispatch of the last, elementwise step of a normalisation."""
     (k0, sk0, k1, sk1), _ = shared.split
     size = shared.results * shared.elements
     words = (size, out, x, normal, rstd, means, shared.results, k0, max(sk0, 1), k1, max(sk1, 1))

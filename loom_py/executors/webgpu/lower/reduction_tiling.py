@@ -1,4 +1,4 @@
-"""How reductions are shared out among workgroups: tiles of results, lanes along their elements, parts of these."""
+"""Tiling of reductions: tiles of results, lanes along their elements, and parts of the elements for workgroups."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from loom_py.executors.webgpu.lower.device_profile import DeviceProfile, power_a
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 
 SIDE_BY_SIDE = 32
-"""Results that neighbouring lanes take, where these are neighbours in memory."""
+"""Neighbouring results that neighbouring lanes take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +19,9 @@ class Tiling:
 
     Attributes:
         split: axes with their strides.
-        rows: whether neighbours in memory are elements of one result (else they are different results).
-        along: lanes of a workgroup that share a result; the others have results of their own.
-        parts: how many workgroups share the elements of a result.
+        rows: whether neighbours in memory are elements of one result, not of different results.
+        along: lanes of a workgroup that share a result.
+        parts: workgroups that share the elements of a result.
         lanes: of a workgroup.
     """
 
@@ -40,7 +40,7 @@ class Tiling:
 
     @property
     def tiles(self) -> int:
-        """Workgroups beside each other across the results."""
+        """Workgroups needed for all results."""
         return -(-self.results * self.along // self.lanes)
 
     @property
@@ -61,7 +61,7 @@ def tiling(profile: DeviceProfile, axes: Split, *, empty: bool = False) -> Tilin
 
     Args:
         profile: of the device.
-        axes: what is kept and what is reduced.
+        axes: kept and reduced axes.
         empty: whether there is nothing to reduce.
     """
     (k0, _, k1, _), (r0, _, r1, sr1) = axes
@@ -69,7 +69,7 @@ def tiling(profile: DeviceProfile, axes: Split, *, empty: bool = False) -> Tilin
     rows = (sr1 == 1 and r1 > 1) or results == 1
     if rows:
         along = profile.along(results, elements)
-    else:  # neighbours side by side make a whole read of memory; more where results have too few elements for the lanes
+    else:  # enough neighbouring results for a whole read of memory; more where elements are too few for the lanes
         across = max(SIDE_BY_SIDE, lanes // power_above(elements))
         along = min(lanes // min(across, lanes, power_above(results)), power_above(profile.lanes // max(results, 1)))
     tiles = -(-results * along // lanes)
@@ -85,7 +85,7 @@ def columns(profile: DeviceProfile, results: int, elements: int) -> Tiling:
 
 
 SUM, SUM_OF_COUNTS, NOT_FINITE, NOT_ZERO = range(4)
-"""As kernels/reduce.wgsl numbers them."""
+"""Operations, as numbered in kernels/reduce.wgsl."""
 
 
 def reduction(
@@ -94,12 +94,12 @@ def reduction(
     """Dispatches of kernels/reduce.wgsl, as many as there are stages.
 
     Args:
-        call: whose scratch memory may be used.
-        out, x: where the results and the array lie.
-        shared: how the work is shared out.
+        call: the call whose scratch memory to use.
+        out, x: word offsets of the results and of the array.
+        shared: tiling of the reduction.
         operation: one of those above.
-        divisor: what sums are divided by.
-        finished: whether counts become floats.
+        divisor: divisor of sums.
+        finished: whether counts are converted to floats.
     """
     last = shared.parts == 1
     target = out if last else call.scratch(shared.parts * shared.results)
@@ -137,7 +137,7 @@ def ranges(profile: DeviceProfile, size: int, *, least: int = 4096) -> Ranges:
     Args:
         profile: of the device.
         size: of the array.
-        least: values of a range, where there are several.
+        least: fewest values of a range, where there are several.
     """
     few, lanes = size <= profile.one_group, profile.workgroup
     count = 1 if few else max(min(-(-size // least), profile.groups), -(-size // (256 * lanes)))

@@ -1,4 +1,4 @@
-"""Arithmetic of single numbers, such as lengths of updates: as much as comes together is one dispatch."""
+"""Lowering of arithmetic on single numbers, such as lengths of updates: consecutive operations become one dispatch."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from loom_py.executors.webgpu.lower.call import Call, lowers_many
 from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 
 LANES = 64
-"""Of a workgroup of kernels/scalars.wgsl."""
+"""Lanes of a workgroup of kernels/scalars.wgsl."""
 
 
 class _Row(NamedTuple):
-    """out ← a ∘ b, in words; as kernels/scalars.wgsl numbers the operations."""
+    """out ← a ∘ b, with word offsets and the operation's number in kernels/scalars.wgsl."""
 
     operation: int
     out: int
@@ -24,7 +24,7 @@ class _Row(NamedTuple):
 
 
 def _made(operation: int) -> Callable[[Call], _Row]:
-    """A result of its own; a verb of one operand takes that twice."""
+    """Row of a verb with an output; a single operand is given twice."""
     return lambda call: _Row(operation, call.outputs[0].word, call.word(0), call.word(len(call.inputs) - 1))
 
 
@@ -38,12 +38,12 @@ ROWS: dict[str, Callable[[Call], _Row]] = {
     "store": lambda call: _Row(6, call.word(0), call.word(1), call.word(1)),
     "copy": _made(6),
 }
-"""What the verbs do to single numbers."""
+"""Verbs on single numbers."""
 
 
 @lowers_many(*ROWS, ordered=True, takes=lambda call: all(o.size == 1 for o in call.operands) and not call.attrs)
 def scalars(calls: Sequence[Call]) -> list[Dispatch]:
-    """One dispatch, with a list for all that depends on each other."""
+    """One dispatch, with a list for each group of dependent rows."""
     lists = _lists([ROWS[call.verb](call) for call in calls])
     starts = np.cumsum([0, *map(len, lists)])
     rows = np.array([row for rows in lists for row in rows])
@@ -52,7 +52,7 @@ def scalars(calls: Sequence[Call]) -> list[Dispatch]:
 
 
 def _lists(rows: Sequence[_Row]) -> list[list[_Row]]:
-    """Rows apart from each other, each list in order: what writes a word is with all that touches it."""
+    """Independent lists of rows, each in order: a row that writes a word is in the list of all rows that use it."""
     written = {row.out for row in rows}
     lists: list[tuple[set[int], list[_Row]]] = []
     for row in rows:

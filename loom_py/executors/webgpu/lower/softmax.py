@@ -1,4 +1,4 @@
-"""Softmax and its sparse relatives."""
+"""Lowering of softmax and its sparse variants."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 from loom_py.shapes import Shape, size_of
 
 SOFTMAX, ENTMAX_2, ENTMAX_1_5 = range(3)
-"""As kernels/rows_gradient.wgsl numbers them."""
+"""Kinds, as numbered in kernels/rows_gradient.wgsl."""
 
 
 def rows_of(profile: DeviceProfile, shape: Shape) -> tuple[int, int, int]:
-    """Rows, their width, and how many lanes share one."""
+    """Number of rows, their width, and the lanes that share a row."""
     width = shape[-1] if shape else 1
     rows = size_of(shape[:-1])
     return rows, width, profile.along(rows, width)

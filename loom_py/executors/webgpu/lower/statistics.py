@@ -1,4 +1,4 @@
-"""The row of statistics, histograms, norms."""
+"""Lowering of statistics, histograms and norms."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from loom_py.ops.histogram import BINS
 from loom_py.shapes import AnyArray, size_of
 
 PARTIAL, MERGED, WHOLE = range(3)
-"""Stages of the kernels here: a range into scratch memory, all ranges into the result, or one range into the result."""
-SEEN_WORDS = 12
-"""Of what a workgroup of kernels/stats.wgsl leaves."""
+"""Stages of the kernels: ranges to partial results, partial results to the result, or both for a single range."""
+STATS_WORDS = 12
+"""Words of the partial statistics of a workgroup of kernels/stats.wgsl."""
 
 
 @lowers("stats", knows=("unit_axis",), floats=False)
 def stats(call: Call) -> list[Dispatch] | None:
-    """One dispatch, and another for all rows of several workgroups together."""
+    """One dispatch; another, shared by all rows, merges the partial statistics of several workgroups."""
     (out,), x, axis = call.outputs, call.input(0), call.attrs.get("unit_axis")
     if not x.is_float:
         return None
@@ -35,7 +35,7 @@ def stats(call: Call) -> list[Dispatch] | None:
     shared = tiling(call.profile, axes, empty=not x.size)
     count, parted = shared.tiles * shared.parts, units and shared.parts > 1
     zeros = _own(call, shared.parts * units) if parted else 0
-    target = out.word if count == 1 else _own(call, count * SEEN_WORDS)
+    target = out.word if count == 1 else _own(call, count * STATS_WORDS)
     words = (target, x.word, zeros, x.size, units, *shared.words)
     looked = dispatch("stats", *words, groups=shared.groups, constants={"rows": int(shared.rows)})
     if count == 1:
@@ -44,7 +44,7 @@ def stats(call: Call) -> list[Dispatch] | None:
 
 
 def _own(call: Call, words: int) -> int:
-    """Memory that nobody else uses."""
+    """Memory of the plan's own, not scratch."""
     return call.table(np.zeros(words, np.uint32))
 
 
@@ -69,12 +69,12 @@ def histogram(call: Call) -> list[Dispatch] | None:
 
 
 NONE = 0xFFFFFFFF
-"""In place of a second array."""
+"""Word offset of a missing second array."""
 
 
 @lowers_many("global_norm", "distance")
 def norms(calls: Sequence[Call]) -> list[Dispatch]:
-    """Any number of norms and distances: one dispatch, and one more for the large arrays among them."""
+    """Any number of norms and distances: one dispatch, and one more for large arrays."""
     arrays = [_array(call) for call in calls]
     small, large = [a for a in arrays if a.count == 1], [a for a in arrays if a.count > 1]
     found: list[Dispatch] = []

@@ -1,4 +1,4 @@
-"""Verbs of target-driven training."""
+"""Lowering of the verbs of neural tweening."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LARGEST = float(np.finfo(np.float32).max)
 @lowers("clamp", knows=("low", "high"))
 def clamp(call: Call) -> list[Dispatch]:
     (out,) = call.outputs
-    # Only finite numbers are held, so that the largest of them are as good as no bound, which no shader may count on.
+    # WGSL has no dependable infinity; only finite numbers are clamped, so the largest ones serve as no bound.
     low, high = (max(-LARGEST, min(LARGEST, float(call.attrs[name]))) for name in ("low", "high"))
     words = (out.size, out.word, call.word(0), low, high)
     return [dispatch("clamp", *words, groups=spread(out.size), constants={"limits": 0})]

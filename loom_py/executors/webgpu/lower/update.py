@@ -1,4 +1,4 @@
-"""Guards, clipping, optimizers, dropout; scalars such as the rate are read where they lie."""
+"""Lowering of guards, clipping, optimizers and dropout; scalars such as the rate are read from the heap."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from loom_py.executors.webgpu.plan import Dispatch, dispatch, spread
 from loom_py.ops.random import mixed_key
 
 NONE = 0xFFFFFFFF
-"""In place of a word: an input that was left out."""
+"""Word offset of a missing input."""
 ONE = (1, 1, 1)
 
 
 def optional(call: Call, place: int) -> int:
-    """Where an input lies that may be left out."""
+    """Word offset of an optional input."""
     operand = call.given(place)
     return NONE if operand is None else operand.word
 
@@ -77,7 +77,7 @@ def sgd(call: Call) -> list[Dispatch]:
 
 
 def _logarithm(beta: float) -> float:
-    """log β; for β = 0 far enough down that β to any power is 0."""
+    """log β; for β = 0 low enough that β to any power is 0."""
     return math.log(beta) if beta > 0 else -1e4
 
 

@@ -10,7 +10,7 @@ from loom_py.executors.window_geometry import window_words
 from loom_py.shapes import size_of
 
 SHORT = 256
-"""Columns below which workgroups hold parts of several rows."""
+"""Columns below which workgroups span several rows."""
 
 
 @lowers("unfold", knows=("size", "stride", "padding", "dilation"))
