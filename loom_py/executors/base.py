@@ -1,4 +1,4 @@
-"""What an executor is: everything above knows no hardware, everything below no mathematics of networks."""
+"""The executor protocol. Modules above it know no hardware, modules below no mathematics of networks."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ class Memory(Protocol):
         ...
 
     def write(self, area: str, offset: int, array: AnyArray) -> None:
-        """Copy an array in at a byte offset."""
+        """Write an array at a byte offset of an area."""
         ...
 
     def read(self, area: str, offset: int, shape: tuple[int, ...], dtype: Any = np.float32) -> AnyArray:
-        """Copy an array out."""
+        """Read an array from a byte offset of an area."""
         ...
 
 
 class Results(Protocol):
-    """What one run left; asking for it may wait for the run to end."""
+    """Results of one run; reading may wait for its end."""
 
     program: Program
 
     @property
     def times_ns(self) -> AnyArray | None:
-        """Nanoseconds of each span when the run was timed; None where the device has no clock for it."""
+        """Nanoseconds of each span of a timed run; None if the device has no timer."""
         ...
 
     def read(self, name: str) -> AnyArray:
@@ -43,12 +43,12 @@ class Results(Protocol):
         ...
 
     def read_observed(self) -> AnyArray:
-        """A copy of the whole area of observations, as bytes; `program.observations` says what lies where."""
+        """A copy of the whole area of observations, as bytes, laid out by `program.observations`."""
         ...
 
 
 class Loaded(Results, Protocol):
-    """A Program ready to run over some Memory; what it reads are the results of its last run."""
+    """A Program ready to run over some Memory; reads give the results of its last run."""
 
     def write(self, name: str, value: ArrayLike) -> None:
         """Fill a named input."""
@@ -59,7 +59,7 @@ class Loaded(Results, Protocol):
         ...
 
     def results(self) -> Results:
-        """The results of the last run, good as long as no more than the executor's `depth` further runs are begun."""
+        """The results of the last run, valid until more than the executor's `depth` further runs are started."""
         ...
 
 
@@ -68,12 +68,12 @@ class Executor(Protocol):
 
     @property
     def name(self) -> str:
-        """Such as "numpy"."""
+        """Name, such as "numpy"."""
         ...
 
     @property
     def depth(self) -> int:
-        """How many runs may be under way while their results are still to come; 0 when `run` waits for its end."""
+        """Most runs in flight, whose results are pending; 0 if `run` waits for its end."""
         ...
 
     @property
@@ -82,7 +82,7 @@ class Executor(Protocol):
         ...
 
     def allocate(self, sizes: Mapping[str, int]) -> Memory:
-        """Zeroed areas."""
+        """Allocate zeroed areas."""
         ...
 
     def load(self, program: Program, memory: Memory) -> Loaded:

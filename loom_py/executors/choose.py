@@ -1,4 +1,4 @@
-"""Which executor a device name means, here and now."""
+"""Choice of the executor for a device name."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def executor_for(device: str) -> Executor:
     """The executor of a device: "numpy", "wasm", "webgpu", or "auto" for the fastest that needs no GPU.
 
     Raises:
-        UnavailableError: it can't be had here; the text says why.
+        UnavailableError: the device is not available; the text says why.
     """
     if device == "auto":
         return _numpy() if wasm_unavailable_reason() else _wasm()
     if device == "numpy":
         return _numpy()
     if device == "webgpu":
-        from loom_py.executors.webgpu.find import find_executor  # a page pays for every module at its start
+        from loom_py.executors.webgpu.find import find_executor  # imported late: modules slow down a page's start
 
         return find_executor()
     if device == "wasm":

@@ -1,4 +1,4 @@
-"""Merging axes, so that kernels see as few as possible."""
+"""Strides, and merging of axes so that kernels loop over as few as possible."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loom_py.shapes import Shape, size_of
 
 
 class Contiguous:
-    """What follows from the shape and type of an array whose elements lie side by side, in row-major order."""
+    """Properties of a contiguous array in row-major order."""
 
     __slots__ = ()
     shape: Shape
@@ -26,7 +26,7 @@ class Contiguous:
 
     @property
     def strides(self) -> tuple[int, ...]:
-        """Elements from one place to the next along each axis."""
+        """Elements from one index to the next, along each axis."""
         found, step = [], 1
         for extent in reversed(self.shape):
             found.append(step)
@@ -35,7 +35,7 @@ class Contiguous:
 
     @property
     def is_float(self) -> bool:
-        """Whether it is what the kernels reckon in."""
+        """Whether it is of float32, the kernels' type."""
         return self.dtype == np.float32
 
 
@@ -46,13 +46,13 @@ LEAST_TRANSPOSED = 4
 
 
 def stretched(shape: Shape, strides: Sequence[int], to: Shape) -> tuple[int, ...]:
-    """Strides by which an array of this shape is read as if broadcast to another."""
+    """Strides that read an array as broadcast to another shape."""
     lead = len(to) - len(shape)
     return (0,) * lead + tuple(0 if n == 1 else s for n, s in zip(shape, strides, strict=True))
 
 
 def merged(shape: Shape, *strides: Sequence[int]) -> tuple[list[int], list[list[int]]] | None:
-    """Extents and strides with neighbouring axes made one where all arrays allow it, LOOPS of them; None if more."""
+    """Extents and strides of LOOPS axes, neighbours merged where all arrays allow it; None if more remain."""
     extents: list[int] = []
     steps: list[list[int]] = [[] for _ in strides]
     for axis, extent in enumerate(shape):
@@ -74,19 +74,19 @@ def merged(shape: Shape, *strides: Sequence[int]) -> tuple[list[int], list[list[
 
 
 class Split(NamedTuple):
-    """Two kept axes and two reduced ones, extent and stride each, and which kind the innermost is."""
+    """Extents and strides of two kept axes and of two reduced ones."""
 
     kept: tuple[int, int, int, int]
     reduced: tuple[int, int, int, int]
 
     @property
     def words(self) -> tuple[int, ...]:
-        """As the kernels read them."""
+        """All numbers, as the kernels read them."""
         return (*self.kept, *self.reduced)
 
 
 def split(shape: Shape, axes: int | Sequence[int]) -> Split | None:
-    """Axes in two kinds, neighbours of one kind merged; None when more than two groups of a kind remain."""
+    """Kept and reduced axes, with neighbours of a kind merged; None if more than two of a kind remain."""
     gone = normal_axes(axes, len(shape))
     groups: list[tuple[bool, int, int]] = []  # reduced?, extent, stride
     stride = 1
@@ -115,7 +115,7 @@ def split(shape: Shape, axes: int | Sequence[int]) -> Split | None:
 
 
 class StridedCopy(NamedTuple):
-    """out[i·to] = x[i·from] over `extents`, all in words of 32 bits; LOOPS axes."""
+    """A copy out[i·to] = x[i·source] over LOOPS axes; strides in words of 32 bits."""
 
     extents: list[int]
     to: list[int]
@@ -123,10 +123,9 @@ class StridedCopy(NamedTuple):
 
     @property
     def transposed(self) -> tuple[int, list[int]] | None:
-        """The axis that is contiguous in x, and up to three others, where the copy is a transposition of matrices.
+        """For a transposition of matrices: the axis that is contiguous in x, and the up to three outer axes.
 
-        The matrices' other axis is the last, contiguous in `out`. None where it is no such copy, or is too narrow for
-        transposing to pay.
+        The last axis is contiguous in `out`. None for any other copy, or one too narrow for a transposition to pay.
         """
         if self.to[-1] != 1 or self.source[-1] <= 1 or 1 not in self.source:
             return None
@@ -137,7 +136,7 @@ class StridedCopy(NamedTuple):
         return row, others
 
     def outer(self, others: Sequence[int]) -> tuple[list[int], list[int], list[int]]:
-        """Extents and strides of three outer axes: these, after as many of extent 1 as are missing."""
+        """Extents and strides of three outer axes: `others`, after missing ones of extent 1."""
         lead = 3 - len(others)
         extents = [1] * lead + [self.extents[a] for a in others]
         to, source = ([0] * lead + [s[a] for a in others] for s in (self.to, self.source))

@@ -1,4 +1,4 @@
-"""The NumPy executor: the meaning of every Program, kept for ever. An interpreter over preallocated buffers."""
+"""The NumPy executor, the reference for all others: an interpreter over preallocated buffers."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ class NumpyMemory:
 
 
 def view(area: AnyArray, offset: int, shape: tuple[int, ...], dtype: Any) -> AnyArray:
-    """The array that lies at a byte offset of an area."""
+    """The array at a byte offset of an area."""
     return np.ndarray(shape, dtype, buffer=area.data, offset=offset)
 
 
 class NumpyLoaded:
-    """A Program bound to memory: each instruction is one prepared call."""
+    """A Program bound to memory, each instruction a prepared call."""
 
     def __init__(self, program: Program, memory: NumpyMemory) -> None:
         self.program = program
@@ -68,7 +68,7 @@ class NumpyLoaded:
 
     def run(self, segment: str | None = None, *, timed: bool = False) -> None:
         start, stop = self.range_of(segment)
-        with np.errstate(all="ignore"):  # not-finite numbers are counted by statistics, not warned about
+        with np.errstate(all="ignore"):  # statistics count non-finite numbers; no warnings
             if timed:
                 self._run_timed(start, stop)
             else:
@@ -102,7 +102,7 @@ class NumpyLoaded:
 
 
 class NumpyExecutor:
-    """Runs Programs with NumPy, one instruction after the other."""
+    """Runs Programs with NumPy, instruction by instruction."""
 
     name = "numpy"
     depth = 0

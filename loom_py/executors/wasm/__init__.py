@@ -15,7 +15,7 @@ from loom_py.program import Program
 
 
 class WasmExecutor:
-    """Runs Programs by compiled kernels; verbs that have none run by NumPy in between."""
+    """Runs Programs by compiled kernels, and by NumPy verbs without a kernel."""
 
     name = "wasm"
     depth = 0
@@ -25,14 +25,14 @@ class WasmExecutor:
         """Load the kernels.
 
         Args:
-            library: kernels to use; None takes the package's own.
+            library: kernels to use; None: the package's own.
 
         Raises:
-            UnavailableError: they can't be had here; the text says why.
+            UnavailableError: the kernels can't be used here; the text says why.
         """
         self.library = library or load()
-        self._scratch = aligned(SCRATCH)  # runs never overlap, so that all Programs share it
-        self._rooms: WeakSet[Room] = WeakSet()  # likewise, as long as one uses it
+        self._scratch = aligned(SCRATCH)  # shared by all Programs, since runs never overlap
+        self._rooms: WeakSet[Room] = WeakSet()  # likewise, each while a Program uses it
 
     def allocate(self, sizes: Mapping[str, int]) -> NumpyMemory:
         return NumpyMemory(sizes)

@@ -1,4 +1,4 @@
-"""The compiled kernels: which module fits the engine, loading it, and the one call into it."""
+"""The compiled kernels: choice of the module that the engine supports, loading, and the one call into it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from loom_py.shapes import AnyArray
 FOLDER = Path(__file__).parent
 SPLAT = b"\x41\x00\xfd\x0f"  # i32.const 0, i8x16.splat
 MODULES = {"relaxed": 3 * SPLAT + b"\xfd\x85\x02", "simd": SPLAT}
-"""The modules beside this file, the faster first, and code that only an engine takes that takes them."""
+"""The modules beside this file, fastest first, with code that an engine accepts only if it accepts the module."""
 
 
 def probe(code: bytes) -> bytes:
-    """The smallest module with this code, which leaves a vector: quicker to validate than a whole module of kernels."""
+    """The smallest module with this code, which returns a vector; faster to validate than a module of kernels."""
     body = b"\x00" + code + b"\x0b"
     function = b"\x01" + bytes([len(body)]) + body
     types = b"\x01\x05\x01\x60\x00\x01\x7b"  # one type: () → v128
@@ -29,19 +29,19 @@ def probe(code: bytes) -> bytes:
 
 
 class Library:
-    """Kernels that are loaded: a side module that shares Pyodide's memory, or (in tests) native code."""
+    """Loaded kernels: a side module that shares Pyodide's memory, or (in tests) native code."""
 
     def __init__(self, path: str, name: str) -> None:
         self.name = name
         module = ctypes.CDLL(path)
         if module.loom_signature() != SIGNATURE:
-            raise UnavailableError(f"kernels {path}: expected those of this version, got others; build them anew")
+            raise UnavailableError(f"kernels {path}: expected those of this version, got others; do: build them again")
         self._run: Callable[..., None] = module.loom_run
         self._run.restype = None
         self._run.argtypes = [ctypes.c_void_p, ctypes.c_ssize_t, ctypes.c_ssize_t, ctypes.c_void_p]
 
     def run(self, code: int, begin: int, end: int, times: int | None = None) -> None:
-        """Run the words from `begin` to `end` of the code at an address; `times` is where milliseconds are noted."""
+        """Run the words from `begin` to `end` of the code at an address; `times` is the address for milliseconds."""
         self._run(code, begin, end, times)
 
 
@@ -50,7 +50,7 @@ def load() -> Library:
     """The kernels of this package, for this engine.
 
     Raises:
-        UnavailableError: they can't be had here; the text says why.
+        UnavailableError: the kernels can't be used here; the text says why.
     """
     if not in_browser():
         raise UnavailableError("the WebAssembly kernels run in Pyodide only, and this is plain CPython; use numpy")
@@ -75,6 +75,6 @@ def _loaded(path: Path) -> Library:
 
 
 def _tried(library: Library) -> None:
-    """Run nothing once: an engine that refuses the call itself is found out here and not in the middle of training."""
+    """Make an empty call, so that an engine that refuses calls fails here and not in the middle of training."""
     nothing: AnyArray = np.zeros(1, np.intp)
     library.run(int(nothing.ctypes.data), 0, 0)

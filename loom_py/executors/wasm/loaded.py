@@ -1,4 +1,4 @@
-"""A Program in words: what the virtual machine covers runs in one call, the rest by its NumPy meaning in between."""
+"""A packed Program: instructions with kernels run in one call, the others by NumPy in between."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from loom_py.shapes import AnyArray
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """Consecutive instructions: covered ones as words begin … end, or one that NumPy runs."""
+    """Consecutive instructions: packed ones as words begin … end, or a single one for NumPy."""
 
     begin: int
     end: int
     number: int = -1
-    """Of the instruction, when NumPy runs it."""
+    """Number of the instruction for NumPy, else -1."""
 
 
 @dataclass(frozen=True, eq=False)
 class Room:
-    """Memory that instructions use while they run; runs never overlap, so that all Programs share it."""
+    """Working memory of instructions, shared by all Programs, since runs never overlap."""
 
     array: AnyArray
 
@@ -63,7 +63,7 @@ class WasmLoaded(NumpyLoaded):
 
     @property
     def uncovered(self) -> list[str]:
-        """Names of the verbs that NumPy runs, each once."""
+        """Names of the verbs that NumPy runs."""
         pairs = zip(self._packed, self.program.instructions, strict=True)
         return sorted({i.verb.name for packed, i in pairs if packed is None})
 
@@ -76,7 +76,7 @@ class WasmLoaded(NumpyLoaded):
         return pack(instruction.verb.name, call)
 
     def _room(self, nbytes: int) -> int:
-        """Where so many bytes lie: in a room that some Program has, or in a new one."""
+        """Address of at least n bytes: in a room of some Program, or in a new one."""
         found = next((room for room in self._rooms if room.array.nbytes >= nbytes), None)
         if found is None:
             found = Room(aligned(nbytes))

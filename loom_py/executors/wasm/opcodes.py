@@ -1,4 +1,4 @@
-"""The virtual machine's instructions: a number each, shared with the C side (`build/kernels.py` writes the header)."""
+"""Opcodes of the virtual machine, shared with C (`build/kernels.py` writes the header)."""
 
 from zlib import crc32
 
@@ -67,7 +67,7 @@ OPCODES = (
     "move",
     "chain",
 )
-"""Names in the order of their numbers; all but "span" are functions `op_…` of the kernels."""
+"""Names in the order of their numbers; all but "span" are C functions `op_…`."""
 
 SIGNATURE = crc32(",".join(OPCODES).encode()) & 0x7FFFFFFF
-"""What a compiled module must answer: otherwise it was built from another list."""
+"""Signature of the list; a compiled module with another was built from another list."""

@@ -30,12 +30,12 @@ class WebGPUExecutor:
     def __init__(
         self, host: Host, chooser: Callable[[Host, Heap], Chooser] | None = None, profile: DeviceProfile = DISCRETE_GPU
     ) -> None:
-        """Take a device.
+        """Create an executor on a device.
 
         Args:
             host: the device.
-            chooser: makes what chooses variants of matrix products for a device; None: they go by rule.
-            profile: how finely the device likes reductions to be shared out.
+            chooser: makes the function that chooses variants of matrix products for a device; None: by rule.
+            profile: how reductions are divided among the device's lanes.
         """
         self.host, self.profile = host, profile
         self.heap = Heap(host)
@@ -49,7 +49,7 @@ class WebGPUExecutor:
 
     @cached_property
     def subgroups(self) -> bool:
-        """Whether kernels let lanes of a subgroup speak to each other; looked at when the first Program is loaded."""
+        """Whether kernels use subgroups; checked when the first Program is loaded."""
         return subgroups_work(self.host, self.heap)
 
     def allocate(self, sizes: Mapping[str, int]) -> GpuMemory:
@@ -66,7 +66,7 @@ class WebGPUExecutor:
         return GpuLoaded(program, self.host, builder.build(), regions, (memory, *pieces))
 
     def _piece(self, nbytes: int, pieces: list[Region]) -> int:
-        """Heap offset of scratch memory, which all plans share: runs follow one another."""
+        """Heap offset of scratch memory, which all plans share, since runs never overlap."""
         if self._scratch is None or self._scratch.nbytes < nbytes:
             self._scratch = self.heap.take(max(nbytes, FIRST_SCRATCH))
         if self._scratch not in pieces:
@@ -74,7 +74,7 @@ class WebGPUExecutor:
         return self._scratch.offset
 
     def _table(self, array: AnyArray, pieces: list[Region]) -> int:
-        """Heap offset of numbers that a plan reads and nobody writes."""
+        """Heap offset of constant numbers of a plan."""
         pieces.append(self.heap.take(array.nbytes))
         self._write(pieces[-1].offset, array)
         return pieces[-1].offset

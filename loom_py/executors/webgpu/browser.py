@@ -1,4 +1,4 @@
-"""The browser's host: plans on a GPU of the page, behind JavaScript that Python calls once a run."""
+"""The browser's host: plans on a GPU of the page, through JavaScript that Python calls once a run."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class BrowserHost:
         facts = gpu.facts
         self.adapter = Adapter(facts["name"], facts["software"], int(facts["mostBytes"]), frozenset(facts["features"]))
         self._gpu = gpu
-        self._staged: dict[int, tuple[AnyArray, object]] = {}  # by plan: what is lent to JavaScript, and as what
+        self._staged: dict[int, tuple[AnyArray, object]] = {}  # by plan: the array lent to JavaScript, and its proxy
         self.resize, self.clear, self.write, self.read = gpu.resize, gpu.clear, gpu.write, gpu.read
         self.forget, self.wait, self.wait_async, self.read_async = (
             gpu.forget,
@@ -29,11 +29,11 @@ class BrowserHost:
 
     @property
     def lost(self) -> str | None:
-        """Why the device is gone, None while it is there."""
+        """Why the device is lost; None while it is available."""
         return self._gpu.lost
 
     def counters(self) -> Mapping[str, int]:
-        """How often it ran, and what lives on the device."""
+        """Number of runs, and of objects on the device."""
         return self._gpu.counters()
 
     def load(self, plan: Plan) -> int:
@@ -64,6 +64,6 @@ def browser_host() -> BrowserHost:
     """The device of this page.
 
     Raises:
-        UnavailableError: there is none that Python can use; the text says why.
+        UnavailableError: the page has no GPU that Python can use; the text says why.
     """
     return BrowserHost(PageGpu())

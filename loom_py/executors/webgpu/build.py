@@ -1,4 +1,4 @@
-"""From a Program whose areas have their places in the heap to a Plan."""
+"""Building of Plans from Programs whose areas are allocated in the heap."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from loom_py.program import OBSERVED, Instruction, Program
 from loom_py.shapes import AnyArray
 
 REPORTED_BYTES = 64
-"""Outputs up to this size come back with every run, such as the loss; larger ones when they are asked for."""
+"""Largest output that comes back with every run, such as the loss; larger ones are read on request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A Plan, and where a Program's parts lie in it.
+    """A Plan, and the places of a Program's parts in it.
 
     Attributes:
-        starts: the first dispatch of every instruction, and the end.
-        staged: where each input lies in the staged bytes.
-        reported: where each small output lies in the report.
-        observed: where the observations begin in the report.
+        starts: first dispatch of every instruction, and the end.
+        staged: byte offset of each input in the staged bytes.
+        reported: byte offset of each small output in the report.
+        observed: byte offset of the observations in the report.
     """
 
     plan: Plan
@@ -43,11 +43,11 @@ class Builder:
 
     Args:
         offsets: heap byte offset of every area.
-        scratch: gives the heap byte offset of at least so many bytes that any dispatch may use.
-        table: writes an array into the heap, where it stays as long as the plan; gives its byte offset.
-        choose: finds variants of matrix products.
-        profile: how finely reductions are shared out.
-        subgroups: whether lanes of a subgroup speak to each other.
+        scratch: returns the heap byte offset of at least n bytes that any dispatch may use.
+        table: writes an array into the heap for the plan's lifetime; returns its byte offset.
+        choose: chooses variants of matrix products.
+        profile: how reductions are divided among lanes.
+        subgroups: whether kernels use subgroups.
     """
 
     def __init__(
@@ -62,13 +62,13 @@ class Builder:
     ) -> None:
         self.program, self.offsets, self.scratch, self.table = program, offsets, scratch, table
         self.choose, self.profile, self.subgroups = choose, profile, subgroups
-        self._tables: dict[int, tuple[int, AnyArray]] = {}  # by identity; holding the array keeps that its own
+        self._tables: dict[int, tuple[int, AnyArray]] = {}  # by id; holding the array keeps its id unique
         self._left: dict[Finish, list[Row]] = {}
         read = (b for i in program.instructions for b in i.inputs if b is not None)
         self._read = {program.buffers[b].root for b in read}
 
     def build(self) -> Built:
-        """The plan.
+        """Build the plan.
 
         Raises:
             UnavailableError: a verb that has no kernel for these types or this many axes.
@@ -86,9 +86,9 @@ class Builder:
         return Built(plan, starts, staged, reported, observed)
 
     def _groups(self) -> Iterator[list[Dispatch]]:
-        """The dispatches of every instruction; of such as are lowered together all are the first one's.
+        """The dispatches of every instruction; those of a joint lowering belong to its first instruction.
 
-        Those that may come later are at the end of their segment.
+        Deferred ones are at the end of their segment.
         """
         instructions = self.program.instructions
         edges = {edge for s in self.program.segments for edge in (s.start, s.stop)}
@@ -112,7 +112,7 @@ class Builder:
             number = stop
 
     def _finished(self) -> list[Dispatch]:
-        """What was left for later."""
+        """The deferred dispatches."""
         left, self._left = self._left, {}
         return [d for finish, rows in left.items() for d in finish(self._table, rows)]
 
@@ -128,7 +128,7 @@ class Builder:
         return []
 
     def _now(self, finish: Finish, row: Row) -> list[Dispatch]:
-        """For results that another instruction reads."""
+        """Dispatches that can't be deferred, since an instruction reads their results."""
         return finish(self._table, [row])
 
     def _lowered(self, verb: str, call: Call) -> list[Dispatch]:
@@ -181,20 +181,20 @@ class Builder:
 
 
 def _joint(call: Call) -> Joint | None:
-    """How a call may be lowered together with those after it."""
+    """Joint lowering that a call may be part of."""
     joint = JOINT.get(call.verb)
     return joint if joint and call.floats and call.filled and joint.takes(call) else None
 
 
 def _apart(call: Call, others: Sequence[Call]) -> bool:
-    """Whether a call reads nothing that others write."""
+    """Whether a call reads no result of the others."""
     written = [o.word for other in others for o in other.outputs]
     reads = [(o.word, o.word + o.size) for o in call.inputs if o is not None]
     return not any(start <= w < stop for w in written for start, stop in reads)
 
 
 class _Pieces:
-    """Scratch memory for one instruction, piece after piece."""
+    """Allocator of an instruction's scratch memory."""
 
     def __init__(self, scratch: Callable[[int], int]) -> None:
         self._scratch, self._words = scratch, 0

@@ -1,4 +1,4 @@
-"""The GPU of this place: the page's through JavaScript, the machine's through wgpu."""
+"""The available GPU: the page's through JavaScript, or the machine's through wgpu."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from loom_py.runtime import in_browser
 
 
 def find_executor() -> WebGPUExecutor:
-    """The executor on the GPU of this place.
+    """The executor on the available GPU.
 
     Raises:
-        UnavailableError: there is none, or none that can be used; the text says why.
+        UnavailableError: there is no usable GPU; the text says why.
     """
     found = _executor()
     if found.host.lost is not None:
@@ -54,7 +54,7 @@ def gpu_unavailable_reason() -> str | None:
 
 
 def _not_found() -> str | None:
-    """Why there is none now: in a page it may come a moment later, or to a caller that can wait for it."""
+    """Why there is no GPU now. Not cached: in a page it may be available later, or to a caller that can wait."""
     try:
         _executor()
     except UnavailableError as error:
@@ -63,4 +63,4 @@ def _not_found() -> str | None:
 
 
 _never_found = cache(_not_found)
-"""The same of a machine, where looking takes a while and changes nothing."""
+"""The same for a machine; cached, since the search is slow and its result does not change."""

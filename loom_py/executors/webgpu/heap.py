@@ -1,4 +1,4 @@
-"""The device's memory: one buffer, of which areas are taken and given back by Python's reference counting."""
+"""Allocation in the device's memory, one buffer; regions are freed by Python's reference counting."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ FIRST_BYTES = 1 << 20
 
 
 class Region:
-    """Bytes of the heap, zero at first; given back when nobody refers to it any more."""
+    """A region of the heap, initially zero; freed when it is no longer referenced."""
 
     def __init__(self, heap: Heap, offset: int, nbytes: int) -> None:
         self.offset, self.nbytes = offset, nbytes
@@ -26,22 +26,22 @@ class Heap:
 
     def __init__(self, host: Host) -> None:
         self._host = host
-        self._free: list[tuple[int, int]] = []  # offset, bytes; sorted, never touching one another
+        self._free: list[tuple[int, int]] = []  # offset, bytes; sorted and never adjacent
         self._returned: list[tuple[int, int]] = []
-        """What was given back since, maybe by the garbage collector in the middle of `take`."""
+        """Regions freed since the last `take`; the garbage collector may free some during it."""
         self.nbytes = 0
 
     @property
     def used(self) -> int:
-        """Bytes that are taken."""
+        """Allocated bytes."""
         self._join()
         return self.nbytes - sum(nbytes for _, nbytes in self._free)
 
     def take(self, nbytes: int) -> Region:
-        """A region of zeros.
+        """Allocate a region of zeros.
 
         Raises:
-            UnavailableError: the device has no buffer of that size.
+            UnavailableError: the device supports no buffer of that size.
         """
         size = max(-(-nbytes // ALIGNMENT) * ALIGNMENT, ALIGNMENT)
         self._join()
@@ -56,11 +56,11 @@ class Heap:
         return Region(self, offset, size)
 
     def give_back(self, offset: int, nbytes: int) -> None:
-        """Make a region's bytes free again."""
+        """Free a region."""
         self._returned.append((offset, nbytes))
 
     def _join(self) -> None:
-        """Put what was given back among the free, joined to what is free beside it."""
+        """Add freed regions to the free list, merged with their neighbours."""
         if not self._returned:
             return
         returned, self._returned = self._returned, []
@@ -76,12 +76,12 @@ class Heap:
         try:
             self._grow(size)
         except UnavailableError:
-            gc.collect()  # regions that nothing but a cycle refers to
+            gc.collect()  # regions referenced only from a cycle
             if not self._returned:
                 raise
 
     def _grow(self, size: int) -> None:
-        """Make the buffer larger, so that so many bytes are free at its end."""
+        """Enlarge the buffer so that n bytes are free at its end."""
         most = self._host.adapter.most_bytes // ALIGNMENT * ALIGNMENT
         tail = self._free[-1][1] if self._free and sum(self._free[-1]) == self.nbytes else 0
         least = self.nbytes - tail + size

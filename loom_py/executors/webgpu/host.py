@@ -1,4 +1,4 @@
-"""What runs plans: a device of the browser behind JavaScript, or a native one behind wgpu."""
+"""Hosts, which run plans: a device of the browser through JavaScript, or a native one through wgpu."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from loom_py.shapes import AnyArray
 
 @dataclass(frozen=True, slots=True)
 class Adapter:
-    """What is known of a device.
+    """Properties of a device.
 
     Attributes:
         name: such as "NVIDIA H100 80GB HBM3".
         software: whether it is a software renderer: right for tests, and slow.
-        most_bytes: of one storage buffer, so of the whole heap.
-        features: of WebGPU, such as "timestamp-query".
+        most_bytes: largest storage buffer, and so the largest heap.
+        features: its WebGPU features, such as "timestamp-query".
     """
 
     name: str
@@ -28,10 +28,10 @@ class Adapter:
 
 
 class Host(Protocol):
-    """A device, its heap, and the plans that are loaded.
+    """A device, its heap, and its loaded plans.
 
-    Runs are queued and carried out in order; nothing waits but `wait` and `read`. Every method raises
-    `DeviceLostError` once the device is gone, `LoomError` for what the device refused.
+    Runs are queued and executed in order; only `wait` and `read` block. Every method raises `DeviceLostError` once the
+    device is lost, `LoomError` for what the device refuses.
     """
 
     @property
@@ -39,15 +39,15 @@ class Host(Protocol):
 
     @property
     def lost(self) -> str | None:
-        """Why the device is gone; None as long as it is there."""
+        """Why the device is lost; None while it is available."""
         ...
 
     def counters(self) -> Mapping[str, int]:
-        """How often it ran ("runs"), and what lives on the device ("plans", …)."""
+        """Number of runs ("runs") and of objects on the device ("plans", …)."""
         ...
 
     def resize(self, nbytes: int) -> None:
-        """Make the heap larger: what is there stays, the rest is zero."""
+        """Enlarge the heap; contents stay, new bytes are zero."""
         ...
 
     def clear(self, offset: int, nbytes: int) -> None:
@@ -59,25 +59,25 @@ class Host(Protocol):
         ...
 
     def read(self, offset: int, nbytes: int) -> AnyArray:
-        """Copy a part of the heap out, (nbytes) uint8, when all that was queued before is done."""
+        """Copy a part of the heap out, (nbytes) uint8, after all work queued before."""
         ...
 
     def load(self, plan: Plan) -> Any:
-        """Make a plan ready to run; returns what `run` knows it by."""
+        """Make a plan ready to run; returns its number for `run`."""
         ...
 
     def unload(self, loaded: Any) -> None:
-        """Let go of a plan."""
+        """Free a plan."""
         ...
 
     def run(self, loaded: Any, first: int, last: int, staged: AnyArray, fresh: int, timed: bool) -> int:
-        """Queue the dispatches `first` … `last`-1 of a plan and the sending of its report.
+        """Queue the dispatches `first` … `last`-1 of a plan, and its report.
 
         Args:
             loaded: from `load`.
             first, last: the range of dispatches.
-            staged: bytes of all inputs, as `Plan.inputs` places them.
-            fresh: bit i is set when input i is to be written first.
+            staged: bytes of all inputs, laid out by `Plan.inputs`.
+            fresh: bit i is set if input i must be written first.
             timed: whether to measure spans, where the device can.
 
         Returns:
@@ -86,12 +86,12 @@ class Host(Protocol):
         ...
 
     def wait(self, ticket: int) -> tuple[AnyArray, AnyArray | None]:
-        """The report (bytes, uint8) of a run and the nanoseconds of each span, None where they were not measured.
+        """The report (bytes, uint8) of a run and the nanoseconds of each span, None if they were not measured.
 
-        A ticket is good once.
+        A ticket is valid once.
         """
         ...
 
     def forget(self, ticket: int) -> None:
-        """Let go of a report that nobody will wait for."""
+        """Free a report that will not be waited for."""
         ...

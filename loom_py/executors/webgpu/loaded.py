@@ -1,4 +1,4 @@
-"""A Program on the GPU: inputs are staged, a run is one call of the host, small results come back with it."""
+"""A Program on the GPU: staged inputs, one call of the host a run, and a report of small results."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class GpuLoaded:
         self.program = program
         self._host, self._built = host, built
         self._reader = _Reader(program, host, built, regions)
-        self._kept = kept  # memory that the plan refers to lives as long
+        self._kept = kept  # keeps alive the memory that the plan refers to
         try:
             self._number = host.load(built.plan)
         except DeviceLostError:
             raise
-        except LoomError as error:  # nothing was changed: it can be done elsewhere
+        except LoomError as error:  # nothing was changed: the run can be repeated elsewhere
             raise UnavailableError(str(error)) from error
         self._staged: AnyArray = np.zeros(built.plan.staged_bytes, np.uint8)
         self._inputs = {
@@ -68,7 +68,7 @@ class GpuLoaded:
         self._last = GpuResults(self._reader, None)
 
     def __del__(self) -> None:
-        with suppress(AttributeError, DeviceLostError):  # it was never loaded, or all of it is gone
+        with suppress(AttributeError, DeviceLostError):  # it was never loaded, or the device is lost
             self._host.unload(self._number)
 
     def write(self, name: str, value: ArrayLike) -> None:
@@ -101,9 +101,9 @@ class GpuLoaded:
 
 
 class GpuResults:
-    """What one run left, fetched when it is first asked for; later runs of the same Program don't change it.
+    """Results of one run, fetched on first use; later runs of the same Program don't change them.
 
-    Only large outputs are read from the device as they are at that moment.
+    Except for large outputs, which are read from the device's memory as it is then.
     """
 
     def __init__(self, reader: _Reader, ticket: int | None) -> None:
@@ -130,7 +130,7 @@ class GpuResults:
 
 
 class _Reader:
-    """Takes outputs and observations out of reports."""
+    """Reads outputs and observations from reports."""
 
     def __init__(self, program: Program, host: Host, built: Built, regions: Mapping[str, Region]) -> None:
         self.program = program
@@ -138,17 +138,17 @@ class _Reader:
         self._pairs = _pairs(program)
 
     def report(self, ticket: int | None) -> tuple[AnyArray, AnyArray | None]:
-        """What a run sent back: waits for it. Zeros before the first run."""
+        """The report of a run; waits for it. Zeros before the first run."""
         if ticket is None:
             return np.zeros(self._built.plan.report_bytes, np.uint8), None
         return self._host.wait(ticket)
 
     def forget(self, ticket: int) -> None:
-        """Let go of what a run sent back."""
+        """Free the report of a run."""
         self._host.forget(ticket)
 
     def output(self, name: str, report: Callable[[], AnyArray]) -> AnyArray:
-        """A named output: a small one out of the report, a large one out of the device's memory."""
+        """A named output: a small one from the report, a large one from the device's memory."""
         buffer = self.program.buffers[self.program.outputs[name]]
         spec, at = buffer.spec, self._built.reported.get(name)
         if not spec.nbytes:
@@ -162,7 +162,7 @@ class _Reader:
         return raw.view(spec.dtype).reshape(spec.shape)
 
     def observed(self, report: AnyArray) -> AnyArray:
-        """The observations, with real float64 in the places of pairs."""
+        """The observations, with pairs of float32 converted to float64."""
         raw = report[self._built.observed :]
         whole: AnyArray = np.zeros(-(-raw.nbytes // 8) * 8, np.uint8)
         whole[: raw.nbytes] = raw
@@ -171,12 +171,12 @@ class _Reader:
 
 
 def _joined(pairs: AnyArray) -> AnyArray:
-    """Float64 numbers (N) as the GPU leaves them: two float32 each (N,2), whose sum they are."""
+    """Float64 numbers (N), from the GPU's pairs of float32 (N,2): their sums."""
     return np.asarray(pairs[:, 0].astype(np.float64) + pairs[:, 1])
 
 
 def _pairs(program: Program) -> AnyArray:
-    """Where float64 numbers lie among the observations, in steps of 8 bytes."""
+    """Places of float64 numbers among the observations, in steps of 8 bytes."""
     places: set[int] = set()
     for buffer in program.buffers:
         if buffer.storage == OBSERVED and buffer.spec.dtype == np.float64:

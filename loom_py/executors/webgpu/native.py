@@ -1,4 +1,4 @@
-"""The native host: plans on a GPU through wgpu, from plain CPython (`pip install loom-py[gpu]`)."""
+"""The native host: plans on a GPU through wgpu, in CPython (`pip install loom-py[gpu]`)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loom_py.shapes import AnyArray
 
 TIMESTAMPS, SUBGROUPS = "timestamp-query", "subgroups"
 NATIVE_NAMES = {SUBGROUPS: "subgroup"}
-"""What wgpu calls features that WebGPU calls otherwise."""
+"""wgpu's own names of WebGPU features."""
 PREFERENCE = {"DiscreteGPU": 0, "IntegratedGPU": 1, "CPU": 3}
 
 
@@ -24,7 +24,7 @@ Method = TypeVar("Method", bound=Callable[..., Any])
 
 
 def _guarded(method: Method) -> Method:
-    """Errors of the native library as those of this package; a lost device is known by its words."""
+    """Errors of the native library as this package's; a lost device is recognised by its message."""
 
     @wraps(method)
     def guarded(self: NativeHost, *args: Any) -> Any:
@@ -53,7 +53,7 @@ class _LoadedPlan:
 
 @dataclass(slots=True)
 class _Report:
-    """What a run sends back, on its way."""
+    """The report of a run in flight."""
 
     buffer: Any
     nbytes: int
@@ -91,7 +91,7 @@ class NativeHost:
         self._runs = 0
 
     def counters(self) -> Mapping[str, int]:
-        """How often it ran, and what lives on the device."""
+        """Number of runs, and of objects on the device."""
         return {"runs": self._runs, "plans": len(self._plans), "pipelines": len(self._pipelines)}
 
     # memory --------------------------------------------------------------------------------------------------------
@@ -105,7 +105,7 @@ class NativeHost:
             encoder = self.device.create_command_encoder()
             encoder.copy_buffer_to_buffer(before, 0, self._heap, 0, before.size)
             self.device.queue.submit([encoder.finish()])
-        for loaded in list(self._plans.values()):  # making an object may collect others, and plans with them
+        for loaded in list(self._plans.values()):  # allocation may trigger garbage collection, which unloads plans
             loaded.group = self._bind(loaded.params)
 
     @_guarded
@@ -149,7 +149,7 @@ class NativeHost:
     def _pipeline(self, kernel: Kernel) -> Any:
         found = self._pipelines.get(kernel)
         if found is None:
-            source = kernel.source.removeprefix(ENABLE)  # naga knows what it enables, not yet the word
+            source = kernel.source.removeprefix(ENABLE)  # naga supports subgroups, but not the directive yet
             if source not in self._modules:
                 self._modules[source] = self.device.create_shader_module(label=kernel.name, code=source)
             compute = {"module": self._modules[source], "entry_point": "main", "constants": dict(kernel.constants)}
@@ -196,7 +196,7 @@ class NativeHost:
         work.end()
 
     def _encode_timed(self, encoder: Any, known: _LoadedPlan, first: int, last: int, report: _Report) -> None:
-        """A pass for every span, with the time at its begin and end."""
+        """A compute pass for every span, with timestamps at its begin and end."""
         spans = known.plan.spans.tolist()
         chosen = [(n, max(a, first), min(b, last)) for n, (a, b) in enumerate(spans) if max(a, first) < min(b, last)]
         report.count = len(spans)
@@ -250,7 +250,7 @@ def native_host() -> NativeHost:
     """A device on the best adapter of this machine.
 
     Raises:
-        UnavailableError: wgpu is not installed, or finds none.
+        UnavailableError: wgpu is not installed, or finds no adapter.
     """
     try:
         import wgpu
@@ -270,7 +270,7 @@ def native_host() -> NativeHost:
         device = adapter.request_device_sync(required_limits=wanted, required_features=asked)
     except UnavailableError:
         raise
-    except Exception as error:  # wgpu raises what its native library says, in types of its own
+    except Exception as error:  # wgpu raises types of its own
         raise UnavailableError(f"wgpu gave no device: {error}") from error
     info = adapter.info
     return NativeHost(device, Adapter(info["device"], info["adapter_type"] == "CPU", int(most), features))

@@ -1,7 +1,7 @@
-"""Plans: a Program as a host of WebGPU runs it, in plain numbers: pipelines, dispatches, what to write and to report.
+"""Plans: Programs as a WebGPU host runs them, in plain numbers: pipelines, dispatches, inputs to write and reports.
 
-All memory of a device is one storage buffer, the heap, so that every kernel has the same two bindings (the heap, and
-256 bytes of numbers of its own) and a whole plan needs one bind group. Hosts know neither verbs nor layers.
+All memory of a device is one storage buffer, the heap: every kernel has the same two bindings (the heap, and 256 bytes
+of parameters), and a whole plan needs one bind group. Hosts know neither verbs nor layers.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from loom_py.shapes import AnyArray
 
 KERNELS = Path(__file__).parent / "kernels"
 PARAMETER_BYTES = 256
-"""Of each dispatch: what WebGPU asks of offsets into uniform buffers."""
+"""Bytes of each dispatch's parameters: WebGPU's alignment of offsets into uniform buffers."""
 ENABLE = "enable subgroups; "
-"""What a module begins with, on one line with its own first words, that uses them."""
+"""First words of a module that uses subgroups, on one line with its own first words."""
 MOST_GROUPS = 65535
-"""Workgroups along one axis, the limit that every device has."""
+"""Most workgroups along one axis on every device."""
 
 
 @dataclass(frozen=True, slots=True)
 class Kernel:
-    """A compute pipeline: a file of kernels/, the values of its override constants, and what its device can do."""
+    """A compute pipeline: a file of kernels/, its override constants, and whether it uses subgroups."""
 
     name: str
     constants: tuple[tuple[str, float], ...] = ()
@@ -61,7 +61,7 @@ def _edition(part: str, subgroups: bool) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Dispatch:
-    """One kernel on so many workgroups; `params` are the words of its uniform struct."""
+    """A kernel on a number of workgroups; `params` are the words of its uniform struct."""
 
     kernel: Kernel
     params: bytes
@@ -92,7 +92,7 @@ def _word(value: float) -> bytes:
 
 
 def spread(items: int, per_group: int = 256) -> tuple[int, int, int]:
-    """Workgroups for so many items, in rows of at most MOST_GROUPS; kernels skip what is beyond the last item."""
+    """Workgroups for `items` items, in rows of at most MOST_GROUPS; kernels skip those beyond the last item."""
     groups = max(-(-items // per_group), 1)
     rows = -(-groups // MOST_GROUPS)
     return -(-groups // rows), rows, 1
@@ -107,12 +107,12 @@ def _sized(kernel: Kernel, lanes: int) -> Kernel:
 def plan_rows(
     dispatches: Sequence[Dispatch], *, lanes: int = 0, subgroups: bool = False
 ) -> tuple[tuple[Kernel, ...], AnyArray, AnyArray]:
-    """What a Plan has of dispatches: the kernels, each once, its rows and its parameters.
+    """Dispatches as a Plan has them: the kernels, each once, rows and parameters.
 
     Args:
         dispatches: in order.
-        lanes: of workgroups of kernels that can do with any number; 0: as they stand.
-        subgroups: whether lanes of a subgroup speak to each other.
+        lanes: size of workgroups for kernels that support any; 0: their default.
+        subgroups: whether kernels use subgroups.
     """
     numbers = {kernel: n for n, kernel in enumerate({d.kernel: None for d in dispatches})}
     kernels = tuple(replace(_sized(kernel, lanes), subgroups=subgroups) for kernel in numbers)
@@ -125,14 +125,14 @@ def plan_rows(
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a host loads once and runs often.
+    """A plan, which a host loads once and runs often.
 
     Attributes:
         kernels: the pipelines, each once.
         dispatches: (D, 4) uint32: number of the kernel, workgroups along x, y, z.
         params: (D, 256) uint8.
-        inputs: (N, 3) uint32: heap byte offset, offset in the staged bytes, bytes; what a run may write first.
-        report: (R, 2) uint32: heap byte offset and bytes of what every run sends back, one after the other.
+        inputs: (N, 3) uint32: heap byte offset, offset in the staged bytes, bytes of each input.
+        report: (R, 2) uint32: heap byte offset and bytes of each part of the report, in order.
         spans: (S, 2) uint32: first and last+1 dispatch of every unit of timing, in order, without gaps.
     """
 
@@ -145,10 +145,10 @@ class Plan:
 
     @property
     def staged_bytes(self) -> int:
-        """Of all inputs side by side."""
+        """Bytes of all inputs together."""
         return int((self.inputs[:, 1] + self.inputs[:, 2]).max(initial=0))
 
     @property
     def report_bytes(self) -> int:
-        """Of what comes back."""
+        """Bytes of the report."""
         return int(self.report[:, 1].sum())

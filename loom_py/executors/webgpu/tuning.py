@@ -1,4 +1,4 @@
-"""Which variant of a matrix product is quickest on this very device: measured once a shape, and remembered."""
+"""Tuning of matrix products: the fastest variant on this device, measured once a shape and cached."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ from loom_py.executors.webgpu.lower.matmul_variants import choose as by_rule
 from loom_py.executors.webgpu.plan import Dispatch, Plan, plan_rows
 
 LEAST_WORK = 1 << 24
-"""Multiplications below which the rule is good enough: less than 2 µs of a large GPU."""
+"""Multiplications below which the rule is good enough: less than 2 µs on a large GPU."""
 REPEATS = 20
 BUDGET_S = 2.0
-"""Seconds in all; what is not measured by then goes by the rule."""
+"""Seconds for all measurements; further shapes go by the rule."""
 MOST_TRIED = 4
 
 
@@ -42,7 +42,7 @@ class Tuner:
 
     Args:
         host, heap: the device and its memory.
-        path: of the file that keeps what was measured; None keeps it in memory alone.
+        path: cache file; None caches in memory only.
         least_work: multiplications from which a product is measured.
     """
 
@@ -56,7 +56,7 @@ class Tuner:
 
         Args:
             product: its shape.
-            make: gives the dispatches of a variant that writes its result at this word of the heap.
+            make: returns the dispatches of a variant that writes its result at a word of the heap.
         """
         rule = by_rule(product)
         if product.work < self._least or not rule.side:
@@ -68,7 +68,7 @@ class Tuner:
             try:
                 name = self._measure(product, rule, make)
             except UnavailableError:
-                return rule  # there is no room to try it
+                return rule  # no memory for a measurement
         return _named(name) or rule
 
     def _measure(self, product: Product, rule: Variant, make: Callable[[Variant, int], list[Dispatch]]) -> str:
@@ -82,7 +82,7 @@ class Tuner:
         return best
 
     def _time(self, dispatches: Sequence[Dispatch], offset: int) -> float:
-        """Seconds of one of many repetitions in one run; the first run, which compiles, is left out."""
+        """Seconds of one repetition of many in a run; the first run, which compiles, does not count."""
         kernels, rows, params = plan_rows(list(dispatches) * REPEATS)
         none = np.zeros((0, 3), np.uint32)
         report = np.array([(offset, 4)], np.uint32)
@@ -100,13 +100,13 @@ class Tuner:
 
 
 def cache_path(adapter: str) -> Path:
-    """Where what was measured of an adapter is kept between processes."""
+    """Path of the cache file of an adapter."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "loom_py" / f"matmul {re.sub(r'[^A-Za-z0-9]+', ' ', adapter).strip()}.json"
 
 
 def _candidates(product: Product, rule: Variant) -> list[Variant]:
-    """The rule's variant and those that it expects to come next, each at its own best number of shares."""
+    """The rule's variant and the next best by its estimate, each with its best number of shares."""
     cuts = [s for s in CUTS if s == 1 or (product.k >= s * LEAST_SHARE and s * product.numbers <= MOST_PARTS)]
     usual = [replace(v, shares=s) for v in VARIANTS.values() if v.side and v.kernel not in UNSHARED for s in cuts]
     by_expectation = sorted(usual, key=lambda v: expected(v, product))
@@ -130,7 +130,7 @@ def _read(path: Path | None) -> dict[str, str]:
     try:
         found = json.loads(path.read_text()) if path else {}
     except (OSError, ValueError):
-        return {}  # nothing was measured yet, or nobody may read it: it is measured again
+        return {}  # no cache yet, or an unreadable one: measure again
     return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
 
@@ -141,4 +141,4 @@ def _write(path: Path | None, known: dict[str, str]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(known, indent=1))
     except OSError:
-        return  # next time it is measured again
+        return  # no cache: measured again next time

@@ -1,4 +1,4 @@
-"""Packing: each instruction of a Program as words for the virtual machine, or None where no kernel covers it."""
+"""Packing: the words of each instruction for the virtual machine, or None where no kernel covers it."""
 
 from loom_py.executors.wasm.pack import (
     attention,

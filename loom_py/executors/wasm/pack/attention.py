@@ -1,4 +1,4 @@
-"""Attention in blocks of rows."""
+"""Packing of attention, in blocks of rows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import numpy as np
 from loom_py.executors.wasm.pack.call import Call, float_word, operation, packs
 
 ROWS = 48
-"""Of a block: 24 to 96 are as fast; fewer leave out more of what a causal row does not see."""
+"""Rows of a block: 24 to 96 are as fast; fewer skip more of the keys that causal rows don't see."""
 
 
 def _words(call: Call, first: int, mask_place: int) -> list[int] | None:
-    """What both kernels begin with; `first` is the place of the queries."""
+    """First words of both kernels; `first` is the place of the queries."""
     query, key, mask = call.input(first), call.input(first + 1), None
     if len(call.inputs) > mask_place:
         mask = call.inputs[mask_place]

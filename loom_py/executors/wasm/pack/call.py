@@ -1,4 +1,4 @@
-"""What a packer is given, and how words are written."""
+"""Calls, the input of packers, and the encoding of words."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NUMBERS = {name: number for number, name in enumerate(OPCODES)}
 
 @dataclass(frozen=True, slots=True)
 class Operand(Contiguous):
-    """An array where it lies; always contiguous."""
+    """A contiguous array at its address."""
 
     address: int
     shape: Shape
@@ -32,29 +32,29 @@ class Operand(Contiguous):
 
 @dataclass(slots=True)
 class Call:
-    """One instruction: operands, attributes, memory for packing, and a way to keep tables alive."""
+    """One instruction to pack: operands, attributes, working memory, and tables to keep alive."""
 
     outputs: tuple[Operand, ...]
     inputs: tuple[Operand | None, ...]
     attrs: Mapping[str, Any]
     scratch: int
     room: Callable[[int], int]
-    """Where so many bytes lie that any instruction may use while it runs, beside `scratch`."""
+    """Address of n bytes, besides `scratch`, that any instruction may use while it runs."""
     kept: list[Any]
 
     def address(self, place: int) -> int:
-        """Where input `place` lies; 0 for one that was left out."""
+        """Address of an input; 0 if it is missing."""
         operand = self.inputs[place] if place < len(self.inputs) else None
         return 0 if operand is None else operand.address
 
     def input(self, place: int) -> Operand:
-        """An input that is always there."""
+        """A required input."""
         operand = self.inputs[place]
         assert operand is not None
         return operand
 
     def keep(self, array: AnyArray) -> int:
-        """The address of a table that lives as long as the Program."""
+        """Address of a table, kept alive with the Program."""
         self.kept.append(array)
         return address_of(array)
 
@@ -66,17 +66,16 @@ class Call:
 
 Packer = Callable[[Call], list[int] | None]
 PACKERS: dict[str, Packer] = {}
-"""How to pack each verb."""
+"""Packer of each verb."""
 
 
 def packs(*verbs: str, knows: tuple[str, ...] = (), floats: bool = True) -> Callable[[Packer], Packer]:
     """Declare a packer.
 
     Args:
-        verbs: what it packs.
-        knows: the attributes it heeds. An instruction with any other is left to NumPy: no number is better than one
-            of another meaning.
-        floats: whether it is asked only when every operand is float32.
+        verbs: names of the verbs.
+        knows: attributes that it supports; an instruction with any other is left to NumPy.
+        floats: whether it requires every operand to be float32.
     """
 
     def declare(packer: Packer) -> Packer:
@@ -107,5 +106,5 @@ def double_words(value: float) -> tuple[int, int]:
 
 
 def address_of(array: AnyArray) -> int:
-    """Where an array's first element lies."""
+    """Address of an array's first element."""
     return int(array.__array_interface__["data"][0])

@@ -1,4 +1,4 @@
-"""Rows by ids, positions as angles."""
+"""Packing of embedding lookups and rotary positions."""
 
 from __future__ import annotations
 

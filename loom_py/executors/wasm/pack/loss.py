@@ -1,4 +1,4 @@
-"""Loss heads and right answers."""
+"""Packing of loss heads and of the count of correct answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ for _name in (
 
 
 def _labelled(target: Operand) -> bool | None:
-    """Whether a target holds labels; None for a type that the kernels do not read."""
+    """Whether a target holds labels; None for an unsupported type."""
     return {np.dtype(np.int32): True, np.dtype(np.float32): False}.get(target.dtype)
 
 
@@ -56,6 +56,6 @@ def correct_count(call: Call) -> list[int] | None:
     if labelled is None or not x.is_float:
         return None
     classes, ignore = x.shape[-1], call.attrs.get("ignore")
-    ignored = ignore if labelled and ignore is not None else -1  # no largest value ever stands at -1
+    ignored = ignore if labelled and ignore is not None else -1  # no index is -1
     words = (int(labelled), x.size // classes, classes, ignored)
     return operation("correct_count", out.address, x.address, target.address, *words)

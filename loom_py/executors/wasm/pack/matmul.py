@@ -1,4 +1,4 @@
-"""Matrix products."""
+"""Packing of matrix products."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from loom_py.executors.strides import merged, stretched
 from loom_py.executors.wasm.pack.call import Call, Operand, operation, packs
 
 SCRATCH = 4 * 256 * (516 + 147)
-"""Bytes that packing a block of each factor takes: KC·NC and MC·KC floats, as in kernels/matmul.c."""
+"""Bytes of a packed block of each factor: KC·NC and MC·KC floats, as in kernels/matmul.c."""
 
 
 @packs("matmul", knows=("transpose_a", "transpose_b", "activation"))
 def matmul(call: Call) -> list[int] | None:
-    """Factors by their strides, so that reading them transposed costs nothing; batches as two outer loops."""
+    """Factors are read by strides, so that transposed ones cost nothing; batches are two outer loops."""
     (out,), a, b = call.outputs, call.input(0), call.input(1)
     *_, rows, columns = out.shape
     rows_a, inner_a = _strides(a, bool(call.attrs.get("transpose_a")))
@@ -30,7 +30,7 @@ def matmul(call: Call) -> list[int] | None:
         return None
     extents, (steps_a, steps_b, steps_out) = outer[0][-2:], [s[-2:] for s in outer[1]]
     if steps_b == [0, 0] and extents[0] == 1 and inner_a == 1 and steps_a[1] == rows * rows_a:
-        # One b for many a that lie row after row: one product of many rows.
+        # One b for several contiguous a: one product of many rows.
         rows, extents = rows * extents[1], [1, 1]
     return operation(
         "matmul", out.address, a.address, b.address, call.address(2), rows, columns, inner,

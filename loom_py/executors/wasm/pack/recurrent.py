@@ -1,4 +1,4 @@
-"""Steps of recurrent layers."""
+"""Packing of recurrent steps."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def _step(name: str, state: int) -> None:
         return operation(name, *addresses, hidden.size // n, n)
 
 
-# The input that has a state's shape.
+# With the place of an input that has the state's shape.
 _step("lstm_step", 2)
 _step("lstm_step_gradient", 5)
 _step("gru_step", 2)

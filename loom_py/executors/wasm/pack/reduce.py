@@ -1,4 +1,4 @@
-"""Sums, means, normalisation."""
+"""Packing of sums, means and normalisation."""
 
 from __future__ import annotations
 

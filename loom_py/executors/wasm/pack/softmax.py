@@ -1,4 +1,4 @@
-"""Softmax and its sparse relatives."""
+"""Packing of softmax and its sparse variants."""
 
 from __future__ import annotations
 

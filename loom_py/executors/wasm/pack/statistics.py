@@ -1,4 +1,4 @@
-"""The row of statistics."""
+"""Packing of statistics and histograms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Verbs of target-driven training."""
+"""Packing of the verbs of neural tweening."""
 
 from __future__ import annotations
 

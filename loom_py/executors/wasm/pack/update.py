@@ -1,4 +1,4 @@
-"""Norms, guards, optimizers, dropout."""
+"""Packing of norms, guards, optimizers and dropout."""
 
 from __future__ import annotations
 
