@@ -1,4 +1,4 @@
-"""The verbs: the narrow waist between the mathematics of layers and whatever runs it."""
+"""The verbs: the narrow waist between the mathematics of layers and the executors."""
 
 from loom_py.ops.activation import FUNCTIONS as FUNCTIONS
 from loom_py.ops.activation import ActivationName as ActivationName

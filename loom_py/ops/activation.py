@@ -1,7 +1,7 @@
-"""Activation functions: each once, with its derivative, as two verbs over a table.
+"""Activation functions and their derivatives, declared once in a table and used by two verbs.
 
-`activate` computes y = f(x). `activate_gradient` computes dx = dy · f'(x), from y alone where f' can be written in y
-(so x's memory is free early), else from x: the table says which.
+`activate` computes y = f(x). `activate_gradient` computes dx = dy · f'(x): from y where f' is a function of y, which
+frees the memory of x early, else from x, as the table declares.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _elu(out: AnyArray, x: AnyArray) -> None:
 class Function(NamedTuple):
     """An activation: forward(out, x), gradient(out, dy, x or y), what the gradient needs, FLOPs per element.
 
-    `reach`: outputs between which a target can be aimed at.
+    `reach`: lowest and highest output that tweening may aim at.
     """
 
     forward: Callable[[AnyArray, AnyArray], None]
@@ -187,5 +187,5 @@ def activate(y: AnyArray, x: AnyArray, *, function: ActivationName) -> None:
 
 @verb(same, flops=_cost, reuses=(0, 1))
 def activate_gradient(dx: AnyArray, dy: AnyArray, saved: AnyArray, *, function: ActivationName) -> None:
-    """dx = dy · f', with `saved` the function's output or input as the table says."""
+    """dx = dy · f', with `saved` the function's output or input, as the table declares."""
     FUNCTIONS[function].gradient(dx, dy, saved)

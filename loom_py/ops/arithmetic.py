@@ -43,7 +43,7 @@ def exp(out: AnyArray, x: AnyArray) -> None:
 
 @verb(same, reuses=(0,))
 def copy(out: AnyArray, x: AnyArray) -> None:
-    """The same values in memory of their own."""
+    """A copy of x."""
     np.copyto(out, x)
 
 
@@ -66,7 +66,7 @@ def mean(out: AnyArray, x: AnyArray, *, axes: int | tuple[int, ...], keepdims: b
 
 @verb(lambda dst, src, rate: (), writes=(0,), flops=lambda i, o, a: 3 * i[0].size)
 def lerp(dst: AnyArray, src: AnyArray, rate: AnyArray) -> None:
-    """dst ← dst + rate · (src - dst), in place: an exponential moving average. Where src is not finite dst stays."""
+    """dst ← dst + rate · (src - dst), in place: a moving average. Where src is not finite, dst stays."""
     dst += rate * np.where(np.isfinite(src), src - dst, 0)
 
 
@@ -78,7 +78,7 @@ def _kept(dst: Spec, src: Spec) -> tuple[Spec, ...]:
 
 @verb(_kept, writes=(0,), flops=0)
 def store(dst: AnyArray, src: AnyArray) -> None:
-    """dst[:B] ← src (B,…), in place: a state that the next run begins with; further rows stay."""
+    """dst[:B] ← src (B,…), in place: a state for the next run; further rows stay."""
     dst[: len(src)] = src
 
 

@@ -156,7 +156,7 @@ def _taken(room: AnyArray, shape: tuple[int, ...]) -> AnyArray:
 
 
 def _block_scores(room: AnyArray, query: AnyArray, key: AnyArray, block: _Block, hidden: AnyArray | None) -> AnyArray:
-    """query keyᵀ, -∞ where a row does not see; `hidden` (T) is True where the mask hides a key."""
+    """query keyᵀ, -∞ for keys that a row does not see; `hidden` (T) is True where the mask hides a key."""
     queries, keys = query[block.rows], key[block.keys]
     scores = np.matmul(queries, keys.T, out=_taken(room, (len(queries), len(keys))))
     if block.time is not None:

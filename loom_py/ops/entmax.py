@@ -1,4 +1,4 @@
-"""Softmax's sparse relatives: exact by sorting, with closed gradients."""
+"""Sparse variants of softmax: exact by sorting, with closed-form gradients."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from loom_py.shapes import AnyArray
 def entmax(y: AnyArray, x: AnyArray, *, alpha: float, temperature: float = 1.0) -> None:
     """α-entmax of x/τ over the last axis: y = max(0, (α-1)·x/τ - t)^(1/(α-1)) with t so that y sums to 1.
 
-    α = 2 is sparsemax (Martins & Astudillo 2016), α = 1.5 that of Peters, Niculae & Martins 2019; others have no closed
-    form and are not taken. A NaN or +∞ makes its row NaN.
+    α = 2 is sparsemax (Martins & Astudillo 2016), α = 1.5 entmax15 (Peters, Niculae & Martins 2019); others have no
+    closed form and are refused. A NaN or +∞ makes its row NaN.
     """
     z = np.asarray((x - x.max(axis=-1, keepdims=True)) * x.dtype.type((alpha - 1) / temperature))
     ordered = -np.sort(-z, axis=-1)  # largest first
@@ -37,7 +37,7 @@ def _linear_threshold(ordered: AnyArray, rank: AnyArray) -> AnyArray:
 
 
 def _square_threshold(ordered: AnyArray, rank: AnyArray) -> AnyArray:
-    """t for each k where the squares are to sum to 1: mean - √((1 - k·variance)/k)."""
+    """t for each k, for squares that sum to 1: mean - √((1 - k·variance)/k)."""
     mean = ordered.cumsum(-1) / rank
     spread = np.square(ordered).cumsum(-1) - rank * mean * mean
     return np.asarray(mean - np.sqrt(np.maximum((1 - spread) / rank, 0)))

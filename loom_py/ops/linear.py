@@ -53,7 +53,7 @@ def matmul(
 ) -> None:
     """out (…,M,N) = f(a (…,M,K) @ b (…,K,N) + bias (N)); either factor may be read transposed.
 
-    f is an `activation`, or nothing. Layers leave it out: a Program's passes put it in.
+    f is an optional `activation`. Layers leave it out; a Program's passes add it.
     """
     np.matmul(a.swapaxes(-1, -2) if transpose_a else a, b.swapaxes(-1, -2) if transpose_b else b, out=out)
     if bias is not None:

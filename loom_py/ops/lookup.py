@@ -1,4 +1,4 @@
-"""Rows picked by integer ids, and positions turned into angles."""
+"""Rows of a table by integer ids, and rotation by positions."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def _picked(table: Spec, ids: Spec) -> Spec:
 
 @verb(_picked, flops=0)
 def gather(out: AnyArray, table: AnyArray, ids: AnyArray) -> None:
-    """out[…] = table[ids[…]]: rows of a table (V,C) by ids; ids lie in 0 … V-1."""
-    np.take(table, ids, axis=0, out=out, mode="clip")  # "raise" would copy `out`; ids are checked at the door
+    """out[…] = table[ids[…]]: rows of a table (V,C) by ids in 0 … V-1."""
+    np.take(table, ids, axis=0, out=out, mode="clip")  # "raise" would copy `out`; ids are checked on input
 
 
 def _scattered(dy: Spec, ids: Spec, *, count: int) -> Spec:
@@ -30,9 +30,9 @@ def _scattered(dy: Spec, ids: Spec, *, count: int) -> Spec:
 
 @verb(_scattered, flops=lambda i, o, a: i[0].size)
 def scatter_add(out: AnyArray, dy: AnyArray, ids: AnyArray, *, count: int) -> None:
-    """out[v] = Σ of the rows of dy whose id is v, over `count` ids: what `gather` does to gradients.
+    """out[v] = Σ of the rows of dy whose id is v, over `count` ids: the gradient of `gather`.
 
-    Rows of one id are added in the order they stand in, so that the sum is the same on every run.
+    Rows of one id are added in order, so that the sum is the same on every run.
     """
     out[...] = 0
     flat = ids.reshape(-1)
@@ -44,12 +44,12 @@ def scatter_add(out: AnyArray, dy: AnyArray, ids: AnyArray, *, count: int) -> No
 
 
 ROTARY_BASE = 10000.0
-"""Of the angles of rotary positions."""
+"""Base of the angles of rotary positions."""
 
 
 @lru_cache(maxsize=32)
 def angles(length: int, half: int, base: float, dtype: Any) -> tuple[AnyArray, AnyArray]:
-    """cos and sin (T, D/2) of t · base^(-2i/D), reckoned in float64 whatever they are kept in."""
+    """cos and sin (T, D/2) of t · base^(-2i/D), computed in float64 and then converted."""
     rates = base ** (-np.arange(half) / half)
     angles = np.arange(length)[:, None] * rates
     return np.cos(angles).astype(dtype), np.sin(angles).astype(dtype)
@@ -63,9 +63,9 @@ def _turned(x: Spec, *, inverse: bool = False, base: float = ROTARY_BASE) -> Spe
 
 @verb(_turned, flops=3, reuses=(0,))
 def rotary(y: AnyArray, x: AnyArray, *, inverse: bool = False, base: float = ROTARY_BASE) -> None:
-    """Each pair (i, i + D/2) of x (…,T,D) turned by the angle t · base^(-2i/D); `inverse` turns back.
+    """Each pair (i, i + D/2) of x (…,T,D) rotated by the angle t · base^(-2i/D), or back with `inverse`.
 
-    Rotary positions (Su et al. 2021), half-split as in Llama. The gradient of a turn is the turn back.
+    Rotary positions (Su et al. 2021), half-split as in Llama. The gradient of a rotation is the inverse one.
     """
     half = x.shape[-1] // 2
     cos, sin = angles(x.shape[-2], half, base, x.dtype)

@@ -1,4 +1,4 @@
-"""Loss heads: one verb gives the loss and its gradient, since they share their work.
+"""Loss heads: verbs that compute a loss together with its gradient, since they share work.
 
 All losses are means: cross-entropy over samples (rows), the others over all elements.
 """
@@ -26,7 +26,7 @@ def _head(output: Spec, target: Spec, *_rest: Spec | None, **_attrs: Any) -> tup
 def weigh_target(
     target: AnyArray, classes: int, dtype: Any, smoothing: float, weights: AnyArray | None, ignore: int | None = None
 ) -> tuple[AnyArray, float]:
-    """Target rows (smoothed, weighted by class) and what the sum of losses is divided by.
+    """Target rows (smoothed, weighted by class) and the divisor of the sum of losses.
 
     Integer labels become one-hot rows, zero where the label is `ignore`, and are averaged by their classes' weights;
     soft rows by the number of samples.
@@ -73,7 +73,7 @@ def cross_entropy_logits(
 
 
 def _sum_where(weight: AnyArray, value: AnyArray) -> Any:
-    """Σ weight·value counting 0·(-inf) as 0: a class of no weight adds nothing, even at log 0; NaN stays NaN."""
+    """Σ weight·value with 0·(-inf) = 0: a class without weight adds nothing, even at log 0; NaN stays NaN."""
     return np.sum(weight * np.where((weight != 0) | np.isnan(value), value, 0), dtype=np.float64)
 
 
@@ -88,7 +88,7 @@ def cross_entropy_probabilities(
     smoothing: float = 0.0,
     ignore: int | None = None,
 ) -> None:
-    """loss = -Σ t·log p / n, dp = -t/p/n, with p held above the smallest normal number; a NaN makes the loss NaN."""
+    """loss = -Σ t·log p / n, dp = -t/p/n, with p clamped to the smallest normal number; a NaN makes the loss NaN."""
     t, divisor = weigh_target(target, p.shape[-1], p.dtype, smoothing, weights, ignore)
     safe = np.maximum(p, np.finfo(p.dtype).tiny)
     loss[...] = np.nan if np.isnan(p).any() else -_sum_where(t, np.log(safe)) / divisor
@@ -106,7 +106,7 @@ def squared_error(loss: AnyArray, dx: AnyArray, output: AnyArray, target: AnyArr
 
 @verb(_head, flops=3)
 def absolute_error(loss: AnyArray, dx: AnyArray, output: AnyArray, target: AnyArray) -> None:
-    """loss = mean |y - t|, dy = sign(y - t)/n, 0 where they are equal."""
+    """loss = mean |y - t|, dy = sign(y - t)/n, 0 where equal."""
     np.subtract(output, target, out=dx)
     loss[...] = np.mean(np.abs(dx), dtype=np.float64)
     np.sign(dx, out=dx)
@@ -137,7 +137,7 @@ def binary_cross_entropy_logits(loss: AnyArray, dx: AnyArray, logits: AnyArray, 
 
 @verb(_head, flops=8)
 def binary_cross_entropy_probabilities(loss: AnyArray, dx: AnyArray, p: AnyArray, target: AnyArray) -> None:
-    """loss = -mean [t·log p + (1-t)·log(1-p)], logarithms held at -100 as PyTorch does; dp = (p-t)/(p(1-p))/n."""
+    """loss = -mean [t·log p + (1-t)·log(1-p)], logarithms clamped at -100 as in PyTorch; dp = (p-t)/(p(1-p))/n."""
     log_p = np.maximum(np.log(p), -100)
     log_q = np.maximum(np.log1p(-p), -100)
     loss[...] = -np.mean(target * log_p + (1 - target) * log_q, dtype=np.float64)
@@ -148,7 +148,7 @@ def binary_cross_entropy_probabilities(loss: AnyArray, dx: AnyArray, p: AnyArray
 
 @verb(lambda output, target, *, ignore=None: Spec((), np.dtype(np.float32)), flops=lambda i, o, a: i[0].size)
 def correct_count(out: AnyArray, output: AnyArray, target: AnyArray, *, ignore: int | None = None) -> None:
-    """Rows whose largest output stands at the target's class; a row with NaN is wrong, label `ignore` not counted."""
+    """Number of rows with the largest output at the target's class; rows with NaN or label `ignore` don't count."""
     labels = target.dtype.kind in "iu"
     wanted = target if labels else target.argmax(axis=-1)
     right = output.argmax(axis=-1) == wanted

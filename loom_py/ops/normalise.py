@@ -1,4 +1,4 @@
-"""Softmax and normalisation, each with its gradient, and the statistics that batch normalisation keeps."""
+"""Softmax and normalisation, each with its gradient, and the moments for batch normalisation."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def softmax(
 ) -> None:
     """y = exp(x/τ) / Σ exp(x/τ) over the last axis, shifted by the maximum so that it can't overflow.
 
-    Entries where `mask` is 0 take no part, nor, with `causal`, those above the diagonal: y is 0 there, whatever x is. A
-    row of which nothing takes part is 0.
+    Entries where `mask` is 0 are left out, with `causal` also those above the diagonal: there y is 0, whatever x is. A
+    row with nothing left is 0.
     """
     hidden = _hidden(x.shape, mask, causal)
     if hidden is not None:
@@ -47,7 +47,7 @@ def softmax(
 
 
 def _hidden(shape: Shape, mask: AnyArray | None, causal: bool) -> AnyArray | None:
-    """True where an entry takes no part, as far as it must be to broadcast; None when all do."""
+    """True where an entry is left out, in a shape that broadcasts; None when none is."""
     above = ~np.tri(shape[-1], dtype=bool) if causal else None
     padded = None if mask is None else mask == 0
     if above is None or padded is None:
@@ -111,7 +111,7 @@ def _moments(x: Spec, *, axes: tuple[int, ...]) -> tuple[Spec, Spec]:
 
 @verb(_moments, flops=lambda i, o, a: 4 * i[0].size)
 def moments(mean: AnyArray, variance: AnyArray, x: AnyArray, *, axes: tuple[int, ...]) -> None:
-    """Mean and variance (of the population, divided by n) over `axes`, which stay with extent 1."""
+    """Mean and variance (of the population, divided by n) over `axes`, which keep extent 1."""
     where = normal_axes(axes, x.ndim)
     np.mean(x, axis=where, keepdims=True, out=mean)
     np.mean(np.square(x - mean), axis=where, keepdims=True, out=variance)

@@ -22,7 +22,7 @@ def mix(x: AnyArray) -> AnyArray:
 
 
 def mixed_key(seed: int, stream: int, *more: int) -> AnyArray:
-    """One uint32 (1) that seed, stream and further words are mixed to, in this order."""
+    """One uint32 (1), mixed from seed, stream and further words in this order."""
     key = np.zeros(1, np.uint32)
     for word in (seed, seed >> 32, stream, *more):
         key = mix((key ^ np.uint32(word & 0xFFFFFFFF)) + np.uint32(_GOLDEN))

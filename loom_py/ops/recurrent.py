@@ -1,4 +1,4 @@
-"""The elementwise half of a recurrent layer's time step: gates and states; the products are `matmul`s beside it."""
+"""The elementwise part of a recurrent layer's time step, gates and states; its products are `matmul`s."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _lstm(zx: Spec, zh: Spec, c_prev: Spec) -> tuple[Spec, Spec, Spec]:
 
 @lru_cache(maxsize=64)
 def _squash(hidden: int, dtype: Any) -> tuple[AnyArray, AnyArray]:
-    """Factor and shift that make one tanh serve all gates: σ(x) = tanh(x/2)/2 + 1/2 for i, f, o; tanh for g."""
+    """Factor and shift to compute all gates by tanh: σ(x) = tanh(x/2)/2 + 1/2 for i, f, o; tanh for g."""
     factor = np.full(4 * hidden, 0.5, dtype)
     factor[2 * hidden : 3 * hidden] = 1
     return factor, 1 - factor
@@ -125,9 +125,9 @@ def gru_step_gradient(
     gates: AnyArray,
     h_prev: AnyArray,
 ) -> None:
-    """Gradients of zx, of zh, and of h_prev past the product; that of h is `dy` + `dr` + `straight`.
+    """Gradients of zx, zh, and h_prev without its part through the product; that of h is `dy` + `dr` + `straight`.
 
-    `dy` comes from above, `dr` through the next step's product, `straight` past it.
+    `dy` comes from above, `dr` through the next step's product, `straight` directly from the next step.
     """
     n = h_prev.shape[-1]
     r, z, new, kept = (gates[..., k * n : (k + 1) * n] for k in range(4))

@@ -1,4 +1,4 @@
-"""Verbs that move values without changing them."""
+"""Verbs that rearrange values."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def _joined(*parts: Spec, axis: int) -> Spec:
 
 @verb(_joined, flops=0)
 def concat(out: AnyArray, *parts: AnyArray, axis: int) -> None:
-    """Arrays one after the other along an axis."""
+    """Arrays concatenated along an axis."""
     np.concatenate(parts, axis=axis, out=out)
 
 
@@ -102,7 +102,7 @@ def _padded(x: Spec, *, axis: int, before: int, after: int) -> Spec:
 
 @verb(_padded, flops=0)
 def pad(out: AnyArray, x: AnyArray, *, axis: int, before: int, after: int) -> None:
-    """Zeros before and after along one axis: what `slice_axis` does to gradients."""
+    """Zeros before and after along one axis: the gradient of `slice_axis`."""
     out[...] = 0
     index: list[Any] = [slice(None)] * x.ndim
     index[axis] = slice(before, out.shape[axis] - after)

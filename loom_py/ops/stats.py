@@ -1,4 +1,4 @@
-"""The verb that observation is made of: everything worth knowing of an array, in one row of numbers."""
+"""Statistics of an array as one row of numbers, for observers."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ STAT_FIELDS = (
     "norm",
     "dead_units",
 )
-"""What a row of `stats` holds, in order. min … norm are over the finite values: NaN if there is none."""
+"""Fields of a row of `stats`, in order. min … norm are over the finite values; NaN if there are none."""
 
-_LARGE, _SMALL = 1e15, 1e-15  # squares of anything between, summed, stay inside float32
+_LARGE, _SMALL = 1e15, 1e-15  # sums of squares of values in between fit into float32
 
 
 @verb(
@@ -35,8 +35,8 @@ _LARGE, _SMALL = 1e15, 1e-15  # squares of anything between, summed, stay inside
 def stats(row: AnyArray, x: AnyArray, *, unit_axis: int | None = None) -> None:
     """One row of STAT_FIELDS for x.
 
-    The variance of values far from 0 is taken from their deviations, so that N(1000, 0.1²) has a standard deviation of
-    0.1 and not 0; norms can't overflow. `dead_units` counts positions along `unit_axis` that are 0 everywhere else
+    The variance of values far from 0 is computed from deviations, so that N(1000, 0.1²) has a standard deviation of 0.1
+    and not 0; norms can't overflow. `dead_units` counts positions along `unit_axis` that are 0 everywhere else
     (NaN without an axis).
     """
     zeros = x.size - np.count_nonzero(x)
@@ -59,7 +59,7 @@ def stats(row: AnyArray, x: AnyArray, *, unit_axis: int | None = None) -> None:
 
 
 def _dead_units(x: AnyArray, axis: int, zeros: Any) -> int:
-    """Positions along `axis` that are 0 everywhere else; quick where there are too few zeros for one."""
+    """Positions along `axis` that are 0 everywhere; fast if there are too few zeros for one."""
     units = int(x.shape[axis])
     if zeros * units < x.size:
         return 0
@@ -69,14 +69,14 @@ def _dead_units(x: AnyArray, axis: int, zeros: Any) -> int:
 def _moments(x: AnyArray, low: float, high: float) -> tuple[float, float, float, float, float]:
     """(min, max, mean, std, norm) of finite values between low and high."""
     largest = max(-low, high)
-    if largest > _LARGE or 0 < largest < _SMALL:  # squares would leave the precision: measure scaled, then scale back
+    if largest > _LARGE or 0 < largest < _SMALL:  # squares would overflow or underflow: scale, then scale back
         _, _, mean, std, norm = _moments(x / x.dtype.type(largest), low / largest, high / largest)
         return low, high, mean * largest, std * largest, norm * largest
     n = x.size
     squares = sum_of_squares(x)
     mean = float(x.sum()) / n
     variance = squares / n - mean * mean
-    if variance < 0.01 * mean * mean:  # the difference of two large numbers: take deviations instead
+    if variance < 0.01 * mean * mean:  # a difference of large numbers: use deviations instead
         deviation = np.subtract(x, x.dtype.type(mean))
         shift = float(deviation.sum()) / n
         variance = max(sum_of_squares(deviation) / n - shift * shift, 0.0)

@@ -1,4 +1,4 @@
-"""Verbs of target-driven training (neural tweening)."""
+"""Verbs of neural tweening (target-driven training)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loom_py.shapes import AnyArray
 
 @verb(same, flops=2, reuses=(0,))
 def clamp(out: AnyArray, x: AnyArray, *, low: float, high: float) -> None:
-    """x held between `low` and `high`; what is not finite becomes 0."""
+    """x clamped to `low` … `high`; non-finite values become 0."""
     bad = ~np.isfinite(x)
     np.clip(x, low, high, out=out)
     out[bad] = 0
@@ -27,7 +27,7 @@ def abs(out: AnyArray, x: AnyArray) -> None:
 
 @verb(lambda x: scalar_spec(), flops=lambda i, o, a: i[0].size)
 def count_nonfinite(out: AnyArray, x: AnyArray) -> None:
-    """How many values are not finite."""
+    """Number of non-finite values."""
     out[...] = x.size - np.count_nonzero(np.isfinite(x))
 
 

@@ -1,8 +1,8 @@
-"""What happens to parameters: the norm of all gradients, the guard, clipping, and one verb per optimizer.
+"""Updates of parameters: norm of all gradients, guard, clipping, and a verb for each optimizer.
 
-Updates work on the flat array of all parameters (or a contiguous group of it), in place. `rate` is the learning rate,
-`scale` the factor of gradient clipping, `ok` the guard: when it is 0 nothing is written, so that a step with a loss or
-a gradient that is not finite leaves parameters and optimizer state as they were.
+Updates work in place on the flat array of all parameters, or a contiguous group of it. `rate` is the learning rate,
+`scale` the factor of gradient clipping, `ok` the guard: if it is 0 nothing is written, so that a step with a non-finite
+loss or gradient leaves parameters and optimizer state unchanged.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def _per_parameter(cost: int) -> Any:
 
 @verb(lambda g: scalar_spec(), flops=lambda i, o, a: 2 * i[0].size)
 def global_norm(out: AnyArray, g: AnyArray) -> None:
-    """‖g‖₂ of everything; not finite if g is not. Scaled by the largest magnitude where squares would not fit."""
+    """‖g‖₂; non-finite if g is. Scaled by the largest absolute value where squares would overflow or underflow."""
     total = sum_of_squares(g)
     if not 1e-30 < total < 1e37:
         largest = float(np.max(np.abs(g))) if g.size else 0.0
@@ -48,13 +48,13 @@ def global_norm(out: AnyArray, g: AnyArray) -> None:
 
 @verb(_equal, flops=lambda i, o, a: 3 * i[0].size)
 def distance(out: AnyArray, x: AnyArray, y: AnyArray) -> None:
-    """‖x - y‖₂ of two arrays of one shape; not finite if one of them is not."""
+    """‖x - y‖₂ of two arrays of one shape; non-finite if one of them is."""
     global_norm.meaning(out, x - y)
 
 
 @verb(lambda loss, norm: scalar_spec(), flops=2)
 def finite_guard(out: AnyArray, loss: AnyArray, norm: AnyArray) -> None:
-    """1 when both are finite, else 0."""
+    """1 if both are finite, else 0."""
     out[...] = float(np.isfinite(loss) and np.isfinite(norm))
 
 
@@ -66,13 +66,13 @@ def clip_scale(out: AnyArray, norm: AnyArray, *, max_norm: float) -> None:
 
 @verb(_nothing, writes=(0,), flops=_per_parameter(1))
 def clip_values(g: AnyArray, *, limit: float) -> None:
-    """g ← g held between -limit and limit, in place; NaN stays."""
+    """g ← g clamped to -limit … limit, in place; NaN stays."""
     np.clip(g, -limit, limit, out=g)
 
 
 @verb(_nothing, writes=(0,), flops=_per_parameter(3))
 def accumulate(total: AnyArray, g: AnyArray, keep: AnyArray, share: AnyArray) -> None:
-    """total ← keep·total + share·g, in place; with `keep` 0 it does not matter what was there."""
+    """total ← keep·total + share·g, in place; with `keep` 0, `total` may hold anything before."""
     if keep:
         total *= keep
         total += share * g
@@ -82,7 +82,7 @@ def accumulate(total: AnyArray, g: AnyArray, keep: AnyArray, share: AnyArray) ->
 
 @verb(_nothing, writes=(0,), flops=0)
 def restore_unless(dst: AnyArray, before: AnyArray, ok: AnyArray) -> None:
-    """dst ← before unless ok, in place: a step that is refused leaves buffers as they were."""
+    """dst ← before unless ok, in place: a refused step leaves buffers unchanged."""
     if not ok:
         np.copyto(dst, before)
 
@@ -170,7 +170,7 @@ def rmsprop(
     momentum: float = 0.0,
     weight_decay: float = 0.0,
 ) -> None:
-    """s ← αs + (1-α)g²; w ← w - η·g/(√s + ε) (Tieleman & Hinton 2012), with momentum on that step if asked."""
+    """s ← αs + (1-α)g²; w ← w - η·g/(√s + ε) (Tieleman & Hinton 2012), with optional momentum on the step."""
     if not ok:
         return
     f = w.dtype.type

@@ -1,9 +1,9 @@
-"""How a verb is declared, and the two ways to speak it: eagerly on NumPy arrays, or recorded into a Program.
+"""Declaration of verbs, and their two modes: eager on NumPy arrays, or recorded into a Program.
 
-A verb is declared once: what its outputs look like (`spec`), what it means (the decorated function, in NumPy, writing
-into preallocated outputs) and what it costs. Layers call verbs as functions; when an argument is a `Tensor` the call
-is recorded, otherwise it runs at once, in whatever precision the arrays have. So the layer code that is
-gradient-checked in float64 is the very code that every executor runs.
+A verb is declared once: shapes of its outputs (`spec`), meaning (the decorated function, in NumPy, writing into
+preallocated outputs) and cost. Layers call verbs as functions: with a `Tensor` among the arguments the call is
+recorded, otherwise it runs at once, in the arrays' precision. So the layer code that is gradient-checked in float64 is
+the code that every executor runs.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from loom_py.shapes import AnyArray, Shape, size_of
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What an array looks like before it exists."""
+    """Shape and type of an array that need not exist yet."""
 
     shape: Shape
     dtype: np.dtype[Any]
@@ -37,7 +37,7 @@ class Spec:
 
 
 class Value(Protocol):
-    """What verbs take and give: a NumPy array, or a `Tensor` that stands for one."""
+    """Argument or result of a verb: a NumPy array, or a `Tensor` in place of one."""
 
     @property
     def shape(self) -> Shape: ...
@@ -46,7 +46,7 @@ class Value(Protocol):
 
 
 class Records(Protocol):
-    """Whoever turns verb calls into instructions (the Recorder)."""
+    """Protocol of the Recorder, which turns verb calls into instructions."""
 
     def record(self, verb: Verb, inputs: Sequence[Any], attrs: dict[str, Any]) -> Any: ...
 
@@ -78,17 +78,18 @@ Meaning = TypeVar("Meaning", bound=Callable[..., None])
 
 @dataclass(frozen=True, eq=False)
 class Verb:
-    """One operation: shape rule, meaning and cost. Call it like a function.
+    """One operation: shape rule, meaning and cost. Called like a function.
 
     Attributes:
-        name: the name executors know it by.
-        spec: (*input specs, **attrs) → spec of the output, or a tuple of them; raises ShapeError. An input left out is
-            None.
-        meaning: (*outputs, *inputs, **attrs) → None; fills the outputs. NumPy says what a verb means.
+        name: name for executors.
+        spec: (*input specs, **attrs) → spec of the output, or a tuple of them; raises ShapeError. A missing input
+            is None.
+        meaning: (*outputs, *inputs, **attrs) → None; fills the outputs. The NumPy code is the
+            verb's definition.
         flops: (input specs, output specs, attrs) → floating point operations.
-        reuses: positions of inputs whose memory the (only) output may take over when they die here.
+        reuses: positions of inputs whose memory the single output may take over if this is their last use.
         writes: positions of inputs that the verb changes in place (parameters, optimizer state).
-        view: (spec of input 0, **attrs) → byte offset, for verbs whose output is input 0's memory seen otherwise.
+        view: (spec of input 0, **attrs) → byte offset, for verbs whose output is a view of input 0.
     """
 
     name: str
@@ -101,7 +102,7 @@ class Verb:
     doc: str = field(default="", repr=False)
 
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
-        """Record the call if an argument is a Tensor, else run it now and return new arrays."""
+        """Record the call if an argument is a Tensor, else run it and return new arrays."""
         for value in inputs:
             if isinstance(value, Tensor):
                 return value.recorder.record(self, inputs, attrs)
@@ -112,13 +113,13 @@ class Verb:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def output_specs(self, inputs: Sequence[Spec | None], attrs: dict[str, Any]) -> tuple[Spec, ...]:
-        """The outputs' specs as a tuple, however many there are."""
+        """The outputs' specs, always as a tuple."""
         specs = self.spec(*inputs, **attrs)
         return (specs,) if isinstance(specs, Spec) else specs
 
     @staticmethod
     def _arrays(inputs: Sequence[Any]) -> list[AnyArray | None]:
-        """Arrays as they are; Python numbers in the precision of the first floating array."""
+        """Arrays unchanged; Python numbers in the precision of the first floating array."""
         dtype = next((a.dtype for a in inputs if isinstance(a, np.ndarray) and a.dtype.kind == "f"), np.dtype("f4"))
         return [a if a is None or isinstance(a, np.ndarray) else np.asarray(a, dtype) for a in inputs]
 
@@ -151,12 +152,12 @@ VERBS: dict[str, Verb] = {}
 
 
 def same(x: Spec, *_rest: Spec | None, **_attrs: Any) -> Spec:
-    """Shape rule of verbs whose output looks like their first input."""
+    """Shape rule of verbs whose output has the spec of their first input."""
     return x
 
 
 def broadcast(*inputs: Spec | None, **_attrs: Any) -> Spec:
-    """Shape rule of NumPy broadcasting; the dtype is the first input's that is not a scalar."""
+    """Shape rule of NumPy broadcasting; the dtype is that of the first input that is not a scalar."""
     given = [s for s in inputs if s is not None]
     try:
         shape = np.broadcast_shapes(*(s.shape for s in given))
@@ -169,7 +170,7 @@ def broadcast(*inputs: Spec | None, **_attrs: Any) -> Spec:
 
 
 def normal_axes(axes: int | Sequence[int], ndim: int) -> tuple[int, ...]:
-    """Axes as sorted non-negative numbers; raises ShapeError when one is out of range."""
+    """Axes as sorted non-negative numbers; raises ShapeError if one is out of range."""
     wanted = (axes,) if isinstance(axes, int) else tuple(axes)
     if any(not -ndim <= axis < ndim for axis in wanted):
         raise ShapeError.expected("axis", expected=f"-{ndim} to {ndim - 1}", got=wanted)

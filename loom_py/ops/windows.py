@@ -1,7 +1,7 @@
-"""Sliding windows over the last axes of (B,C,…): what convolutions and pools are made of.
+"""Sliding windows over the last axes of (B,C,…), for convolutions and pools.
 
-Every size, stride, padding and dilation is a tuple with a number per spatial axis. Padding cells hold 0 for `unfold`
-and are never chosen by `max_pool`. K stands for the axes within a window, P for the axes that windows lie along.
+Every size, stride, padding and dilation is a tuple with a number per spatial axis. Padding is 0 for `unfold` and never
+chosen by `max_pool`. K stands for the axes within a window, P for the axes along which there are windows.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from loom_py.shapes import AnyArray, Shape, size_of
 
 
 def window_counts(extents: Shape, size: Shape, stride: Shape, padding: Shape, dilation: Shape) -> Shape:
-    """Windows that fit along each axis: ⌊(extent + 2·padding - dilation·(size - 1) - 1) / stride⌋ + 1.
+    """Number of windows along each axis: ⌊(extent + 2·padding - dilation·(size - 1) - 1) / stride⌋ + 1.
 
     Raises:
-        ShapeError: as many numbers as axes are needed, and at least one window must fit.
+        ShapeError: not a number for each axis, or not even one window fits.
     """
     if not len(extents) == len(size) == len(stride) == len(padding) == len(dilation):
         raise ShapeError.expected(
@@ -53,7 +53,7 @@ def unfold(out: AnyArray, x: AnyArray, *, size: Shape, stride: Shape, padding: S
 
 
 def _inside(padding: Shape, extents: Shape) -> tuple[slice, ...]:
-    """Where an array lies in its padded copy, batch and channel axes first."""
+    """Index of an array in its padded copy, batch and channel axes first."""
     return (slice(None), slice(None), *(slice(p, p + n) for p, n in zip(padding, extents, strict=True)))
 
 
@@ -69,7 +69,7 @@ def _folded(columns: Spec, *, shape: Shape, stride: Shape, padding: Shape, dilat
 
 @verb(_folded, flops=lambda i, o, a: i[0].size)
 def fold(out: AnyArray, columns: AnyArray, *, shape: Shape, stride: Shape, padding: Shape, dilation: Shape) -> None:
-    """out (B,C,…) = columns (C,K,B,P) put back and added where windows overlap: the transpose of `unfold`."""
+    """out (B,C,…) = columns (C,K,B,P) put back, summed where windows overlap: the transpose of `unfold`."""
     size, counts = columns.shape[1 : 1 + len(shape)], columns.shape[2 + len(shape) :]
     target = out
     if any(padding):
@@ -92,7 +92,7 @@ def _pooled(x: Spec, *, size: Shape, stride: Shape, padding: Shape) -> tuple[Spe
 def _overlaps(
     extents: Shape, counts: Shape, size: Shape, stride: Shape, padding: Shape
 ) -> Iterator[tuple[int, tuple[slice, ...], tuple[slice, ...]]]:
-    """For each place of a window: its number, the windows in which it is no padding, the values it meets in them."""
+    """For each place of a window: its number, the windows where it is no padding, and its values in them."""
     for number, place in enumerate(np.ndindex(*size)):
         chosen, met = [slice(None)] * 2, [slice(None)] * 2
         for n, count, s, p, i in zip(extents, counts, stride, padding, place, strict=True):
@@ -105,9 +105,9 @@ def _overlaps(
 
 @verb(_pooled, flops=lambda i, o, a: size_of(a["size"]) * o[0].size)
 def max_pool(y: AnyArray, index: AnyArray, x: AnyArray, *, size: Shape, stride: Shape, padding: Shape) -> None:
-    """y = the largest value of each window of x, index = its place in the window (row-major), the first of equals.
+    """y = the largest value of each window of x, index = its place in the window (row-major), the first of equal ones.
 
-    NaN counts as largest, so that it is passed on.
+    NaN counts as largest, so that it propagates.
     """
     y.fill(-np.inf)
     index.fill(-1)
@@ -128,7 +128,7 @@ def _unpooled(dy: Spec, _index: Spec, *, shape: Shape, **_attrs: Any) -> Spec:
 def max_pool_gradient(
     dx: AnyArray, dy: AnyArray, index: AnyArray, *, shape: Shape, size: Shape, stride: Shape, padding: Shape
 ) -> None:
-    """dx (B,C,…) = dy added at the place that each window's largest value came from, 0 elsewhere."""
+    """dx (B,C,…) = dy, added at the place of each window's largest value; 0 elsewhere."""
     dx.fill(0)
     for number, chosen, met in _overlaps(shape, dy.shape[2:], size, stride, padding):
         dx[met] += np.where(index[chosen] == number, dy[chosen], 0)

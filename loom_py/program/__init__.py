@@ -1,4 +1,4 @@
-"""Programs: what a network becomes before it runs."""
+"""Programs: recorded networks, ready for executors."""
 
 from loom_py.program.program import ARENA as ARENA
 from loom_py.program.program import CONSTANTS as CONSTANTS

@@ -1,7 +1,7 @@
-"""The memory plan: where in the arena each buffer lives, given when it is alive.
+"""The memory plan: the offset of each buffer in the arena, from the instructions at which it is alive.
 
-Greedy by size (the largest first at the lowest offset that is free for its whole life), the strategy that
-Pisarchyk & Lee 2020, "Efficient Memory Management for Deep Neural Net Inference", found near optimal.
+Greedy by size: the largest first, each at the lowest offset that is free during its whole life. Found near optimal by
+Pisarchyk & Lee 2020, "Efficient Memory Management for Deep Neural Net Inference".
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from loom_py.program.program import ARENA, Buffer, Instruction
 
-ALIGNMENT = 64  # bytes: a cache line, and what SIMD loads like
+ALIGNMENT = 64  # bytes: a cache line, also good for SIMD loads
 
 
 class _Lives:
@@ -65,20 +65,20 @@ class _Lives:
             return False
         if self.last[self.find(source.root)] != position:
             return False
-        # Another view of the same memory would be read elsewhere than it is written: only NumPy notices that by itself.
+        # Not with another view of the same memory among the inputs: only NumPy detects such overlaps by itself.
         others = [self.buffers[i] for i in instruction.inputs if i is not None]
         same_memory = [b for b in others if self.find(b.root) == self.find(source.root)]
         return all(b.spec == source.spec and b.offset == source.offset for b in same_memory)
 
     def find(self, root: int) -> int:
-        """The buffer whose memory a root ended up in."""
+        """The buffer that holds the memory of a root."""
         while root in self.owner:
             root = self.owner[root]
         return root
 
 
 class _Shelf:
-    """What has been placed, in order of offset; whole arrays at a time, since an unrolled sequence has many buffers."""
+    """Placed buffers in order of offset; array operations, since an unrolled sequence has many buffers."""
 
     def __init__(self, most: int) -> None:
         self._rows = np.empty((4, most), np.int64)  # offset, end, first, last
@@ -86,7 +86,7 @@ class _Shelf:
         self.end = 0
 
     def place(self, size: int, first: int, last: int) -> int:
-        """The lowest offset with `size` bytes that nothing else uses between instructions `first` and `last`."""
+        """Place `size` bytes at the lowest offset that is free between instructions `first` and `last`; returns it."""
         starts, stops, firsts, lasts = self._rows[:, : self._count]
         meets = (firsts <= last) & (first <= lasts)
         taken_from = starts[meets]
@@ -111,7 +111,7 @@ def plan(
         inputs: buffers that are filled before the run.
 
     Returns:
-        The buffers in place, the arena's bytes, and what it would be without sharing.
+        The buffers with their offsets, the arena's bytes, and its bytes without sharing.
     """
     lives = _Lives(buffers, instructions, keep, inputs)
     shelf = _Shelf(len(lives.first))

@@ -1,6 +1,6 @@
-"""A Program: a straight list of instructions over buffers whose shapes are all known.
+"""A Program: a straight list of instructions over buffers of known shapes.
 
-Everything that is said about a run is read off it: memory, FLOPs, which instruction belongs to which layer.
+Memory, FLOPs, and the layer of each instruction are read from it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ ARENA = "arena"
 CONSTANTS = "constants"
 OBSERVED = "observed"
 LOCAL = (ARENA, CONSTANTS, OBSERVED)
-"""Memory areas of a Program's own; all others are shared by Programs and outlive them."""
+"""Memory areas of each Program's own; all others are shared by Programs and outlive them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,7 @@ class Buffer:
 
     Attributes:
         storage: a memory area: one of LOCAL, or a persistent one such as "weights".
-        root: the buffer whose memory this one sees otherwise (itself when it is no view).
+        root: the buffer of which this is a view; itself if it is none.
     """
 
     index: int
@@ -38,7 +38,7 @@ class Buffer:
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One verb on buffers; `span` says whose work it is."""
+    """One verb on buffers; `span` is the number of the Span it belongs to."""
 
     verb: Verb
     inputs: tuple[int | None, ...]
@@ -51,7 +51,7 @@ class Instruction:
 class Span:
     """Consecutive instructions of one layer in one phase; the unit of timing.
 
-    `phase` is forward, backward, or what else a Program does: loss, update, observe.
+    `phase` is "forward", "backward", "loss", "update" or "observe".
     """
 
     path: str
@@ -71,7 +71,7 @@ class Segment:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """A small result that the Program leaves for observers: statistics of something of one layer."""
+    """A small result for observers: statistics of one layer's values."""
 
     kind: Kind
     path: str
@@ -82,11 +82,11 @@ class Observation:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What an executor runs.
+    """A Program for executors.
 
     Attributes:
-        sizes: bytes of every memory area the Program touches; "arena" is planned so that buffers that are never alive
-            together share memory.
+        sizes: bytes of every memory area the Program uses; in "arena", buffers that are never alive together share
+            memory.
         constants: values of the buffers in "constants", by buffer index.
         inputs, outputs: named buffers to write before a run and to read after it.
     """
@@ -104,7 +104,7 @@ class Program:
     _flops: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
 
     def flops(self, path: str | None = None, phase: str | None = None) -> int:
-        """Floating point operations of one run, of one layer (not its children) or phase if named."""
+        """Floating point operations of one run; only of one layer (without its children) or phase, if named."""
         total = 0
         for instruction in self.instructions:
             span = self.spans[instruction.span]
@@ -122,7 +122,7 @@ class Program:
         return next(s for s in self.segments if s.name == name)
 
     def __str__(self) -> str:
-        """The Program as text, an instruction a line: what a person reads when something is wrong."""
+        """The Program as text for debugging, an instruction a line."""
         lines = []
         for number, i in enumerate(self.instructions):
             outs = ", ".join(self._text(b) for b in i.outputs) or "·"

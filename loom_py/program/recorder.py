@@ -1,4 +1,4 @@
-"""The Recorder: layers' mathematics goes in as verb calls, a Program comes out."""
+"""The Recorder, which turns verb calls of layers into a Program."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from loom_py.shapes import Shape
 
 @dataclass(slots=True)
 class _Draft:
-    """The Program so far, its instructions not yet pruned, its arena not yet planned."""
+    """The Program so far, before pruning and memory planning."""
 
     buffers: list[Buffer]
     instructions: list[Instruction]
@@ -40,10 +40,10 @@ class _Draft:
 
 
 class Recorder:
-    """Records verb calls on Tensors. Values that nobody needs in the end are pruned with what computes them."""
+    """Records verb calls on Tensors; instructions without a needed result are pruned."""
 
     passes: ClassVar[tuple[Pass, ...]] = PASSES
-    """What is done to instructions before memory is planned."""
+    """Passes over the instructions, before memory is planned."""
 
     def __init__(self, dtype: Any = np.float32) -> None:
         self.dtype = np.dtype(dtype)
@@ -56,7 +56,7 @@ class Recorder:
         self._known_constants: dict[tuple[bytes, Shape, str], Tensor] = {}
         self._span = self._open_span("", "setup")
 
-    # what a Program is made of ------------------------------------------------------------------------------------
+    # parts of a Program -----------------------------------------------------------------------------------------
 
     def input(self, name: str, shape: Shape, dtype: Any = None) -> Tensor:
         """A value that is written before a run."""
@@ -80,11 +80,11 @@ class Recorder:
         return self._known_constants[key]
 
     def output(self, name: str, tensor: Tensor) -> None:
-        """Keep a value to the end of the run under a name."""
+        """Keep a value to the end of the run, as a named output."""
         self.outputs[name] = tensor.index
 
     def observe(self, kind: Kind, path: str, phase: str, tensor: Tensor, name: str = "") -> None:
-        """Keep a small value for observers, side by side with the others, so that one read brings them all."""
+        """Keep a small value for observers, contiguous with the others, so that one read fetches all."""
         place = self._buffer(tensor.spec, OBSERVED, self._observed, "")
         self._observed += -(-tensor.spec.nbytes // 8) * 8
         self.bind(tensor, place)
@@ -92,7 +92,7 @@ class Recorder:
 
     @contextmanager
     def span(self, path: str, phase: str) -> Iterator[None]:
-        """What is recorded inside is the work of one layer in one phase; spans nest, time goes to the innermost."""
+        """Context for recording one layer's work in one phase; spans nest, time counts for the innermost."""
         outer = self._draft.spans[self._span]
         self._span = self._open_span(path, phase)
         try:
@@ -102,13 +102,13 @@ class Recorder:
 
     @contextmanager
     def segment(self, name: str) -> Iterator[None]:
-        """What is recorded inside can be run by itself."""
+        """Context for recording a part that can be run by itself."""
         start = len(self._draft.instructions)
         yield
         self._draft.segments.append(Segment(name, start, len(self._draft.instructions)))
 
     def bind(self, tensor: Tensor, place: Tensor) -> None:
-        """Have `tensor` computed into `place`: directly when an instruction makes it in the arena, else by a copy."""
+        """Compute `tensor` into `place`: directly if it is an instruction's result in the arena, else by a copy."""
         root = self._draft.buffers[self._draft.buffers[tensor.index].root]
         made = any(root.index in i.outputs for i in self._draft.instructions)
         fits = root.spec.nbytes == place.spec.nbytes and tensor.shape == place.shape and tensor.dtype == place.dtype
@@ -142,7 +142,7 @@ class Recorder:
         return outputs[0] if len(outputs) == 1 else outputs
 
     def finish(self) -> Program:
-        """Prune, apply the passes, plan the memory, and give the Program."""
+        """Prune, apply the passes, plan memory, and return the Program."""
         d = self._draft
         keep = self._pinned()
         instructions, segments = prune(d.buffers, d.instructions, d.segments, keep)
@@ -193,7 +193,7 @@ class Recorder:
 
 
 def _close_spans(instructions: Sequence[Instruction], spans: list[Span]) -> tuple[list[Instruction], list[Span]]:
-    """Give each span its range and drop the empty ones; instructions are renumbered to match."""
+    """Set the range of each span and drop empty ones, renumbering instructions accordingly."""
     closed: list[Span] = []
     renumbered: list[Instruction] = []
     last = -1

@@ -1,4 +1,4 @@
-"""Passes: each makes a Program's instructions fewer or cheaper, and leaves every result that is kept as it was."""
+"""Passes: each makes a Program's instructions fewer or cheaper without changing a kept result."""
 
 from loom_py.program.passes.chains import chains as chains
 from loom_py.program.passes.draft import Draft as Draft
@@ -6,4 +6,4 @@ from loom_py.program.passes.draft import Pass as Pass
 from loom_py.program.passes.epilogues import epilogues as epilogues
 
 PASSES: tuple[Pass, ...] = (epilogues, chains)
-"""In the order in which a Recorder applies them."""
+"""Passes in the order in which a Recorder applies them."""

@@ -1,4 +1,4 @@
-"""What a pass is given and gives back."""
+"""Drafts of Programs, the input and output of passes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from loom_py.program.program import ARENA, Buffer, Instruction, Segment
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A Program whose memory is not yet planned: only the order of instructions says who lives when.
+    """A Program before its memory is planned: lifetimes follow from the order of instructions alone.
 
     Attributes:
         keep: buffers that must be right at the end of the run.
@@ -23,7 +23,7 @@ class Draft:
     keep: frozenset[int]
 
     def edited(self, instructions: Sequence[Instruction | None]) -> Draft:
-        """With other instructions, None in place of one that is gone; segments keep what is left of theirs."""
+        """A copy with other instructions, None for removed ones; segments are adjusted."""
         before = [0]
         for instruction in instructions:
             before.append(before[-1] + (instruction is not None))
@@ -31,7 +31,7 @@ class Draft:
         return replace(self, instructions=[i for i in instructions if i is not None], segments=segments)
 
     def private(self) -> set[int]:
-        """Buffers that are made for one reader alone: memory of their own, read once, not kept."""
+        """Buffers with a single reader: own memory, read once, not kept."""
         reads = Counter(self.buffers[b].root for i in self.instructions for b in i.inputs if b is not None)
         kept = {self.buffers[b].root for b in self.keep}
         made = {b for i in self.instructions for b in i.outputs}
@@ -41,7 +41,7 @@ class Draft:
         }  # fmt: skip
 
     def together(self, first: int, second: int) -> bool:
-        """Whether two instructions are the same layer's work, and never run without each other."""
+        """Whether two instructions belong to the same span and the same segments."""
         inside = all((s.start <= first < s.stop) == (s.start <= second < s.stop) for s in self.segments)
         return inside and self.instructions[first].span == self.instructions[second].span
 
@@ -51,11 +51,11 @@ class Draft:
         return [*instruction.outputs, *(b for b in changed if b is not None)]
 
     def touch(self, one: int, other: int) -> bool:
-        """Whether two buffers have memory in common."""
+        """Whether two buffers share memory."""
         a, b = self.buffers[one], self.buffers[other]
         if a.storage != b.storage:
             return False
-        if a.storage == ARENA:  # offsets there still count from the root
+        if a.storage == ARENA:  # offsets in the arena are not planned yet
             return a.root == b.root
         return a.offset < b.offset + b.spec.nbytes and b.offset < a.offset + a.spec.nbytes
 

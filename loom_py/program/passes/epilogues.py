@@ -1,4 +1,4 @@
-"""An activation that follows a matrix product is done by the product itself, while its results are at hand."""
+"""Fusion of activations into the matrix products before them."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from loom_py.program.program import Buffer, Instruction
 
 
 def epilogues(draft: Draft) -> Draft:
-    """Give a product the attribute `activation` where nothing but an `activate` reads it.
+    """Set the attribute `activation` of products that only an `activate` reads.
 
-    A gradient that needs the function's input (gelu, silu) is such a reader: so those are merged in inference alone.
-    What is merged stands where `activate` stood; nothing in between may change the factors.
+    A gradient that needs the function's input (gelu, silu) reads the product too, so those fuse in inference only. The
+    fused product takes the place of `activate`; nothing in between may change the factors.
     """
     private, makers = draft.private(), dict[int, int]()
     buffers: list[Buffer] = list(draft.buffers)
@@ -28,7 +28,7 @@ def epilogues(draft: Draft) -> Draft:
         if product not in makers or product not in private or not _mergeable(draft, makers[product], place, seen):
             continue
         before, (out,) = draft.instructions[makers[product]], instruction.outputs
-        if draft.buffers[out].spec != draft.buffers[product].spec:  # the product's shape over the same memory
+        if draft.buffers[out].spec != draft.buffers[product].spec:  # a view in the product's shape
             buffers.append(replace(draft.buffers[out], index=len(buffers), spec=draft.buffers[product].spec))
             out = buffers[-1].index
         attrs = {**before.attrs, "activation": instruction.attrs["function"]}
@@ -38,7 +38,7 @@ def epilogues(draft: Draft) -> Draft:
 
 
 def _mergeable(draft: Draft, first: int, last: int, seen: int) -> bool:
-    """Whether `activate` sees the whole product, belongs to the same work, and finds the factors as they were."""
+    """Whether `activate` reads the whole product, in the same span, and the factors are unchanged until then."""
     buffer = draft.buffers[seen]
     whole = buffer.spec.nbytes == draft.buffers[buffer.root].spec.nbytes
     factors = [b for b in draft.instructions[first].inputs if b is not None]
