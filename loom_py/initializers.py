@@ -1,4 +1,4 @@
-"""How parameters begin: seeded, each from its own random stream, so that adding a layer does not change the others."""
+"""Initialisers of parameters: seeded, each from a random stream of its own, so that new layers change no others."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ _RECTIFIERS = frozenset({"relu", "leaky_relu", "elu", "gelu", "silu", "softplus"
 
 
 def choose(init: InitializerName, activation: str = "linear") -> InitializerName:
-    """What "auto" stands for before this activation."""
+    """The initialiser, with "auto" resolved for an activation."""
     if init != "auto":
         return init
     return "he_normal" if activation in _RECTIFIERS else "xavier_uniform"
 
 
 def initialise(init: InitializerName, shape: Shape, fan_in: int, fan_out: int, *, seed: int, path: str) -> Array:
-    """A new parameter.
+    """Initial values of a parameter.
 
     Args:
         shape: its shape.
-        fan_in: inputs that each output sums over.
-        fan_out: outputs that each input reaches.
+        fan_in: number of inputs of each output.
+        fan_out: number of outputs of each input.
         seed: the network's seed.
-        path: name of the parameter, such as "0.weight"; it picks the random stream.
+        path: name of the parameter, such as "0.weight"; it determines the random stream.
 
     Raises:
         ConfigError: unknown initialiser.

@@ -1,7 +1,7 @@
-"""Losses: value and gradient, as heads of a training Program and as functions of arrays.
+"""Losses with their gradients, as heads of a training Program and as functions of arrays.
 
-All are means: cross-entropy over samples (of a sequence: over its positions), the others over all elements. Targets of
-cross-entropy are integer labels (B, …) or rows of class shares (B, …, C), one-hot among them.
+All are means: cross-entropy over samples (for sequences: over positions), the others over all elements. Targets of
+cross-entropy are integer labels (B, …) or rows of class shares (B, …, C), such as one-hot rows.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class LossGradient(NamedTuple):
 
 
 class Loss(Options):
-    """Base of losses: a frozen choice of head verb and its options."""
+    """Base of losses: a head verb with its options."""
 
     name: ClassVar[str]
     classes: ClassVar[bool] = False
@@ -52,11 +52,11 @@ class Loss(Options):
         return ()
 
     def answers(self, target: AnyArray) -> int:
-        """How many right or wrong answers a checked target holds: what counts of right ones are divided by."""
+        """Number of answers in a checked target: the divisor of the count of correct ones."""
         return len(target)
 
     def weight(self, target: AnyArray) -> float:
-        """What the mean loss of a part of a batch counts for beside the other parts'."""
+        """Weight of a partial batch's mean loss in the mean over all parts."""
         return float(len(target))
 
 
@@ -64,9 +64,9 @@ class Loss(Options):
 class CrossEntropy(Loss):
     """-mean Σ t·log p, fused with softmax on logits; on probabilities after a Softmax layer.
 
-    `label_smoothing` gives that share of each target evenly to all classes (Szegedy et al. 2016). `class_weights`, one
-    a class, weigh samples by their class; with integer labels the mean is weighted too, as PyTorch does. Samples, or
-    positions of a sequence, whose integer label is `ignore_label` count for nothing: padding.
+    `label_smoothing` spreads that share of each target evenly over all classes (Szegedy et al. 2016). `class_weights`,
+    one a class, weight samples by class; with integer labels the mean is weighted too, as in PyTorch. Samples, or
+    positions of a sequence, with the integer label `ignore_label` (padding) are ignored.
     """
 
     name: ClassVar[str] = "cross_entropy"
@@ -74,11 +74,11 @@ class CrossEntropy(Loss):
 
     _: KW_ONLY
     label_smoothing: Share = 0.0
-    """Share of each target that goes evenly to all classes."""
+    """Share of each target that is spread evenly over all classes."""
     class_weights: tuple[float, ...] | None = None
-    """What a sample of each class counts for; None: all the same."""
+    """Weight of the samples of each class; None: all equal."""
     ignore_label: int | None = None
-    """Integer label whose samples count for nothing; None: there is none."""
+    """Integer label whose samples are ignored; None: no label."""
 
     def head(self, gives: OutputKind) -> Verb:
         return ops.cross_entropy_probabilities if gives == "probabilities" else ops.cross_entropy_logits
@@ -141,7 +141,7 @@ class Huber(Loss):
 
     _: KW_ONLY
     delta: Positive = 1.0
-    """Error at which the quadratic part ends."""
+    """Error at which the loss becomes linear (δ)."""
 
     def head(self, gives: OutputKind) -> Verb:
         return ops.huber_error
@@ -221,14 +221,14 @@ def cross_entropy_loss_grad(
     """Cross-entropy and its gradient with respect to `output`.
 
     Args:
-        output: (B, C) or (C): logits, or probabilities such as a Softmax layer gives.
+        output: (B, C) or (C): logits, or probabilities as from a Softmax layer.
         target: labels (B) or class shares (B, C).
-        from_logits: whether `output` is logits. None decides by looking: rows of numbers between 0 and 1 that sum to 1
-            are probabilities. Say it when your logits might look like that.
-        label_smoothing: share of each target spread over all classes.
+        from_logits: whether `output` holds logits. None guesses: rows of numbers between 0 and 1 that sum to 1 are
+            taken for probabilities. Set it if your logits may look like that.
+        label_smoothing: share of each target that is spread over all classes.
 
     Returns:
-        `(loss, grad)`; the loss is NaN when the output is.
+        `(loss, grad)`; the loss is NaN if the output is.
 
     Raises:
         ShapeError: shapes do not fit.

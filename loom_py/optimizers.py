@@ -1,4 +1,4 @@
-"""Optimizers: frozen options and one update verb each; their state is flat arrays the size of the weights."""
+"""Optimizers: options and one update verb each; their state is flat arrays of the weights' size."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Optimizer(Options):
     name: ClassVar[str]
 
     def state(self) -> tuple[str, ...]:
-        """Names of the arrays it keeps per parameter."""
+        """Names of the state arrays, each of the weights' size."""
         raise NotImplementedError
 
     def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
@@ -30,13 +30,13 @@ class Optimizer(Options):
 
         Args:
             rate: learning rate. count: number of this update, from 1. scale: factor of clipping, or None.
-            ok: 0 forbids the update.
+            ok: 0 skips the update.
         """
         raise NotImplementedError
 
     def leaves_step(self) -> str | None:
-        """Which array `update` leaves of which the weights lost `rate` times: a state, or "gradient", which they lost
-        `rate · scale` times; None where there is none, so that who wants to know compares weights before and after."""
+        """Array from which the step follows after `update`: a state times `rate`, or "gradient" times `rate · scale`;
+        None if there is none and only a comparison of weights before and after tells the step."""
         return None
 
 
@@ -48,9 +48,9 @@ class SGD(Optimizer):
 
     _: KW_ONLY
     momentum: Share = 0.0
-    """Share of the last step that is kept (μ)."""
+    """Momentum (μ): decay of the running sum of gradients."""
     nesterov: bool = False
-    """Whether the gradient is taken where the momentum leads (Nesterov 1983)."""
+    """Whether to use Nesterov's momentum (Nesterov 1983)."""
     weight_decay: NonNegative = 0.0
     """Share of each weight that is added to its gradient (λ)."""
 
@@ -105,7 +105,7 @@ class AdamW(Adam):
 
     _: KW_ONLY
     weight_decay: NonNegative = 0.01
-    """Share of each weight, times the learning rate, that is taken off it."""
+    """Share of each weight, times the learning rate, that is subtracted from it."""
 
 
 @kind
@@ -142,11 +142,11 @@ class Lion(Optimizer):
 
     _: KW_ONLY
     beta1: Share = 0.9
-    """Share of the mean gradient in the direction of a step."""
+    """Share of the running mean in the direction of a step (β₁)."""
     beta2: Share = 0.99
     """Share of the mean gradient that is kept."""
     weight_decay: NonNegative = 0.0
-    """Share of each weight, times the learning rate, that is taken off it."""
+    """Share of each weight, times the learning rate, that is subtracted from it."""
 
     def state(self) -> tuple[str, ...]:
         return ("m",)
@@ -160,15 +160,15 @@ class Lion(Optimizer):
 
 @kind
 class ParameterGroup(Options):
-    """Options of some parameters in place of the optimizer's; a parameter goes by the first group that holds it.
+    """Options for some parameters instead of the optimizer's; the first matching group applies.
 
-    `ParameterGroup(axes="vectors", weight_decay=0)` leaves biases and the scales of norms undecayed.
+    `ParameterGroup(axes="vectors", weight_decay=0)` exempts biases and the scales of norms from decay.
 
     Attributes:
-        names: patterns of full names, such as "*.bias" or "3.*"; `*` stands for anything.
-        axes: "vectors" have fewer than two axes (biases, scales), "matrices" at least two.
+        names: patterns of full names, such as "*.bias" or "3.*"; `*` matches anything.
+        axes: "vectors" are parameters of fewer than two axes (biases, scales), "matrices" of at least two.
         rate: factor on the learning rate; 0 freezes.
-        weight_decay: None keeps the optimizer's.
+        weight_decay: weight decay; None: the optimizer's.
     """
 
     _: KW_ONLY
@@ -178,12 +178,12 @@ class ParameterGroup(Options):
     weight_decay: NonNegative | None = None
 
     def holds(self, name: str, shape: Shape) -> bool:
-        """Whether a parameter belongs to it."""
+        """Whether a parameter belongs to the group."""
         kind = "vectors" if len(shape) < 2 else "matrices"
         return self.axes in ("any", kind) and any(fnmatchcase(name, pattern) for pattern in self.names)
 
     def applied(self, optimizer: Optimizer) -> Optimizer:
-        """An optimizer with the group's weight decay."""
+        """The optimizer with the group's weight decay."""
         if self.weight_decay is None:
             return optimizer
         return replace(optimizer, weight_decay=self.weight_decay)  # type: ignore[type-var]

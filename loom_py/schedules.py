@@ -1,4 +1,4 @@
-"""Learning rate schedules: a factor on the learning rate for each training step, from 0."""
+"""Learning rate schedules: factors on the learning rate by training step, counted from 0."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Schedule(Options):
     """Base of schedules."""
 
     def factor(self, step: int) -> float:
-        """What the learning rate is multiplied by at a step of the run, from 0."""
+        """Factor on the learning rate at a step of the run, counted from 0."""
         raise NotImplementedError
 
 
@@ -30,7 +30,7 @@ class Constant(Schedule):
 
 @kind
 class Linear(Schedule):
-    """From `start` to `end` in a straight line over `steps`, then `end`."""
+    """Linear from `start` to `end` over `steps`, then constant."""
 
     steps: Size
     """Steps from start to end."""
@@ -46,7 +46,7 @@ class Linear(Schedule):
 
 @kind
 class Cosine(Schedule):
-    """Half a cosine from 1 to `end` over `steps`; with `restarts` it begins anew, each period `growth` times longer.
+    """Half a cosine from 1 to `end` over `steps`; with `restarts` it repeats, each period `growth` times longer.
 
     Loshchilov & Hutter 2017 (SGDR).
     """
@@ -57,9 +57,9 @@ class Cosine(Schedule):
     end: NonNegative = 0.0
     """Factor at its end."""
     restarts: bool = False
-    """Whether it begins anew when it has ended."""
+    """Whether it restarts after its end."""
     growth: Positive = 1.0
-    """How many times longer each period is than the one before."""
+    """Ratio of each period's length to that of the one before."""
 
     def factor(self, step: int) -> float:
         period, position = float(self.steps), float(step)
@@ -75,7 +75,7 @@ class Exponential(Schedule):
     """decay^step."""
 
     decay: Positive
-    """Factor on the factor at each step."""
+    """Decay of the factor at each step."""
 
     def factor(self, step: int) -> float:
         return math.pow(self.decay, step)
@@ -83,13 +83,13 @@ class Exponential(Schedule):
 
 @kind
 class Step(Schedule):
-    """Times `decay` after every `every` steps."""
+    """Multiplied by `decay` after every `every` steps."""
 
     every: Size
     """Steps with the same factor."""
     _: KW_ONLY
     decay: Positive = 0.1
-    """Factor on the factor after them."""
+    """Decay of the factor after them."""
 
     def factor(self, step: int) -> float:
         return math.pow(self.decay, step // self.every)
@@ -113,12 +113,12 @@ class Polynomial(Schedule):
 
 @kind
 class WarmUp(Schedule):
-    """From `start` to 1 in a straight line over `steps`, then the inner schedule from its beginning."""
+    """Linear from `start` to 1 over `steps`, then the inner schedule from its start."""
 
     steps: Count
-    """Steps of the straight line; 0 leaves it out."""
+    """Steps of the warm-up; 0: none."""
     inner: Schedule
-    """What follows."""
+    """Schedule after the warm-up."""
     _: KW_ONLY
     start: NonNegative = 0.0
     """Factor at the first step."""

@@ -1,8 +1,7 @@
-"""The host the package runs on: the one place that knows JavaScript.
+"""The host that the package runs on; the only package that imports `js` or `pyodide`.
 
-Everything else asks here whether it runs in Pyodide, posts plain messages, and sends HTTP requests, and never imports
-`js` or `pyodide` itself. In plain CPython all of it can be imported; what only JavaScript has raises
-`UnavailableError` when it is called.
+All other code uses it to detect Pyodide, post plain messages and send HTTP requests. In plain CPython it can be
+imported too; functions that need JavaScript raise `UnavailableError`.
 """
 
 from loom_py.runtime.convert import from_js, to_js

@@ -1,7 +1,7 @@
-"""Plain data across the border: JavaScript values to Python's and back, arrays in one copy.
+"""Conversion of plain data between JavaScript and Python, arrays in one copy.
 
-Arrays never pass through Pyodide's own conversion of buffers, which is 4 to 10 times slower than `assign` and turns
-n-dimensional ones into nested arrays: they cross as `{data, shape}` with `data` flat.
+Arrays bypass Pyodide's own conversion of buffers, which is 4 to 10 times slower than `assign` and turns n-dimensional
+ones into nested arrays: they are passed as `{data, shape}` with `data` flat.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ if in_browser():
     from pyodide import ffi
 
 JsValue = Any
-"""A value that belongs to JavaScript."""
+"""A value of JavaScript."""
 
-# The element types that JavaScript has, with those that it lacks beside the nearest that holds them.
+# Element types of JavaScript, and for those that it lacks the nearest one that holds them.
 _JS_TYPES = {
     "float32": "Float32Array",
     "float64": "Float64Array",
@@ -42,7 +42,7 @@ def from_js(value: JsValue) -> Any:
     """A JavaScript value as plain Python data: dict, list, str, bool, int, float, None, and arrays of NumPy.
 
     `null` and `undefined` become None; typed arrays and `ArrayBuffer`s are copied once. Numbers without a fraction
-    come as int: JavaScript does not tell 1 from 1.0. Functions become functions that take and give plain data.
+    become int, since JavaScript does not distinguish 1 from 1.0. Functions become functions of plain data.
     """
     return _plain(value.to_py() if isinstance(value, ffi.JsProxy) else value)
 
@@ -51,12 +51,12 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list):
-        # Rows of numbers are the common long lists; there is nothing in them to convert.
+        # Long lists are mostly rows of numbers, which need no conversion.
         return (
             value if value and isinstance(value[0], int | float) and _all_numbers(value) else list(map(_plain, value))
         )
     if isinstance(value, memoryview):
-        # NumPy knows no format "c" or "?", and an ArrayBuffer has no element type: both are bytes.
+        # NumPy does not support the formats "c" and "?"; an ArrayBuffer has no element type. Both are bytes.
         return np.frombuffer(value, dtype=_dtype_of(value))
     if is_null(value):
         return None
@@ -85,7 +85,7 @@ def _js_null() -> object:
 
 
 def is_null(value: object) -> bool:
-    """Whether a value that came from JavaScript is its null or undefined."""
+    """Whether a value from JavaScript is null or undefined."""
     return value is None or value is _js_null()
 
 
@@ -94,11 +94,11 @@ def _js_type(value: object) -> str:
 
 
 def to_js(value: Any) -> tuple[JsValue, JsValue]:
-    """Plain Python data as a JavaScript value, and a JavaScript array of the buffers in it that can be transferred.
+    """Plain Python data as a JavaScript value, with a JavaScript array of its transferable buffers.
 
-    None becomes null, integers beyond 2⁵³ the nearest number (JavaScript has no other kind of number that mixes),
-    arrays `{data, shape}` with a fresh typed array, bytes and memoryviews the typed array alone. No proxy of a Python
-    object is ever made.
+    None becomes null, integers beyond 2⁵³ the nearest float,
+    arrays `{data, shape}` with a new typed array, bytes and memoryviews just a typed array. No proxy of a Python object
+    is made.
     """
     transfer: list[JsValue] = []
     packed = _pack(value, transfer)
@@ -142,7 +142,7 @@ _constructors: dict[str, Callable[[int], JsValue]] = {}
 
 
 def _constructor(name: str) -> Callable[[int], JsValue]:
-    """`Float32Array.new` and its like, looked up once: each look-up through `js` costs as much as the call."""
+    """Constructor such as `Float32Array.new`, cached: each look-up through `js` costs as much as the call."""
     if name not in _constructors:
         _constructors[name] = getattr(js, name).new
     return _constructors[name]

@@ -1,4 +1,4 @@
-"""The WebAssembly engine that Python itself runs in."""
+"""The WebAssembly engine that runs Python."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ if in_browser():
 
 
 def takes_wasm(module: bytes) -> bool:
-    """Whether the engine knows every instruction of a WebAssembly module; never outside WebAssembly."""
+    """Whether the engine supports every instruction of a WebAssembly module; False outside WebAssembly."""
     return in_browser() and bool(js.WebAssembly.validate(ffi.to_js(module)))

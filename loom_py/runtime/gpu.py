@@ -1,4 +1,4 @@
-"""The GPU of the page: the host of plans that JavaScript opened, as plain functions of Python."""
+"""The GPU of the page: JavaScript's host of plans, as plain Python functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ERRORS = {"DeviceLost": DeviceLostError, "OutOfMemory": UnavailableError}
 
 
 def gpu_unavailable_reason() -> str | None:
-    """Why the GPU of this page can't be used, None when it can."""
+    """Why the GPU of this page can't be used; None if it can."""
     if not in_browser():
         return "there is no page: in plain CPython GPUs are reached through wgpu"
     module = _module()
@@ -38,7 +38,7 @@ def gpu_unavailable_reason() -> str | None:
 
 
 def _module() -> JsValue | None:
-    """What the page registered: `host`, or null and a `reason`."""
+    """The module that the page registered, with `host`, or with null and a `reason`."""
     try:
         import loom_gpu  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
@@ -47,16 +47,16 @@ def _module() -> JsValue | None:
 
 
 class PageGpu:
-    """The functions of the page's host, looked up once: each look-up costs as much as a call.
+    """The functions of the page's host, cached: each look-up costs as much as a call.
 
-    Every method raises `DeviceLostError` once the device is gone, `LoomError` for what it refused.
+    Every method raises `DeviceLostError` once the device is lost, `LoomError` for what it refuses.
     """
 
     def __init__(self) -> None:
-        """Take the host that the page registered.
+        """Use the host that the page registered.
 
         Raises:
-            UnavailableError: there is none.
+            UnavailableError: the page registered none.
         """
         reason = gpu_unavailable_reason()
         module = _module()
@@ -70,17 +70,17 @@ class PageGpu:
 
     @property
     def lost(self) -> str | None:
-        """Why the device is gone, None while it is there."""
+        """Why the device is lost; None while it is available."""
         reason = self._host.lost
         return None if is_null(reason) else str(reason)
 
     def counters(self) -> Mapping[str, int]:
-        """What lives on the device, and how often it ran."""
+        """Number of objects on the device, and of runs."""
         found: Mapping[str, int] = self._host.counters().to_py()
         return found
 
     def resize(self, nbytes: int) -> None:
-        """Make the heap larger."""
+        """Enlarge the heap."""
         self._await(self._host.resize, nbytes)
 
     def clear(self, offset: int, nbytes: int) -> None:
@@ -98,27 +98,27 @@ class PageGpu:
         return _taken(self._await(self._host.read, offset, nbytes), nbytes)
 
     async def read_async(self, offset: int, nbytes: int) -> Bytes:
-        """The same for callers that await it."""
+        """`read` for callers that await it."""
         with _translated():
             return _taken(await self._host.read(offset, nbytes), nbytes)
 
     def load(self, plan: Mapping[str, Any]) -> int:
-        """Make a plan ready to run; its arrays are given as memoryviews, which cross flat."""
+        """Make a plan ready to run; its arrays are memoryviews, which are passed flat."""
         return int(self._await(self._host.load, to_js(plan)[0]))
 
     def unload(self, number: int) -> None:
-        """Let go of a plan."""
+        """Free a plan."""
         self._unload(number)
 
     def run(self, number: int, first: int, last: int, staged: JsValue, fresh: int, timed: bool) -> int:
-        """Queue dispatches; `staged` is what `lend` gave. One crossing."""
+        """Queue dispatches by one call to JavaScript; `staged` is from `lend`."""
         try:
             return int(self._run(number, first, last, staged, fresh, timed))
         except ffi.JsException as error:
             raise _translation(error) from error
 
     def report(self, ticket: int) -> Report:
-        """What a run sent back; waits for it unless it is there."""
+        """The report of a run; waits for it if necessary."""
         with _translated():
             found = self._arrived(ticket)
         if is_null(found):
@@ -126,11 +126,11 @@ class PageGpu:
         return _unpacked(found)
 
     def forget(self, ticket: int) -> None:
-        """Let go of a report that nobody will ask for."""
+        """Free a report that will not be read."""
         self._forget(ticket)
 
     async def report_async(self, ticket: int) -> Report:
-        """The same for callers that await it."""
+        """`report` for callers that await it."""
         with _translated():
             return _unpacked(await self._host.report(ticket))
 
@@ -147,17 +147,17 @@ class PageGpu:
 
 
 def lend(array: Bytes) -> JsValue:
-    """An object by which JavaScript reaches an array without a copy; `give_back` ends this."""
+    """A proxy by which JavaScript accesses an array without a copy, until `give_back`."""
     return ffi.create_proxy(memoryview(array))
 
 
 def give_back(lent: JsValue) -> None:
-    """Let go of what `lend` gave."""
+    """Destroy a proxy from `lend`."""
     lent.destroy()
 
 
 def _taken(source: JsValue, nbytes: int) -> Bytes:
-    """The bytes of a JavaScript array; `assign_to` is the fastest way that there is."""
+    """The bytes of a JavaScript array; `assign_to` is the fastest way."""
     array = np.empty(nbytes, np.uint8)
     if nbytes:
         source.assign_to(array)
@@ -184,5 +184,5 @@ def _translated() -> Iterator[None]:
 
 
 def _translation(error: Any) -> LoomError:
-    """An error of the host as ours, by its name."""
+    """An error of the host as one of this package, by its name."""
     return _ERRORS.get(error.name, LoomError)(str(error.message))

@@ -6,7 +6,7 @@ from loom_py.runtime.host import in_browser
 
 
 def wasm_heap_bytes() -> int:
-    """Bytes of the heap that Python and its arrays live in; 0 outside WebAssembly."""
+    """Bytes of the heap that holds Python and its arrays; 0 outside WebAssembly."""
     if not in_browser():
         return 0
     import pyodide_js

@@ -1,4 +1,4 @@
-"""What the host is and what it can do."""
+"""The host's kind and abilities."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def in_browser() -> bool:
 
 
 def can_run_sync() -> bool:
-    """Whether Python may wait for a JavaScript promise here and now, which needs JSPI and a caller that allows it."""
+    """Whether Python may wait for a JavaScript promise now, which needs JSPI and a caller that awaits Python."""
     if not in_browser():
         return False
     from pyodide.ffi import can_run_sync as pyodide_can_run_sync
@@ -21,8 +21,8 @@ def can_run_sync() -> bool:
 
 
 def clock_ns() -> int:
-    """A clock that only goes forward, nanoseconds from an arbitrary origin.
+    """A monotonic clock in nanoseconds, from an arbitrary origin.
 
-    Browsers round it: to 5 µs on pages that are cross-origin isolated, to 100 µs on others.
+    Browsers round it: to 5 µs on cross-origin isolated pages, to 100 µs on others.
     """
     return time.perf_counter_ns()

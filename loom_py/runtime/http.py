@@ -15,14 +15,14 @@ if in_browser():
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What the server answered."""
+    """A server's response."""
 
     status: int
     """HTTP status code."""
     headers: Mapping[str, str]
-    """Headers that the server lets the page see, names in small letters."""
+    """Headers that the page may read, names in lower case."""
     body: bytes
-    """The answer's body."""
+    """The response's body."""
 
 
 async def fetch(
@@ -34,7 +34,7 @@ async def fetch(
     keepalive: bool = False,
     timeout_s: float | None = None,
 ) -> Response:
-    """Send one request and read the whole answer; any status is an answer.
+    """Send one request and read the whole response, whatever its status.
 
     Args:
         url: address of the server.
@@ -42,11 +42,11 @@ async def fetch(
         headers: request headers.
         body: bytes to send.
         keepalive: let the request outlive the page; browsers allow 64 KiB of such bodies in flight.
-        timeout_s: give up after so many seconds.
+        timeout_s: seconds until the request is aborted.
 
     Raises:
         UnavailableError: this is not a JavaScript host.
-        OSError: there was no answer: no network, refused by the browser (CORS), or out of time.
+        OSError: no response: no network, blocked by the browser (CORS), or timed out.
     """
     if not in_browser():
         raise UnavailableError("fetch needs JavaScript: use urllib in plain CPython")

@@ -1,4 +1,4 @@
-"""Messages to and from the page, and word that it is being hidden."""
+"""Messages to and from the page, and notification when it is hidden."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def sender(post: JsValue) -> Callable[[Mapping[str, Any]], None]:
 
 
 def receiver(receive: Callable[[dict[str, Any]], None]) -> Callable[[JsValue], None]:
-    """A function for JavaScript to call with a message, which `receive` is given as plain data."""
+    """A function for JavaScript that passes messages to `receive` as plain data."""
 
     def on_message(message: JsValue) -> None:
         receive(from_js(message))
@@ -30,10 +30,10 @@ def receiver(receive: Callable[[dict[str, Any]], None]) -> Callable[[JsValue], N
 
 
 def on_hide(listener: Callable[[], None]) -> Callable[[], None]:
-    """Call `listener` when the page is hidden or about to close; gives a function that ends this.
+    """Call `listener` when the page is hidden or about to close; returns a function that removes it.
 
-    Little time is left then: what must be delivered goes into one request that outlives the page
-    (`fetch(…, keepalive=True)`, at most 64 KiB in flight).
+    Little time is left then: send data in one request that outlives the page (`fetch(…, keepalive=True)`, at most
+    64 KiB in flight).
     """
     _hide_listeners.append(listener)
 
@@ -45,7 +45,7 @@ def on_hide(listener: Callable[[], None]) -> Callable[[], None]:
 
 
 def hidden() -> None:
-    """Tell the listeners that the page is being hidden; one that raises does not keep the others from hearing it."""
+    """Call the listeners since the page is being hidden; all of them, even if one raises."""
     errors: list[Exception] = []
     for listener in tuple(_hide_listeners):
         try:

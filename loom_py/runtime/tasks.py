@@ -1,4 +1,4 @@
-"""Work that goes on beside the caller, on the host's event loop."""
+"""Concurrent work on the host's event loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDict
 def spawn(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     """Start a coroutine on the running event loop and keep it alive until it ends.
 
-    In Pyodide there is always a running loop, JavaScript's own.
+    In Pyodide JavaScript's own loop is always running.
 
     Raises:
         RuntimeError: there is no running event loop.
@@ -29,20 +29,20 @@ def spawn(work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
     except RuntimeError:
         work.close()
         raise
-    _running.add(task)  # the loop holds tasks weakly
+    _running.add(task)  # the loop holds only weak references to tasks
     task.add_done_callback(_running.discard)
     return task
 
 
 async def awaited(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """What a call gives, for callers that await it: `await loom.awaited(net.forward_gpu, x)`.
+    """Result of a call, for callers that await it: `await loom.awaited(net.forward_gpu, x)`.
 
-    In a page the call runs in a task of its own, where Python may wait for the GPU even when the caller was called by
-    plain JavaScript, such as the handler of a click; elsewhere in a thread, so that the event loop goes on. One call at
-    a time: the next begins when the one before has ended.
+    In a page the call runs in a task of its own, where Python may wait for the GPU even if the caller was called by
+    plain JavaScript, such as a click handler; elsewhere in a thread, so that the event loop continues. Calls run one at
+    a time.
 
     Args:
-        function: what to call, such as a method of a network.
+        function: the function to call, such as a method of a network.
         args, kwargs: its arguments.
 
     Raises:
