@@ -29,7 +29,7 @@ from loom_py.engine.layout import (
 from loom_py.errors import StateError
 from loom_py.executors.base import Executor, Loaded, Memory
 from loom_py.executors.choose import executor_for
-from loom_py.executors.lasting import LastingMemory
+from loom_py.executors.failover import FailoverMemory
 from loom_py.layers import Layer
 from loom_py.optimizers import Optimizer
 from loom_py.program import Program
@@ -62,7 +62,7 @@ class State:
     @property
     def executor(self) -> Executor:
         """The executor in use; another takes over when a device is lost."""
-        return self.memory.executor if isinstance(self.memory, LastingMemory) else self._executor
+        return self.memory.executor if isinstance(self.memory, FailoverMemory) else self._executor
 
     def load(self, program: Program) -> Loaded:
         """A Program, ready to run over the memory."""
@@ -79,7 +79,7 @@ class State:
         """Zeroed areas; those on a device that can be lost survive its loss."""
         if not executor.depth:
             return executor.allocate(sizes)
-        return LastingMemory(executor, sizes, partial(executor_for, "auto"), self.report)
+        return FailoverMemory(executor, sizes, partial(executor_for, "auto"), self.report)
 
     def allow_updates(self) -> None:
         """Let steps change parameters again, after a refused step blocked those started after it."""

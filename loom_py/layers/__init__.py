@@ -6,7 +6,6 @@ from loom_py.layers.layer import Layer as Layer
 from loom_py.layers.layer import Parameter as Parameter
 from loom_py.layers.layer import from_config as from_config
 from loom_py.layers.layer import layer as layer
-from loom_py.layers.names import LAYERS
 from loom_py.layers.run import Params as Params
 from loom_py.layers.run import Run as Run
 from loom_py.lazy import lazily

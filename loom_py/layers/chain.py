@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from loom_py.layers.layer import Layer, OutputKind
+from loom_py.layers.layer import Gives, Layer
 from loom_py.layers.run import Run
 
 
@@ -27,7 +27,7 @@ def chain_backward(layers: Sequence[Layer], caches: Sequence[Any], dy: Any, run:
     return dy
 
 
-def chain_gives(layers: Sequence[Layer]) -> OutputKind:
+def chain_gives(layers: Sequence[Layer]) -> Gives:
     """Kind of the outputs: that of the last layer that is not just passing on its input's."""
     said = [layer.gives for layer in layers if layer.gives != "same"]
     return said[-1] if said else "same"

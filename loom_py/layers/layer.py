@@ -22,7 +22,7 @@ from loom_py.ops import FUNCTIONS, Value
 from loom_py.shapes import AnyArray, Shape, shape_text
 
 Gradients = Mapping[str, Value]
-OutputKind = Literal["values", "probabilities", "same"]
+Gives = Literal["values", "probabilities", "same"]
 """Kind of a layer's outputs; "same": as its input's."""
 
 
@@ -59,7 +59,7 @@ class Layer:
     """
 
     @property
-    def gives(self) -> OutputKind:
+    def gives(self) -> Gives:
         """Kind of the outputs."""
         return "values"
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from loom_py.errors import ConfigError
 from loom_py.layers.chain import chain_backward, chain_forward, chain_gives, chain_ids
-from loom_py.layers.layer import Gradients, Layer, OutputKind, layer
+from loom_py.layers.layer import Gives, Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, chain_nodes
 from loom_py.layers.run import Params, Run
 
@@ -30,7 +30,7 @@ class Sequential(Layer):
             raise ConfigError.expected("Sequential.layers", expected="at least one layer", got="none")
 
     @property
-    def gives(self) -> OutputKind:
+    def gives(self) -> Gives:
         return chain_gives(self.layers)
 
     @property

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.config.fields import Share
-from loom_py.layers.layer import Gradients, Layer, layer
+from loom_py.layers.layer import Gives, Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 
@@ -15,7 +15,7 @@ from loom_py.layers.run import Params, Run
 class Identity(Layer):
     """y = x, the layer of an empty slot of the grid."""
 
-    gives: ClassVar[OutputKind] = "same"
+    gives: ClassVar[Gives] = "same"
     unit_axis: ClassVar[int | None] = None
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, None]:

@@ -33,7 +33,7 @@ class Softmax(Layer):
     Shapes: input and output (B, …, C).
     """
 
-    gives: ClassVar[OutputKind] = "probabilities"
+    gives: ClassVar[Gives] = "probabilities"
 
     _: KW_ONLY
     variant: SoftmaxVariant = "standard"

@@ -189,7 +189,7 @@ class StatsRecorder:
         length: Tensor = ops.multiply(norm, update.rate)
         if update.scale is not None:
             length = ops.multiply(length, update.scale)
-        ops.undo(length, 0.0, ok)
+        ops.restore_unless(length, 0.0, ok)
         return length
 
     @contextmanager

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 825371c4dbce3baf5d87f73139b81ca0962990a668dc75ed463787a30749379e
+ * Content hash of the description: cde454567293a8d16858d20c0680b0fa3ab854c8569bc7e069b7d8b5fb9503e3
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -140,6 +140,7 @@ export type EventType = "train_start" | "epoch_start" | "batch_start" | "batch_e
 
 export type ExportFormat = "tensorboard" | "trace" | "otlp" | "csv";
 
+/** Kind of a layer's outputs; "same": as its input's. */
 export type Gives = "values" | "probabilities" | "same";
 
 /**
@@ -229,7 +230,7 @@ export interface AdamWConfig {
    */
   readonly eps?: number;
   /**
-   * Share of each weight, times the learning rate, that is taken off it.
+   * Share of each weight, times the learning rate, that is subtracted from it.
    *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.01`
@@ -335,7 +336,7 @@ export interface ConstantConfig {
 }
 
 /**
- * Half a cosine from 1 to `end` over `steps`; with `restarts` it begins anew, each period `growth` times longer.
+ * Half a cosine from 1 to `end` over `steps`; with `restarts` it repeats, each period `growth` times longer.
  *
  * Loshchilov & Hutter 2017 (SGDR).
  */
@@ -355,13 +356,13 @@ export interface CosineConfig {
    */
   readonly end?: number;
   /**
-   * Whether it begins anew when it has ended.
+   * Whether it restarts after its end.
    *
    * @defaultValue `false`
    */
   readonly restarts?: boolean;
   /**
-   * How many times longer each period is than the one before.
+   * Ratio of each period's length to that of the one before.
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1.0`
@@ -390,27 +391,27 @@ export interface Counters {
 /**
  * -mean Σ t·log p, fused with softmax on logits; on probabilities after a Softmax layer.
  *
- * `label_smoothing` gives that share of each target evenly to all classes (Szegedy et al. 2016). `class_weights`, one
- * a class, weigh samples by their class; with integer labels the mean is weighted too, as PyTorch does. Samples, or
- * positions of a sequence, whose integer label is `ignore_label` count for nothing: padding.
+ * `label_smoothing` spreads that share of each target evenly over all classes (Szegedy et al. 2016). `class_weights`,
+ * one a class, weight samples by class; with integer labels the mean is weighted too, as in PyTorch. Samples, or
+ * positions of a sequence, with the integer label `ignore_label` (padding) are ignored.
  */
 export interface CrossEntropyConfig {
   readonly type: "CrossEntropy";
   /**
-   * Share of each target that goes evenly to all classes.
+   * Share of each target that is spread evenly over all classes.
    *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.0`
    */
   readonly label_smoothing?: number;
   /**
-   * What a sample of each class counts for; None: all the same.
+   * Weight of the samples of each class; None: all equal.
    *
    * @defaultValue `null`
    */
   readonly class_weights?: readonly number[] | null;
   /**
-   * Integer label whose samples count for nothing; None: there is none.
+   * Integer label whose samples are ignored; None: no label.
    *
    * @defaultValue `null`
    */
@@ -480,7 +481,7 @@ export interface EarlyStopping {
 export interface ExponentialConfig {
   readonly type: "Exponential";
   /**
-   * Factor on the factor at each step.
+   * Decay of the factor at each step.
    *
    * @remarks Allowed: ≥ 1e-30.
    */
@@ -517,7 +518,7 @@ export interface ForwardResult {
 export interface HuberConfig {
   readonly type: "Huber";
   /**
-   * Error at which the quadratic part ends.
+   * Error at which the loss becomes linear (δ).
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1.0`
@@ -682,7 +683,7 @@ export interface LayerTelemetry {
   readonly inf_count: number;
 }
 
-/** From `start` to `end` in a straight line over `steps`, then `end`. */
+/** Linear from `start` to `end` over `steps`, then constant. */
 export interface LinearConfig {
   readonly type: "Linear";
   /**
@@ -711,7 +712,7 @@ export interface LinearConfig {
 export interface LionConfig {
   readonly type: "Lion";
   /**
-   * Share of the mean gradient in the direction of a step.
+   * Share of the running mean in the direction of a step (β₁).
    *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.9`
@@ -725,7 +726,7 @@ export interface LionConfig {
    */
   readonly beta2?: number;
   /**
-   * Share of each weight, times the learning rate, that is taken off it.
+   * Share of each weight, times the learning rate, that is subtracted from it.
    *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.0`
@@ -752,20 +753,20 @@ export interface MSEConfig {
 }
 
 /**
- * Options of some parameters in place of the optimizer's; a parameter goes by the first group that holds it.
+ * Options for some parameters instead of the optimizer's; the first matching group applies.
  *
- * `ParameterGroup(axes="vectors", weight_decay=0)` leaves biases and the scales of norms undecayed.
+ * `ParameterGroup(axes="vectors", weight_decay=0)` exempts biases and the scales of norms from decay.
  */
 export interface ParameterGroup {
   readonly type?: "ParameterGroup";
   /**
-   * patterns of full names, such as "*.bias" or "3.*"; `*` stands for anything.
+   * patterns of full names, such as "*.bias" or "3.*"; `*` matches anything.
    *
    * @defaultValue `["*"]`
    */
   readonly names?: readonly string[];
   /**
-   * "vectors" have fewer than two axes (biases, scales), "matrices" at least two.
+   * "vectors" are parameters of fewer than two axes (biases, scales), "matrices" of at least two.
    *
    * @defaultValue `"any"`
    */
@@ -778,7 +779,7 @@ export interface ParameterGroup {
    */
   readonly rate?: number;
   /**
-   * None keeps the optimizer's.
+   * weight decay; None: the optimizer's.
    *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `null`
@@ -878,14 +879,14 @@ export interface RecordingComparison {
 export interface SGDConfig {
   readonly type: "SGD";
   /**
-   * Share of the last step that is kept (μ).
+   * Momentum (μ): decay of the running sum of gradients.
    *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.0`
    */
   readonly momentum?: number;
   /**
-   * Whether the gradient is taken where the momentum leads (Nesterov 1983).
+   * Whether to use Nesterov's momentum (Nesterov 1983).
    *
    * @defaultValue `false`
    */
@@ -907,7 +908,7 @@ export interface Score {
   readonly accuracy: number | null;
 }
 
-/** Times `decay` after every `every` steps. */
+/** Multiplied by `decay` after every `every` steps. */
 export interface StepConfig {
   readonly type: "Step";
   /**
@@ -917,7 +918,7 @@ export interface StepConfig {
    */
   readonly every: number;
   /**
-   * Factor on the factor after them.
+   * Decay of the factor after them.
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `0.1`
@@ -1231,16 +1232,16 @@ export interface TweenView {
   readonly bad_values: number;
 }
 
-/** From `start` to 1 in a straight line over `steps`, then the inner schedule from its beginning. */
+/** Linear from `start` to 1 over `steps`, then the inner schedule from its start. */
 export interface WarmUpConfig {
   readonly type: "WarmUp";
   /**
-   * Steps of the straight line; 0 leaves it out.
+   * Steps of the warm-up; 0: none.
    *
    * @remarks Allowed: ≥ 0.
    */
   readonly steps: number;
-  /** What follows. */
+  /** Schedule after the warm-up. */
   readonly inner: ScheduleConfig;
   /**
    * Factor at the first step.
@@ -1289,8 +1290,8 @@ export interface ActivationConfig {
 /**
  * The mean of each window along one axis; padding counts as zeros.
  *
- * Shapes: input (N, C, T), output (N, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
- * `stride` None: as the size.
+ * Shapes: input (B, C, T), output (B, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
+ * `stride` None: the size.
  */
 export interface AvgPool1DConfig {
   readonly type: "AvgPool1D";
@@ -1301,7 +1302,7 @@ export interface AvgPool1DConfig {
    */
   readonly size: number;
   /**
-   * Steps between windows; None: as the size.
+   * Steps between windows; None: the size.
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
@@ -1319,8 +1320,8 @@ export interface AvgPool1DConfig {
 /**
  * The mean of each window of height and width; padding counts as zeros.
  *
- * Shapes: input (N, C, H, W), output (N, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
- * Size, stride and padding are a number or a pair (height, width). `stride` None: as the size.
+ * Shapes: input (B, C, H, W), output (B, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
+ * Size, stride and padding are a number or a pair (height, width). `stride` None: the size.
  */
 export interface AvgPool2DConfig {
   readonly type: "AvgPool2D";
@@ -1331,7 +1332,7 @@ export interface AvgPool2DConfig {
    */
   readonly size: number | readonly [number, number];
   /**
-   * Steps between windows; None: as the size.
+   * Steps between windows; None: the size.
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
@@ -1347,13 +1348,13 @@ export interface AvgPool2DConfig {
 }
 
 /**
- * y = w · (x - mean) / √(var + ε) + b per channel: of the batch in training, else the running ones.
+ * y = w · (x - mean) / √(var + ε) + b per channel, with statistics of the batch in training, else the running ones.
  *
  * Training also moves the buffers: running ← running + momentum · (batch - running), the variance as the unbiased
  * estimate n/(n-1)·var; they stay where the batch's is not finite. A batch of one value per channel has no variance:
  * it is normalised by the running ones in training too, and leaves them alone.
  *
- * Shapes: input and output (N, C, …), weight (C), bias (C), running_mean (C), running_var (C).
+ * Shapes: input and output (B, C, …), weight (C), bias (C), running_mean (C), running_var (C).
  *
  * Source: Ioffe & Szegedy 2015.
  */
@@ -1366,14 +1367,14 @@ export interface BatchNormConfig {
    */
   readonly dim: number;
   /**
-   * Added to the variance, so that nothing is divided by 0.
+   * Added to the variance, against division by 0 (ε).
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-05`
    */
   readonly eps?: number;
   /**
-   * Share of a batch's mean and variance in the running ones.
+   * Weight of a batch's mean and variance in the running ones.
    *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.1`
@@ -1384,7 +1385,7 @@ export interface BatchNormConfig {
 /**
  * Convolution over one axis: y[n,o,t] = f(Σ x[n,c,t·stride + k·dilation - padding] · w[o,c,k] + b[o]).
  *
- * Shapes: input (N, C, T), output (N, O, T'), weight (O, C, K), bias (O), with
+ * Shapes: input (B, C, T), output (B, O, T'), weight (O, C, K), bias (O), with
  * T' = ⌊(T + 2·padding - dilation·(K - 1) - 1) / stride⌋ + 1. It is cross-correlation, as in every framework.
  *
  * Source: LeCun et al. 1989; dilation: Yu & Koltun 2016.
@@ -1404,7 +1405,7 @@ export interface Conv1DConfig {
    */
   readonly out_channels: number;
   /**
-   * Extent of the window that each output sees.
+   * Extent of the window of each output.
    *
    * @remarks Allowed: ≥ 1.
    */
@@ -1424,26 +1425,26 @@ export interface Conv1DConfig {
    */
   readonly padding?: number;
   /**
-   * Distance between the values that a window sees.
+   * Distance between neighbouring values of a window.
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly dilation?: number;
   /**
-   * Function of each output; see the layer Activation.
+   * Activation of each output; see the layer Activation.
    *
    * @defaultValue `"linear"`
    */
   readonly activation?: ActivationName;
   /**
-   * Whether a number is added to each output channel.
+   * Whether each output channel has a bias.
    *
    * @defaultValue `true`
    */
   readonly bias?: boolean;
   /**
-   * How the weights begin; "auto" suits the activation.
+   * Initialiser of the weights; "auto" suits the activation.
    *
    * @defaultValue `"auto"`
    */
@@ -1454,7 +1455,7 @@ export interface Conv1DConfig {
  * Convolution over height and width: y[n,o,h,w] =
  * f(Σ x[n,c,h·stride + i·dilation - padding,…] · w[o,c,i,j] + b[o]).
  *
- * Shapes: input (N, C, H, W), output (N, O, H', W'), weight (O, C, kh, kw), bias (O), with
+ * Shapes: input (B, C, H, W), output (B, O, H', W'), weight (O, C, kh, kw), bias (O), with
  * H' = ⌊(H + 2·padding - dilation·(kh - 1) - 1) / stride⌋ + 1 and W' likewise. Kernel size, stride, padding and
  * dilation are a number for both axes or a pair (height, width).
  *
@@ -1475,7 +1476,7 @@ export interface Conv2DConfig {
    */
   readonly out_channels: number;
   /**
-   * Extent of the window that each output sees.
+   * Extent of the window of each output.
    *
    * @remarks Allowed: ≥ 1.
    */
@@ -1495,26 +1496,26 @@ export interface Conv2DConfig {
    */
   readonly padding?: number | readonly [number, number];
   /**
-   * Distance between the values that a window sees.
+   * Distance between neighbouring values of a window.
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly dilation?: number | readonly [number, number];
   /**
-   * Function of each output; see the layer Activation.
+   * Activation of each output; see the layer Activation.
    *
    * @defaultValue `"linear"`
    */
   readonly activation?: ActivationName;
   /**
-   * Whether a number is added to each output channel.
+   * Whether each output channel has a bias.
    *
    * @defaultValue `true`
    */
   readonly bias?: boolean;
   /**
-   * How the weights begin; "auto" suits the activation.
+   * Initialiser of the weights; "auto" suits the activation.
    *
    * @defaultValue `"auto"`
    */
@@ -1541,19 +1542,19 @@ export interface DenseConfig {
    */
   readonly outputs: number;
   /**
-   * Function of each output; see the layer Activation.
+   * Activation of each output; see the layer Activation.
    *
    * @defaultValue `"linear"`
    */
   readonly activation?: ActivationName;
   /**
-   * Whether a number is added to each output.
+   * Whether each output has a bias.
    *
    * @defaultValue `true`
    */
   readonly bias?: boolean;
   /**
-   * How the weights begin; "auto" suits the activation.
+   * Initialiser of the weights; "auto" suits the activation.
    *
    * @defaultValue `"auto"`
    */
@@ -1564,7 +1565,7 @@ export interface DenseConfig {
 export interface DropoutConfig {
   readonly type: "Dropout";
   /**
-   * Share of the values that become 0.
+   * Probability that a value becomes 0.
    *
    * @remarks Allowed: ≥ 0, < 1.
    */
@@ -1579,7 +1580,7 @@ export interface DropoutConfig {
 export interface EmbeddingConfig {
   readonly type: "Embedding";
   /**
-   * How many ids there are (V).
+   * Number of ids (V).
    *
    * @remarks Allowed: ≥ 1.
    */
@@ -1592,7 +1593,7 @@ export interface EmbeddingConfig {
   readonly dim: number;
 }
 
-/** All axes but the batch become one: (B, …) → (B, N). */
+/** All axes but the batch as one: (B, …) → (B, N). */
 export interface FlattenConfig {
   readonly type: "Flatten";
 }
@@ -1620,13 +1621,13 @@ export interface GRUConfig {
    */
   readonly hidden: number;
   /**
-   * Whether every step's output is given, or the last one's alone.
+   * Whether to return the output of every step, or only of the last.
    *
    * @defaultValue `true`
    */
   readonly return_sequences?: boolean;
   /**
-   * Most sequences of a batch whose last states the next run begins with; 0: every run begins with zeros.
+   * Largest batch whose last states are carried into the next run; 0: every run starts from zeros.
    *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
@@ -1635,14 +1636,14 @@ export interface GRUConfig {
 }
 
 /**
- * y = w · (x - mean) / √(var + ε) + b, mean and variance of each sample's groups of channels (Wu & He 2018).
+ * y = w · (x - mean) / √(var + ε) + b, with mean and variance of each sample's groups of channels (Wu & He 2018).
  *
- * Shapes: input and output (N, C, …), weight (C), bias (C); `groups` divides C = `dim`.
+ * Shapes: input and output (B, C, …), weight (C), bias (C); `groups` divides C = `dim`.
  */
 export interface GroupNormConfig {
   readonly type: "GroupNorm";
   /**
-   * How many groups the channels are cut into; divides them.
+   * Number of groups of channels; a divisor of `dim`.
    *
    * @remarks Allowed: ≥ 1.
    */
@@ -1654,7 +1655,7 @@ export interface GroupNormConfig {
    */
   readonly dim: number;
   /**
-   * Added to the variance, so that nothing is divided by 0.
+   * Added to the variance, against division by 0 (ε).
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-05`
@@ -1662,7 +1663,7 @@ export interface GroupNormConfig {
   readonly eps?: number;
 }
 
-/** y = x: what an empty slot of the grid is. */
+/** y = x, the layer of an empty slot of the grid. */
 export interface IdentityConfig {
   readonly type: "Identity";
 }
@@ -1690,13 +1691,13 @@ export interface LSTMConfig {
    */
   readonly hidden: number;
   /**
-   * Whether every step's output is given, or the last one's alone.
+   * Whether to return the output of every step, or only of the last.
    *
    * @defaultValue `true`
    */
   readonly return_sequences?: boolean;
   /**
-   * Most sequences of a batch whose last states the next run begins with; 0: every run begins with zeros.
+   * Largest batch whose last states are carried into the next run; 0: every run starts from zeros.
    *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
@@ -1718,7 +1719,7 @@ export interface LayerNormConfig {
    */
   readonly dim: number;
   /**
-   * Added to the variance, so that nothing is divided by 0.
+   * Added to the variance, against division by 0 (ε).
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-05`
@@ -1727,10 +1728,10 @@ export interface LayerNormConfig {
 }
 
 /**
- * The largest value of each window along one axis; of equals the first takes the gradient.
+ * The largest value of each window along one axis; of equal ones the first receives the gradient.
  *
- * Shapes: input (N, C, T), output (N, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
- * `stride` None: as the size. Padding is never the largest.
+ * Shapes: input (B, C, T), output (B, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
+ * `stride` None: the size. Padding is never the largest.
  */
 export interface MaxPool1DConfig {
   readonly type: "MaxPool1D";
@@ -1741,14 +1742,14 @@ export interface MaxPool1DConfig {
    */
   readonly size: number;
   /**
-   * Steps between windows; None: as the size.
+   * Steps between windows; None: the size.
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
    */
   readonly stride?: number | null;
   /**
-   * Places added at either end, which are never the largest.
+   * Padding at either end; never the largest.
    *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
@@ -1757,10 +1758,10 @@ export interface MaxPool1DConfig {
 }
 
 /**
- * The largest value of each window of height and width; of equals the first takes the gradient.
+ * The largest value of each window of height and width; of equal ones the first receives the gradient.
  *
- * Shapes: input (N, C, H, W), output (N, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
- * Size, stride and padding are a number or a pair (height, width). `stride` None: as the size. Padding is never the
+ * Shapes: input (B, C, H, W), output (B, C, H', W') with H' = ⌊(H + 2·padding - size) / stride⌋ + 1, W' likewise.
+ * Size, stride and padding are a number or a pair (height, width). `stride` None: the size. Padding is never the
  * largest.
  */
 export interface MaxPool2DConfig {
@@ -1772,14 +1773,14 @@ export interface MaxPool2DConfig {
    */
   readonly size: number | readonly [number, number];
   /**
-   * Steps between windows; None: as the size.
+   * Steps between windows; None: the size.
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
    */
   readonly stride?: number | readonly [number, number] | null;
   /**
-   * Places added at either end of each axis, which are never the largest.
+   * Padding at either end of each axis; never the largest.
    *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
@@ -1791,17 +1792,17 @@ export interface MaxPool2DConfig {
  * y = concat over heads of softmax(Q Kᵀ/√D) V, times W_o; Q, K, V = x W_q, x W_k, x W_v (Vaswani et al. 2017).
  *
  * With `kv_heads` below `heads`, query head h uses key/value head h // (heads/kv_heads) (Ainslie et al. 2023).
- * `causal`: a position sees itself and what came before. `rotary`: queries and keys are turned by their positions (Su
- * et al. 2021, half-split). Positions that the run's mask (B, T) hides are seen by none. From 256 positions on if
- * causal, else where there are more than 4 Mi scores, these are never all in memory (Dao et al. 2022).
+ * `causal`: a position sees itself and earlier ones. `rotary`: queries and keys are rotated by their positions (Su et
+ * al. 2021, half-split). No position sees those that the run's mask (B, T) hides. Causal attention from 256 positions
+ * on, and any with more than 4 Mi scores, never holds all scores in memory (Dao et al. 2022).
  *
- * Shapes: input and output (B, T, C); D = C/heads; query_weight (C, H·D), key_weight, value_weight (C, K·D),
+ * Shapes: input and output (B, T, C); D = C/heads; query_weight (C, H·D), key_weight, value_weight (C, J·D),
  * output_weight (H·D, C), and a bias for each.
  */
 export interface MultiHeadAttentionConfig {
   readonly type: "MultiHeadAttention";
   /**
-   * Extent of input and output (C); the heads divide it.
+   * Extent of input and output (C); a multiple of the heads.
    *
    * @remarks Allowed: ≥ 1.
    */
@@ -1813,26 +1814,26 @@ export interface MultiHeadAttentionConfig {
    */
   readonly heads: number;
   /**
-   * Key and value heads (K), which divide the query heads; None: as many.
+   * Key and value heads (J), a divisor of the query heads; None: as many.
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
    */
   readonly kv_heads?: number | null;
   /**
-   * Whether a position sees itself and those before it alone.
+   * Whether a position sees only itself and earlier ones.
    *
    * @defaultValue `false`
    */
   readonly causal?: boolean;
   /**
-   * Whether queries and keys are turned by their positions.
+   * Whether queries and keys are rotated by their positions.
    *
    * @defaultValue `false`
    */
   readonly rotary?: boolean;
   /**
-   * Whether the four projections add a number to each output.
+   * Whether the four projections have biases.
    *
    * @defaultValue `true`
    */
@@ -1840,26 +1841,26 @@ export interface MultiHeadAttentionConfig {
 }
 
 /**
- * All branches see x; their outputs are joined along the last axis, added, averaged, or weighed by gates.
+ * All branches receive x; their outputs are concatenated on the last axis, added, averaged, or weighted by gates.
  *
  * `gated`: y = Σₖ gₖ·fₖ(x) with g = softmax(x W + b), a mixture of experts (Jacobs et al. 1991); `gate_inputs` is the
- * last axis of x (G).
+ * last axis of x (I).
  *
- * Shapes: input (B, …); outputs of branches (B, …, C), for all but `concat` of one shape; gated: gate_weight (G, K),
- * gate_bias (K).
+ * Shapes: input (B, …); outputs of branches (B, …, C), for all but `concat` of one shape; gated: gate_weight (I, E),
+ * gate_bias (E).
  */
 export interface ParallelConfig {
   readonly type: "Parallel";
-  /** Layers that all see the input. */
+  /** Layers that all receive the input. */
   readonly branches: readonly LayerConfig[];
   /**
-   * How the outputs of the branches become one.
+   * Combination of the branches' outputs.
    *
    * @defaultValue `"concat"`
    */
   readonly combine?: Combine;
   /**
-   * Extent of the input's last axis (G), which "gated" needs.
+   * Extent of the input's last axis (I), which "gated" needs.
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
@@ -1868,7 +1869,7 @@ export interface ParallelConfig {
 }
 
 /**
- * y[t] = x[t] + W[t]: a learned row for each of `count` positions (V), added to a sequence that is no longer.
+ * y[t] = x[t] + W[t]: a learned row for each of `count` positions (V), added to a sequence of at most that length.
  *
  * Shapes: input and output (B, T, C), weight (V, C) with T ≤ V. Gehring et al. 2017.
  */
@@ -1902,7 +1903,7 @@ export interface RMSNormConfig {
    */
   readonly dim: number;
   /**
-   * Added to the mean square, so that nothing is divided by 0.
+   * Added to the mean square, against division by 0 (ε).
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1e-05`
@@ -1911,7 +1912,7 @@ export interface RMSNormConfig {
 }
 
 /**
- * h_t = f(x_t W_ih + h_{t-1} W_hh + b), f = tanh as it stands (Elman 1990).
+ * h_t = f(x_t W_ih + h_{t-1} W_hh + b), by default with f = tanh (Elman 1990).
  *
  * Shapes: input (B, T, C), output (B, T, H), or (B, H) of the last step; weight_ih (C, H), weight_hh (H, H), bias (H).
  */
@@ -1930,59 +1931,59 @@ export interface RNNConfig {
    */
   readonly hidden: number;
   /**
-   * Whether every step's output is given, or the last one's alone.
+   * Whether to return the output of every step, or only of the last.
    *
    * @defaultValue `true`
    */
   readonly return_sequences?: boolean;
   /**
-   * Most sequences of a batch whose last states the next run begins with; 0: every run begins with zeros.
+   * Largest batch whose last states are carried into the next run; 0: every run starts from zeros.
    *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0`
    */
   readonly carry?: number;
   /**
-   * Function of each state.
+   * Activation of each state.
    *
    * @defaultValue `"tanh"`
    */
   readonly activation?: ActivationName;
 }
 
-/** y = x + f(x), f being the layers one after the other (He et al. 2015); f must keep the shape. */
+/** y = x + f(x), with f the inner layers in sequence (He et al. 2015); f must keep the shape. */
 export interface ResidualConfig {
   readonly type: "Residual";
-  /** Layers that run one after the other beside the input's own way. */
+  /** Layers of f, in order. */
   readonly layers: readonly LayerConfig[];
 }
 
-/** y = fₙ(… f₂(f₁(x))): layers run in their order; nest them as deep as you like. */
+/** y = fₙ(… f₂(f₁(x))): layers in order, nested to any depth. */
 export interface SequentialConfig {
   readonly type: "Sequential";
-  /** Layers in the order in which they run. */
+  /** Layers, in order. */
   readonly layers: readonly LayerConfig[];
 }
 
 /**
- * y = exp(x/τ) / Σ exp(x/τ) over the last axis; sparse variants give classes of little weight exactly 0.
+ * y = exp(x/τ) / Σ exp(x/τ) over the last axis; sparse variants make small shares exactly 0.
  *
  * `masked` leaves out the classes that the run's mask (B, C) hides. `sparsemax` (Martins & Astudillo 2016) is the
- * point of the simplex nearest to x/τ; `entmax15` (Peters, Niculae & Martins 2019) lies between it and softmax. A
- * class at exactly 0 has no gradient, so as a last layer before cross-entropy they can get stuck.
+ * point of the simplex nearest to x/τ; `entmax15` (Peters, Niculae & Martins 2019) is between it and softmax. A class
+ * at exactly 0 has no gradient: as the last layer before cross-entropy, the sparse variants can get stuck.
  *
  * Shapes: input and output (B, …, C).
  */
 export interface SoftmaxConfig {
   readonly type: "Softmax";
   /**
-   * How values become shares.
+   * Variant of the function.
    *
    * @defaultValue `"standard"`
    */
   readonly variant?: SoftmaxVariant;
   /**
-   * Divides the input (τ): above 1 evens the shares, below 1 sharpens them.
+   * Divisor of the input (τ): above 1 evens the shares, below 1 sharpens them.
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1.0`
@@ -1991,7 +1992,7 @@ export interface SoftmaxConfig {
 }
 
 /**
- * y = (silu(x G) · (x U)) D, the biases left out (Shazeer 2020).
+ * y = (silu(x G) · (x U)) D, here without biases (Shazeer 2020).
  *
  * Shapes: input and output (B, …, C); gate_weight, up_weight (C, M), down_weight (M, C).
  */
@@ -2004,13 +2005,13 @@ export interface SwiGLUConfig {
    */
   readonly dim: number;
   /**
-   * Width between them (M).
+   * Hidden width (M).
    *
    * @remarks Allowed: ≥ 1.
    */
   readonly hidden: number;
   /**
-   * Whether the three products add a number to each output.
+   * Whether the three products have biases.
    *
    * @defaultValue `false`
    */
@@ -2935,13 +2936,13 @@ export interface LoomCompareOptions {
 /** Named arguments of `Loom.crossEntropyLossGrad`. */
 export interface LoomCrossEntropyLossGradOptions {
   /**
-   * whether `output` is logits. None decides by looking: rows of numbers between 0 and 1 that sum to 1 are probabilities. Say it when your logits might look like that.
+   * whether `output` holds logits. None guesses: rows of numbers between 0 and 1 that sum to 1 are taken for probabilities. Set it if your logits may look like that.
    *
    * @defaultValue `null`
    */
   readonly from_logits?: boolean | null;
   /**
-   * share of each target spread over all classes.
+   * share of each target that is spread over all classes.
    *
    * @defaultValue `0.0`
    */
@@ -3321,10 +3322,10 @@ export interface Loom extends Handle {
   /**
    * Cross-entropy and its gradient with respect to `output`.
    *
-   * @param output - (B, C) or (C): logits, or probabilities such as a Softmax layer gives.
+   * @param output - (B, C) or (C): logits, or probabilities as from a Softmax layer.
    * @param target - labels (B) or class shares (B, C).
    * @param options - named arguments
-   * @returns `(loss, grad)`; the loss is NaN when the output is.
+   * @returns `(loss, grad)`; the loss is NaN if the output is.
    * @throws {@link ShapeError} shapes do not fit.
    * @throws {@link DataError} labels out of range or targets not finite.
    */
@@ -4223,13 +4224,13 @@ export namespace direct {
   /** Named arguments of `Loom.crossEntropyLossGrad`. */
   export interface LoomCrossEntropyLossGradOptions {
     /**
-     * whether `output` is logits. None decides by looking: rows of numbers between 0 and 1 that sum to 1 are probabilities. Say it when your logits might look like that.
+     * whether `output` holds logits. None guesses: rows of numbers between 0 and 1 that sum to 1 are taken for probabilities. Set it if your logits may look like that.
      *
      * @defaultValue `null`
      */
     readonly from_logits?: boolean | null;
     /**
-     * share of each target spread over all classes.
+     * share of each target that is spread over all classes.
      *
      * @defaultValue `0.0`
      */
@@ -4643,10 +4644,10 @@ export namespace direct {
     /**
      * Cross-entropy and its gradient with respect to `output`.
      *
-     * @param output - (B, C) or (C): logits, or probabilities such as a Softmax layer gives.
+     * @param output - (B, C) or (C): logits, or probabilities as from a Softmax layer.
      * @param target - labels (B) or class shares (B, C).
      * @param options - named arguments
-     * @returns `(loss, grad)`; the loss is NaN when the output is.
+     * @returns `(loss, grad)`; the loss is NaN if the output is.
      * @throws {@link ShapeError} shapes do not fit.
      * @throws {@link DataError} labels out of range or targets not finite.
      */

@@ -16,8 +16,9 @@ import loom_py
 from loom_py.lazy import tables
 from loom_py.session.package import open_session
 
-WRITTEN = [f"loom_py{part}" for part in ("", ".diagnose", ".evaluate", ".introspect", ".observers", ".store")]
-PACKAGES = [*WRITTEN, "loom_py.layers"]
+PACKAGES = [
+    f"loom_py{part}" for part in ("", ".diagnose", ".evaluate", ".introspect", ".layers", ".observers", ".store")
+]
 
 needs_source = pytest.mark.cpython  # inside Pyodide there is bytecode alone
 
@@ -55,21 +56,6 @@ def test_the_table_is_what_type_checkers_see(name: str) -> None:
 def test_no_name_is_that_of_a_module(name: str) -> None:
     modules = {found.name for found in iter_modules(importlib.import_module(name).__path__)}
     assert modules.isdisjoint(table(name))
-
-
-@needs_source
-def test_the_layers_names_are_fresh() -> None:
-    source = Path(str(names.__file__)).read_text(encoding="utf-8")
-    assert source == layer_names(REGISTRY), "run npm run typegen"
-    modules = {found.name for found in iter_modules(importlib.import_module("loom_py.layers").__path__)}
-    assert modules.isdisjoint(REGISTRY)
-
-
-def test_layers_are_imported_late() -> None:
-    code = "import json, sys, loom_py.layers; print(json.dumps(sorted(sys.modules)))"
-    loaded = answer(code)
-    assert isinstance(loaded, list)
-    assert {f"loom_py.layers.{module}" for module in names.LAYERS}.isdisjoint(loaded)
 
 
 @pytest.mark.parametrize("name", PACKAGES)
