@@ -20,15 +20,18 @@ from loom_py.introspect.generated import (
     DECLARATIONS,
     LAYER_NAMES,
     REFERENCE,
+    STATISTICS,
     as_text,
     difference,
     generated_files,
     write,
 )
 from loom_py.introspect.stubs import layer_names, stub
+from loom_py.introspect.typescript.statistics import statistics_module
 from loom_py.layers import REGISTRY
 from loom_py.session.package import all_tables
 from loom_py.session.surface_cache import FILE as SURFACE
+from loom_py.telemetry.statistics import LAYER_STATISTICS
 
 ROOT = Path(loom_py.__file__).parent.parent
 
@@ -52,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
         wanted = {ROOT / chosen: files[chosen]}
     else:
         # The types' sources and what else follows from them go together: one command makes all of it fresh.
-        wanted = {ROOT / name: text for name, text in (files | _python_files()).items()}
+        wanted = {ROOT / name: text for name, text in (files | _tables_of_names()).items()}
     return _check(wanted) if options.check else _put(wanted)
 
 
@@ -64,10 +67,10 @@ def _write_layer_names() -> bool:
     return write(ROOT / LAYER_NAMES, _layer_names())
 
 
-def _python_files() -> dict[str, str]:
-    """The generated Python files' texts, by path."""
+def _tables_of_names() -> dict[str, str]:
+    """Texts of the generated files that list layers, public names and statistics, by path."""
     stubs = {f"{package.__name__.replace('.', '/')}/__init__.pyi": stub(package) for package in (loom_py, layers)}
-    return {LAYER_NAMES: _layer_names(), **stubs}
+    return {LAYER_NAMES: _layer_names(), STATISTICS: statistics_module(LAYER_STATISTICS), **stubs}
 
 
 def _tables(description: Mapping[str, Any]) -> dict[str, str]:

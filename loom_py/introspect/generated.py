@@ -15,6 +15,7 @@ from loom_py.introspect.typescript import typegen
 DECLARATIONS = "web/generated/loom.d.ts"
 REFERENCE = "docs/reference.md"
 LAYER_NAMES = "loom_py/layer_names.py"
+STATISTICS = "web/generated/statistics.ts"
 
 
 def generated_files(description: Mapping[str, Any]) -> dict[str, str]:

@@ -63,8 +63,9 @@ class Statistic:
         name: field of the record that carries it.
         unit: UCUM code (https://ucum.org); "1" for a pure number.
         phase: the pass in which it is measured.
-        kind: "norm" (L2 norms and their ratios), "output" (over a layer's output), "count" (whole numbers), "clock"
-            (times and rates, which differ between equal runs), "training" (of a step or epoch), "flag" (0 or 1).
+        kind: "norm" (L2 norms and their ratios), "output" (over a layer's output), "share" (between 0 and 1), "count"
+            (whole numbers), "clock" (times and rates, which differ between equal runs), "training" (of a step or
+            epoch), "flag" (0 or 1).
         meaning: the field's documentation.
         source: how it is made; None where it is no number of a layer.
         optional: a count that may be absent: None, not 0.
@@ -73,7 +74,7 @@ class Statistic:
     name: str
     unit: str
     phase: Literal["forward", "backward", "both"]
-    kind: Literal["norm", "output", "count", "clock", "training", "flag"]
+    kind: Literal["norm", "output", "share", "count", "clock", "training", "flag"]
     meaning: str
     source: FromRow | FromNorms | FromSpans | None = None
     optional: bool = False
@@ -126,7 +127,7 @@ LAYER_STATISTICS = (
         FromRow(("std",)),
     ),
     Statistic(
-        "zero_fraction", "1", "both", "output",
+        "zero_fraction", "1", "both", "share",
         "Share of outputs that are exactly 0, between 0 and 1.",
         FromRow(("zeros",), share=True),
     ),

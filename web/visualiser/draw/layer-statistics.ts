@@ -1,5 +1,5 @@
 import type { LayerState, PassStats } from "../data/layer-state";
-import { type MeasuredName, measured, type Unit } from "../data/statistics";
+import { type MeasuredName, measured, type StatisticKind } from "../data/statistics";
 import { formatCount, formatNanoseconds, formatNumber, formatPercent } from "./format";
 import type { ScaleKind } from "./scale";
 
@@ -29,16 +29,20 @@ export type StatisticName =
   | "time_share"
   | "non_finite";
 
-const FORMATS: Readonly<Record<Unit, (value: number) => string>> = {
-  "": (value) => formatNumber(value),
-  fraction: (value) => formatPercent(value),
+const asNumber = (value: number) => formatNumber(value);
+const asPercent = (value: number) => formatPercent(value);
+
+const FORMATS: Readonly<Record<StatisticKind, (value: number) => string>> = {
+  norm: asNumber,
+  output: asNumber,
+  share: asPercent,
   count: formatCount,
-  ns: formatNanoseconds,
+  clock: formatNanoseconds,
 };
 
-/** Formatter for a measured statistic, by its unit. */
+/** Formatter for a measured statistic, by its kind. */
 export function formatOf(name: MeasuredName): (value: number) => string {
-  return FORMATS[measured(name).unit];
+  return FORMATS[measured(name).kind];
 }
 
 type Pass = (state: LayerState, name: MeasuredName) => number;
@@ -66,7 +70,7 @@ function shown<N extends MeasuredName & StatisticName>(name: N, pass: Pass, { hi
     meaning: hint ? `${meaning} ${hint}` : meaning,
     value: (state) => pass(state, name),
     // The ends of a colour domain move smoothly, so a count need not be whole here.
-    format: measured(name).unit === "count" ? FORMATS[""] : formatOf(name),
+    format: measured(name).kind === "count" ? asNumber : formatOf(name),
   };
 }
 
@@ -99,7 +103,7 @@ export const STATISTICS: readonly Statistic[] = [
     palette: "sequential",
     domain: [0, 1],
     value: timeShare,
-    format: FORMATS.fraction,
+    format: asPercent,
   },
   {
     name: "non_finite",
@@ -108,7 +112,7 @@ export const STATISTICS: readonly Statistic[] = [
     scale: "linear",
     palette: "sequential",
     value: (state) => (state.forward || state.backward ? state.nonFinite : Number.NaN),
-    format: FORMATS[""],
+    format: asNumber,
   },
 ];
 

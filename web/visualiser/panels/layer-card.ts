@@ -22,6 +22,7 @@ const LABELS: ReadonlyMap<MeasuredName, string> = new Map([
   ["bias_norm", "Bias norm"],
   ["gradient_norm", "Gradient norm"],
   ["input_gradient_norm", "Input gradient norm"],
+  ["update_ratio", "Update ratio"],
   ["compute_time_ns", "Time"],
 ]);
 const ROWS: readonly MeasuredName[] = [...new Set([...LABELS.keys(), ...MEASURED.map(({ name }) => name)])];
