@@ -19,9 +19,9 @@ export class MistakesView {
   show({ right, count, mistakes }: Score): void {
     this.#figure.textContent = formatPercent(right / count);
     const wrong = mistakes.length;
-    const which = wrong > SHOWN ? `the ${SHOWN} most confident:` : "true → predicted:";
+    const which = wrong > SHOWN ? `; the ${SHOWN} most confident:` : " (true → predicted):";
     this.#text.textContent =
-      wrong === 0 ? `All ${count} are classified correctly.` : `${wrong} of ${count} are misclassified; ${which}`;
+      wrong === 0 ? `All ${count} are classified correctly.` : `${wrong} of ${count} are wrong${which}`;
     this.#list.replaceChildren(
       ...mistakes.slice(0, SHOWN).map(({ index, label, predicted }) => {
         const canvas = document.createElement("canvas");
