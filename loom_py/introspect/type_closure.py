@@ -82,14 +82,14 @@ class DefinedTypes(Mapping[str, object]):
     """The types defined in a package's modules, by bare name; annotations may use a name without importing it."""
 
     def __init__(self, module: ModuleType, without: Collection[type] = ()) -> None:
-        """Collect the types of the modules imported so far, except those in `without`."""
+        """Collect the types of the modules imported so far, except the names of the classes in `without`."""
+        hidden = {cls.__name__ for cls in without}
         self._found: dict[str, dict[str, object]] = {}
         for part in modules_of(module):
             for name, value in vars(part).items():
                 own = is_alias(value) or (isinstance(value, type) and value.__module__ == part.__name__)
-                if (
-                    own and value not in without and not hasattr(abc, name)
-                ):  # `Sequence` in an annotation is always Python's
+                # `Sequence` in an annotation is always Python's.
+                if own and name not in hidden and not hasattr(abc, name):
                     self._found.setdefault(name, {})[part.__name__] = value
 
     def __getitem__(self, name: str) -> object:

@@ -251,6 +251,10 @@ def test_a_bare_name_with_two_definitions_is_refused(package: ModuleType) -> Non
         follow({"fields": [{"type": "list[Kind]"}]}, TypeClosure({}, {}), names)
 
 
+def test_a_hidden_name_is_hidden_in_every_module(package: ModuleType) -> None:
+    assert DefinedTypes(package, without=[type("Kind", (), {})]).keys() == {"Extent"}
+
+
 def test_a_public_name_is_what_the_package_makes_of_it(package: ModuleType) -> None:
     closure = TypeClosure({}, {"Kind": Literal["one"]})
     follow({"fields": [{"type": "list[Kind]"}]}, closure, DefinedTypes(package))
