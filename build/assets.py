@@ -1,9 +1,9 @@
-"""Makes .cache/pyodide: a complete folder to load Pyodide, NumPy and this package from, fast.
+"""Builds .cache/pyodide: a complete folder from which a page loads Pyodide, NumPy and this package fast.
 
-The C kernels are built first, into the package. Python's standard library, NumPy's wheel and our own are compiled to
-bytecode beforehand (pyodide-build), and the folder's pyodide-lock.json lists exactly what lies in it, hashes included
-(pyodide-lock). Pyodide's part is made once for a release; our wheel again whenever its sources change. Prints nothing
-when there is nothing to do.
+The C kernels are built first, into the package. The standard library, NumPy's wheel and our own are precompiled to
+bytecode (pyodide-build), and the folder's pyodide-lock.json lists its files with hashes (pyodide-lock). Pyodide's
+part is built once per release, our wheel whenever its sources change, with the tables of build/tables_hook.py. Prints
+nothing if everything is up to date.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PYODIDE = ROOT / "node_modules" / "pyodide"
 ENGINE = ("package.json", "pyodide.mjs", "pyodide.asm.js", "pyodide.asm.mjs", "pyodide.asm.wasm")
 STDLIB = "python_stdlib.zip"
 HOST = f"{sys.version_info.major}.{sys.version_info.minor}"
-RECIPE = "5"  # Raise it when what is made below changes.
+RECIPE = "5"  # Increase it when the code below changes its output.
 
 
 def digest(*parts: bytes | str) -> str:
@@ -47,7 +47,7 @@ def digest(*parts: bytes | str) -> str:
 
 
 def sources_digest() -> str:
-    """SHA-256 over everything that goes into our wheel: paths and contents."""
+    """SHA-256 of everything that our wheel is built from: paths and contents."""
     files = [p for p in sorted((ROOT / "loom_py").rglob("*")) if p.is_file() and p.suffix != ".pyc"]
     extra = [
         p for name in ("pyproject.toml", "build/tables_hook.py", "LICENSE", "README.md") if (p := ROOT / name).exists()
@@ -56,12 +56,12 @@ def sources_digest() -> str:
 
 
 def same_bytecode(lock: dict[str, Any]) -> bool:
-    """Whether this interpreter writes the bytecode that the release's Python reads."""
+    """Whether this interpreter's bytecode runs in the release's Python."""
     return bool(lock["info"]["python"].rpartition(".")[0] == HOST)
 
 
 def make_base(folder: Path, lock: dict[str, Any], numpy_wheel: Path, compiled: bool) -> None:
-    """Put Pyodide's engine, standard library and NumPy into `folder`, with a lock that lists only what is there."""
+    """Put Pyodide's engine, standard library and NumPy into `folder`, with a lock that lists nothing else."""
     for name in ENGINE:
         if (PYODIDE / name).exists():
             shutil.copyfile(PYODIDE / name, folder / name)
@@ -76,7 +76,7 @@ def make_base(folder: Path, lock: dict[str, Any], numpy_wheel: Path, compiled: b
 
 
 def refresh_base(lock: dict[str, Any], stamp: dict[str, str], compiled: bool) -> str:
-    """Make Pyodide's part anew if its inputs changed; return the key of the inputs."""
+    """Rebuild Pyodide's part if its inputs changed; return the key of the inputs."""
     wanted = wanted_from(PYODIDE)
     key = digest(RECIPE, *wanted, str(compiled), (PYODIDE / LOCK).read_bytes())
     if stamp.get("base") == key and (OUT / BASE_LOCK).exists():
@@ -95,7 +95,7 @@ def refresh_base(lock: dict[str, Any], stamp: dict[str, str], compiled: bool) ->
 
 
 def refresh_wheel(base: str, stamp: dict[str, str], compiled: bool) -> str:
-    """Build our wheel and the lock anew if a source changed; return the key of the inputs."""
+    """Rebuild our wheel and the lock if a source changed; return the key of the inputs."""
     key = digest(RECIPE, base, sources_digest())
     if stamp.get("wheel") == key and (OUT / LOCK).exists():
         return key
@@ -114,7 +114,7 @@ def refresh_wheel(base: str, stamp: dict[str, str], compiled: bool) -> str:
 
 
 def make_stock(out: Path, lock: dict[str, Any]) -> None:
-    """Make the folder that people would have without any of this, for the bench: nothing compiled, the full lock."""
+    """Make an ordinary folder for comparison in the bench: nothing precompiled, the full lock."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     for name in (*ENGINE, STDLIB):
@@ -127,21 +127,21 @@ def make_stock(out: Path, lock: dict[str, Any]) -> None:
 
 @contextlib.contextmanager
 def one_at_a_time() -> Iterator[None]:
-    """Let a second run wait for the first: both would write the same folder."""
+    """Make a second run wait for the first, since both write the same folder."""
     CACHE.mkdir(exist_ok=True)
     with (CACHE / "assets.lock").open("w") as handle:
         try:
             import fcntl
 
             fcntl.flock(handle, fcntl.LOCK_EX)
-        except ImportError:  # Windows has no flock; two runs at once are not looked after there.
+        except ImportError:  # Windows has no flock; concurrent runs are not guarded there.
             pass
         yield
 
 
 def main() -> int:
     """Bring .cache/pyodide up to date."""
-    os.environ.setdefault("SOURCE_DATE_EPOCH", "1577836800")  # Bytecode that carries no build time.
+    os.environ.setdefault("SOURCE_DATE_EPOCH", "1577836800")  # Bytecode without a build time.
     lock = json.loads((PYODIDE / LOCK).read_text())
     compiled = same_bytecode(lock)
     with one_at_a_time():

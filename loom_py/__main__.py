@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import loom_py
-from loom_py import layers
+from loom_py import introspect, layers
 from loom_py.introspect.described_cache import FILE as DESCRIBED
 from loom_py.introspect.description import describe_now
 from loom_py.introspect.generated import (
