@@ -1,4 +1,4 @@
-// out = |x|: the sign bit cleared, whatever the number is.
+// out = |x|: the sign bit cleared, of NaN too.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;

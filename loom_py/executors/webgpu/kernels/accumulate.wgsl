@@ -1,4 +1,4 @@
-// total ← keep · total + share · g, in place; when keep is 0 it does not matter what was there.
+// total ← keep · total + share · g, in place; with keep 0, total may hold anything before.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;

@@ -1,6 +1,6 @@
 // m ← β₁m + (1-β₁)g; v ← β₂v + (1-β₂)g²; w ← w - η·m̂/(√v̂ + ε). Nothing is written when `ok` is 0.
 //
-// The corrections 1 - β to the t are -expm1(t·log β): as 1 - pow(β, t) they would lose all digits where β is near 1.
+// The bias corrections 1 - β^t are computed as -expm1(t·log β); 1 - pow(β, t) would lose all digits for β near 1.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -8,13 +8,13 @@
 struct Parameters {
   size: u32, w: u32, g: u32, m: u32, v: u32, rate: u32, count: u32, scale: u32, ok: u32,
   decoupled: u32, decay: f32, eps: f32,
-  fresh1: f32, log1: f32,            // 1 - β₁ and log β₁, reckoned in float64
+  fresh1: f32, log1: f32,            // 1 - β₁ and log β₁, computed in float64
   keep2: f32, fresh2: f32, log2: f32, // β₂, 1 - β₂, log β₂
 }
 
-const NONE = 0xffffffffu; // of an input that was left out
+const NONE = 0xffffffffu; // of a missing input
 
-// 1 - e to the x for x ≤ 0, to a few units in the last place; Cephes's polynomial of exp.
+// 1 - exp(x) for x ≤ 0, within a few units in the last place; Cephes's polynomial of exp.
 fn less_than_one(x: f32) -> f32 {
   let y = max(x, -80.0);
   let n = round(y * 1.44269504);

@@ -1,5 +1,5 @@
-// out = softmax(Q Kᵀ/τ) V: 64 queries a workgroup, keys in blocks of 32. The largest score so far and the sums belonging
-// to it go along and are scaled down when a larger one comes (Milakov & Gimelshein 2018, Dao et al. 2022).
+// out = softmax(Q Kᵀ/τ) V: 64 queries a workgroup, keys in blocks of 32. Online softmax: the sums so far are rescaled
+// whenever a larger score comes (Milakov & Gimelshein 2018, Dao et al. 2022).
 // with attention_parts
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -8,9 +8,9 @@
 struct Parameters {
   out: u32, row_stats: u32, query: u32, key: u32, value: u32, mask: u32, finite: u32,
   inverse: f32, // 1/τ
-  heads: u32, // of one entry of the batch
+  heads: u32, // of one sample
   rows: u32, length: u32, width: u32,
-  period: u32, // rows after which time begins anew
+  period: u32, // rows after which positions repeat
   blocks: u32, // of a period
   tiles: u32,
 }
@@ -18,7 +18,7 @@ struct Parameters {
 override masked: bool;
 override causal: bool;
 
-const LOWEST = -3.4028234e38; // stands for -∞, which WGSL can't write
+const LOWEST = -3.4028234e38; // in place of -∞, for which WGSL has no literal
 const NAN = 0x7fc00000u;
 const INFINITY = 0x7f800000u;
 
@@ -49,7 +49,7 @@ fn main(
   let times = time + row + vec4u(0u, 1u, 2u, 3u);
 
   var upto = p.length;
-  if (causal) { // what none sees is left out, unless 0 times something there is no 0
+  if (causal) { // skip keys that no row sees, unless a number is not finite: 0 times that is NaN
     if (lane == 0u) { all_finite = heap[p.finite + head]; }
     if (workgroupUniformLoad(&all_finite) != 0u) { upto = min(p.length, time + OWN); }
   }
@@ -89,7 +89,7 @@ fn main(
   workgroupBarrier();
   total = vec4f();
   for (var i = 0u; i < 16u; i++) { total += tile_own[lane / 16u * 16u + i]; }
-  // A row that sees nothing, or -∞ alone, is 0 where there may be such rows, else NaN.
+  // A row that sees no key, or only -∞, is 0 with a mask or causal, else NaN.
   let nothing = top == vec4f(LOWEST);
   var whole = bitcast<vec4u>(total);
   whole = select(whole, vec4u(select(NAN, INFINITY, masked || causal)), nothing & (whole <= vec4u(INFINITY)));

@@ -1,5 +1,5 @@
-// Σ dout·out of every row, in the order in which the gradient's own products are summed, so that a row that sees one key
-// alone comes out with no gradient.
+// Σ dout·out of every row, added in the same order as the gradient's own products, so that a row that sees a single key
+// gets a gradient of exactly 0.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;

@@ -1,4 +1,4 @@
-// Whether all numbers of a head are finite, in up to four arrays and the largest scores of its rows: a workgroup a head.
+// Flag for each head, 1 where all numbers of up to four arrays and its rows' largest scores are finite; a workgroup a head.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -6,7 +6,7 @@
 struct Parameters {
   out: u32, heads: u32,
   a: u32, a_size: u32, b: u32, b_size: u32, c: u32, c_size: u32, d: u32, d_size: u32, // sizes of one head
-  tops: u32, rows: u32, // of pairs of which the first number is looked at
+  tops: u32, rows: u32, // pairs of which only the first number counts
 }
 
 var<workgroup> bad: atomic<u32>;

@@ -1,6 +1,6 @@
-// Gradients of attention, the weights made again from each row's largest score and sum (Dao et al. 2022). With W the
-// weights, dW = dout Vᵀ and dS = W·(dW - dots)/τ: 64 queries meet the keys for dquery = dS K; with `keys` 64 keys meet the
-// queries for dvalue = Wᵀ dout and dkey = dSᵀ Q.
+// Gradients of attention; the weights are recomputed from each row's largest score and sum (Dao et al. 2022). With W the
+// weights, dW = dout Vᵀ and dS = W·(dW - dots)/τ: a tile of 64 queries goes over the keys for dquery = dS K, or with `keys`
+// a tile of 64 keys over the queries for dvalue = Wᵀ dout and dkey = dSᵀ Q.
 // with attention_parts
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -10,9 +10,9 @@ struct Parameters {
   dquery: u32, dkey: u32, dvalue: u32,
   dout: u32, query: u32, key: u32, value: u32, row_stats: u32, mask: u32, finite: u32, dots: u32,
   inverse: f32, // 1/τ
-  heads: u32, // of one entry of the batch
+  heads: u32, // of one sample
   rows: u32, length: u32, width: u32,
-  period: u32, // rows after which time begins anew
+  period: u32, // rows after which positions repeat
   blocks: u32, // of a period of queries, or of the keys
   tiles: u32,
 }
@@ -25,7 +25,7 @@ var<workgroup> all_finite: u32;
 
 struct Both { weights: vec4f, changes: vec4f } // W and dS
 
-// Four pairs of a row and a key. What is not there is 0; what is not seen is 0 times the rest, as for the others.
+// W and dS of four pairs of a row and a key: 0 outside the arrays; hidden pairs are 0 times the other factors.
 fn both(scores: vec4f, products: vec4f, rows: vec4u, places: vec4u, inside: vec4<bool>, times: vec4u, mask: u32) -> Both {
   var found: Both;
   for (var i = 0u; i < 4u; i++) {

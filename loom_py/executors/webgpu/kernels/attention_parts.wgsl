@@ -1,6 +1,6 @@
-// What attention's kernels have in common: a workgroup has 64 rows of its own and meets others, 32 at a time. Lane l makes
-// numbers for its own rows 4·(l/16) … + 3 and the others 2·(l%16) and + 1, or for those rows and columns 4·(l%16) … + 3.
-// Tiles are stored by fours of rows, with a gap after sixteen so that lanes beside each other write to different banks.
+// Common parts of attention's kernels: a workgroup has 64 rows of its own and goes over others, 32 at a time. Lane l computes
+// its own rows 4·(l/16) … + 3 with the others 2·(l%16) and + 1, or those rows' columns 4·(l%16) … + 3. Tiles are stored by
+// fours of rows, with a gap after sixteen, so that neighbouring lanes write to different banks.
 
 override wide: bool; // rows of more than 64 numbers, up to 128
 
@@ -19,7 +19,7 @@ struct Sums { // of four rows: columns 4·(l%16) … + 3, and those 64 further o
   b0: vec4f, b1: vec4f, b2: vec4f, b3: vec4f,
 }
 
-// A number of a row, 0 beyond the last row or column.
+// A number of a row; 0 beyond the last row or column.
 fn number_at(base: u32, row: u32, rows: u32, column: u32) -> f32 {
   if (row >= rows || column >= p.width) { return 0.0; }
   return bitcast<f32>(heap[base + row * p.width + column]);
@@ -92,7 +92,7 @@ fn put_four(out: u32, column: u32, values: vec4f) {
   if (column + 3u < p.width) { heap[out + column + 3u] = words.w; }
 }
 
-// A lane's sums into rows from `out` on.
+// Stores a lane's sums into the rows from `out` on.
 fn put_sums(out: u32, rows: u32, sums: Sums, lane: u32) {
   let row = lane / 16u * 4u;
   let column = lane % 16u * 4u;

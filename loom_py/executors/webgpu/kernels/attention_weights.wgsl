@@ -1,6 +1,6 @@
-// Scores of a block of attention's rows to weights, in place: exp((score - largest)/τ) / Σ over what a row sees. Forward the
-// rows' largest scores and sums are found and noted; backward they are read, and gradients of the weights become those of
-// the scores: W·(dW - Σ W·dW)/τ. `along` lanes share a row.
+// Scores of a block of attention's rows to weights, in place: exp((score - largest)/τ) / Σ over the keys that a row sees.
+// Forward computes and stores each row's largest score and sum. Backward reads them, and turns gradients of the weights
+// into those of the scores: W·(dW - Σ W·dW)/τ. `along` lanes share a row.
 // with workgroup_reduce
 // with float_order
 
@@ -11,12 +11,12 @@ struct Parameters {
   scores: u32, changes: u32, statistics: u32, mask: u32,
   inverse: f32, // 1/τ
   rows: u32, length: u32, along: u32,
-  first: u32,   // row of all rows that the block begins with
+  first: u32,   // number of the block's first row among all rows
   of_head: u32, // rows of a head
-  of_batch: u32, // rows of an entry of the batch
+  of_batch: u32, // rows of a sample
 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override masked: bool;
 override causal: bool;
 override gradient: bool;

@@ -11,7 +11,7 @@ struct Parameters {
 }
 
 override operation: u32; // 0 add, 1 subtract, 2 multiply, 3 divide
-override plain: bool;    // whether all three lie alike, so that no axes are needed
+override plain: bool;    // whether all three have one shape, so that no axes are needed
 
 @compute @workgroup_size(256)
 fn main(

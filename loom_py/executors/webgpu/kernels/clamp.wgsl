@@ -1,4 +1,4 @@
-// out = x held between low and high. What is not finite becomes 0, or with `limits` NaN stays and infinity is held too.
+// out = x clamped to low … high. Non-finite values become 0; with `limits`, infinities are clamped too and NaN stays.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -16,7 +16,7 @@ fn main(
   let bits = heap[p.x + i];
   let magnitude = bits & 0x7fffffffu;
   var y = bitcast<u32>(min(max(bitcast<f32>(bits), p.low), p.high));
-  if (magnitude >= 0x7f800000u) { // told by its bits: a compiler may assume that there is no such number
+  if (magnitude >= 0x7f800000u) { // recognised by its bits: compilers may assume that all floats are finite
     y = 0u;
     if (limits) {
       y = select(bitcast<u32>(p.high), bitcast<u32>(p.low), bits >= 0x80000000u);

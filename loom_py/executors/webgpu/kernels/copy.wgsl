@@ -10,7 +10,7 @@ struct Parameters {
   x0: u32, x1: u32, x2: u32, x3: u32, x4: u32,
 }
 
-override axes: u32; // how many of the five are there: divisions are what an index costs
+override axes: u32; // how many of the five are used: each costs a division
 
 @compute @workgroup_size(256)
 fn main(
@@ -24,6 +24,6 @@ fn main(
   if (axes > 2u) { let i = rest % p.n3; rest /= p.n3; out += i * p.o3; x += i * p.x3; }
   if (axes > 3u) { let i = rest % p.n2; rest /= p.n2; out += i * p.o2; x += i * p.x2; }
   if (axes > 4u) { let i = rest % p.n1; rest /= p.n1; out += i * p.o1; x += i * p.x1; }
-  // The outermost axis takes what is left; which one it is, its strides are in o0 and x0.
+  // The outermost axis takes the rest; its strides are always in o0 and x0.
   heap[out + rest * p.o0] = heap[x + rest * p.x0];
 }

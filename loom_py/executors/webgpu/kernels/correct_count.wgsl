@@ -1,5 +1,5 @@
-// How many rows have their first largest value where the target is: at its label, or where its own first largest value
-// stands; a row with NaN is wrong. `along` lanes share a row; a workgroup takes `passes` rows for each of them.
+// Number of rows whose first largest value is at the target's label, or at the place of the target's own first largest
+// value; a row with NaN is wrong. `along` lanes share a row; a workgroup takes `passes` rows for each of them.
 // with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -10,13 +10,13 @@ struct Parameters {
   ignored: u32, // a label that is never right
 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override labelled: bool; // whether targets are int32 labels
-override finished: bool; // whether there is one workgroup, whose count becomes a float
+override finished: bool; // whether a single workgroup converts the count to a float
 
 const NAN = 0xffffffffu; // as a key
 
-// Unsigned numbers in the order of the floats, -0 as 0, NaN above all.
+// Unsigned integers in the order of the floats; -0 as 0, NaN above all.
 fn key(bits: u32) -> u32 {
   let size = bits & 0x7fffffffu;
   if (size > 0x7f800000u) { return NAN; }
@@ -34,7 +34,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     let row = (id * p.passes + pass_number) * (LANES / p.along) + lane / p.along;
     let last = select(0u, p.width, row < p.rows);
     var keys = vec2u(0u); // the largest of the output and of the target
-    var places = vec2u(0u); // and where they stand, the complement of it: it is largest for the first
+    var places = vec2u(0u); // complements of their places, which are largest for the first
     for (var i = mine; i < last; i += p.along) {
       let at = row * p.width + i;
       var here = vec2u(key(heap[p.x + at]), 0u);

@@ -1,7 +1,7 @@
 // Cross-entropy of softmax with its gradient, row by row: loss = -Σ t·log softmax(x) / n, dx = (softmax(x)·Σt - t)/n.
 // Targets are labels or shares, smoothed and weighted by class. `along` lanes share a row; a workgroup takes `passes`
-// rows for each of them and leaves the sum of their losses. A row with NaN, +∞, nothing above -∞ or a label that is no
-// class is NaN: no number is better than a wrong one.
+// rows for each of them and stores the sum of their losses. A row with NaN, +∞, only -∞ or an invalid label is NaN, since
+// no number is better than a wrong one.
 // with workgroup_reduce
 // with float_order
 
@@ -14,13 +14,13 @@ struct Parameters {
   rows: u32, width: u32, along: u32, passes: u32, count: u32,
 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override labelled: bool; // whether targets are int32 labels
 override weighted: bool;
-override ignores: bool;  // whether rows of one label do not count
-override divided: bool;  // whether the divisor lies in memory
+override ignores: bool;  // whether rows with one label are ignored
+override divided: bool;  // whether the divisor is read from the heap
 
-// log x of a normal number from 1 up, exact to a unit or two of the last place, unlike the built-in near 1.
+// log x of a normal x ≥ 1, within two units in the last place, unlike the built-in near 1.
 fn log_of(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   let up = (bits & 0x007fffffu) > 0x003504f3u; // mantissas above √2 count as below 1
@@ -32,7 +32,7 @@ fn log_of(x: f32) -> f32 {
   return exponent * 0.693359375 + (series - exponent * 2.12194440e-4);
 }
 
-// What class c of a row should be.
+// Target of class c of a row.
 fn wanted(row: u32, label: i32, counts: bool, c: u32) -> f32 {
   if (!counts) { return 0.0; }
   var hard = select(0.0, 1.0, label == i32(c));

@@ -1,6 +1,6 @@
-// Cross-entropy of probabilities with its gradient, elementwise: loss = -Σ t·log p / n, dp = -t/p/n with p held above the
+// Cross-entropy of probabilities with its gradient, elementwise: loss = -Σ t·log p / n, dp = -t/p/n with p clamped to the
 // smallest normal number. Targets are labels or shares, smoothed and weighted by class. Each workgroup takes a range and
-// leaves the sum of its losses. A NaN, or a label that is no class, makes the loss NaN.
+// stores the sum of its losses. A NaN or an invalid label makes the loss NaN.
 // with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -10,18 +10,18 @@ struct Parameters {
   loss: u32, dx: u32, x: u32, target_at: u32, weights: u32, divisor_at: u32, divisor: f32,
   keep: f32, spread: f32, ignored: i32, // t = (hard·keep + spread)·weight
   classes: u32,
-  size: u32, part: u32, count: u32, // values, of each range, ranges
+  size: u32, part: u32, count: u32, // values in all and in each range; number of ranges
 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override labelled: bool; // whether targets are int32 labels
 override weighted: bool;
-override ignores: bool;  // whether rows of one label do not count
-override divided: bool;  // whether the divisor lies in memory
+override ignores: bool;  // whether rows with one label are ignored
+override divided: bool;  // whether the divisor is read from the heap
 
 const LEAST = 0x00800000u; // 2^-126
 
-// log x of a normal number or +∞, exact to a unit or two of the last place, unlike the built-in near 1.
+// log x of a normal number or +∞, within two units in the last place, unlike the built-in near 1.
 fn log_of(x: f32) -> f32 {
   let bits = bitcast<u32>(x);
   if (bits >= 0x7f800000u) { return x; }

@@ -1,4 +1,4 @@
-// out = value where the random word of its place is at least the threshold, else 0.
+// out = value where its random word is at least the threshold, else 0.
 //
 // The word is mix(mix(i + key) + key): the same bits on every executor. `key` comes mixed from seed and stream; the
 // draw, which changes from step to step, is mixed in here. mix is Chris Wellons's "lowbias32".

@@ -1,8 +1,8 @@
 // α-entmax over rows without sorting: with z = (α-1)(x - max)/τ, y = max(0, z - t)^(1/(α-1)) where t makes y sum to 1.
-// t is found from -1, below which it can't lie, by Newton's steps:
-//   α = 2     on Σ max(0, z - t) = 1: it falls in straight pieces, so that the steps end exactly, soon;
-//   α = 1.5   on √Σ max(0, z - t)² = 1: nearly straight, so that a few steps do.
-// Both sums are convex, so that t only rises towards the solution. `along` lanes share a row; y may lie where x is.
+// t is found by Newton's method from its lower bound, -1:
+//   α = 2     on Σ max(0, z - t) = 1: piecewise linear, so that the method ends exactly after a few steps;
+//   α = 1.5   on √Σ max(0, z - t)² = 1: nearly linear, so that few steps suffice.
+// Both sums are convex, so that t only rises towards the solution. `along` lanes share a row; y may share memory with x.
 // with workgroup_reduce
 // with float_order
 
@@ -11,15 +11,15 @@
 
 struct Parameters { out: u32, x: u32, scale: f32, rows: u32, width: u32, along: u32 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override square: bool; // α = 1.5
 
-const STEPS = 64u; // never needed: each step of α = 2 quarters what is left, at least
+const STEPS = 64u; // never reached: with α = 2 each step at least quarters the error
 
-var<workgroup> moved: atomic<u32>; // steps up to the last one in which a row's t rose
+var<workgroup> moved: atomic<u32>; // number of steps until no row's t rises
 var<workgroup> goes_on: u32;
 
-// max(0, z - t); what lies below -2, -∞ too, is out at once.
+// max(0, z - t); values below -2, -∞ included, are always 0.
 fn above(i: u32, top: f32, t: f32) -> f32 {
   return max(max((bitcast<f32>(heap[p.x + i]) - top) * p.scale, -2.0) - t, 0.0);
 }
@@ -52,7 +52,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     let root = sqrt(sums.y);
     let next = t + select((sums.x - 1.0) / sums.y, (root - 1.0) * root / sums.x, square);
     if (!bad && !done && row < p.rows) {
-      // The step that no longer rises only takes away what rounding left: far below 1, t has more digits than at first.
+      // A step that does not rise only corrects rounding: far below 1, t has more digits than at first.
       done = next <= t;
       t = next;
       if (!done) { atomicStore(&moved, step + 1u); }

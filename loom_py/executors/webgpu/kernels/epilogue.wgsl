@@ -1,10 +1,10 @@
-// What becomes of a finished number of a matrix product: an activation of it, or nothing. A part of the kernels that say
+// Epilogue of a matrix product: an optional activation of each result. A part: kernels include it by
 // `with epilogue`.
 // with functions
 
 override activation: u32 = 0u; // 0 for none, else as in functions.wgsl
 
-// The two short ones stand here too, as `forward` has them: of the rest compilers then see at once that it is never run.
+// The two short ones are repeated from `forward`, so that compilers drop the rest where it is not used.
 fn activated(bits: u32) -> u32 {
   if (activation == 0u || (bits & ~SIGN) > INFINITY) { return bits; }
   if (activation == RELU) { return select(bits, 0u, bits >= SIGN); }

@@ -1,4 +1,4 @@
-// out = one word everywhere.
+// out = one word, everywhere.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;

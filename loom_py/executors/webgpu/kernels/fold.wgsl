@@ -1,5 +1,5 @@
-// out (B,C,H,W) = columns (C,K1,K2,B,P1,P2) added where windows meet. Each invocation gathers one cell's sum, from the
-// last window that meets it to the first, which is the order of places within windows, in which NumPy adds.
+// out (B,C,H,W) = columns (C,K1,K2,B,P1,P2), summed where windows overlap. Each invocation gathers the sum of one cell,
+// from the last window that covers it to the first: the order of places within windows, in which NumPy adds.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -25,8 +25,8 @@ fn main(
   let place = p.p1 * p.p2; // words of one image in a row of columns
   let at = p.columns + c * p.k1 * p.k2 * p.n * place + n * place;
   var sum = 0.0;
-  // Window j meets the cell at place (y - j·s)/d, if that is whole and less than k. Counting j from one more down to 1
-  // keeps it unsigned.
+  // Window j covers the cell at place (y - j·s)/d, if that is whole and less than k. j counts down to 1 instead of 0, to
+  // stay unsigned.
   for (var j1 = min(y / p.s1 + 1u, p.p1); j1 > 0u; j1--) {
     let away1 = y - (j1 - 1u) * p.s1;
     if (away1 > (p.k1 - 1u) * p.d1) { break; }

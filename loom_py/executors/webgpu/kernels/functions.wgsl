@@ -1,9 +1,9 @@
-// The activations, exp and 1/√(x + eps), each right to a few units in the last place, and their derivatives; numbered as
-// FUNCTIONS in lower/elementwise.py. A part of the kernels that say `with functions`.
+// The activations, exp and 1/√(x + eps), each within a few units in the last place, and their derivatives; numbers as in
+// FUNCTIONS of lower/elementwise.py. A part: kernels include it by `with functions`.
 //
-// WGSL's own exp is off by 3 + 2|x| units and its tanh overflows on some drivers, so they are written out (exp by the
-// polynomial of Cephes, Moshier's expf; erf by Eigen's rational approximation). And a compiler may assume that there is
-// neither NaN nor infinity: so these are told, and answered, by their bits.
+// WGSL's own exp may be off by 3 + 2|x| units and its tanh overflows on some drivers, hence own versions (exp by Cephes's
+// polynomial, Moshier's expf; erf by Eigen's rational approximation). Compilers may assume that all floats are finite, so
+// NaN and infinities are recognised, and returned, by their bits.
 
 const LINEAR = 0u; const RELU = 1u; const LEAKY = 2u; const SIGMOID = 3u; const TANH = 4u; const SOFTPLUS = 5u;
 const GELU = 6u; const SILU = 7u; const ELU = 8u; const EXP = 9u; const INVERSE_ROOT = 10u;
@@ -14,7 +14,7 @@ struct Power { n: i32, rest: f32 } // e to the x = 2 to the n · (1 + rest)
 
 fn power(x: f32) -> Power {
   let n = round(x * 1.44269504);
-  let r = x - n * 0.693359375 + n * 2.12194440e-4; // ln 2 in two parts, the first of few bits: n times it is exact
+  let r = x - n * 0.693359375 + n * 2.12194440e-4; // ln 2 in two parts, the first with few bits so that n times it is exact
   var q = 1.9875691500e-4;
   q = q * r + 1.3981999507e-3;
   q = q * r + 8.3334519073e-3;
@@ -26,14 +26,14 @@ fn power(x: f32) -> Power {
 
 fn two_to(n: i32) -> f32 { return bitcast<f32>((n + 127) << 23u); }
 
-// In two steps, so that the largest and the smallest results are right too.
+// In two steps, so that the largest and smallest results are correct too.
 fn exponential(x: f32) -> f32 {
   let e = power(clamp(x, -104.0, 88.8));
   let half = e.n >> 1u;
   return (1.0 + e.rest) * two_to(half) * two_to(e.n - half);
 }
 
-// e to the x, less 1; x at most 88.
+// exp(x) - 1; x at most 88.
 fn less_one(x: f32) -> f32 {
   let e = power(max(x, -87.3));
   let scale = two_to(e.n);
@@ -77,7 +77,7 @@ fn erf(x: f32) -> f32 {
 
 fn normal(x: f32) -> f32 { return 0.5 * (1.0 + erf(x * 0.70710678)); } // Φ(x)
 
-// f of a finite x; eps is INVERSE_ROOT's.
+// f of a finite x; eps is for INVERSE_ROOT.
 fn value(which: u32, x: f32, eps: f32) -> f32 {
   switch which {
     case LEAKY: { return select(x * 0.01, x, x > 0.0); }
@@ -117,7 +117,7 @@ fn forward(which: u32, bits: u32, eps: f32) -> u32 {
   return bitcast<u32>(value(which, x, eps));
 }
 
-// f' by what was saved, where that is a number.
+// f' from the saved value, if that is not NaN.
 fn slope(which: u32, bits: u32) -> f32 {
   let saved = bitcast<f32>(bits);
   let positive = bits - 1u < INFINITY;
@@ -140,7 +140,7 @@ fn slope(which: u32, bits: u32) -> f32 {
   }
 }
 
-// dy · f', by what was saved: the output, or for GELU and SILU the input.
+// dy · f', from the saved value: the output, or for GELU and SILU the input.
 fn backward(which: u32, dy: u32, saved: u32) -> u32 {
   if (which == LINEAR || (dy & ~SIGN) > INFINITY) { return dy; }
   let unknown = (saved & ~SIGN) > INFINITY || ((which == GELU || which == SILU) && (saved & ~SIGN) == INFINITY);

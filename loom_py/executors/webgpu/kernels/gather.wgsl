@@ -1,4 +1,4 @@
-// out[n] = table[ids[n]], rows of `width` words; an id beyond the table takes its first or last row, as NumPy's "clip".
+// out[n] = table[ids[n]], rows of `width` words; ids beyond the table take its first or last row, as with NumPy's "clip".
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;

@@ -1,5 +1,5 @@
-// One state of a row for each lane: r,z = σ(zx + zh); n = tanh(zx_n + r·zh_n); h = n + z·(h_prev - n) (B,H).
-// The gates that are kept are r, z, n and zh_n (B,4H); zx and zh are (B,3H).
+// One number of the state for each lane: r,z = σ(zx + zh); n = tanh(zx_n + r·zh_n); h = n + z·(h_prev - n) (B,H).
+// Saved gates: r, z, n and zh_n (B,4H); zx and zh are (B,3H).
 // with gates
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;

@@ -1,4 +1,4 @@
-// Gradients of zx, of zh (B,3H), and of h_prev past the product (B,H); that of h is dy + dr + straight.
+// Gradients of zx and zh (B,3H), and of h_prev without its part through the product (B,H); that of h is dy + dr + straight.
 // with gates
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;

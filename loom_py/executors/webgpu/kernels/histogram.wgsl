@@ -1,12 +1,12 @@
-// Finite values counted by sign and exponent (ops/histogram.py): 64 bins for each sign around that of 0. Each workgroup
-// counts a range in eight copies, so that lanes with the same exponent meet less often; a last one adds ranges up.
+// Histogram of finite values by sign and exponent (ops/histogram.py): 64 bins for each sign, and one for 0. Each workgroup
+// counts a range in eight copies, so that lanes with the same exponent collide less often; a last one adds the ranges up.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
 
 struct Parameters {
   out: u32, x: u32, parts: u32,
-  size: u32, part: u32, count: u32, // values, of each range, ranges
+  size: u32, part: u32, count: u32, // values in all and in each range; number of ranges
 }
 
 override stage: u32; // 0 a range each, into `parts`; 1 from `parts` to the row; 2 both at once
@@ -16,13 +16,13 @@ const COPIES = 8u;
 
 var<workgroup> bins: array<atomic<u32>, 1032>;
 
-// The exponent alone tells the bin, of numbers below 2^-126 too: they belong to the smallest.
+// The exponent determines the bin; numbers below 2^-126 belong to the smallest.
 fn bin_of(bits: u32) -> u32 {
   let place = clamp(i32((bits >> 23u) & 255u) - 127, -32, 31) + 33;
   return u32(64 + select(place, -place, bits >= 0x80000000u));
 }
 
-// Numbers of the row are pairs of floats whose sum they are.
+// Each number of the row is a pair of floats: their sum.
 fn put(bin: u32, n: u32) {
   heap[p.out + 2u * bin] = bitcast<u32>(f32(n & ~4095u));
   heap[p.out + 2u * bin + 1u] = bitcast<u32>(f32(n & 4095u));

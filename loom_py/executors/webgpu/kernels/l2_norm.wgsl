@@ -1,6 +1,6 @@
-// √Σ x², or √Σ (x - y)², of many arrays in one pass and without overflow: large, common and small values are squared
-// apart, the large ones scaled down, the small ones up (Blue 1978). NaN and infinities count as large and come through.
-// Workgroups along y take an array each, of which a table in the heap tells; those along x its ranges.
+// √Σ x², or √Σ (x - y)², of many arrays in one pass and without overflow: large, common and small values are summed
+// separately, large ones scaled down, small ones up (Blue 1978). NaN and infinities count as large and propagate.
+// Workgroups along y take one array each, from a table in the heap; those along x its ranges.
 // with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -9,11 +9,11 @@
 struct Parameters { table: u32 }
 
 struct Array {
-  out: u32, x: u32, y: u32, parts: u32, // there is no y when it is NONE
-  size: u32, part: u32, count: u32,     // values, of each range, ranges
+  out: u32, x: u32, y: u32, parts: u32, // y is NONE if missing
+  size: u32, part: u32, count: u32,     // values in all and in each range; number of ranges
 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override stage: u32; // 0 a range each, into `parts`; 1 from `parts` to the norm; 2 both at once
 
 const NONE = 0xffffffffu;
@@ -34,7 +34,7 @@ fn value(a: Array, i: u32) -> f32 {
   return v;
 }
 
-// The square of v in the place for its size: large, common, small.
+// The square of v in the component for its size: large, common, small.
 fn squared(v: f32) -> vec3f {
   let size = bitcast<u32>(v) & 0x7fffffffu;
   if (size >= LARGE) { return vec3f((v * DOWN) * (v * DOWN), 0.0, 0.0); }
@@ -42,7 +42,7 @@ fn squared(v: f32) -> vec3f {
   return vec3f(0.0, v * v, 0.0);
 }
 
-// Scaled as roots: 2^-160, which the squares would take, is 0.
+// Scaled as roots: 2^-160, the factor for squares, would underflow.
 fn root(s: vec3f) -> f32 {
   let common_down = sqrt(s.y) * DOWN;
   let small = sqrt(s.z) * DOWN;
@@ -71,7 +71,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     for (; i < end; i += LANES) { squares += squared(value(a, i)); }
   }
   squares = sum3(squares, lane, lane_group(place, LANES, 1u));
-  if (lane != 0u || range >= a.count) { return; } // not before: barriers want all lanes, as far as a compiler can tell
+  if (lane != 0u || range >= a.count) { return; } // only now: barriers need uniform control flow
   if (stage == 0u) {
     for (var k = 0u; k < 3u; k++) { heap[a.parts + 3u * range + k] = bitcast<u32>(squares[k]); }
   } else {

@@ -8,7 +8,7 @@ struct Parameters {
   decay: f32, keep1: f32, fresh1: f32, keep2: f32, fresh2: f32,
 }
 
-const NONE = 0xffffffffu; // of an input that was left out
+const NONE = 0xffffffffu; // of a missing input
 
 @compute @workgroup_size(256)
 fn main(

@@ -1,5 +1,5 @@
 // Elementwise loss heads (ops/loss.py): the gradient of each value, and the sum of losses of each range of them.
-// Losses are divided by the number of values before they add up: their mean is finite where their sum may not be.
+// Losses are divided by the number of values before they are added: their mean is finite where their sum may overflow.
 // with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -7,17 +7,17 @@
 
 struct Parameters {
   loss: u32, dx: u32, x: u32, target_at: u32, delta: f32, values: f32,
-  size: u32, part: u32, count: u32, // values, of each range, ranges
+  size: u32, part: u32, count: u32, // values in all and in each range; number of ranges
 }
 
 // 0 squared, 1 absolute, 2 Huber, 3 binary cross-entropy of logits, 4 of probabilities
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override head: u32;
 
 fn infinite_or_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7f800000u) == 0x7f800000u; }
 fn is_nan(x: f32) -> bool { return (bitcast<u32>(x) & 0x7fffffffu) > 0x7f800000u; }
 
-// Not a constant, which WGSL would refuse.
+// A variable, since WGSL refuses a constant that is NaN.
 fn nan() -> f32 { var bits = 0x7fc00000u; return bitcast<f32>(bits); }
 
 // log((1 + s)/(1 - s)) for |s| ≤ 1/3, by its series.
@@ -27,14 +27,14 @@ fn log_ratio(s: f32) -> f32 {
   return 2.0 * (s + s * tail);
 }
 
-// log x for x from 0 up, -100 at least: exact to a unit or two of the last place, unlike the built-in near 1.
+// max(log x, -100) for x ≥ 0, within two units in the last place, unlike the built-in near 1.
 fn log_held(x: f32) -> f32 {
   var bits = bitcast<u32>(x);
   if ((bits & 0x7fffffffu) == 0u) { return -100.0; }
   if (bits >= 0x80000000u) { return nan(); }
   if (bits >= 0x7f800000u) { return x; }
   var exponent = 0;
-  if (bits < 0x00800000u) { // below 2^-126 there is no leading bit: shift it into its place
+  if (bits < 0x00800000u) { // below 2^-126 there is no implicit leading bit: normalise
     let shift = countLeadingZeros(bits) - 8u;
     bits <<= shift;
     exponent = -i32(shift);
@@ -45,7 +45,7 @@ fn log_held(x: f32) -> f32 {
   return max(f32(exponent) * 0.693359375 + (log_ratio((m - 1.0) / (m + 1.0)) - f32(exponent) * 2.12194440e-4), -100.0);
 }
 
-// log(1 - p), -100 at least.
+// max(log(1 - p), -100).
 fn log_rest(p: f32) -> f32 {
   if (infinite_or_nan(p) || p < 0.0 || p > 0.5) { return log_held(1.0 - p); }
   return log_ratio(-p / (2.0 - p));

@@ -1,5 +1,5 @@
-// What losses over labels are divided by: the rows that count, at least 1, or the sum of their classes' weights; NaN
-// when a label is no class. One workgroup.
+// Divisor of losses over labels: the number of rows that count, at least 1, or the sum of their classes' weights; NaN if
+// a label is invalid. One workgroup.
 // with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -7,13 +7,13 @@
 
 struct Parameters { out: u32, labels: u32, weights: u32, rows: u32, classes: u32, ignored: i32 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override weighted: bool;
-override ignores: bool; // whether rows of one label do not count
+override ignores: bool; // whether rows with one label are ignored
 
 const STRETCH = 4096u;
 
-// What a row counts.
+// Weight of a row.
 fn weight_of(row: u32) -> f32 {
   let label = bitcast<i32>(heap[p.labels + row]);
   if (ignores && label == p.ignored) { return 0.0; }
@@ -26,7 +26,7 @@ fn weight_of(row: u32) -> f32 {
 @compute @workgroup_size(LANES)
 fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   var weights = 0.0;
-  for (var stretch = lane; stretch < p.rows; stretch += STRETCH) { // sums of sums: equal weights round the same way
+  for (var stretch = lane; stretch < p.rows; stretch += STRETCH) { // sums of sums, so that equal weights round the same way
     var some = 0.0;
     for (var row = stretch; row < min(stretch - lane + STRETCH, p.rows); row += LANES) { some += weight_of(row); }
     weights += some;

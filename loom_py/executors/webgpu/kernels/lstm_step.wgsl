@@ -1,4 +1,4 @@
-// One state of a row for each lane: gates i,f,g,o = σ,σ,tanh,σ of zx + zh (B,4H); c = f·c_prev + i·g; h = o·tanh(c) (B,H).
+// A number of the state for each lane: gates i,f,g,o = σ,σ,tanh,σ of zx + zh (B,4H); c = f·c_prev + i·g; h = o·tanh(c) (B,H).
 // with gates
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;

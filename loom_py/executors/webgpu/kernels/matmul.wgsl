@@ -1,5 +1,5 @@
-// As matmul_large.wgsl, in tiles of 64×64 with 8×4 numbers an invocation, or 32×32 with 4×4: for products with fewer
-// numbers. Vector v of the side of a tile holds rows v, v + side/4, v + side/2 and v + 3·side/4.
+// As matmul_large.wgsl, in tiles of 64×64 with 8×4 numbers an invocation, or 32×32 with 4×4, for products with fewer
+// results. Vector v of the side of a tile holds rows v, v + side/4, v + side/2 and v + 3·side/4.
 // with product
 // with epilogue
 
@@ -11,7 +11,7 @@ override SIDE = 32u + 32u * u32(tall);
 override VECTORS = SIDE / 4u; // along a side
 
 const DEPTH = 8u; // places of K in a stage
-const BAND = 8u;  // tiles are walked in bands of eight rows of tiles, so that their factors stay in the cache
+const BAND = 8u;  // rows of tiles in a band; tiles go band by band, so that factors stay in the cache
 
 var<workgroup> tile_a: array<array<vec4f, 16>, 16>; // [stage and place of K][vector]
 var<workgroup> tile_b: array<array<vec4f, 16>, 16>;
@@ -55,7 +55,7 @@ fn main(
   let number = group.y * groups.x + group.x;
   if (number >= p.tiles) { return; }
 
-  // Which tile of which share of which product.
+  // The tile, and the share of K and the product that it belongs to.
   let work = work_of(number);
   let tile = work.tile;
   let band = tile / (BAND * p.across) * BAND;
@@ -68,8 +68,8 @@ fn main(
   let a = work.a;
   let b = work.b;
 
-  // What this invocation fetches each time: a vector of either factor at one place of K. Eight neighbours always have
-  // different vectors of one place, which lie in different banks.
+  // What this invocation fetches in each stage: a vector of either factor at one place of K. Eight neighbouring lanes
+  // always fetch different vectors of one place, which are in different banks.
   let quarters = vec4u(0u, 1u, 2u, 3u) * VECTORS;
   let vector_a = select(lane % VECTORS, lane % 8u + lane / 64u * 8u, along_a);
   let vector_b = select(lane % VECTORS, lane % 8u + lane / 64u * 8u, along_b);
@@ -78,7 +78,7 @@ fn main(
   var from_a = a + min(first_row + vector_a + quarters, vec4u(p.rows - 1u)) * p.a_row + (begin + k_a) * p.a_inner;
   var from_b = b + min(first_column + vector_b + quarters, vec4u(p.columns - 1u)) * p.b_column + (begin + k_b) * p.b_inner;
 
-  // What it makes. Eight by four invocations that follow one another make a block, and read few different vectors.
+  // Its results. Eight by four consecutive invocations make a block and so read few different vectors.
   let own_a = (lane / 8u % 4u + lane / (4u * VECTORS) * 4u) % 8u;
   let own_b = lane % 8u + lane / 32u * 8u % VECTORS;
   let far_a = own_a + 8u;

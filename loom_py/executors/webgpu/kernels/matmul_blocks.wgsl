@@ -1,5 +1,5 @@
-// Products without workgroup memory, by blocks of 4×4 numbers, whose factors are read four numbers at a time: where all
-// words, steps and extents that this needs are divisible by four. An invocation makes 8×8 numbers, so that each one read serves eight products.
+// Products without workgroup memory, by blocks of 4×4 numbers, factors read four numbers at a time; requires offsets,
+// strides and extents divisible by four. An invocation makes 8×8 numbers, so that each number read serves eight products.
 // For software renderers, which pay for every barrier and every read, and devices with good caches.
 // with product
 // with epilogue

@@ -1,11 +1,11 @@
 // out (…,M,N) = a (…,M,K) · b (…,K,N) + bias (N) in tiles of 128×128 a workgroup, 8×8 numbers an invocation, which stay in
 // registers. Both factors pass through workgroup memory, eight places of K at a time and in two stages: the next eight
-// are fetched while these are multiplied, and one barrier is enough.
+// are fetched while these are multiplied, and one barrier suffices.
 //
-// The side of a tile is kept as vectors of four: vector v holds rows v, v + 32, v + 64 and v + 96. So neighbouring
-// invocations fetch, and store, neighbouring words, and nothing need be aligned. Rows beyond the last are the last once
-// more, and nobody stores what comes of them: within the loop only the end of K is looked at. The loop is written out
-// so that the first index into a tile is a constant: compilers then check only the second, once and for all.
+// The side of a tile is stored as vectors of four: vector v holds rows v, v + 32, v + 64 and v + 96. So neighbouring
+// invocations read and write neighbouring words, without alignment. Rows beyond the last repeat it and are not stored,
+// so that the loop checks only the end of K. The loop is unrolled, so that the first index into a tile is a constant and
+// compilers hoist the bounds check of the second.
 // with product
 // with epilogue
 
@@ -16,7 +16,7 @@ const SIDE = 128u;   // of a tile
 const VECTORS = 32u; // along a side
 const QUARTERS = vec4u(0u, 32u, 64u, 96u);
 const DEPTH = 8u;    // places of K in a stage
-const BAND = 8u;     // tiles are walked in bands of eight rows of tiles, so that their factors stay in the cache
+const BAND = 8u;     // rows of tiles in a band; tiles go band by band, so that factors stay in the cache
 
 var<workgroup> tile_a: array<array<vec4f, 32>, 16>; // [stage and place of K][vector]
 var<workgroup> tile_b: array<array<vec4f, 32>, 16>;
@@ -62,7 +62,7 @@ fn main(
   let number = group.y * groups.x + group.x;
   if (number >= p.tiles) { return; }
 
-  // Which tile of which share of which product.
+  // The tile, and the share of K and the product that it belongs to.
   let work = work_of(number);
   let tile = work.tile;
   let band = tile / (BAND * p.across) * BAND;
@@ -75,8 +75,8 @@ fn main(
   let a = work.a;
   let b = work.b;
 
-  // What this invocation fetches each time: a vector of either factor at one place of K. Eight neighbours always have
-  // different vectors of one place, which lie in different banks.
+  // What this invocation fetches in each stage: a vector of either factor at one place of K. Eight neighbouring lanes
+  // always fetch different vectors of one place, which are in different banks.
   let vector_a = select(lane % VECTORS, lane % 8u + lane / 64u * 8u, along_a);
   let vector_b = select(lane % VECTORS, lane % 8u + lane / 64u * 8u, along_b);
   let k_a = select(lane / VECTORS, lane / 8u % 8u, along_a);
@@ -84,7 +84,7 @@ fn main(
   var from_a = a + min(first_row + vector_a + QUARTERS, vec4u(p.rows - 1u)) * p.a_row + (begin + k_a) * p.a_inner;
   var from_b = b + min(first_column + vector_b + QUARTERS, vec4u(p.columns - 1u)) * p.b_column + (begin + k_b) * p.b_inner;
 
-  // What it makes. Eight by four invocations that follow one another make a block, and read few different vectors.
+  // Its results. Eight by four consecutive invocations make a block and so read few different vectors.
   let own_a = lane / 8u % 4u + lane / 64u * 4u;
   let own_b = lane % 8u + lane / 32u % 2u * 8u;
   let far_a = own_a + 16u;

@@ -1,4 +1,4 @@
-// out (…,M,N) = the products of all shares of K added in order, + bias (N): what matmul.wgsl leaves when K is cut.
+// out (…,M,N) = the products of all shares of K added in order, + bias (N), for products with K split.
 // with epilogue
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;

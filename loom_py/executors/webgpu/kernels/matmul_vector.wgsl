@@ -1,5 +1,5 @@
-// out (…,N) = x (…,K) · matrix (…,K,N) + bias: products of which one factor is a single row or column. Nothing is used
-// twice but x, so that all there is to win is reading the matrix along what is contiguous, by many lanes.
+// out (…,N) = x (…,K) · matrix (…,K,N) + bias: products with a single row or column. Only x is used more than once, so all
+// that counts is to read the matrix contiguously, by many lanes.
 // with epilogue
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -10,8 +10,8 @@ struct Parameters {
   size: u32, inner: u32, // N, K
   x_inner: u32, inner_step: u32, step: u32, bias_step: u32, // words from one to the next, of the matrix along K and N
   blocks: u32, groups: u32, // workgroups for one product, and for all
-  share: u32, batch: u32, // K is cut into shares of this length, each with products of its own
-  n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, // the batch, and its steps
+  share: u32, batch: u32, // length of the shares that K is split into, and products of a share
+  n0: u32, n1: u32, n2: u32, n3: u32, n4: u32, // extents of the batch, and its strides
   x0: u32, x1: u32, x2: u32, x3: u32, x4: u32,
   m0: u32, m1: u32, m2: u32, m3: u32, m4: u32,
 }
@@ -48,7 +48,7 @@ fn main(
   let x = p.x + i0 * p.x0 + i1 * p.x1 + i2 * p.x2 + i3 * p.x3 + i4 * p.x4;
   let matrix = p.matrix + i0 * p.m0 + i1 * p.m1 + i2 * p.m2 + i3 * p.m3 + i4 * p.m4 + min(i, p.size - 1u) * p.step;
 
-  // Four sums apart, so that four words are on their way at a time.
+  // Four separate sums, so that four reads are in flight at a time.
   var s = vec4f();
   var k = begin + first;
   for (; k + 3u * lanes < end; k += 4u * lanes) {

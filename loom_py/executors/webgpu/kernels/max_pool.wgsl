@@ -1,6 +1,6 @@
-// y (B,C,P1,P2) = the largest value of each window of x (B,C,H,W), index = its place in the window, the first of equals.
-// NaN counts as largest, the last of several. Values are compared as integers of the same order, which no driver may
-// take for "never NaN", nor flush.
+// y (B,C,P1,P2) = the largest value of each window of x (B,C,H,W), index = its place in the window, the first of equal
+// ones. NaN counts as largest, the last of several. Values are compared as integers of the same order, since drivers may
+// assume that floats are never NaN, and flush small ones.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;

@@ -1,5 +1,5 @@
-// dx (B,C,H,W) = dy (B,C,P1,P2) added at the place that each window's largest value came from. Each invocation gathers
-// one cell's sum from the last window that meets it to the first, which is the order in which NumPy adds.
+// dx (B,C,H,W) = dy (B,C,P1,P2), added at the place of each window's largest value. Each invocation gathers the sum of one
+// cell, from the last window that covers it to the first: the order in which NumPy adds.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -21,7 +21,7 @@ fn main(
   let x = i % p.w + p.pad2;
   let image = i / p.w / p.h * p.p1 * p.p2;
   var sum = 0.0;
-  for (var j1 = min(y / p.s1 + 1u, p.p1); j1 > 0u; j1--) { // counted from one more, to keep it unsigned
+  for (var j1 = min(y / p.s1 + 1u, p.p1); j1 > 0u; j1--) { // counts down to 1 instead of 0, to stay unsigned
     let k1 = y - (j1 - 1u) * p.s1;
     if (k1 >= p.k1) { break; }
     for (var j2 = min(x / p.s2 + 1u, p.p2); j2 > 0u; j2--) {

@@ -1,4 +1,4 @@
-// Merges sorted stretches of `width` ids two by two: each id finds by bisection how many of the other stretch precede it.
+// Merges sorted stretches of `width` ids in pairs: each id finds by bisection how many of the other stretch precede it.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -14,7 +14,7 @@ fn main(
   let id = heap[p.before + i];
   let stretch = i / p.width;
   let second = stretch % 2u == 1u;
-  let begin = min((stretch ^ 1u) * p.width, p.count); // of the other one
+  let begin = min((stretch ^ 1u) * p.width, p.count); // of the other stretch
   var low = begin;
   var high = min(begin + p.width, p.count);
   while (low < high) {
@@ -22,7 +22,7 @@ fn main(
     let other = heap[p.before + middle];
     if (other < id || (second && other == id)) { low = middle + 1u; } else { high = middle; } // equal ones keep their order
   }
-  // i counts those before it in its own stretch, and for a second one all of the first, which `rank` counts anew.
+  // i counts the ids before it in its own stretch, and for a second one all of the first, which `rank` counts too.
   let rank = low - begin;
   let to = i + rank - select(0u, p.width, second);
   heap[p.after + to] = id;

@@ -1,6 +1,6 @@
-// Means and squared deviations over axes, and normalisation where a workgroup sees all of its results.
-// Tiles as in reduce.wgsl. Deviations are taken from the mean and the mean is corrected by theirs, so that numbers far
-// from 0 keep their variance.
+// Means and squared deviations over axes, and normalisation where a workgroup has all elements of its results.
+// Tiles as in reduction_tile.wgsl. Deviations are from the mean, which is corrected by their mean, so that the
+// variance of numbers far from 0 is precise.
 // with workgroup_reduce
 // with reduction_tile
 

@@ -1,4 +1,4 @@
-// Means and squared deviations of parts made one (Chan, Golub & LeVeque 1979): the parts' means deviate too.
+// Merges means and squared deviations of parts (Chan, Golub & LeVeque 1979).
 // with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -9,8 +9,8 @@ struct Parameters {
   elements: u32, part: u32, count: u32, results: u32, along: u32,
 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
-override root: bool; // whether 1/√(variance + eps) is wanted instead of the variance
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
+override root: bool; // whether to store 1/√(variance + eps) instead of the variance
 
 fn weight(part: u32) -> f32 { return f32(min((part + 1u) * p.part, p.elements) - part * p.part); }
 fn mean_of(part: u32, result: u32) -> f32 { return bitcast<f32>(heap[p.parts + 2u * part * p.results + result]); }

@@ -5,7 +5,7 @@
 
 struct Parameters { size: u32, w: u32, velocity: u32, step: u32, ok: u32, keep: f32, fresh: f32 }
 
-const NONE = 0xffffffffu; // of an input that was left out
+const NONE = 0xffffffffu; // of a missing input
 
 @compute @workgroup_size(256)
 fn main(

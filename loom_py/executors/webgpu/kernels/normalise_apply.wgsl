@@ -1,4 +1,4 @@
-// The elementwise end of a normalisation whose means are known already, and of its gradient.
+// The last, elementwise step of a normalisation with known means, and of its gradient.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;

@@ -1,5 +1,5 @@
-// dx = rstd · (dn - mean(dn) - n · mean(dn·n)) over axes, or the two sums alone where several workgroups share a result.
-// Tiles as in reduce.wgsl.
+// dx = rstd · (dn - mean(dn) - n · mean(dn·n)) over axes, or only the two sums where several workgroups share a result.
+// Tiles as in reduction_tile.wgsl.
 // with workgroup_reduce
 // with reduction_tile
 

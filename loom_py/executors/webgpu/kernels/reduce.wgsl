@@ -1,5 +1,5 @@
 // Sums over axes, and counts: each workgroup has a tile of results and one part of their elements.
-// A second run of the kernel adds the parts up.
+// A second dispatch adds the parts up.
 // with workgroup_reduce
 // with reduction_tile
 
@@ -11,12 +11,12 @@ struct Parameters {
   divisor: f32, // of finished sums
   // Results and elements of each; lanes that share a result; elements of a part; tiles of results; workgroups.
   results: u32, elements: u32, along: u32, part: u32, tiles: u32, groups: u32,
-  // Result j begins at j/k1·sk0 + j%k1·sk1; its element e lies e/r1·sr0 + e%r1·sr1 further.
+  // Result j begins at j/k1·sk0 + j%k1·sk1; its element e is e/r1·sr0 + e%r1·sr1 words further.
   k1: u32, sk0: u32, sk1: u32, r1: u32, sr0: u32, sr1: u32,
 }
 
 override operation: u32; // 0 sum, 1 sum of counts, 2 how many are not finite, 3 how many are not 0
-override finished: bool; // whether the outcome is a float, divided, or goes on as it is
+override finished: bool; // whether to divide sums and convert counts to floats
 
 fn read(at: u32) -> u32 {
   let bits = heap[p.x + at];
@@ -40,7 +40,7 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let begin = share.begin;
   let step = p.along;
 
-  // Four at a time: so many reads are on their way together, and the chain of additions is a quarter as long.
+  // Four at a time: four reads are in flight, and the chain of additions is a quarter as long.
   var found = 0u;
   var e = share.part * p.part + share.mine;
   for (; e + 3u * step < last; e += 4u * step) {

@@ -1,7 +1,7 @@
 // Tiles of reductions, as lower/reduction_tiling.py has them: a workgroup has a tile of results and one part of their
 // elements. A part: kernels include it by `with reduction_tile`, and have the words of a `Tiling` among their parameters.
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override rows: bool; // whether neighbours in memory are elements of one result, or of different results
 
 // Words from a result's first element to element e.

@@ -1,4 +1,4 @@
-// s ← αs + (1-α)g²; w ← w - η·g/(√s + ε), with momentum on that step if asked. Nothing is written when `ok` is 0.
+// s ← αs + (1-α)g²; w ← w - η·g/(√s + ε), with optional momentum on the step. Nothing is written when `ok` is 0.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -8,7 +8,7 @@ struct Parameters {
   keep: f32, fresh: f32, eps: f32, momentum: f32, decay: f32,
 }
 
-const NONE = 0xffffffffu; // of an input that was left out
+const NONE = 0xffffffffu; // of a missing input
 
 @compute @workgroup_size(256)
 fn main(

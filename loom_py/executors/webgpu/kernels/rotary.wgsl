@@ -1,5 +1,5 @@
-// Each pair (i, i + D/2) of a row turned by the angle of its position; cos and sin of all angles (T, D/2) lie in tables,
-// one after the other, because float32 can't reckon angles of thousands of radians.
+// Each pair (i, i + D/2) of a row rotated by the angle of its position. A table has cos, then sin of all angles (T, D/2),
+// since float32 can't compute them for thousands of radians.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;

@@ -1,4 +1,4 @@
-// Gradients of softmax and its relatives over rows: dx = g·(dy - Σ g·dy / w)/τ, where
+// Gradients of softmax and its sparse variants over rows: dx = g·(dy - Σ g·dy / w)/τ, where
 //   softmax            g = y         w = 1
 //   entmax, α = 2      g = [y > 0]   w = Σ g
 //   entmax, α = 1.5    g = √y        w = Σ g
@@ -10,7 +10,7 @@
 
 struct Parameters { out: u32, dy: u32, y: u32, inverse: f32, rows: u32, width: u32, along: u32 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override kind: u32; // 0 softmax, 1 α = 2, 2 α = 1.5
 
 fn slope(i: u32) -> f32 {

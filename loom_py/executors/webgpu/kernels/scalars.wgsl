@@ -1,11 +1,11 @@
-// Arithmetic of single numbers, any amount of it: each invocation follows a list of its own, in order. What belongs
-// together is in one list, so that no list waits for another.
+// Arithmetic on single numbers: each invocation works through a list of operations, in order. Dependent operations are in
+// one list, so that no list waits for another.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
 
 struct Parameters {
-  lists: u32,  // how many
+  lists: u32,  // number of lists
   starts: u32, // word with the first row of each list, and the end
   rows: u32,   // word of the rows: operation, out, a, b
 }

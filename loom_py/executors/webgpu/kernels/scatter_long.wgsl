@@ -1,7 +1,7 @@
-// The runs of more than LONG equal ids that scatter_short.wgsl leaves out, such as those of a frequent word.
+// Sums of runs of more than LONG equal ids, which scatter_short.wgsl leaves out, such as those of a frequent word.
 //
-// A workgroup for every LONG-th sorted place and tile of columns: it sums the run whose second to (LONG + 1)-th row lies
-// there, if there is one. Its lanes are `columns` wide; each of the 256 / columns streams adds every so many-th row in
+// A workgroup for every LONG-th sorted place and tile of columns: it sums the run whose second to (LONG + 1)-th row is
+// there, if any. Its lanes are `columns` wide; each of the 256 / columns streams adds every so many-th row in
 // order, and the streams' sums are added as a tree: the same on every run.
 // with workgroup_reduce
 
@@ -17,7 +17,7 @@ override LONG: u32;
 
 var<workgroup> run: vec2u; // first place and end
 
-// The first place from `first` to `last` whose id is `id` (with `beyond`: is another); all places before differ in that.
+// The first place from `first` to `last` whose id is `id`, or with `beyond` is another one.
 fn change(first: u32, last: u32, id: u32, beyond: bool) -> u32 {
   var low = first;
   var high = last;

@@ -1,7 +1,7 @@
 // out[v] = Σ of the rows of dy whose id is v, over sorted ids; out is 0 before.
 //
-// A lane for every sorted place and column: where a run of one id begins it adds the run's rows in their order, elsewhere
-// it ends at once. Runs longer than LONG are left to scatter_long.wgsl, so that no lane has much more to do than others.
+// A lane for every sorted place and column: at the start of a run of one id it adds the run's rows in order, elsewhere it
+// does nothing. Runs longer than LONG are left to scatter_long.wgsl, to balance the work of lanes.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;

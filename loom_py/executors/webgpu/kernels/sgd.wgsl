@@ -8,7 +8,7 @@ struct Parameters {
   nesterov: u32, momentum: f32, decay: f32,
 }
 
-const NONE = 0xffffffffu; // of an input that was left out
+const NONE = 0xffffffffu; // of a missing input
 
 @compute @workgroup_size(256)
 fn main(

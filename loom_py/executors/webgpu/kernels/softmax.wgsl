@@ -1,7 +1,7 @@
-// y = exp((x - max)/τ) / Σ over rows; entries that a mask or the diagonal hides take no part. Output may lie where x is:
-// each lane overwrites only what nobody but itself still reads.
-// `along` lanes share a row, so that narrow rows fill a workgroup together. NaN and infinities are told by their bits,
-// since WGSL promises nothing for comparisons with them.
+// y = exp((x - max)/τ) / Σ over rows, without entries that a mask or the diagonal hides. Output may share memory with x:
+// each lane overwrites only what it alone still reads.
+// `along` lanes share a row, so that narrow rows fill a workgroup together. NaN and infinities are recognised by their
+// bits, since WGSL guarantees nothing for comparisons with them.
 // with workgroup_reduce
 // with float_order
 
@@ -15,7 +15,7 @@ struct Parameters {
   m0: u32, m1: u32, m2: u32, m3: u32, mask_step: u32,  // strides of the mask along them and along a row
 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 override masked: bool;
 override causal: bool;
 

@@ -1,7 +1,6 @@
-// Sorts stretches of up to 1024 ids, each with the position it stands at; equal ids stay in the order of their positions.
+// Sorts stretches of up to 1024 ids with their positions; equal ids stay in the order of their positions.
 //
-// A bitonic sort in workgroup memory, whose network is the same for any ids. Places beyond the last id hold the largest
-// number, which sorts behind all of them.
+// A bitonic sort in workgroup memory. Places beyond the last id hold the largest number, which sorts to the end.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;

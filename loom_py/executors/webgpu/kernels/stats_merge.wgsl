@@ -19,7 +19,7 @@ fn row_of(number: u32) -> Row {
   return Row(heap[at], heap[at + 1u], heap[at + 2u], heap[at + 3u], heap[at + 4u], heap[at + 5u], heap[at + 6u]);
 }
 
-override LANES: u32 = 256u; // of a workgroup, a power of two up to 256
+override LANES: u32 = 256u; // size of a workgroup: a power of two up to 256
 
 @compute @workgroup_size(LANES)
 fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {

@@ -1,6 +1,6 @@
-// Matrices turned: out[r·out_row + c] = x[r + c·x_column] for r < rows, c < columns, along three outer axes.
-// Squares of 32×32 words pass through workgroup memory, so that both reading and writing run along what is contiguous;
-// a column more than 32 puts words that are read together into different banks.
+// Transposed matrices: out[r·out_row + c] = x[r + c·x_column] for r < rows, c < columns, along three outer axes.
+// Squares of 32×32 words pass through workgroup memory, so that both reads and writes are contiguous; a 33rd column puts
+// words that are read together into different banks.
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
 @group(0) @binding(1) var<uniform> p: Parameters;
@@ -27,7 +27,7 @@ fn main(
   let i1 = rest % p.n1; let i0 = rest / p.n1;
   let x = p.x + i0 * p.x0 + i1 * p.x1 + i2 * p.x2;
   let out = p.out + i0 * p.o0 + i1 * p.o1 + i2 * p.o2;
-  let near = lane % SIDE; // along what is contiguous
+  let near = lane % SIDE; // along the contiguous axis
   let far = lane / SIDE;
   for (var i = far; i < SIDE; i += 8u) {
     let r = first_r + near;

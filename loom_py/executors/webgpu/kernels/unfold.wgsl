@@ -10,8 +10,8 @@ struct Parameters {
   s1: u32, s2: u32, pad1: u32, pad2: u32, d1: u32, d2: u32,
 }
 
-// Whether rows (C,K1,K2) are so short that workgroups hold parts of several; else each keeps to one row, whose
-// place is divided out once for all of it.
+// Whether rows (C,K1,K2) are so short that workgroups span several; else each has one row, whose indices are the same for
+// all lanes.
 override flat: bool;
 
 @compute @workgroup_size(256)
