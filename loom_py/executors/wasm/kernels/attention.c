@@ -1,17 +1,17 @@
-// softmax(Q Kᵀ/τ) V and its gradient, one block of rows after the other: the scores of a block stay in the cache, and
-// those of all rows are never in memory together (Rabe & Staats 2021, Dao et al. 2022).
+// softmax(Q Kᵀ/τ) V and its gradient, block of rows by block of rows: the scores of a block stay in the cache, and those
+// of all rows are never in memory at once (Rabe & Staats 2021, Dao et al. 2022).
 #include "softmax.h"
 
 void op_matmul(const W *a);
 
-// One head: rows of queries that look at `length` keys, all vectors of `width`. Rows and keys are places in time; rows
-// repeat them after `period`.
+// One head: rows of queries and `length` keys, all vectors of `width`. Rows and keys have positions; those of rows repeat
+// after `period`.
 typedef struct {
   const float *query, *key, *value;
   const int32_t *mask;
   W rows, length, width, period, block;
   float inverse;
-  int causal, whole;      // whole: whether keys that no row of a block sees are reckoned all the same
+  int causal, whole;      // whole: whether to compute keys that no row of a block sees, too
   W packing;              // scratch of op_matmul
   float *scores, *rest;   // (block, length) each
   float *part;            // (length, width)
@@ -33,7 +33,7 @@ INLINE int all_finite(const float *x, W n) {
 // out += x over n values.
 INLINE void add_to(float *out, const float *x, W n) { EACH(n) PUT(out, TAKE(out) + TAKE(x)) } }
 
-// A block: `n` rows from `first` on, the first of them at time `time`, and how many keys they look at.
+// A block: `n` rows from `first` on, the first of them at position `time`, and the number of keys to compute.
 typedef struct {
   W first, time, n, upto;
 } Block;
@@ -71,7 +71,7 @@ static void head_forward(const Head *h, float *out, float *row_stats) {
   }
 }
 
-// Scores to weights, and in `rest` the weights' gradients to the scores'.
+// Turns scores into weights, and in `rest` gradients of weights into those of scores.
 static void row_gradient(const Head *h, W i, Block b, const float *row) {
   W n = h->causal ? b.time + i + 1 : b.upto, width = b.upto;
   float *weights = h->scores + i * width, *change = h->rest + i * width;
@@ -109,7 +109,7 @@ static void head_backward(const Head *h, float *dquery, float *dkey, float *dval
   }
 }
 
-// query key value mask · B J rows length width period block · inverse-temperature causal packing room · then the others
+// query key value mask · B J rows length width period block · inverse-temperature causal packing room · then outputs and more inputs
 INLINE Head head_at(const W *a, W batch, W k) {
   W at = batch * a[5] + k, many = a[6] * a[8], few = a[7] * a[8];
   float *room = OUT(14);

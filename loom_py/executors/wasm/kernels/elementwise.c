@@ -51,7 +51,7 @@ MAP(map_softplus, softplus4(v))
 MAP(map_gelu, v *phi4(v))
 MAP(map_silu, v *sigmoid4(v))
 MAP(map_elu, choose(v > splat(0), v, expm14(min4(v, splat(0)))))
-// v is dy; u the function's output, or its input where the gradient needs that.
+// v is dy; u the function's output, or its input, as its gradient needs.
 MAP2(back_relu, v *choose(u > splat(0), ONE, splat(0)))
 MAP2(back_leaky, v *choose(u > splat(0), ONE, splat(0.01f)))
 MAP2(back_sigmoid, v *(u * (ONE - u)))
@@ -84,7 +84,7 @@ void op_activate(const W *a) { map_function(a[3], OUT(0), IN(1), a[2]); }
 // out x n
 void op_abs(const W *a) { map_abs(OUT(0), IN(1), a[2]); }
 
-// out x n low high: held between them, what is not finite becomes 0
+// out x n low high: non-finite values become 0
 void op_clamp(const W *a) {
   f4 low = splat(word_float(a[3])), high = splat(word_float(a[4])), largest = splat(3.40282347e38f);
   EACH(a[2])

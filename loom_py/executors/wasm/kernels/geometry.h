@@ -1,10 +1,10 @@
-// Where sliding windows lie over the last two axes of (B,C,H,W); one spatial axis is H = 1.
+// Geometry of sliding windows over the last two axes of (B,C,H,W); a single spatial axis has H = 1.
 #pragma once
 #include "loom.h"
 
 typedef struct {
-  W N, C, H, L;      // of the input, L its width
-  W kh, kw, OH, OW;  // of the windows, and how many there are
+  W N, C, H, L;      // extents of the input, L its width
+  W kh, kw, OH, OW;  // size of the windows, and their number
   W sh, sw, ph, pw, dh, dw;
 } Windows;
 

@@ -1,6 +1,6 @@
-// What all kernels share: types, vectors of four, and how an instruction's words are read.
+// Shared by all kernels: types, vectors of four, and reading of an instruction's words.
 //
-// The same sources compile to WebAssembly (simd128, relaxed or not) and to native code, where tests run them.
+// The sources compile to WebAssembly (simd128, relaxed or not) and, for tests, to native code.
 #pragma once
 #include <stdint.h>
 
@@ -35,7 +35,7 @@ INLINE void store_some(float *p, W n, f4 v) {
   if (n > 2) p[2] = v[2];
 }
 
-// Four neighbouring values, `left` of which are there: fewer at the end of a row.
+// Four neighbouring values, of which only the first `left` exist at the end of a row.
 INLINE f4 take(const float *p, W left) { return left >= 4 ? load(p) : load_some(p, left, 0); }
 INLINE void put(float *p, W left, f4 v) {
   if (left >= 4) store(p, v);
@@ -63,7 +63,7 @@ INLINE f4 fma4(f4 x, f4 y, f4 z) {
 #endif
 }
 
-// The larger and the smaller; when x is NaN the result is NaN, when y is, it is x.
+// The larger and the smaller value. If x is NaN the result is NaN, if y is, the result is x.
 INLINE f4 max4(f4 x, f4 y) {
 #if defined(__wasm_simd128__)
   return __builtin_wasm_pmax_f32x4(x, y);
@@ -99,7 +99,7 @@ INLINE float as_float(int32_t bits) {
 }
 INLINE float word_float(W word) { return as_float((int32_t)word); }
 
-// A double crosses as two words, low half first.
+// A double is passed as two words, low half first.
 INLINE double word_double(const W *a) {
   union {
     uint32_t i[2];
@@ -108,7 +108,7 @@ INLINE double word_double(const W *a) {
   return u.d;
 }
 
-// Four rows of four values to four columns of four.
+// Transposes four rows of four values.
 INLINE void transpose4(f4 r[4]) {
   f4 a = __builtin_shufflevector(r[0], r[1], 0, 4, 1, 5), b = __builtin_shufflevector(r[2], r[3], 0, 4, 1, 5);
   f4 c = __builtin_shufflevector(r[0], r[1], 2, 6, 3, 7), d = __builtin_shufflevector(r[2], r[3], 2, 6, 3, 7);

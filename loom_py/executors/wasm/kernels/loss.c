@@ -1,7 +1,7 @@
-// Loss heads: the mean loss and its gradient. Losses add up in double.
+// Loss heads: the mean loss and its gradient. Losses are added in double.
 #include "math.h"
 
-// Applies GRADIENT to n pairs (v output, u target) and adds LOSS up; a remainder is filled so that its loss is 0.
+// Applies GRADIENT to n pairs (v output, u target) and sums LOSS; the last vector is filled up with pairs whose loss is 0.
 #define HEAD(NAME, REST_V, REST_U, LOSS, GRADIENT)                                                                     \
   /* loss dx output target n parameter */                                                                             \
   void op_##NAME(const W *a) {                                                                                         \
@@ -54,7 +54,7 @@ typedef struct {
   float keep, spread;
 } Target;
 
-// Whether a row counts: its label is not the one that is left out.
+// Whether a row counts: its label is not the ignored one.
 INLINE int counts(const Target *t, W row) { return !t->labels || !t->ignores || t->labels[row] != t->ignored; }
 
 INLINE float target_at(const Target *t, W row, W c) {
@@ -71,8 +71,8 @@ INLINE Target target_of(const W *a) {
                   smoothing / (float)a[7]};
 }
 
-// What the losses are divided by: the rows that count, or with labels and weights the weights of their classes.
-// NaN when a label is no class: no number is better than a wrong one.
+// Divisor of the losses: the number of rows that count, or with labels and weights the sum of their classes' weights.
+// NaN if a label is invalid, since no number is better than a wrong one.
 static double divisor(const Target *t, W rows) {
   double sum = 0;
   for (W r = 0; r < rows; r++) {
@@ -149,7 +149,7 @@ void op_cross_entropy_probabilities(const W *a) {
   *OUT(0) = (float)(sum / by);
 }
 
-// Where the first largest of n values stands; -1 when one is NaN.
+// Index of the first largest of n values; -1 if one is NaN.
 static W first_largest(const float *x, W n) {
   const f4 least = splat(-__builtin_inff());
   f4 top4 = least;
@@ -171,7 +171,7 @@ static W first_largest(const float *x, W n) {
   return i;
 }
 
-// out output target labelled rows n ignored: rows whose first largest value stands at the target's class, NaN nowhere
+// out output target labelled rows n ignored: counts rows without NaN whose first largest value is at the target's class
 void op_correct_count(const W *a) {
   W right = 0, n = a[5];
   for (W r = 0; r < a[4]; r++) {

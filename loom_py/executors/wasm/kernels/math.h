@@ -28,21 +28,21 @@ INLINE Reduced reduce_exp(f4 x) {
 // 2 to the power of n, n from -126 to 127.
 INLINE f4 power2(i4 n) { return (f4)((n + 127) << 23); }
 
-// Everywhere; in two steps, so that the largest and the smallest results are right too.
+// For any x; in two steps, so that the largest and smallest results are correct too.
 INLINE f4 exp4(f4 x) {
   Reduced e = reduce_exp(max4(min4(x, splat(89.0f)), splat(-104.0f)));
   i4 half = e.n >> 1;
   return (e.p + splat(1)) * power2(half) * power2(e.n - half);
 }
 
-// For x ≤ 0: what would be below the smallest normal number is 0, which keeps machines out of their slow arithmetic.
+// For x ≤ 0; results below the smallest normal number are 0, to avoid slow subnormal arithmetic.
 INLINE f4 exp_down4(f4 x) {
   const f4 least = splat(-87.3f);
   Reduced e = reduce_exp(max4(x, least));
   return (f4)((i4)((e.p + splat(1)) * power2(e.n)) & ~(i4)(x < least));
 }
 
-// Right to the last places near 0 too; x at most 88.
+// Precise near 0 too; x at most 88.
 INLINE f4 expm14(f4 x) {
   Reduced e = reduce_exp(max4(x, splat(-87.3f)));
   f4 scale = power2(e.n);
@@ -78,7 +78,7 @@ INLINE f4 log4(f4 x) {
   return choose((i4)(x == splat(inf)) | (i4)(x != x), x, result);
 }
 
-// log(1 + x), right near 0 too: log of the rounded sum, corrected by what rounding lost.
+// log(1 + x), precise near 0 too: log of the rounded sum, corrected by the rounding error.
 INLINE f4 log1p4(f4 x) {
   f4 one = x + splat(1);
   f4 lost = x - (one - splat(1));
@@ -118,6 +118,6 @@ INLINE f4 erf4(f4 x) {
   return z * p / q;
 }
 
-// One value by the vector function, so that remainders give the same as the rest.
+// One value by the vector function, so that remainders get the same results.
 INLINE float exp1(float x) { return exp4(splat(x))[0]; }
 INLINE float log1(float x) { return log4(splat(x))[0]; }

@@ -2,12 +2,12 @@
 //
 // Blocks of b are packed into panels of 12 columns and blocks of a into panels of 3 rows, zero padded; a tile of 3×12
 // results stays in 9 registers while K runs (Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix
-// Multiplication"). The last columns have a panel of their own, 4 or 8 wide. Few rows read b as it lies: packing would cost
-// more than it saves.
+// Multiplication"). The last columns have a panel of their own, 4 or 8 wide. For few rows, b is read in place: packing would
+// cost more than it saves.
 #include "elementwise.h"
 #include "tiles.h"
 
-// Few rows, b's rows contiguous: b is read as it lies, the last columns by a tile that overlaps the one before.
+// Few rows, b's rows contiguous: b is read in place, the last columns by a tile that overlaps the one before.
 static void direct(const Product *p) {
 #define ROWS(MR, NV)                                                                                                   \
   {                                                                                                                    \
@@ -76,7 +76,7 @@ static __attribute__((noinline)) void pack_12(float *to, const float *from, W n,
   pack_panel(to, WIDE, from, n, major, minor, K);
 }
 
-// A panel of 3 rows; n are left from here on, which may be more.
+// A panel of 3 rows; n rows are left, possibly more than 3.
 static __attribute__((noinline)) void pack_3(float *to, const float *from, W n, W major, W minor, W K) {
   W k = 0;
   if (n > 3 && major == 1) {
@@ -102,7 +102,7 @@ static __attribute__((noinline)) void pack_3(float *to, const float *from, W n, 
   }
 }
 
-// Columns in wide panels; up to 8 others are in a panel of their own.
+// Number of columns in wide panels; up to 8 others are in a panel of their own.
 INLINE W wide_columns(W N) { return N % WIDE > 8 ? N : N - N % WIDE; }
 
 // One packed block of a (M×K) times one of b (K×N).
@@ -134,13 +134,13 @@ static void block(const float *a, const float *b, W M, W K, W N, float *c, W ldc
   }
 }
 
-// Extent of the blocks that cut `n` into equal parts of at most `most`, each a multiple of `unit` but the last.
+// Size of blocks that divide `n` into equal parts of at most `most`; a multiple of `unit` unless there is only one.
 INLINE W part(W n, W most, W unit) {
   W parts = (n + most - 1) / most;
   return parts < 2 ? n : ((n + parts - 1) / parts + unit - 1) / unit * unit;
 }
 
-// With the activation of each block while it is in the cache.
+// Packed product; applies the activation to each block while it is in the cache.
 static void packed(const Product *p, float *scratch, W function) {
   float *bpack = scratch, *apack = scratch + KC * NC;
   W kc = part(p->K, KC, 4), mc = part(p->M, MC, 9), nc = part(p->N, NC, WIDE);
@@ -167,7 +167,7 @@ static void packed(const Product *p, float *scratch, W function) {
   }
 }
 
-// Few columns, a's rows contiguous: b is turned, so that every result is a sum along two contiguous rows.
+// Few columns, a's rows contiguous: b is transposed, so that every result is a dot product of contiguous rows.
 static void slim(Product *p, float *scratch) {
   if (p->rsb != 1) {
     for (W j = 0; j < p->N; j++) for (W k = 0; k < p->K; k++) scratch[j * p->K + k] = p->b[k * p->rsb + j * p->csb];
@@ -179,7 +179,7 @@ static void slim(Product *p, float *scratch) {
 }
 
 static Product transposed(const Product *p) {
-  return (Product){p->b, p->a, 0, p->out, p->N, p->M, p->K, p->csb, p->rsb, p->csa, p->rsa, p->ldc, !p->turned};
+  return (Product){p->b, p->a, 0, p->out, p->N, p->M, p->K, p->csb, p->rsb, p->csa, p->rsa, p->ldc, !p->transposed_out};
 }
 
 static void product(Product *p, float *scratch, W function) {
@@ -187,7 +187,7 @@ static void product(Product *p, float *scratch, W function) {
   W size = p->M * p->N;
   if (p->N == 1 && p->ldc == 1 && !p->bias) {  // a column is the row of the transposed product
     *p = transposed(p);
-    p->turned = 0;
+    p->transposed_out = 0;
     p->ldc = p->N;
   }
   if (p->M <= 3 && p->csa == 1 && p->rsb == 1) {

@@ -1,4 +1,4 @@
-// Optimizers: one pass over parameters, gradients and state. Nothing is written when `ok` is 0.
+// Optimizers: one pass over parameters, gradients and state. Nothing is written if `ok` is 0.
 #include "math.h"
 
 INLINE f4 factor(const W word) { return splat(word ? *(const float *)word : 1); }

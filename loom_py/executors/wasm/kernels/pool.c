@@ -1,7 +1,7 @@
-// The largest value of each window.
+// Max pooling and its gradient.
 #include "geometry.h"
 
-// The same window of up to four images: the first largest value of each, NaN counting as largest (the last of them).
+// The same window of up to four images: the first largest value of each; NaN counts as largest, the last one if several.
 static void pool_images(float *y, int32_t *index, const float *x, const Windows *w, W o, W p, W images) {
   f4 best = splat(-__builtin_inff());
   i4 place = splat_i(-1);
@@ -48,7 +48,7 @@ void op_max_pool(const W *a) {
   Windows w = windows_of(a + 3);
   float *y = OUT(0);
   int32_t *index = (int32_t *)a[1];
-  // Windows that lie inside from left to right.
+  // Range of windows that don't reach into padding at the left or right.
   W inside = (w.pw + w.sw - 1) / w.sw, beyond = w.L + w.pw >= w.kw ? (w.L + w.pw - w.kw) / w.sw + 1 : 0;
   if (beyond > w.OW) beyond = w.OW;
   W all = w.N * w.C, out = w.OH * w.OW, area = w.H * w.L;
@@ -79,7 +79,7 @@ void op_max_pool_gradient(const W *a) {
   const float *dy = IN(1);
   const int32_t *index = (const int32_t *)a[2];
   zero(dx, w.N * w.C * w.H * w.L);
-  // place / kw as a product, which is exact as long as place · kw stays below 65536.
+  // place / kw as a multiplication, exact while place · kw is below 65536
   W inverse = w.kh * w.kw * w.kw < 65536 ? 65536 / w.kw + 1 : 0;
   for (W m = 0; m < w.N * w.C; m++, dx += w.H * w.L)
     for (W o = 0; o < w.OH; o++)

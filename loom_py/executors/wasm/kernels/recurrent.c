@@ -1,4 +1,4 @@
-// The elementwise half of a recurrent layer's time step.
+// The elementwise part of a recurrent layer's time step.
 #include "math.h"
 
 #define ONE splat(1)

@@ -1,4 +1,4 @@
-// Verbs that move words of four bytes without looking at them.
+// Verbs that move words of four bytes.
 #include "loom.h"
 
 // out n value: n words
@@ -75,7 +75,7 @@ void op_transpose(const W *a) {
       }
 }
 
-// out table ids n rows width: rows picked by id, ids held between 0 and rows - 1
+// out table ids n rows width: rows by id; ids are clamped to 0 … rows - 1
 void op_gather(const W *a) {
   const int32_t *ids = (const int32_t *)a[2];
   for (W i = 0; i < a[3]; i++) {
@@ -84,7 +84,7 @@ void op_gather(const W *a) {
   }
 }
 
-// out dy ids n rows width: out is 0 but for the sums of dy's rows by id; ids beyond are left out
+// out dy ids n rows width: sums of dy's rows by id, 0 for missing ids; ids beyond are ignored
 void op_scatter_add(const W *a) {
   const int32_t *ids = (const int32_t *)a[2];
   const W zero[3] = {a[0], a[4] * a[5], 0};
@@ -99,7 +99,7 @@ void op_scatter_add(const W *a) {
   }
 }
 
-// y x cos sin n T half sign: pairs (i, i + half) of n·T rows turned by the row's angle
+// y x cos sin n T half sign: pairs (i, i + half) of n·T rows rotated by the row's angle
 void op_rotary(const W *a) {
   W T = a[5], half = a[6];
   f4 sign = splat(a[7]);

@@ -1,7 +1,7 @@
-// Softmax over rows, masked or causal, its sparse relatives, and their gradients.
+// Softmax over rows, masked or causal, its sparse variants, and their gradients.
 #include "softmax.h"
 
-// y = exp((x - max) / τ) / Σ over the first `n` values that are seen, 0 elsewhere up to `width`.
+// y = exp((x - max) / τ) / Σ over the visible ones of the first `n` values, 0 elsewhere up to `width`.
 INLINE void softmax_row(float *y, const float *x, W n, W width, Mask m, float inverse, int hidden) {
   float sum = exp_row(y, x, n, width, m, inverse, hidden).total;
   W filled = (n + 3) & ~(W)3;
@@ -39,7 +39,7 @@ void op_softmax_gradient(const W *a) {
   }
 }
 
-// Sorts downwards, in place (heap sort: no recursion, no memory).
+// Sorts in descending order, in place (heap sort: no recursion, no memory).
 static void sort_down(float *v, W n) {
   for (W start = n / 2, end = n; end > 1;) {
     float moved;

@@ -1,38 +1,38 @@
-// Rows of exponentials: what softmax and attention have in common.
+// Rows of exponentials, for softmax and attention.
 #pragma once
 #include "math.h"
 
-// Whether value i of a row takes part; the mask is of floats or of int32, both 0 as a word where it hides (or -0.0).
+// Whether the mask leaves value i of a row visible; masks are floats or int32, and 0 (or -0.0) hides.
 typedef struct {
   const int32_t *words;
   W stride;
 } Mask;
 
-INLINE int seen(Mask m, W i) { return !m.words || (m.words[i * m.stride] & 0x7fffffff) != 0; }
+INLINE int shows(Mask m, W i) { return !m.words || (m.words[i * m.stride] & 0x7fffffff) != 0; }
 
-// Values i … i+3 of a row, -∞ where they do not take part or lie beyond n.
+// Values i … i+3 of a row, -∞ where hidden or beyond n.
 INLINE f4 visible(const float *x, Mask m, W i, W n, W width) {
   const f4 hidden = splat(-__builtin_inff());
   f4 v = width - i >= 4 ? load(x + i) : load_some(x + i, width - i, 0);
   i4 inside = (i4){0, 1, 2, 3} < splat_i((int32_t)(n - i));
   if (m.words) {
     UNROLL for (int k = 0; k < 4; k++) {
-      if (k < n - i && !seen(m, i + k)) inside[k] = 0;
+      if (k < n - i && !shows(m, i + k)) inside[k] = 0;
     }
   }
   return choose(inside, v, hidden);
 }
 
-// The largest of the first `n` values of a row that are seen, and Σ exp((x - largest) / τ) over them.
+// The largest of a row's visible values and Σ exp((x - largest) / τ) over them.
 typedef struct {
   float top, total;
 } Row;
 
-// y = exp((x - largest) / τ) over the first `n` values that are seen, 0 elsewhere up to `width`. A row of which nothing
-// is seen, where `hidden` says that there may be such, has 0 for its largest.
+// y = exp((x - largest) / τ) for the visible ones of the first `n` values, 0 elsewhere up to `width`. If `hidden` is set, a
+// row without visible values has the largest value 0.
 INLINE Row exp_row(float *y, const float *x, W n, W width, Mask m, float inverse, int hidden) {
   f4 top4 = splat(-__builtin_inff());
-  W whole = m.words ? 0 : n & ~(W)3;  // what can be read without looking at the mask or the row's end
+  W whole = m.words ? 0 : n & ~(W)3;  // values that need no check of the mask or the row's end
   for (W i = 0; i < whole; i += 4) top4 = max4(top4, load(x + i));
   for (W i = whole; i < n; i += 4) top4 = max4(top4, visible(x, m, i, n, width));
   float top = largest4(top4);

@@ -1,4 +1,4 @@
-// Statistics of an array, honest about NaN and infinities: two passes over the values, sums in double.
+// Statistics of an array, with NaN and infinities counted separately: two passes over the values, sums in double.
 #include "loom.h"
 
 typedef struct {
@@ -10,7 +10,7 @@ enum { BLOCK = 256 };
 
 INLINE W lanes(i4 mask) { return -(W)(mask[0] + mask[1] + mask[2] + mask[3]); }
 
-// Zeros, extremes, sum and squares of four values at a time, as long as all are finite and their squares fit.
+// Zeros, extremes, sum and squares, four values at a time; right if all are finite and no square overflows or underflows.
 static Seen look(const float *x, W n) {
   Seen s = {0, 0, 0, 0, 0, 0, __builtin_inff(), -__builtin_inff()};
   f4 low = splat(s.low), high = splat(s.high);
@@ -45,7 +45,7 @@ static Seen look(const float *x, W n) {
   return s;
 }
 
-// The same of the finite values alone, everything in double: for arrays that hold NaN, infinities or huge numbers.
+// The same for the finite values only, all in double: for arrays with NaN, infinities, or huge or tiny numbers.
 static Seen look_carefully(const float *x, W n) {
   Seen s = {0, 0, 0, 0, 0, 0, __builtin_inff(), -__builtin_inff()};
   for (W i = 0; i < n; i++) {
@@ -77,7 +77,7 @@ static double deviations(const float *x, W n, double mean) {
   return sum;
 }
 
-// Units that are 0 everywhere; x is (before, units, after). Most are alive at a glance.
+// Number of units that are 0 everywhere; x is (before, units, after). Most units are found alive early.
 static W dead_units(const float *x, W before, W units, W after) {
   W dead = 0;
   for (W u = 0; u < units; u++) {
@@ -117,12 +117,12 @@ void op_stats(const W *a) {
     row[9] = __builtin_sqrt(s.squares);
   }
   if (a[3] && n > 0) {
-    // A dead unit takes n / units zeros: with fewer there is none.
+    // A dead unit has n / units zeros: with fewer in all there is none.
     row[10] = s.zeros * (double)a[5] < (double)n ? 0 : (double)dead_units(x, a[4], a[5], a[6]);
   }
 }
 
-// counts x n: finite values by sign and exponent, as ops/histogram.py says: 64 bins for each sign around that of 0
+// counts x n: finite values by sign and exponent, as in ops/histogram.py: 64 bins for each sign, and one for 0
 void op_histogram(const W *a) {
   double *counts = (double *)a[0];
   const int32_t *bits = (const int32_t *)a[1];
@@ -136,7 +136,7 @@ void op_histogram(const W *a) {
   }
 }
 
-// out x n: how many values are not finite
+// out x n: number of non-finite values
 void op_count_nonfinite(const W *a) {
   const float *x = IN(1);
   W bad = 0;

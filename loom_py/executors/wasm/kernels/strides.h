@@ -1,8 +1,8 @@
 // Sums over some axes.
 //
-// Axes are merged where neighbours are both summed or both kept; what remains is at most two kept axes (K0, K1) and two
-// summed ones (R0, R1), each with its stride. Where the last axis of all is summed, a result is the sum of contiguous
-// runs; where it is kept, four neighbouring results are reckoned at a time.
+// Neighbouring axes are merged if both are summed or both kept; at most two kept axes (K0, K1) and two summed ones (R0, R1)
+// remain, each with its stride. If the last axis is summed, a result is the sum of contiguous runs; if it is kept, four
+// neighbouring results are computed at a time.
 #pragma once
 #include "loom.h"
 

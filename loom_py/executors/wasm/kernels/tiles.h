@@ -1,23 +1,23 @@
-// The tiles of matrix products: as many results as stay in registers while K runs.
+// Tiles of matrix products, whose results stay in registers while K runs.
 #pragma once
 #include "loom.h"
 
-// The tile: 9 registers of results, 3 for the rows' values and one for b's. Measured in Chromium: 8 results leave the
-// multipliers waiting now and then (47 GFLOP/s of 57), 10 no longer fit into x86's 16 registers (32), 9 reach 54.
+// A tile has 9 registers of results, 3 for the rows' values and one for b's. Measured in Chromium: 9 registers of results
+// reach 54 of 57 GFLOP/s, 8 only 47 (multipliers idle at times), 10 only 32 (more than x86's 16 registers).
 enum { HIGH = 3, WIDE = 12 };
 
-// Extents of packed blocks. FEW rows, or sums of up to THIN terms, read b as it lies; up to SLIM columns are reckoned
-// without packing.
+// Extents of packed blocks. FEW rows, or sums of up to THIN terms, read b in place; up to SLIM columns are computed without
+// packing.
 enum { KC = 256, MC = 144, NC = 516, FEW = 8, SLIM = 12, THIN = 4 };
 
 typedef struct {
   const float *a, *b, *bias;
   float *out;
   W M, N, K, rsa, csa, rsb, csb, ldc;
-  int turned;  // whether out lies transposed: its columns contiguous, ldc from one to the next
+  int transposed_out;  // whether out is transposed: columns contiguous, with stride ldc
 } Product;
 
-// Result of a tile: into c, added to it, or added to the bias; nr columns of it are real.
+// Stores a tile's results in c, adds them to c, or to the bias; only nr columns exist.
 INLINE void finish(int mr, int nv, f4 acc[9][9], float *c, W ldc, W nr, const float *bias, int first) {
   UNROLL for (int j = 0; j < nv; j++) {
     W n = nr - 4 * j;
@@ -39,8 +39,8 @@ INLINE void finish(int mr, int nv, f4 acc[9][9], float *c, W ldc, W nr, const fl
 
 // acc[i][j] = Σ a[i·rsa + k·csa] · b[j/per·panel + j%per·4 + k·ldb]: nv vectors from panels of `per` vectors, mr rows.
 //
-// A multiply-add overwrites its first factor where that is not needed any more, which saves a copy: so the last row's
-// and the last vector's products name first what ends with them.
+// A multiply-add can overwrite its first factor if that is no longer needed, which saves a copy: so in products of the last
+// row and the last vector, the factor that is used for the last time comes first.
 INLINE void accumulate(int mr, int nv, W K, const float *a, W rsa, W csa, const float *b, int per, W panel, W ldb,
                        f4 acc[9][9]) {
   UNROLL for (int i = 0; i < mr; i++) UNROLL for (int j = 0; j < nv; j++) acc[i][j] = splat(0);
@@ -71,7 +71,7 @@ PACKED_TILE(2, 3)
 PACKED_TILE(1, 9)
 PACKED_TILE(1, 3)
 
-// The last columns: up to 8 in a panel 8 wide, up to 4 in one 4 wide, of which 9 rows (three panels of a) are a tile.
+// The last columns: up to 8 in a panel of width 8, up to 4 in one of width 4 with tiles of 9 rows (three panels of a).
 #define LAST_TILE(MR, NV)                                                                                              \
   static __attribute__((noinline)) void last_##MR##x##NV(W K, const float *a, const float *b, float *c, W ldc, W nr,   \
                                                          const float *bias, int first) {                               \
@@ -87,7 +87,7 @@ LAST_TILE(3, 1)
 LAST_TILE(2, 1)
 LAST_TILE(1, 1)
 
-// Result of a tile whose rows are columns of out, c the first.
+// Stores a tile whose rows are columns of out, c the first.
 INLINE void finish_turned(int mr, int nv, f4 acc[9][9], float *c, W ldc) {
   UNROLL for (int j = 0; j < nv; j++) {
     f4 v[4];
@@ -104,7 +104,7 @@ INLINE void finish_turned(int mr, int nv, f4 acc[9][9], float *c, W ldc) {
   static __attribute__((noinline)) void direct_##MR##x##NV(const Product *p, W i, W j) {                               \
     f4 acc[9][9];                                                                                                      \
     accumulate(MR, NV, p->K, p->a + i * p->rsa, p->rsa, p->csa, p->b + j, 9, 3 * p->rsa, p->rsb, acc);                 \
-    if (p->turned) finish_turned(MR, NV, acc, p->out + j * p->ldc + i, p->ldc);                                        \
+    if (p->transposed_out) finish_turned(MR, NV, acc, p->out + j * p->ldc + i, p->ldc);                                \
     else finish(MR, NV, acc, p->out + i * p->ldc + j, p->ldc, 4 * NV, p->bias ? p->bias + j : 0, 1);                   \
   }
 DIRECT_TILE(4, 2)
@@ -116,7 +116,7 @@ DIRECT_TILE(3, 1)
 DIRECT_TILE(2, 1)
 DIRECT_TILE(1, 1)
 
-// out[i][j] = Σ a[i][k] · b[j][k] with k contiguous in both: nr of the nv columns are real.
+// out[i][j] = Σ a[i][k] · b[j][k] with k contiguous in both; only nr of the nv columns exist.
 INLINE void dots(int mr, int nv, const Product *p, W i, W j) {
   f4 acc[4][8];
   const float *a = p->a + i * p->rsa, *b = p->b + j * p->csb;

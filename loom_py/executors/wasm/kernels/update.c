@@ -1,4 +1,4 @@
-// What happens to gradients before an update: norms, guards, clipping; and the random numbers of dropout.
+// Gradients before an update: norms, guards, clipping; and the random numbers of dropout.
 #include "loom.h"
 
 enum { NORM_BLOCK = 1024 };
@@ -26,7 +26,7 @@ INLINE double squares(const float *x, const float *y, W n) {
   return sum;
 }
 
-// The same in double throughout, and quick where all is 0.
+// The same all in double, and fast where all values are 0.
 INLINE double squares_carefully(const float *x, const float *y, W n) {
   double sum = 0;
   i4 some = splat_i(0);
@@ -40,7 +40,7 @@ INLINE double squares_carefully(const float *x, const float *y, W n) {
   return sum;
 }
 
-// out g n: √Σ g²; all in double where squares of floats would not fit
+// out g n: √Σ g²; all in double where squares of floats would overflow or underflow
 void op_global_norm(const W *a) {
   const float *x = IN(1);
   double sum = squares(x, 0, a[2]);

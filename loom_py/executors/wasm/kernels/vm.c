@@ -5,7 +5,7 @@
 #define VISIBLE __attribute__((visibility("default")))
 
 #if defined(__wasm__)
-// Milliseconds; Emscripten's main module has it.
+// Milliseconds; from Emscripten's main module.
 __attribute__((import_module("env"), import_name("emscripten_get_now"))) double emscripten_get_now(void);
 #else
 #include <time.h>
@@ -19,7 +19,7 @@ static double emscripten_get_now(void) {
 #define DECLARE(name) void op_##name(const W *a);
 FOR_EACH_KERNEL(DECLARE)
 
-// Changes whenever the list of opcodes does: the packer compares it with its own.
+// Changes with the list of opcodes; the packer compares it with its own.
 VISIBLE int32_t loom_signature(void) { return SIGNATURE; }
 
 // Runs the words from `begin` to `end`. With `times`, the milliseconds of span k are added to times[k + 1]; times[0] is

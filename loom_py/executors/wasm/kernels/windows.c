@@ -1,7 +1,7 @@
-// Sliding windows as columns, and columns put back.
+// Sliding windows unfolded into columns, and columns folded back.
 #include "geometry.h"
 
-// Windows [first, last) of an axis that meet a value (and not padding) with their place at distance `at`.
+// Windows [first, last) of an axis whose place at distance `at` is a value, not padding.
 typedef struct {
   W first, last;
 } Met;
@@ -23,8 +23,8 @@ INLINE void cut_row(float *out, const float *x, Met m, W stride, W count) {
   zero(out + i, count - i);
 }
 
-// Windows one step apart and as wide as the image ("same" convolutions): one shifted copy of all rows, and then zeros
-// in the columns that met padding, where the copy has a neighbouring row's values.
+// Stride 1 and as many windows as columns ("same" convolutions): one shifted copy of all rows, then zeros in the columns of
+// padding, where the copy has values of a neighbouring row.
 INLINE void cut_same(float *out, const float *image, Met rows, Met columns, W width) {
   W from = rows.first * width + columns.first, n = (rows.last - 1) * width + columns.last - from, i = 0;
   for (; i + 4 <= n; i += 4) store(out + from + i, load(image + from + i));
