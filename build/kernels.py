@@ -4,8 +4,8 @@
     python build/kernels.py native    the same sources for this machine; prints the library's path
 
 The compiler is Clang as the PyPI package `ziglang` carries it. The modules are position independent (wasm-ld -shared):
-their needs stand in a `dylink.0` section, where Emscripten's loader reads them, so that no byte of Pyodide's own memory
-can be hit by data of theirs. What they import, export and need is checked after every build.
+a `dylink.0` section declares their memory to Emscripten's loader, so that their data can't overlap Pyodide's own.
+Imports, exports and memory are checked after every build.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "loom_py" / "executors" / "wasm"
 SOURCES = PACKAGE / "kernels"
 CACHE = ROOT / ".cache" / "kernels"
-# Zig compiles its own support files once and keeps them; they lie with ours.
+# Zig caches its own support files; they go into the same cache.
 ENVIRONMENT = {**os.environ, "ZIG_GLOBAL_CACHE_DIR": str(CACHE / "zig"), "ZIG_LOCAL_CACHE_DIR": str(CACHE / "zig")}
 ZIG = (sys.executable, "-m", "ziglang")
 COMMON = (
@@ -43,9 +43,9 @@ COMMON = (
 )
 WASM = (*COMMON, "-target", "wasm32-freestanding", "-fPIC", "-nostdlib", "-fno-sanitize=all")
 FEATURES = {"simd": "simd128+bulk_memory", "relaxed": "simd128+bulk_memory+relaxed_simd"}
-"""The modules and what they ask of the engine."""
+"""The modules, and the features that they require of the engine."""
 NATIVE = (*COMMON, "-march=native", "-shared", "-fPIC", "-fno-sanitize=all")
-RECIPE = "1"  # Raise it when what is made below changes.
+RECIPE = "1"  # Raise it with every change of the build below.
 
 
 def opcodes() -> tuple[str, ...]:
@@ -74,7 +74,7 @@ def key() -> str:
 
 
 def zig(*arguments: str) -> None:
-    """Run the compiler; its words are shown when it fails."""
+    """Run the compiler; shows its output when it fails."""
     done = subprocess.run([*ZIG, *arguments], env=ENVIRONMENT, capture_output=True, text=True, check=False)
     if done.returncode:
         raise BadModuleError(f"zig {' '.join(arguments)}\n{done.stdout}{done.stderr}")
@@ -93,7 +93,7 @@ def compile_module(folder: Path, name: str) -> Path:
 
 
 def build() -> bool:
-    """Bring the modules up to date; returns whether anything was done."""
+    """Build the modules unless they are current; returns whether they were built."""
     stamp, wanted = CACHE / "stamp", key()
     targets = [PACKAGE / f"{name}.wasm" for name in FEATURES]
     if all(t.exists() for t in targets) and stamp.exists() and stamp.read_text() == wanted:
@@ -115,7 +115,7 @@ def build() -> bool:
 
 
 def native() -> Path:
-    """The library for this machine, made when it is not there."""
+    """The library for this machine; built if it is missing."""
     target = CACHE / f"native-{key()[:16]}.so"
     if not target.exists():
         CACHE.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""What a WebAssembly side module says of itself, and what the kernels' modules must not say."""
+"""Inspection of WebAssembly side modules, and the checks that the kernels' modules must pass."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def executor_for(device: str) -> Executor:
         if reason is not None:
             raise UnavailableError(f"device wasm: {reason}")
         return _wasm()
-    raise UnavailableError(f"device {device}: this version has no such executor")
+    raise UnavailableError(f"device: expected auto, numpy, wasm or webgpu, got {device}")
 
 
 @cache

@@ -124,8 +124,7 @@ class FailoverMemory:
             entry.replay(self._real, self._replayed_program)
         runs = sum(isinstance(entry, LoggedRun) for entry in log)
         self._notify(
-            f"{lost} was lost ({error}); {self.executor.name} takes over: {runs} runs were done again and none is "
-            "missing"
+            f"{lost} was lost ({error}); {self.executor.name} takes over: {runs} runs were replayed and none is missing"
         )
 
     def _replayed_program(self, program: Program) -> Loaded:
@@ -168,7 +167,7 @@ class FailoverLoaded:
 
         def do() -> Results:
             if not begins and self._of is not memory.executor and self._checkpoint != memory.checkpoints:
-                raise StateError("the forward pass was lost with its device: do it again (forward_cpu)")
+                raise StateError("the forward pass was lost with its device; do: run it again (forward_cpu)")
             self.real.run(segment, timed=timed)
             return self.real.results()
 

@@ -31,9 +31,7 @@ class Residual(Layer):
         if not self.layers:
             raise ConfigError.expected("Residual.layers", expected="at least one layer", got="none")
         if chain_ids(self.layers) is not None:
-            raise ConfigError.expected(
-                "Residual.layers", expected="layers that take values", got="one that takes ids, which can't be added to"
-            )
+            raise ConfigError.expected("Residual.layers", expected="layers that take values", got="one that takes ids")
 
     @property
     def unit_axis(self) -> int | None:

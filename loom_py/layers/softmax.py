@@ -63,7 +63,9 @@ class Softmax(Layer):
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         if self.variant != "standard":
-            raise UnavailableError(f"ONNX has no softmax of the variant {self.variant!r}")
+            raise UnavailableError(
+                f"ONNX export: expected a Softmax of variant 'standard', got variant {self.variant!r}"
+            )
         scaled = x.name if self.temperature == 1 else graph.node("Div", x.name, graph.constant(self.temperature))
         return graph.node("Softmax", scaled, axis=-1)
 

@@ -26,7 +26,7 @@ def gpu_unavailable_reason() -> str | None:
         return "there is no page: in plain CPython GPUs are reached through wgpu"
     module = _module()
     if module is None:
-        return "no WebGPU in this page: whoever started Python registered no host; use createLoom()"
+        return "no WebGPU in this page: Python was started without a host for it; do: use createLoom()"
     if is_null(module.host):
         return f"no WebGPU in this page: {module.reason}"
     if not can_run_sync():

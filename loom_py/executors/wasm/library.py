@@ -53,12 +53,12 @@ def load() -> Library:
         UnavailableError: the kernels can't be used here; the text says why.
     """
     if not in_browser():
-        raise UnavailableError("the WebAssembly kernels run in Pyodide only, and this is plain CPython; use numpy")
+        raise UnavailableError("the WebAssembly kernels run in Pyodide only, and this is plain CPython; do: use numpy")
     for name in MODULES:
         path = FOLDER / f"{name}.wasm"
         if not path.exists():
             raise UnavailableError(
-                f"the kernels ({path.name}) are missing from the package; build it with npm run setup"
+                f"the kernels ({path.name}) are missing from the package; do: build it with npm run setup"
             )
         if takes_wasm(path.read_bytes()):
             return _loaded(path)

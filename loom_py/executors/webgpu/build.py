@@ -138,7 +138,7 @@ class Builder:
         if dispatches is None:
             raise UnavailableError.expected(
                 f"{verb} on the GPU",
-                expected="types and axes that it has a kernel for",
+                expected="types and axes with a kernel",
                 got=f"{[(o.shape, str(o.dtype)) for o in call.inputs if o is not None]} with {dict(call.attrs)}",
                 do="use another device",
             )

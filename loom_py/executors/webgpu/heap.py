@@ -88,8 +88,8 @@ class Heap:
         if least > most:
             raise UnavailableError.expected(
                 f"memory of {self._host.adapter.name}",
-                expected=f"at most {most / 2**20:.0f} MiB in all, the largest buffer it gives",
-                got=f"a need for {least / 2**20:.0f} MiB",
+                expected=f"at most {most / 2**20:.0f} MiB in all, its largest buffer",
+                got=f"a request for {least / 2**20:.0f} MiB",
                 do="use a smaller batch or network, or another device",
             )
         grown = min(max(2 * self.nbytes, least, FIRST_BYTES), most)

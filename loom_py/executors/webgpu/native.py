@@ -271,6 +271,6 @@ def native_host() -> NativeHost:
     except UnavailableError:
         raise
     except Exception as error:  # wgpu raises types of its own
-        raise UnavailableError(f"wgpu gave no device: {error}") from error
+        raise UnavailableError(f"wgpu could not open a device: {error}") from error
     info = adapter.info
     return NativeHost(device, Adapter(info["device"], info["adapter_type"] == "CPU", int(most), features))

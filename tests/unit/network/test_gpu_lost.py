@@ -154,7 +154,7 @@ def test_a_forward_pass_that_went_with_its_device_is_asked_for_again(
     output = net.forward_cpu(X).output
     net.fit(X, Y, PLAIN)
     breaker.destroy()
-    with pytest.raises(nn.StateError, match="do it again"):
+    with pytest.raises(nn.StateError, match="run it again"):
         net.backward_cpu(output)
 
 
