@@ -69,7 +69,8 @@ def _write_layer_names() -> bool:
 
 def _tables_of_names() -> dict[str, str]:
     """Texts of the generated files that list layers, public names and statistics, by path."""
-    stubs = {f"{package.__name__.replace('.', '/')}/__init__.pyi": stub(package) for package in (loom_py, layers)}
+    packages = (loom_py, introspect, layers)
+    stubs = {f"{package.__name__.replace('.', '/')}/__init__.pyi": stub(package) for package in packages}
     return {LAYER_NAMES: _layer_names(), STATISTICS: statistics_module(LAYER_STATISTICS), **stubs}
 
 

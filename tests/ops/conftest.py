@@ -26,3 +26,20 @@ def each_profile(request: pytest.FixtureRequest) -> Iterator[None]:
         pytest.skip("the driver has no subgroups")
     yield
     executor.profile, executor.subgroups = before
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of the three editions of reductions one runs in full, of each test in the others every third case and the last.
+
+    With subgroups only the exchange between lanes differs, which a test of its own proves for every size of group; on a
+    software renderer only the sharing out of the work. Neither depends on the numbers that most cases are about.
+    """
+    cases: dict[tuple[str, str], list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        edition = getattr(item, "callspec", None) and item.callspec.params.get("each_profile")
+        if edition and edition != (DISCRETE_GPU, False):
+            cases[item.nodeid.partition("[")[0], str(edition)].append(item)
+    left_out = {item for group in cases.values() for n, item in enumerate(group[:-1]) if n % 3}
+    if left_out:
+        config.hook.pytest_deselected(items=list(left_out))
+        items[:] = [item for item in items if item not in left_out]

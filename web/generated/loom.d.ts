@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: cde454567293a8d16858d20c0680b0fa3ab854c8569bc7e069b7d8b5fb9503e3
+ * Content hash of the description: 85ce3ee3e0e54b7c60aef920fb25c0c6cdc81db51543a3aae7f4ed79729ae0b6
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
