@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from loom_py.errors import ConfigError
-
-if TYPE_CHECKING:
-    from loom_py.evaluate.deviation import DeviationMetrics
+from loom_py.evaluate.deviation_counts import DeviationCounts
 
 Better = Literal["a", "b", "equal"]
 
@@ -46,7 +44,7 @@ class DeviationComparison:
         return "\n".join(lines)
 
 
-def compare_deviations(a: DeviationMetrics, b: DeviationMetrics) -> DeviationComparison:
+def compare_deviations(a: DeviationCounts, b: DeviationCounts) -> DeviationComparison:
     """Compare two metrics with the same buckets; raises ConfigError when the buckets differ."""
     if a.preset != b.preset:
         raise ConfigError.expected("compare", expected=f"metrics of preset {a.preset}", got=b.preset)
@@ -64,5 +62,5 @@ def compare_deviations(a: DeviationMetrics, b: DeviationMetrics) -> DeviationCom
     )
 
 
-def _shares(metrics: DeviationMetrics) -> tuple[float, ...]:
+def _shares(metrics: DeviationCounts) -> tuple[float, ...]:
     return tuple(count / max(metrics.count, 1) for count in metrics.bucket_counts)

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from loom_py.errors import ConfigError, DataError
 from loom_py.evaluate.buckets import Preset
-from loom_py.evaluate.classification import ClassificationMetrics, Counts, checked_label, true_class_probability
+from loom_py.evaluate.classification import Counts, checked_label, true_class_probability
 from loom_py.evaluate.comparison import DeviationComparison, compare_deviations
-from loom_py.evaluate.deviation_counts import DeviationCounts
+from loom_py.evaluate.deviation_counts import Aggregate, DeviationCounts
 from loom_py.evaluate.deviation_file import read_state, write_state
 from loom_py.evaluate.numbers import Vector, pairs, vector
-from loom_py.evaluate.regression import RegressionMetrics, check_sizes
+from loom_py.evaluate.regression import check_sizes
 from loom_py.evaluate.report import report_text
 from loom_py.evaluate.samples import given_id
-
-Aggregate = Literal["max", "mean"]
 
 
 class DeviationMetrics(DeviationCounts):
@@ -59,18 +56,7 @@ class DeviationMetrics(DeviationCounts):
         Raises:
             ConfigError: an option is unknown or out of range.
         """
-        if aggregate not in ("max", "mean"):
-            raise ConfigError.expected("aggregate", expected="max or mean", got=repr(aggregate))
-        if not 0 < eps < math.inf:
-            raise ConfigError.expected("eps", expected="a number greater than 0", got=eps)
-        self.aggregate, self.eps = aggregate, eps
-        super().__init__(preset, worst, samples_per_bucket)
-
-    def reset(self) -> None:
-        """Forget all samples."""
-        super().reset()
-        self.regression = RegressionMetrics()
-        self.classification = ClassificationMetrics()
+        super().__init__(preset, aggregate, eps, worst, samples_per_bucket)
 
     def update(self, output: ArrayLike, target: ArrayLike, sample_id: int | str | None = None) -> float:
         """Add one sample.
@@ -175,9 +161,7 @@ class DeviationMetrics(DeviationCounts):
         mine, theirs = (self.preset, self.aggregate, self.eps), (other.preset, other.aggregate, other.eps)
         if mine != theirs:
             raise ConfigError.expected("merge", expected=f"preset, aggregate, eps of {mine}", got=theirs)
-        self.regression.merge(other.regression)
-        self.classification.merge(other.classification)
-        self._merge_counts(other)
+        self._merge_sums(other)
 
     def report(self) -> str:
         """The buckets as the guide's picture of bars, with counts and scores."""

@@ -1,14 +1,19 @@
-"""What is kept of deviations, in bounded memory: buckets with ids, the score, the worst samples."""
+"""The state of DeviationMetrics, in bounded memory: options, buckets with ids, score, worst samples, sums."""
 
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from loom_py.errors import ConfigError
 from loom_py.evaluate.buckets import PRESETS, Preset
+from loom_py.evaluate.classification import ClassificationMetrics
 from loom_py.evaluate.numbers import Vector
+from loom_py.evaluate.regression import RegressionMetrics
 from loom_py.evaluate.samples import VALUES_KEPT, IdSample, SampleId, WorstHeap, WorstSample
 from loom_py.introspect import Introspectable
+
+Aggregate = Literal["max", "mean"]
 
 SCORE_UNIT = 2**40
 """Scores are summed in whole parts of 2⁻⁴⁰ %, so that sums do not depend on the order: merging is associative."""
@@ -17,15 +22,19 @@ SCORE_UNIT = 2**40
 class DeviationCounts(Introspectable):
     """Samples sorted into buckets by their deviation."""
 
-    def __init__(self, preset: Preset, worst: int, samples_per_bucket: int) -> None:
-        """Create empty counts; raises ConfigError for an unknown preset or a negative number."""
+    def __init__(self, preset: Preset, aggregate: Aggregate, eps: float, worst: int, samples_per_bucket: int) -> None:
+        """Create empty counts; raises ConfigError for an option that is unknown or out of range."""
+        if aggregate not in ("max", "mean"):
+            raise ConfigError.expected("aggregate", expected="max or mean", got=repr(aggregate))
+        if not 0 < eps < math.inf:
+            raise ConfigError.expected("eps", expected="a number greater than 0", got=eps)
         if preset not in PRESETS:
             raise ConfigError.expected("preset", expected=f"one of {', '.join(PRESETS)}", got=repr(preset))
         if min(worst, samples_per_bucket) < 0:
             raise ConfigError.expected(
                 "worst, samples_per_bucket", expected="0 or more", got=(worst, samples_per_bucket)
             )
-        self.preset = preset
+        self.preset, self.aggregate, self.eps = preset, aggregate, eps
         self.worst_capacity, self.ids_capacity = worst, samples_per_bucket
         self.buckets = PRESETS[preset]
         self.reset()
@@ -38,6 +47,8 @@ class DeviationCounts(Introspectable):
         self.score_units = 0
         self.worst_heap = WorstHeap(self.worst_capacity)
         self.bucket_ids = [IdSample(self.ids_capacity) for _ in self.bucket_counts]
+        self.regression = RegressionMetrics()
+        self.classification = ClassificationMetrics()
 
     @property
     def score(self) -> float:
@@ -75,7 +86,9 @@ class DeviationCounts(Introspectable):
             raise ConfigError.expected("bucket", expected=f"one of {names}", got=repr(bucket))
         return self.bucket_ids[index].ids()
 
-    def _merge_counts(self, other: DeviationCounts) -> None:
+    def _merge_sums(self, other: DeviationCounts) -> None:
+        self.regression.merge(other.regression)  # first: merging refuses samples of other sizes
+        self.classification.merge(other.classification)
         self.count += other.count
         self.invalid += other.invalid
         self.score_units += other.score_units

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from loom_py.errors import ConfigError, FileFormatError
 from loom_py.evaluate.classification import ClassificationMetrics
+from loom_py.evaluate.deviation_counts import DeviationCounts
 from loom_py.evaluate.numbers import count, dumps, loads
 from loom_py.evaluate.regression import RegressionMetrics
 from loom_py.evaluate.samples import WorstSample, checked_id
-
-if TYPE_CHECKING:
-    from loom_py.evaluate.deviation import DeviationMetrics
 
 FORMAT = "loom_py-deviation-metrics"
 VERSION = 1
 
 
-def write_state(metrics: DeviationMetrics) -> str:
+def write_state(metrics: DeviationCounts) -> str:
     """Everything about the metrics as strict JSON."""
     return dumps(
         {
@@ -46,7 +44,7 @@ def write_state(metrics: DeviationMetrics) -> str:
     )
 
 
-def read_state(text: str) -> tuple[dict[str, Any], Callable[[DeviationMetrics], None]]:
+def read_state(text: str) -> tuple[dict[str, Any], Callable[[DeviationCounts], None]]:
     """The constructor's options, and a function that fills metrics made with them; raises FileFormatError."""
     data = loads(text)
     if (data.get("format"), data.get("version")) != (FORMAT, VERSION):
@@ -60,7 +58,7 @@ def read_state(text: str) -> tuple[dict[str, Any], Callable[[DeviationMetrics], 
     return options, lambda metrics: _fill(metrics, data)
 
 
-def _fill(metrics: DeviationMetrics, data: dict[str, Any]) -> None:
+def _fill(metrics: DeviationCounts, data: dict[str, Any]) -> None:
     try:
         metrics.count = count(data["count"], "count")
         metrics.invalid = count(data["invalid"], "invalid")

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from loom_py.evaluate.deviation import DeviationMetrics
+from loom_py.evaluate.deviation_counts import DeviationCounts
 
 _BAR = 20
 
 
-def report_text(metrics: DeviationMetrics) -> str:
+def report_text(metrics: DeviationCounts) -> str:
     """The guide's picture: a bar for each bucket, the largest of full width; counts, shares and scores."""
     entries = metrics.buckets.entries
     width = max(len(entry.name) for entry in entries)
