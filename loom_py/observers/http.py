@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 from loom_py import runtime
 from loom_py.errors import ConfigError
-from loom_py.observers.delivery.delivery import Driver, Plan
+from loom_py.observers.delivery.delivery import DeliveryPlan, Sender
 from loom_py.observers.delivery.queue import Counters, DeliveryQueue
-from loom_py.observers.delivery.retry import Answer, Backoff
-from loom_py.observers.delivery.task import TaskDriver
-from loom_py.observers.delivery.thread import ThreadDriver
+from loom_py.observers.delivery.retry import Backoff, Response
+from loom_py.observers.delivery.task import TaskSender
+from loom_py.observers.delivery.thread import ThreadSender
 from loom_py.observers.records.rows import Record
 from loom_py.observers.records.strict_json import dumps, plain
 from loom_py.telemetry.events import LayerStats, TrainingEvent
@@ -80,12 +80,12 @@ class HTTPObserver(LoomObserver):
         self._close_s = close_s
         self._batch = batch
         self._queue = DeliveryQueue(capacity)
-        plan = Plan(self._queue, self._encode, self._accepted, backoff or Backoff(), batch, interval_s)
+        plan = DeliveryPlan(self._queue, self._encode, self._accepted, backoff or Backoff(), batch, interval_s)
         sent = {"Content-Type": "application/json", **checked_headers(headers or {})}
-        self._driver: Driver = (
-            TaskDriver(plan, url, sent, timeout_s)
+        self._sender: Sender = (
+            TaskSender(plan, url, sent, timeout_s)
             if runtime.in_browser()
-            else ThreadDriver(plan, url, sent, timeout_s, close_s)
+            else ThreadSender(plan, url, sent, timeout_s, close_s)
         )
 
     @property
@@ -107,25 +107,25 @@ class HTTPObserver(LoomObserver):
 
     def flush(self) -> None:
         """Send what is queued; outside browsers waits until it is sent, at most `close_s` seconds."""
-        self._driver.flush(self._close_s)
+        self._sender.flush(self._close_s)
 
     def _release(self) -> None:
         """Send what is left within `close_s` seconds; the rest is dropped and counted."""
-        self._driver.close(self._close_s)
+        self._sender.close(self._close_s)
 
     def _put(self, record: Record) -> None:
         waiting = self._queue.put(record)
         if waiting >= self._batch:
-            self._driver.hurry()
+            self._sender.flush_soon()
         elif waiting:
-            self._driver.wake()
+            self._sender.wake()
 
     def _encode(self, records: Sequence[Record]) -> bytes:
         items = [record_object(record) for record in records]
         head = {"format": FORMAT, "version": VERSION, "run": self._run_id, "dropped": self._queue.counters().dropped}
         return dumps({**head, "records": items}).encode()
 
-    def _accepted(self, answer: Answer, records: Sequence[Record]) -> bool:
+    def _accepted(self, response: Response, records: Sequence[Record]) -> bool:
         return True
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from loom_py.observers.delivery.retry import Answer, Backoff
+from loom_py.observers.delivery.retry import Backoff, Response
 from loom_py.observers.formats.otlp import count_points, metrics_data
 from loom_py.observers.http import HTTPObserver
 from loom_py.observers.records.rows import Record
@@ -72,8 +72,8 @@ class OTLPObserver(HTTPObserver):
     def _encode(self, records: Sequence[Record]) -> bytes:
         return dumps(metrics_data(records, self._resource)).encode()
 
-    def _accepted(self, answer: Answer, records: Sequence[Record]) -> bool:
-        rejected, words = _partial_success(answer.body)
+    def _accepted(self, response: Response, records: Sequence[Record]) -> bool:
+        rejected, words = _partial_success(response.body)
         if rejected:
             self._queue.rejected_points += rejected
             self._queue.last_error = f"{rejected} data points refused: {words}"

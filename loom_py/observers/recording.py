@@ -13,9 +13,9 @@ from loom_py.atomic_file import write_whole
 from loom_py.errors import ConfigError
 from loom_py.introspect import internal
 from loom_py.observers.formats.registry import EXPORTS
-from loom_py.observers.records.buffer import RECORD_BYTES, KeptStats
+from loom_py.observers.records.buffer import RECORD_BYTES, StatsBuffer
 from loom_py.observers.records.file import Header, Reader, write_lines
-from loom_py.observers.records.rows import Kept
+from loom_py.observers.records.rows import AnyRecord
 from loom_py.observers.records.strict_json import plain
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.telemetry.frame import StatsFrame
@@ -61,7 +61,7 @@ class RecordingObserver(LoomObserver):
         self._capacity = capacity
         self.header = Header()
         self.truncated = False
-        self._stats = KeptStats(capacity, values_bytes)
+        self._stats = StatsBuffer(capacity, values_bytes)
         self._numbered_events: deque[tuple[int, TrainingEvent]] = deque()
         self._numbered_tweens: deque[tuple[int, TweenStep]] = deque()
         self._count = 0
@@ -205,9 +205,9 @@ class RecordingObserver(LoomObserver):
         recording.truncated = reader.truncated
         return recording
 
-    def _all(self) -> list[Kept]:
+    def _all(self) -> list[AnyRecord]:
         """All that is kept, in the order in which it came."""
-        numbered: list[tuple[int, Kept]] = [*self._stats, *self._numbered_events, *self._numbered_tweens]
+        numbered: list[tuple[int, AnyRecord]] = [*self._stats, *self._numbered_events, *self._numbered_tweens]
         return [record for _, record in sorted(numbered, key=lambda pair: pair[0])]
 
     def _bound(self, kept: deque[Any]) -> None:
@@ -219,7 +219,7 @@ class RecordingObserver(LoomObserver):
         self._number(item)
         self.header.dropped += self._stats.add(self._count, item)
 
-    def _number(self, record: StatsFrame | Kept) -> None:
+    def _number(self, record: StatsFrame | AnyRecord) -> None:
         self._count += 1
         if self.header.time_origin_ns == 0:
             self.header.time_origin_ns = record.time_ns

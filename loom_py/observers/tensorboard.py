@@ -19,7 +19,7 @@ from loom_py.observers.formats.scalars import (
 )
 from loom_py.observers.formats.tfevents import EventFileWriter, Histogram
 from loom_py.observers.records.file import Header
-from loom_py.observers.records.rows import Kept
+from loom_py.observers.records.rows import AnyRecord
 from loom_py.ops.histogram import histogram_edges
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.telemetry.observer import LoomObserver
@@ -91,12 +91,12 @@ class TensorBoardObserver(LoomObserver):
     def _release(self) -> None:
         self._file.close()
 
-    def _write(self, record: Kept) -> None:
+    def _write(self, record: AnyRecord) -> None:
         if not self._closed:
             write_record(self._writer, record)
 
 
-def write_record(writer: EventFileWriter, record: Kept) -> None:
+def write_record(writer: EventFileWriter, record: AnyRecord) -> None:
     """Write the numbers of a record under their tags."""
     time_s = record.time_ns / 1e9
     if tagged := [(tag, _as_float32(value)) for tag, value in _tagged(record)]:
@@ -106,7 +106,7 @@ def write_record(writer: EventFileWriter, record: Kept) -> None:
         writer.add_histogram(record.step, time_s, f"{kind}/{record.path} {record.layer_type}", histogram)
 
 
-def _tagged(record: Kept) -> Iterator[tuple[str, float]]:
+def _tagged(record: AnyRecord) -> Iterator[tuple[str, float]]:
     if isinstance(record, LayerStats):
         label = f"{record.path} {record.layer_type}"
         for name, value in layer_scalars(record):
@@ -147,7 +147,7 @@ def _histogram(stats: LayerStats) -> Histogram | None:
     )
 
 
-def export_tensorboard(records: Iterable[Kept], header: Header, path: Path) -> Path:
+def export_tensorboard(records: Iterable[AnyRecord], header: Header, path: Path) -> Path:
     """Write an event file into the folder `path`; returns the file."""
     target, file = _create(path)
     with file:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from loom_py.observers.delivery.queue import DeliveryQueue
-from loom_py.observers.delivery.retry import Answer, Backoff
+from loom_py.observers.delivery.retry import Backoff, Response
 from loom_py.observers.records.rows import Record
 
 
@@ -44,18 +44,18 @@ class Wait:
 
 
 Command = Idle | Gather | Post | Wait
-Delivery = Generator[Command, Answer | None, None]
+Delivery = Generator[Command, Response | None, None]
 
 
 @dataclass(slots=True)
-class Plan:
+class DeliveryPlan:
     """How records are delivered."""
 
     queue: DeliveryQueue
     """Where they wait."""
     encode: Callable[[Sequence[Record]], bytes]
     """Makes the body of a request."""
-    accepted: Callable[[Answer, Sequence[Record]], bool]
+    accepted: Callable[[Response, Sequence[Record]], bool]
     """Whether an answer of success holds for the records; some protocols refuse parts of a request in it."""
     backoff: Backoff
     """How to wait before trying again."""
@@ -76,7 +76,7 @@ class Plan:
         return self.deadline is not None and time.monotonic() + wait_s > self.deadline
 
 
-def deliver(plan: Plan) -> Delivery:
+def deliver(plan: DeliveryPlan) -> Delivery:
     """Deliver until the observer closes, and then until its queue is empty or its time is over."""
     failures = 0
     while not plan.too_late():
@@ -92,7 +92,9 @@ def deliver(plan: Plan) -> Delivery:
             failures = yield from _deliver_batch(plan, batch, failures)
 
 
-def _deliver_batch(plan: Plan, batch: Sequence[Record], failures: int) -> Generator[Command, Answer | None, int]:
+def _deliver_batch(
+    plan: DeliveryPlan, batch: Sequence[Record], failures: int
+) -> Generator[Command, Response | None, int]:
     """Send one batch until it is delivered or given up; gives the number of failures in a row, 0 after a success."""
     try:
         body = plan.encode(batch)
@@ -102,12 +104,12 @@ def _deliver_batch(plan: Plan, batch: Sequence[Record], failures: int) -> Genera
         return failures
     for attempt in range(plan.backoff.attempts):
         plan.queue.retries += attempt > 0
-        answer = (yield Post(body)) or Answer(error="no answer")
-        verdict = answer.verdict
+        response = (yield Post(body)) or Response(error="no response")
+        verdict = response.verdict
         if verdict == "delivered":
-            plan.queue.settle(len(batch), delivered=plan.accepted(answer, batch))
+            plan.queue.settle(len(batch), delivered=plan.accepted(response, batch))
             return 0
-        plan.queue.last_error = answer.words
+        plan.queue.last_error = response.words
         if verdict == "smaller" and len(batch) > 1:
             half = len(batch) // 2
             failures = yield from _deliver_batch(plan, batch[:half], failures)
@@ -115,7 +117,7 @@ def _deliver_batch(plan: Plan, batch: Sequence[Record], failures: int) -> Genera
         if verdict != "again":
             break
         failures += 1
-        wait_s = plan.backoff.wait_s(failures, answer.retry_after_s())
+        wait_s = plan.backoff.wait_s(failures, response.retry_after_s())
         if plan.too_late(wait_s):
             break
         # After the last attempt too: the next batch goes to the same server.
@@ -124,7 +126,7 @@ def _deliver_batch(plan: Plan, batch: Sequence[Record], failures: int) -> Genera
     return failures
 
 
-def last_gasp(plan: Plan, limit: int) -> tuple[bytes, int] | None:
+def unload_beacon(plan: DeliveryPlan, limit: int) -> tuple[bytes, int] | None:
     """One body of at most `limit` bytes with what matters most of the queue, for a page that may be about to go.
 
     Anomalies come first, then the newest records; inside the body the order is that of time. The records of the body
@@ -147,13 +149,13 @@ def last_gasp(plan: Plan, limit: int) -> tuple[bytes, int] | None:
     return (body, low) if low else None
 
 
-class Driver(Protocol):
+class Sender(Protocol):
     """Carries out a delivery beside the training."""
 
     def wake(self) -> None:
         """There is something to send."""
 
-    def hurry(self) -> None:
+    def flush_soon(self) -> None:
         """There is a whole batch to send, or someone wants it sent now."""
 
     def flush(self, timeout_s: float) -> None:

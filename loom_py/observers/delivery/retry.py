@@ -21,7 +21,7 @@ Verdict = Literal["delivered", "again", "smaller", "refused"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What came back of a request: a status with headers and body, or an error in words."""
 
     status: int = 0

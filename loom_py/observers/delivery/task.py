@@ -8,17 +8,17 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from loom_py import runtime
-from loom_py.observers.delivery.delivery import Command, Gather, Idle, Plan, Post, Wait, deliver, last_gasp
-from loom_py.observers.delivery.retry import Answer
+from loom_py.observers.delivery.delivery import Command, DeliveryPlan, Gather, Idle, Post, Wait, deliver, unload_beacon
+from loom_py.observers.delivery.retry import Response
 
 KEEPALIVE_BYTES = 60 * 1024
 """Bytes of the last body; browsers allow 64 KiB of bodies that outlive their page, headers need room too."""
 
 
-class TaskDriver:
+class TaskSender:
     """Runs the delivery as a task of the event loop; when the page is hidden, one last request outlives it."""
 
-    def __init__(self, plan: Plan, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
+    def __init__(self, plan: DeliveryPlan, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
         """Start the task."""
         self._plan = plan
         self._request = url, dict(headers)
@@ -31,21 +31,21 @@ class TaskDriver:
         """Let an idle task look at the queue."""
         self._work.set()
 
-    def hurry(self) -> None:
+    def flush_soon(self) -> None:
         """End the gathering of a batch."""
         self._urgent.set()
         self._work.set()
 
     def flush(self, timeout_s: float) -> None:
         """Hurry: Python can't wait in a browser, the task sends as soon as Python lets go."""
-        self.hurry()
+        self.flush_soon()
 
     def close(self, timeout_s: float) -> None:
         """Hurry, and drop what is left when the time is over."""
         self._forget_hide()
         self._plan.deadline = time.monotonic() + timeout_s
         self._closing.set()
-        self.hurry()
+        self.flush_soon()
 
     async def _run(self) -> None:
         delivery = deliver(self._plan)
@@ -57,7 +57,7 @@ class TaskDriver:
                 break
         self._plan.queue.close()
 
-    async def _do(self, command: Command) -> Answer | None:
+    async def _do(self, command: Command) -> Response | None:
         match command:
             case Post(body):
                 return await self._fetch(body)
@@ -72,27 +72,27 @@ class TaskDriver:
                     await self._work.wait()
         return None
 
-    async def _fetch(self, body: bytes, *, keepalive: bool = False) -> Answer:
+    async def _fetch(self, body: bytes, *, keepalive: bool = False) -> Response:
         url, headers = self._request
         left = self._timeout_s
         if self._plan.deadline is not None:
             left = min(left, max(self._plan.deadline - time.monotonic(), 0.001))
         try:
-            answer = await runtime.fetch(
+            response = await runtime.fetch(
                 url, method="POST", headers=headers, body=body, keepalive=keepalive, timeout_s=left
             )
         except OSError as error:
-            return Answer(error=f"{type(error).__name__}: {error}")
-        return Answer(answer.status, answer.headers, answer.body)
+            return Response(error=f"{type(error).__name__}: {error}")
+        return Response(response.status, response.headers, response.body)
 
     def _on_hide(self) -> None:
-        last = last_gasp(self._plan, KEEPALIVE_BYTES)
+        last = unload_beacon(self._plan, KEEPALIVE_BYTES)
         if last is not None:
             runtime.spawn(self._send_last(*last))
 
     async def _send_last(self, body: bytes, count: int) -> None:
-        answer = await self._fetch(body, keepalive=True)
-        self._plan.queue.settle(count, delivered=answer.verdict == "delivered")
+        response = await self._fetch(body, keepalive=True)
+        self._plan.queue.settle(count, delivered=response.verdict == "delivered")
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:

@@ -11,14 +11,16 @@ from collections.abc import Mapping
 from http.client import HTTPException
 from typing import Any
 
-from loom_py.observers.delivery.delivery import Command, Gather, Idle, Plan, Post, Wait, deliver
-from loom_py.observers.delivery.retry import Answer
+from loom_py.observers.delivery.delivery import Command, DeliveryPlan, Gather, Idle, Post, Wait, deliver
+from loom_py.observers.delivery.retry import Response
 
 
-class ThreadDriver:
+class ThreadSender:
     """Runs the delivery in a daemon thread; at the interpreter's exit it is closed as if by hand."""
 
-    def __init__(self, plan: Plan, url: str, headers: Mapping[str, str], timeout_s: float, close_s: float) -> None:
+    def __init__(
+        self, plan: DeliveryPlan, url: str, headers: Mapping[str, str], timeout_s: float, close_s: float
+    ) -> None:
         """Start the thread."""
         self._plan = plan
         self._request = url, dict(headers)
@@ -33,14 +35,14 @@ class ThreadDriver:
         """Let an idle thread look at the queue."""
         self._work.set()
 
-    def hurry(self) -> None:
+    def flush_soon(self) -> None:
         """End the gathering of a batch."""
         self._urgent.set()
         self._work.set()
 
     def flush(self, timeout_s: float) -> None:
         """Wait until nothing is queued or on its way."""
-        self.hurry()
+        self.flush_soon()
         with self._progress:
             self._progress.wait_for(lambda: not self._plan.queue.counters().queued, timeout_s)
 
@@ -49,7 +51,7 @@ class ThreadDriver:
         atexit.unregister(self._at_exit)
         self._plan.deadline = time.monotonic() + timeout_s
         self._closing.set()
-        self.hurry()
+        self.flush_soon()
         self._thread.join(timeout_s)
         self._plan.queue.close()
 
@@ -68,7 +70,7 @@ class ThreadDriver:
                 with self._progress:
                     self._progress.notify_all()
 
-    def _do(self, command: Command) -> Answer | None:
+    def _do(self, command: Command) -> Response | None:
         match command:
             case Post(body):
                 return post(*self._request, body, self._timeout_s)
@@ -94,21 +96,21 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def post(url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Answer:
-    """Send one request and read the beginning of the answer; no answer is an `Answer` with an error."""
+def post(url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
+    """Send one request and read the beginning of the answer; no answer is an `Response` with an error."""
     request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")
     opener = urllib.request.build_opener(_NoRedirects)
     try:
-        with opener.open(request, timeout=timeout_s) as answer:
-            return _read(answer.status, answer.headers, answer, timeout_s)
+        with opener.open(request, timeout=timeout_s) as response:
+            return _read(response.status, response.headers, response, timeout_s)
     except urllib.error.HTTPError as error:
         with error:
             return _read(error.code, error.headers, error, timeout_s)
     except (OSError, HTTPException, ValueError) as error:
-        return Answer(error=f"{type(error).__name__}: {error}")
+        return Response(error=f"{type(error).__name__}: {error}")
 
 
-def _read(status: int, headers: Any, stream: Any, timeout_s: float) -> Answer:
+def _read(status: int, headers: Any, stream: Any, timeout_s: float) -> Response:
     """The answer with at most 64 KiB of its body, however long and slowly the server talks."""
     until, body = time.monotonic() + timeout_s, b""
     try:
@@ -116,4 +118,4 @@ def _read(status: int, headers: Any, stream: Any, timeout_s: float) -> Answer:
             body += part
     except (OSError, HTTPException):
         pass  # the status is what counts; it was read
-    return Answer(status, {name.lower(): value for name, value in headers.items()}, body)
+    return Response(status, {name.lower(): value for name, value in headers.items()}, body)

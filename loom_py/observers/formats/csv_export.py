@@ -16,7 +16,7 @@ import numpy as np
 
 from loom_py.atomic_file import write_whole
 from loom_py.observers.records.file import Header
-from loom_py.observers.records.rows import LAYER_COLUMNS, Kept
+from loom_py.observers.records.rows import LAYER_COLUMNS, AnyRecord
 from loom_py.observers.records.rows import STATS_COLUMNS as ROW_COLUMNS
 from loom_py.observers.records.strict_json import encode_float
 from loom_py.telemetry.events import LayerStats, TrainingEvent
@@ -30,12 +30,12 @@ COLUMNS = tuple(
 _WHERE = ("layer_index", "layer_type", "path", "step", "epoch", "batch", "time_ns")
 
 
-def export_csv(records: Iterable[Kept], header: Header, path: Path) -> Path:
+def export_csv(records: Iterable[AnyRecord], header: Header, path: Path) -> Path:
     """Write the CSV file; returns its path."""
     return write_whole(path, (text.encode() for text in _lines(records)))
 
 
-def _lines(records: Iterable[Kept]) -> Iterator[str]:
+def _lines(records: Iterable[AnyRecord]) -> Iterator[str]:
     yield _line(COLUMNS)
     for record in records:
         where = {name: getattr(record, name, None) for name in _WHERE}

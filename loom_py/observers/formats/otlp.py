@@ -22,7 +22,7 @@ from loom_py.observers.formats.scalars import (
     view_scalars,
 )
 from loom_py.observers.records.file import Header, versions
-from loom_py.observers.records.rows import Kept, Record
+from loom_py.observers.records.rows import AnyRecord, Record
 from loom_py.observers.records.strict_json import dumps, encode_float
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.telemetry.statistics import LAYER_STATISTICS, UNITS
@@ -33,7 +33,7 @@ _UNITS = {**UNITS, **{seconds_name(s): "s" for s in LAYER_STATISTICS if s.unit =
 Json = dict[str, Any]
 
 
-def metrics_data(records: Sequence[Kept], resource: Mapping[str, str]) -> Json:
+def metrics_data(records: Sequence[AnyRecord], resource: Mapping[str, str]) -> Json:
     """`MetricsData`, which is also the body of an export request: one gauge a name, its points in order."""
     points: dict[tuple[str, str], list[Json]] = {}
     for record in records:
@@ -60,18 +60,18 @@ def count_points(data: Json) -> int:
     return sum(len(metric["gauge"]["dataPoints"]) for metric in metrics)
 
 
-def export_otlp(records: Iterable[Kept], header: Header, path: Path) -> Path:
+def export_otlp(records: Iterable[AnyRecord], header: Header, path: Path) -> Path:
     """Write OTLP JSON Lines; returns the path."""
     return write_whole(path, _lines(iter(records), header))
 
 
-def _lines(records: Iterator[Kept], header: Header) -> Iterator[bytes]:
+def _lines(records: Iterator[AnyRecord], header: Header) -> Iterator[bytes]:
     resource = {"process.runtime.version": header.versions.get("python", "")}
     while batch := list(islice(records, ROWS_PER_LINE)):
         yield dumps(metrics_data(batch, resource)).encode() + b"\n"
 
 
-def _groups(record: Kept) -> Iterator[tuple[str, dict[str, str | int], list[tuple[str, float]]]]:
+def _groups(record: AnyRecord) -> Iterator[tuple[str, dict[str, str | int], list[tuple[str, float]]]]:
     """What a record says: the beginning of the metrics' names, the attributes, the numbers."""
     if isinstance(record, TweenStep):
         yield "loom.tween", {}, [("step", record.step), *tween_scalars(record)]

@@ -9,10 +9,10 @@ from loom_py.observers.formats.csv_export import export_csv
 from loom_py.observers.formats.otlp import export_otlp
 from loom_py.observers.formats.trace import export_trace
 from loom_py.observers.records.file import Header
-from loom_py.observers.records.rows import Kept
+from loom_py.observers.records.rows import AnyRecord
 from loom_py.observers.tensorboard import export_tensorboard
 
-EXPORTS: dict[str, Callable[[Iterable[Kept], Header, Path], Path]] = {
+EXPORTS: dict[str, Callable[[Iterable[AnyRecord], Header, Path], Path]] = {
     "tensorboard": export_tensorboard,
     "trace": export_trace,
     "otlp": export_otlp,

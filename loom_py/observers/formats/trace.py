@@ -14,7 +14,7 @@ from typing import Any
 from loom_py.atomic_file import write_whole
 from loom_py.observers.formats.scalars import event_scalars, layer_scalars, tween_scalars, view_scalars
 from loom_py.observers.records.file import Header
-from loom_py.observers.records.rows import Kept
+from loom_py.observers.records.rows import AnyRecord
 from loom_py.observers.records.strict_json import dumps, encode_float
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 
@@ -25,12 +25,12 @@ _LAYERS_TRACK = 2
 Event = dict[str, Any]
 
 
-def export_trace(records: Iterable[Kept], header: Header, path: Path) -> Path:
+def export_trace(records: Iterable[AnyRecord], header: Header, path: Path) -> Path:
     """Write the trace file; returns its path."""
     return write_whole(path, (text.encode() for text in _lines(records, header)))
 
 
-def _lines(records: Iterable[Kept], header: Header) -> Iterator[str]:
+def _lines(records: Iterable[AnyRecord], header: Header) -> Iterator[str]:
     yield '{"displayTimeUnit":"ms","otherData":' + dumps(header.versions) + ',"traceEvents":[\n'
     yield dumps(_name("process_name", 0, "loom_py"))
     for event in _events(records, header.time_origin_ns):
@@ -38,7 +38,7 @@ def _lines(records: Iterable[Kept], header: Header) -> Iterator[str]:
     yield "\n]}\n"
 
 
-def _events(records: Iterable[Kept], origin_ns: int) -> Iterator[Event]:
+def _events(records: Iterable[AnyRecord], origin_ns: int) -> Iterator[Event]:
     yield _name("thread_name", _TRAINING_TRACK, "training")
     ends: dict[int, float] = {}
     for record in records:

@@ -11,10 +11,10 @@ from loom_py.telemetry.frame import StatsFrame, records_of
 
 # Measured with tracemalloc on CPython 3.13: a record with its numbers, or a run without them, each with its place.
 RECORD_BYTES = 700
-RUN_BYTES = 500
+FRAME_BYTES = 500
 
 
-class KeptStats:
+class StatsBuffer:
     """Records by the number at which they came; the oldest make room for the newest.
 
     Attributes:
@@ -88,7 +88,7 @@ def _length(item: StatsFrame | LayerStats) -> int:
 
 
 def _bytes_of(item: StatsFrame | LayerStats) -> int:
-    return RECORD_BYTES if isinstance(item, LayerStats) else RUN_BYTES + item.nbytes
+    return RECORD_BYTES if isinstance(item, LayerStats) else FRAME_BYTES + item.nbytes
 
 
 def _values_of(item: StatsFrame | LayerStats, place: int) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 
 from loom_py.errors import FileFormatError
 from loom_py.observers.records import rows
-from loom_py.observers.records.rows import Identity, Kept, Row
+from loom_py.observers.records.rows import AnyRecord, Identity, Row
 from loom_py.observers.records.strict_json import dumps, loads, plain
 from loom_py.telemetry.events import TrainingEvent, TweenStep
 
@@ -52,7 +52,7 @@ def versions() -> dict[str, str]:
     return {"loom_py": own, "python": platform.python_version(), "numpy": np.__version__, "platform": sys.platform}
 
 
-def write_lines(header: Header, records: Iterable[Kept]) -> Iterator[str]:
+def write_lines(header: Header, records: Iterable[AnyRecord]) -> Iterator[str]:
     """The lines of a recording file, each with its line end."""
     yield dumps({"format": FORMAT, "version": VERSION, **plain(header), "columns": plain(rows.COLUMNS)}) + "\n"
     known: dict[Identity, int] = {}
@@ -84,7 +84,7 @@ class Reader:
     _columns: tuple[str, ...] = ()
     _layers: list[dict[str, Any]] = field(default_factory=list)
 
-    def read(self, lines: Iterable[bytes]) -> Iterator[Kept]:
+    def read(self, lines: Iterable[bytes]) -> Iterator[AnyRecord]:
         """The records of the file, in order; raises FileFormatError with the number of the bad line."""
         stream = iter(lines)
         self.header, self._columns = _read_header(next(stream, b""))
@@ -103,7 +103,7 @@ class Reader:
             if record is not None:
                 yield record
 
-    def _record(self, row: Row) -> Kept | None:
+    def _record(self, row: Row) -> AnyRecord | None:
         match row[0]:
             case rows.LAYER:
                 self._layers.append(rows.read_identity(row))

@@ -95,7 +95,7 @@ COLUMNS = {
 Row = list[Any]
 Identity = tuple[Any, ...]
 Record = LayerStats | TrainingEvent
-Kept = Record | TweenStep
+AnyRecord = Record | TweenStep
 """A record of a recording file."""
 
 

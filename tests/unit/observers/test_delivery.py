@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from loom_py.errors import ConfigError
-from loom_py.observers.delivery.delivery import Gather, Idle, Plan, Post, Wait, deliver, last_gasp
+from loom_py.observers.delivery.delivery import DeliveryPlan, Gather, Idle, Post, Wait, deliver, unload_beacon
 from loom_py.observers.delivery.queue import DeliveryQueue
-from loom_py.observers.delivery.retry import Answer, Backoff
+from loom_py.observers.delivery.retry import Backoff, Response
 from loom_py.telemetry.events import TrainingEvent
 
 
@@ -18,7 +18,7 @@ def steps_of(body):
 
 
 def make_plan(capacity=100, batch=4, **backoff):
-    return Plan(
+    return DeliveryPlan(
         queue=DeliveryQueue(capacity),
         encode=lambda records: " ".join(str(record.step) for record in records).encode(),
         accepted=lambda answer, records: True,
@@ -50,7 +50,7 @@ def test_idles_gathers_and_sends_in_order():
     command = delivery.send(None)
     while isinstance(command, Post):
         sent.append(steps_of(command.body))
-        command = delivery.send(Answer(200))
+        command = delivery.send(Response(200))
         if command == Gather(0.5):
             command = delivery.send(None)
     assert sent == [[0, 1, 2, 3], [4, 5, 6, 7], [8]]
@@ -66,12 +66,12 @@ def test_busy_servers_are_asked_again_with_growing_waits(status):
     body = next(delivery).body
     waits = []
     for _ in range(4):
-        command = delivery.send(Answer(status))
+        command = delivery.send(Response(status))
         assert isinstance(command, Wait)
         waits.append(command.seconds)
         assert delivery.send(None) == Post(body)
     assert waits == [1, 2, 4, 5]
-    assert delivery.send(Answer(200)) == Idle()
+    assert delivery.send(Response(200)) == Idle()
     check(plan, delivered=4, retries=4, dropped=0, last_error=f"HTTP status {status}")
 
 
@@ -80,12 +80,12 @@ def test_a_batch_is_given_up_after_its_attempts_and_the_next_one_waits_still():
     fill(plan, 8)
     delivery = deliver(plan)
     next(delivery)
-    assert delivery.send(Answer(error="gone")) == Wait(1)
+    assert delivery.send(Response(error="gone")) == Wait(1)
     delivery.send(None)
-    assert delivery.send(Answer(error="gone")) == Wait(2)
+    assert delivery.send(Response(error="gone")) == Wait(2)
     assert steps_of(delivery.send(None).body) == [4, 5, 6, 7]
     check(plan, dropped=4, queued=4, retries=1, last_error="gone")
-    assert delivery.send(Answer(503)) == Wait(4)
+    assert delivery.send(Response(503)) == Wait(4)
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 404, 500, 501])
@@ -94,7 +94,7 @@ def test_other_errors_are_never_asked_again(status):
     fill(plan, 4)
     delivery = deliver(plan)
     next(delivery)
-    assert delivery.send(Answer(status)) == Idle()
+    assert delivery.send(Response(status)) == Idle()
     check(plan, dropped=4, retries=0, last_error=f"HTTP status {status}")
 
 
@@ -106,7 +106,7 @@ def test_too_large_is_halved_and_one_alone_is_dropped():
     while isinstance(command, Post):
         steps = steps_of(command.body)
         sent.append(steps)
-        command = delivery.send(Answer(413 if 2 in steps else 200))
+        command = delivery.send(Response(413 if 2 in steps else 200))
     assert sent == [[0, 1, 2, 3], [0, 1], [2, 3], [2], [3]]
     check(plan, delivered=3, dropped=1)
 
@@ -116,16 +116,16 @@ def test_retry_after_is_honoured_as_number_and_as_date():
     fill(plan, 4)
     delivery = deliver(plan)
     next(delivery)
-    assert delivery.send(Answer(429, {"retry-after": "17"})) == Wait(17)
+    assert delivery.send(Response(429, {"retry-after": "17"})) == Wait(17)
     now = datetime(2026, 11, 23, 15, 0, 0, tzinfo=UTC)
-    date = Answer(503, {"retry-after": "Mon, 23 Nov 2026 15:00:42 GMT"})
+    date = Response(503, {"retry-after": "Mon, 23 Nov 2026 15:00:42 GMT"})
     assert date.retry_after_s(now) == 42
-    past = Answer(503, {"retry-after": "Mon, 23 Nov 2020 15:00:42 GMT"})
+    past = Response(503, {"retry-after": "Mon, 23 Nov 2020 15:00:42 GMT"})
     assert past.retry_after_s(now) == 0
     for hostile in ("9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT"):
-        assert Answer(503, {"retry-after": hostile}).retry_after_s(now) == 3600
+        assert Response(503, {"retry-after": hostile}).retry_after_s(now) == 3600
     for nonsense in ("", "soon", "-5", "1e9", "nan", "²"):
-        assert Answer(503, {"retry-after": nonsense}).retry_after_s(now) is None
+        assert Response(503, {"retry-after": nonsense}).retry_after_s(now) is None
 
 
 def test_jitter_spreads_the_waits_within_its_share():
@@ -142,9 +142,9 @@ def test_closing_sends_what_is_left_and_gives_up_when_time_is_over():
     plan.deadline = float("inf")
     delivery = deliver(plan)
     assert steps_of(next(delivery).body) == [0, 1, 2, 3]
-    assert steps_of(delivery.send(Answer(200)).body) == [4, 5]  # no gathering any more
+    assert steps_of(delivery.send(Response(200)).body) == [4, 5]  # no gathering any more
     with pytest.raises(StopIteration):
-        delivery.send(Answer(200))
+        delivery.send(Response(200))
     check(plan, delivered=6)
     plan.deadline = None
     fill(plan, 8)
@@ -152,7 +152,7 @@ def test_closing_sends_what_is_left_and_gives_up_when_time_is_over():
     next(delivery)
     plan.deadline = 0.0
     with pytest.raises(StopIteration):
-        delivery.send(Answer(503))  # the wait would end after the deadline
+        delivery.send(Response(503))  # the wait would end after the deadline
     plan.queue.close()
     check(plan, produced=14, delivered=6, dropped=8, queued=0)
     fill(plan, 1)
@@ -199,16 +199,16 @@ def test_a_full_queue_drops_the_oldest_that_is_not_on_its_way():
     assert steps_of(next(delivery).body) == [0, 1]
     fill(plan, 4, start=2)
     check(plan, dropped=2, queued=4)
-    assert steps_of(delivery.send(Answer(200)).body) == [4, 5]
+    assert steps_of(delivery.send(Response(200)).body) == [4, 5]
     with pytest.raises(ConfigError):
         DeliveryQueue(0)
 
 
-def test_last_gasp_takes_anomalies_and_the_newest_that_fit_and_keeps_the_rest():
+def test_unload_beacon_takes_anomalies_and_the_newest_that_fit_and_keeps_the_rest():
     plan = make_plan(capacity=1000)
     plan.queue.put(TrainingEvent(type="anomaly", step=7))
     fill(plan, 500, start=100)
-    body, count = last_gasp(plan, 100)
+    body, count = unload_beacon(plan, 100)
     steps = steps_of(body)
     assert len(body) <= 100
     assert len(steps) == count == 25
@@ -217,7 +217,7 @@ def test_last_gasp_takes_anomalies_and_the_newest_that_fit_and_keeps_the_rest():
     check(plan, delivered=25, queued=476, dropped=0)
     assert steps_of(b" ".join(str(r.step).encode() for r in plan.queue.take(3))) == [100, 101, 102]
     empty = make_plan()
-    assert last_gasp(empty, 100) is None
+    assert unload_beacon(empty, 100) is None
     fill(empty, 1, start=10**9)
-    assert last_gasp(empty, 3) is None
+    assert unload_beacon(empty, 3) is None
     check(empty, queued=1)
