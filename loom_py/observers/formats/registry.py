@@ -7,10 +7,10 @@ from pathlib import Path
 
 from loom_py.observers.formats.csv_export import export_csv
 from loom_py.observers.formats.otlp import export_otlp
+from loom_py.observers.formats.tensorboard import export_tensorboard
 from loom_py.observers.formats.trace import export_trace
 from loom_py.observers.records.file import Header
 from loom_py.observers.records.rows import AnyRecord
-from loom_py.observers.tensorboard import export_tensorboard
 
 EXPORTS: dict[str, Callable[[Iterable[AnyRecord], Header, Path], Path]] = {
     "tensorboard": export_tensorboard,
