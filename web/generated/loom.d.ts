@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 85ce3ee3e0e54b7c60aef920fb25c0c6cdc81db51543a3aae7f4ed79729ae0b6
+ * Content hash of the description: 8ac8ade5db302a226e7238bd829babe6591cbe12deef942ce082014964e8e815
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -2304,8 +2304,6 @@ export interface DeviationMetrics extends Handle {
    * Weights from the best bucket to the worst: 1, 0.9, 0.75, 0.5, 0.25, 0.1, 0.
    */
   weightedScore(): Promise<number>;
-  /** Forget all samples. */
-  reset(): Promise<void>;
   /**
    * Add one sample.
    *
@@ -2345,6 +2343,8 @@ export interface DeviationMetrics extends Handle {
   compare(other: DeviationMetrics): Promise<DeviationComparison>;
   /** Everything as strict JSON. */
   toJSON(): Promise<string>;
+  /** Forget all samples. */
+  reset(): Promise<void>;
   /** Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one. */
   getBucketCounts(): Promise<Readonly<Record<string, number>>>;
   /** The n worst samples, invalid ones first, then by deviation. */
@@ -3592,8 +3592,6 @@ export namespace direct {
      * Weights from the best bucket to the worst: 1, 0.9, 0.75, 0.5, 0.25, 0.1, 0.
      */
     readonly weightedScore: number;
-    /** Forget all samples. */
-    reset(): void;
     /**
      * Add one sample.
      *
@@ -3633,6 +3631,8 @@ export namespace direct {
     compare(other: DeviationMetrics): DeviationComparison;
     /** Everything as strict JSON. */
     toJSON(): string;
+    /** Forget all samples. */
+    reset(): void;
     /** Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one. */
     getBucketCounts(): Readonly<Record<string, number>>;
     /** The n worst samples, invalid ones first, then by deviation. */
