@@ -93,9 +93,9 @@ class MultiHeadAttention(Layer):
         b, t, c = x.shape
         k, g, d = self._kv, self.heads // self._kv, self._width
         rows = ops.reshape(x, shape=(b * t, c))
-        query = self._turned(self._split(ops.matmul(rows, p.query_weight, p.get("query_bias")), b, t, g))
+        query = self._rotated(self._split(ops.matmul(rows, p.query_weight, p.get("query_bias")), b, t, g))
         query = ops.reshape(query, shape=(b, k, g * t, d))
-        key = self._turned(self._split(ops.matmul(rows, p.key_weight, p.get("key_bias")), b, t, 1))
+        key = self._rotated(self._split(ops.matmul(rows, p.key_weight, p.get("key_bias")), b, t, 1))
         value = self._split(ops.matmul(rows, p.value_weight, p.get("value_bias")), b, t, 1)
         key, value = (ops.reshape(v, shape=(b, k, t, d)) for v in (key, value))
         out, attended = attend(query, key, value, self._mask(run, b, t), causal=self.causal)
@@ -112,8 +112,8 @@ class MultiHeadAttention(Layer):
         dquery = ops.reshape(dquery, shape=(b, k, g, t, d))
         dkey = ops.reshape(dkey, shape=(b, k, 1, t, d))
         parts = {
-            "query": self._join(self._turned(dquery, inverse=True), b, t, g),
-            "key": self._join(self._turned(dkey, inverse=True), b, t, 1),
+            "query": self._join(self._rotated(dquery, inverse=True), b, t, g),
+            "key": self._join(self._rotated(dkey, inverse=True), b, t, 1),
             "value": self._join(dvalue, b, t, 1),
         }
         gradients = {f"{name}_weight": ops.matmul(cache.x, part, transpose_a=True) for name, part in parts.items()}
@@ -136,7 +136,7 @@ class MultiHeadAttention(Layer):
         parts = ops.reshape(heads, shape=(b, self._kv, g, t, self._width))
         return ops.reshape(ops.transpose(parts, axes=(0, 3, 1, 2, 4)), shape=(b * t, self._kv * g * self._width))
 
-    def _turned(self, heads: Any, *, inverse: bool = False) -> Any:
+    def _rotated(self, heads: Any, *, inverse: bool = False) -> Any:
         return ops.rotary(heads, inverse=inverse) if self.rotary else heads
 
     def _mask(self, run: Run, b: int, t: int) -> Any:

@@ -64,12 +64,12 @@ def attention(
     nor, with `causal`, one after its own position. A row that sees no key is 0, its sum ∞; a row that sees a score of
     NaN or +∞ is NaN.
     """
-    room = _room(query, key, causal)
+    memory = _score_memory(query, key, causal)
     for head in np.ndindex(query.shape[:2]):
         q, k, v = query[head], key[head], value[head]
         hidden = None if mask is None else mask[head[0]] == 0
         for block in _blocks(q, k, causal, (q, k, v)):
-            scores = _block_scores(room, q, k, block, hidden)
+            scores = _block_scores(memory, q, k, block, hidden)
             top = scores.max(axis=-1, keepdims=True)
             if causal or hidden is not None:
                 top[top == -np.inf] = 0
@@ -108,16 +108,16 @@ def attention_gradient(
     """
     dkey[...] = 0
     dvalue[...] = 0
-    room, other = _room(query, key, causal), _room(query, key, causal)
+    memory, other = _score_memory(query, key, causal), _score_memory(query, key, causal)
     for head in np.ndindex(query.shape[:2]):
         q, k, v, dy = query[head], key[head], value[head], dout[head]
         hidden = None if mask is None else mask[head[0]] == 0
         for block in _blocks(q, k, causal, (q, k, v, dy, row_stats[head][..., :1])):
             here, keys = block.rows, block.keys
-            weights = _exponentials(_block_scores(room, q, k, block, hidden), row_stats[head][here, :1], temperature)
+            weights = _exponentials(_block_scores(memory, q, k, block, hidden), row_stats[head][here, :1], temperature)
             weights /= row_stats[head][here, 1:]
             dvalue[head][keys] += weights.T @ dy[here]
-            dscores = np.matmul(dy[here], v[keys].T, out=_taken(other, weights.shape))
+            dscores = np.matmul(dy[here], v[keys].T, out=_view(other, weights.shape))
             dscores -= np.einsum("rt,rt->r", dscores, weights)[:, None]
             dscores *= weights
             dscores /= dscores.dtype.type(temperature)
@@ -145,20 +145,20 @@ def _blocks(query: AnyArray, key: AnyArray, causal: bool, known: tuple[AnyArray,
             yield _Block(slice(start + first, start + last), slice(0, upto), first if causal else None)
 
 
-def _room(query: AnyArray, key: AnyArray, causal: bool) -> AnyArray:
+def _score_memory(query: AnyArray, key: AnyArray, causal: bool) -> AnyArray:
     """Memory for the scores of any block."""
     length = key.shape[2]
     return np.empty(_block_rows(length if causal else query.shape[2], length) * length, query.dtype)
 
 
-def _taken(room: AnyArray, shape: tuple[int, ...]) -> AnyArray:
-    return room[: shape[0] * shape[1]].reshape(shape)
+def _view(memory: AnyArray, shape: tuple[int, ...]) -> AnyArray:
+    return memory[: shape[0] * shape[1]].reshape(shape)
 
 
-def _block_scores(room: AnyArray, query: AnyArray, key: AnyArray, block: _Block, hidden: AnyArray | None) -> AnyArray:
+def _block_scores(memory: AnyArray, query: AnyArray, key: AnyArray, block: _Block, hidden: AnyArray | None) -> AnyArray:
     """query keyᵀ, -∞ for keys that a row does not see; `hidden` (T) is True where the mask hides a key."""
     queries, keys = query[block.rows], key[block.keys]
-    scores = np.matmul(queries, keys.T, out=_taken(room, (len(queries), len(keys))))
+    scores = np.matmul(queries, keys.T, out=_view(memory, (len(queries), len(keys))))
     if block.time is not None:
         later = scores[:, block.time :]
         np.copyto(later, -np.inf, where=~np.tri(*later.shape, dtype=np.bool_))

@@ -9,7 +9,7 @@ from loom_py.errors import UnavailableError
 from loom_py.executors.base import Memory
 from loom_py.executors.numpy import NumpyMemory, aligned
 from loom_py.executors.wasm.library import Library, load
-from loom_py.executors.wasm.loaded import Room, WasmLoaded
+from loom_py.executors.wasm.loaded import WasmLoaded, Workspace
 from loom_py.executors.wasm.pack.matmul import SCRATCH
 from loom_py.program import Program
 
@@ -32,14 +32,14 @@ class WasmExecutor:
         """
         self.library = library or load()
         self._scratch = aligned(SCRATCH)  # shared by all Programs, since runs never overlap
-        self._rooms: WeakSet[Room] = WeakSet()  # likewise, each while a Program uses it
+        self._workspaces: WeakSet[Workspace] = WeakSet()  # likewise, each while a Program uses it
 
     def allocate(self, sizes: Mapping[str, int]) -> NumpyMemory:
         return NumpyMemory(sizes)
 
     def load(self, program: Program, memory: Memory) -> WasmLoaded:
         assert isinstance(memory, NumpyMemory)
-        return WasmLoaded(program, memory, self.library, self._scratch, self._rooms)
+        return WasmLoaded(program, memory, self.library, self._scratch, self._workspaces)
 
 
 def wasm_unavailable_reason() -> str | None:

@@ -29,7 +29,7 @@ class Stretch:
 
 
 @dataclass(frozen=True, eq=False)
-class Room:
+class Workspace:
     """Working memory of instructions, shared by all Programs, since runs never overlap."""
 
     array: AnyArray
@@ -39,12 +39,12 @@ class WasmLoaded(NumpyLoaded):
     """A Program bound to memory and packed."""
 
     def __init__(
-        self, program: Program, memory: NumpyMemory, library: Library, scratch: AnyArray, rooms: WeakSet[Room]
+        self, program: Program, memory: NumpyMemory, library: Library, scratch: AnyArray, workspaces: WeakSet[Workspace]
     ) -> None:
         super().__init__(program, memory)
         self._library = library
-        self._kept: list[Any] = [scratch]
-        self._rooms = rooms
+        self._kept_alive: list[Any] = [scratch]
+        self._workspaces = workspaces
         self._scratch = address_of(scratch)
         self._packed = [self._pack(i) for i in program.instructions]
         ends = {span.stop - 1: number for number, span in enumerate(program.spans)}
@@ -72,16 +72,16 @@ class WasmLoaded(NumpyLoaded):
         inputs = tuple(None if i is None else self._operand(i) for i in instruction.inputs)
         if any(o.size == 0 for o in (*outputs, *inputs) if o is not None):
             return None
-        call = Call(outputs, inputs, instruction.attrs, self._scratch, self._room, self._kept)
+        call = Call(outputs, inputs, instruction.attrs, self._scratch, self._workspace, self._kept_alive)
         return pack(instruction.verb.name, call)
 
-    def _room(self, nbytes: int) -> int:
-        """Address of at least n bytes: in a room of some Program, or in a new one."""
-        found = next((room for room in self._rooms if room.array.nbytes >= nbytes), None)
+    def _workspace(self, nbytes: int) -> int:
+        """Address of at least n bytes: in a workspace of some Program, or in a new one."""
+        found = next((workspace for workspace in self._workspaces if workspace.array.nbytes >= nbytes), None)
         if found is None:
-            found = Room(aligned(nbytes))
-            self._rooms.add(found)
-        self._kept.append(found)
+            found = Workspace(aligned(nbytes))
+            self._workspaces.add(found)
+        self._kept_alive.append(found)
         return address_of(found.array)
 
     def _operand(self, index: int) -> Operand:

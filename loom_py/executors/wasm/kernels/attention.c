@@ -109,14 +109,15 @@ static void head_backward(const Head *h, float *dquery, float *dkey, float *dval
   }
 }
 
-// query key value mask · B J rows length width period block · inverse-temperature causal packing room · then outputs and more inputs
+// query key value mask · B J rows length width period block · inverse-temperature causal packing workspace · then outputs
+// and more inputs
 INLINE Head head_at(const W *a, W batch, W k) {
   W at = batch * a[5] + k, many = a[6] * a[8], few = a[7] * a[8];
-  float *room = OUT(14);
+  float *workspace = OUT(14);
   W scores = a[10] * a[7];
   const int32_t *mask = a[3] ? (const int32_t *)a[3] + batch * a[7] : 0;
   return (Head){IN(0) + at * many, IN(1) + at * few, IN(2) + at * few, mask, a[6], a[7], a[8], a[9], a[10],
-                word_float(a[11]), (int)a[12], 0, a[13], room, room + scores, room + 2 * scores};
+                word_float(a[11]), (int)a[12], 0, a[13], workspace, workspace + scores, workspace + 2 * scores};
 }
 
 INLINE int finite_head(const Head *h) {

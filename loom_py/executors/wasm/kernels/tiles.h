@@ -88,7 +88,7 @@ LAST_TILE(2, 1)
 LAST_TILE(1, 1)
 
 // Stores a tile whose rows are columns of out, c the first.
-INLINE void finish_turned(int mr, int nv, f4 acc[9][9], float *c, W ldc) {
+INLINE void finish_transposed(int mr, int nv, f4 acc[9][9], float *c, W ldc) {
   UNROLL for (int j = 0; j < nv; j++) {
     f4 v[4];
     UNROLL for (int i = 0; i < 4; i++) v[i] = i < mr ? acc[i][j] : splat(0);
@@ -104,7 +104,7 @@ INLINE void finish_turned(int mr, int nv, f4 acc[9][9], float *c, W ldc) {
   static __attribute__((noinline)) void direct_##MR##x##NV(const Product *p, W i, W j) {                               \
     f4 acc[9][9];                                                                                                      \
     accumulate(MR, NV, p->K, p->a + i * p->rsa, p->rsa, p->csa, p->b + j, 9, 3 * p->rsa, p->rsb, acc);                 \
-    if (p->transposed_out) finish_turned(MR, NV, acc, p->out + j * p->ldc + i, p->ldc);                                \
+    if (p->transposed_out) finish_transposed(MR, NV, acc, p->out + j * p->ldc + i, p->ldc);                            \
     else finish(MR, NV, acc, p->out + i * p->ldc + j, p->ldc, 4 * NV, p->bias ? p->bias + j : 0, 1);                   \
   }
 DIRECT_TILE(4, 2)

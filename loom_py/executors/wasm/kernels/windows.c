@@ -4,16 +4,16 @@
 // Windows [first, last) of an axis whose place at distance `at` is a value, not padding.
 typedef struct {
   W first, last;
-} Met;
+} Range;
 
-INLINE Met meeting(W at, W stride, W extent, W count) {
+INLINE Range range_at(W at, W stride, W extent, W count) {
   W first = at >= 0 ? 0 : (-at + stride - 1) / stride, last = extent > at ? (extent - at + stride - 1) / stride : 0;
   if (last > count) last = count;
-  return first < last ? (Met){first, last} : (Met){0, 0};
+  return first < last ? (Range){first, last} : (Range){0, 0};
 }
 
 // out[first…last) = x[window·stride], 0 elsewhere.
-INLINE void cut_row(float *out, const float *x, Met m, W stride, W count) {
+INLINE void cut_row(float *out, const float *x, Range m, W stride, W count) {
   W i = m.first;
   zero(out, i);
   if (stride == 1) {
@@ -25,7 +25,7 @@ INLINE void cut_row(float *out, const float *x, Met m, W stride, W count) {
 
 // Stride 1 and as many windows as columns ("same" convolutions): one shifted copy of all rows, then zeros in the columns of
 // padding, where the copy has values of a neighbouring row.
-INLINE void cut_same(float *out, const float *image, Met rows, Met columns, W width) {
+INLINE void cut_same(float *out, const float *image, Range rows, Range columns, W width) {
   W from = rows.first * width + columns.first, n = (rows.last - 1) * width + columns.last - from, i = 0;
   for (; i + 4 <= n; i += 4) store(out + from + i, load(image + from + i));
   for (; i < n; i++) out[from + i] = image[from + i];
@@ -43,7 +43,7 @@ void op_unfold(const W *a) {
     for (W i = 0; i < w.kh; i++)
       for (W j = 0; j < w.kw; j++) {
         W up = i * w.dh - w.ph, left = j * w.dw - w.pw;
-        Met rows = meeting(up, w.sh, w.H, w.OH), columns = meeting(left, w.sw, w.L, w.OW);
+        Range rows = range_at(up, w.sh, w.H, w.OH), columns = range_at(left, w.sw, w.L, w.OW);
         for (W n = 0; n < w.N; n++, out += w.OH * w.OW) {
           const float *image = IN(1) + (n * w.C + c) * w.H * w.L + up * w.L + left;
           zero(out, rows.first * w.OW);
@@ -57,7 +57,7 @@ void op_unfold(const W *a) {
       }
 }
 
-INLINE void add_row(float *to, const float *x, Met m, W stride) {
+INLINE void add_row(float *to, const float *x, Range m, W stride) {
   W i = m.first;
   if (stride == 1) {
     for (; i + 4 <= m.last; i += 4) store(to + i, load(to + i) + load(x + i));
@@ -74,7 +74,7 @@ void op_fold(const W *a) {
     for (W i = 0; i < w.kh; i++)
       for (W j = 0; j < w.kw; j++) {
         W up = i * w.dh - w.ph, left = j * w.dw - w.pw;
-        Met rows = meeting(up, w.sh, w.H, w.OH), columns = meeting(left, w.sw, w.L, w.OW);
+        Range rows = range_at(up, w.sh, w.H, w.OH), columns = range_at(left, w.sw, w.L, w.OW);
         for (W n = 0; n < w.N; n++, x += w.OH * w.OW) {
           float *image = OUT(0) + (n * w.C + c) * w.H * w.L + up * w.L + left;
           for (W o = rows.first; o < rows.last; o++) {

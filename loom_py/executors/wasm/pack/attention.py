@@ -24,10 +24,10 @@ def _words(call: Call, first: int, mask_place: int) -> list[int] | None:
     causal = bool(call.attrs.get("causal", False))
     period = length if causal else rows
     block = min(ROWS, period)
-    room = call.room(np.dtype(np.float32).itemsize * (2 * block + width) * length)
+    workspace = call.workspace(np.dtype(np.float32).itemsize * (2 * block + width) * length)
     return [
         query.address, key.address, call.address(first + 2), call.address(mask_place), batch, heads, rows, length,
-        width, period, block, float_word(1 / call.attrs.get("temperature", 1.0)), int(causal), call.scratch, room,
+        width, period, block, float_word(1 / call.attrs.get("temperature", 1.0)), int(causal), call.scratch, workspace,
     ]  # fmt: skip
 
 

@@ -38,9 +38,9 @@ class Call:
     inputs: tuple[Operand | None, ...]
     attrs: Mapping[str, Any]
     scratch: int
-    room: Callable[[int], int]
+    workspace: Callable[[int], int]
     """Address of n bytes, besides `scratch`, that any instruction may use while it runs."""
-    kept: list[Any]
+    kept_alive: list[Any]
 
     def address(self, place: int) -> int:
         """Address of an input; 0 if it is missing."""
@@ -55,7 +55,7 @@ class Call:
 
     def keep(self, array: AnyArray) -> int:
         """Address of a table, kept alive with the Program."""
-        self.kept.append(array)
+        self.kept_alive.append(array)
         return address_of(array)
 
     @property

@@ -213,7 +213,7 @@ def _weights(s: _Shape, block: _Block, scores: Operand, changes: Operand | None,
     )
 
 
-def _taken(s: _Shape, shape: Shape) -> Operand:
+def _scratch_operand(s: _Shape, shape: Shape) -> Operand:
     """An operand in scratch memory."""
     return Operand(s.call.scratch(size_of(shape)), shape, FLOAT)
 
@@ -239,7 +239,7 @@ def _blocks_backward(s: _Shape) -> Iterator[Dispatch]:
     dquery, dkey, dvalue = s.call.outputs
     size = _score_memory(s)
     places = s.call.scratch(size), s.call.scratch(size)
-    sum_of = _taken(s, (1, s.length, s.width)) if any(b.first for b in _blocks(s)) else None
+    sum_of = _scratch_operand(s, (1, s.length, s.width)) if any(b.first for b in _blocks(s)) else None
     for block in _blocks(s):
         shape = block.heads, block.count, s.length
         scores, changes = (Operand(place, shape, FLOAT) for place in places)
