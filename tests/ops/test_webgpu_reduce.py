@@ -108,7 +108,7 @@ def test_small_reductions_are_one_dispatch() -> None:
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 257, 70_001])
-def test_count_bad(size: int) -> None:
+def test_count_nonfinite(size: int) -> None:
     x = values((size,))
     x[::3], x[1::7], x[2::11] = np.nan, -np.inf, np.inf
     np.testing.assert_array_equal(found(ops.count_nonfinite, x)[0], np.float32(size - np.isfinite(x).sum()))

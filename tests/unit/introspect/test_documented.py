@@ -31,6 +31,6 @@ def comment_above(interface: str, key: str) -> str:
 
 def test_the_docs_are_in_the_types() -> None:
     assert "Units: extent of the output's last axis (O)." in comment_above("DenseConfig", "outputs")
-    assert "Share of the last step that is kept (μ)." in comment_above("SGDConfig", "momentum")
+    assert "Momentum (μ): decay of the running sum of gradients." in comment_above("SGDConfig", "momentum")
     assert "@defaultValue `0.0`" in comment_above("SGDConfig", "momentum")
     assert "passes over the data." in comment_above("TrainingConfig", "epochs")
