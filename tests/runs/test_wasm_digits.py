@@ -7,7 +7,7 @@ import pytest
 
 from loom_py import Dense, Network, TrainingConfig
 from loom_py.executors.numpy import NumpyExecutor
-from loom_py.network import device
+from loom_py.network import device as device_module
 from tests.ops import machines
 
 pytestmark = pytest.mark.cpython  # scikit-learn is where the data lies
@@ -20,7 +20,7 @@ def test_losses_and_answers_are_those_of_numpy(optimizer: str, monkeypatch: pyte
     pixels, labels = load_digits(return_X_y=True)
     x = (pixels / 16).astype(np.float32)
     devices = {"wasm": machines.wasm()[1], "numpy": NumpyExecutor()}
-    monkeypatch.setattr(device, "executor_for", lambda name: devices[name])
+    monkeypatch.setattr(device_module, "executor_for", lambda name: devices.get(name, devices["numpy"]))
     rate = 0.1 if optimizer == "sgd" else 0.002
     config = TrainingConfig(epochs=8, learning_rate=rate, optimizer=optimizer, validation=(x[1400:], labels[1400:]))  # type: ignore[arg-type]
     runs = []

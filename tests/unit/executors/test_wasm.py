@@ -15,7 +15,7 @@ from loom_py.executors import choose
 from loom_py.executors.numpy import NumpyExecutor
 from loom_py.executors.wasm import WasmExecutor, library
 from loom_py.executors.wasm.opcodes import SIGNATURE
-from loom_py.network import device
+from loom_py.network import device as device_module
 from loom_py.ops import Verb, cross_entropy_logits, matmul
 from loom_py.program import Recorder
 from loom_py.runtime import takes_wasm, wasm_heap_bytes
@@ -33,8 +33,8 @@ Y = RNG.integers(0, 4, 64)
 def wasm_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """On CPython the device "wasm" is the same sources compiled natively."""
     if not IN_PYODIDE:
-        known = {"wasm": EXECUTOR, "numpy": NumpyExecutor()}
-        monkeypatch.setattr(device, "executor_for", lambda name: known[name])
+        known = {"wasm": EXECUTOR, "numpy": NumpyExecutor(), "auto": NumpyExecutor()}
+        monkeypatch.setattr(device_module, "executor_for", lambda name: known[name])
 
 
 def network() -> Network:
