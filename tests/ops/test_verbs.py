@@ -118,7 +118,8 @@ def test_reuse_is_tried_at_all(name: str) -> None:
 
 REDUCING = frozenset({
     "absolute_error", "binary_cross_entropy_logits", "binary_cross_entropy_probabilities", "correct_count",
-    "count_nonfinite", "cross_entropy_logits", "cross_entropy_probabilities", "distance", "entmax", "entmax_gradient", "global_norm",
+    "count_nonfinite", "cross_entropy_logits", "cross_entropy_probabilities", "distance", "entmax", "entmax_gradient",
+    "global_norm",
     "huber_error", "mean", "moments", "normalise", "normalise_gradient", "softmax", "softmax_gradient", "squared_error",
     "sum",
 })  # fmt: skip
