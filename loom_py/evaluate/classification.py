@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from loom_py.errors import DataError, FileFormatError, ShapeError
-from loom_py.evaluate.numbers import Vector, count, pairs, vector
+from loom_py.evaluate.arrays import Vector, pairs, vector
+from loom_py.strict_json import decode_count
 
 CALIBRATION_BINS = 15
 """Bins of confidence, of equal width (Guo et al., "On Calibration of Modern Neural Networks", 2017)."""
@@ -113,13 +114,13 @@ class ClassificationMetrics:
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ClassificationMetrics:
         """The metrics from what `to_dict` gave; raises FileFormatError."""
-        made = cls(count(data.get("count"), "count"), count(data.get("invalid"), "invalid"))
+        made = cls(decode_count(data.get("count"), "count"), decode_count(data.get("invalid"), "invalid"))
         try:
-            rows = [[count(n, "confusion") for n in row] for row in data["confusion"]]
+            rows = [[decode_count(n, "confusion") for n in row] for row in data["confusion"]]
             made._confusion = np.array(rows, np.int64).reshape(len(rows), len(rows))
-            made._bin_count = [count(n, "bin_count") for n in data["bin_count"]]
-            made._bin_right = [count(n, "bin_right") for n in data["bin_right"]]
-            made._bin_confidence = [count(int(n), "bin_confidence") for n in data["bin_confidence"]]
+            made._bin_count = [decode_count(n, "bin_count") for n in data["bin_count"]]
+            made._bin_right = [decode_count(n, "bin_right") for n in data["bin_right"]]
+            made._bin_confidence = [decode_count(int(n), "bin_confidence") for n in data["bin_confidence"]]
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise FileFormatError(f"classification metrics are damaged: {error}") from error
         if {len(made._bin_count), len(made._bin_right), len(made._bin_confidence)} != {CALIBRATION_BINS}:

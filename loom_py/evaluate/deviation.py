@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from loom_py.errors import ConfigError, DataError
+from loom_py.evaluate.arrays import Vector, pairs, vector
 from loom_py.evaluate.buckets import Preset
 from loom_py.evaluate.classification import Counts, checked_label, true_class_probability
 from loom_py.evaluate.comparison import DeviationComparison, compare_deviations
 from loom_py.evaluate.deviation_counts import Aggregate, DeviationCounts
 from loom_py.evaluate.deviation_file import read_state, write_state
-from loom_py.evaluate.numbers import Vector, pairs, vector
 from loom_py.evaluate.regression import check_sizes
 from loom_py.evaluate.report import report_text
 from loom_py.evaluate.samples import given_id

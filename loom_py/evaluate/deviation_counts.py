@@ -6,9 +6,9 @@ import math
 from typing import Literal
 
 from loom_py.errors import ConfigError
+from loom_py.evaluate.arrays import Vector
 from loom_py.evaluate.buckets import PRESETS, Preset
 from loom_py.evaluate.classification import ClassificationMetrics
-from loom_py.evaluate.numbers import Vector
 from loom_py.evaluate.regression import RegressionMetrics
 from loom_py.evaluate.samples import VALUES_KEPT, IdSample, SampleId, WorstHeap, WorstSample
 from loom_py.introspect import Introspectable

@@ -8,9 +8,9 @@ from typing import Any
 from loom_py.errors import ConfigError, FileFormatError
 from loom_py.evaluate.classification import ClassificationMetrics
 from loom_py.evaluate.deviation_counts import DeviationCounts
-from loom_py.evaluate.numbers import count, dumps, loads
 from loom_py.evaluate.regression import RegressionMetrics
 from loom_py.evaluate.samples import WorstSample, checked_id
+from loom_py.strict_json import decode_count, dumps, loads
 
 FORMAT = "loom_py-deviation-metrics"
 VERSION = 1
@@ -40,19 +40,22 @@ def write_state(metrics: DeviationCounts) -> str:
             "worst_samples": [sample.to_dict() for sample in metrics.get_worst_samples(metrics.worst_capacity)],
             "regression": metrics.regression.to_dict(),
             "classification": metrics.classification.to_dict(),
-        }
+        },
+        compact=False,
     )
 
 
 def read_state(text: str) -> tuple[dict[str, Any], Callable[[DeviationCounts], None]]:
     """The constructor's options, and a function that fills metrics made with them; raises FileFormatError."""
-    data = loads(text)
+    data = loads(text, "metrics")
+    if not isinstance(data, dict):
+        raise FileFormatError.expected("metrics", expected="a JSON object", got=type(data).__name__)
     if (data.get("format"), data.get("version")) != (FORMAT, VERSION):
         got = f"{data.get('format')} version {data.get('version')}"
         raise FileFormatError.expected("metrics", expected=f"{FORMAT} version {VERSION}", got=got[:80])
     options = {name: data.get(name) for name in ("preset", "aggregate", "eps", "worst", "samples_per_bucket")}
-    count(options["worst"], "worst")
-    count(options["samples_per_bucket"], "samples_per_bucket")
+    decode_count(options["worst"], "worst")
+    decode_count(options["samples_per_bucket"], "samples_per_bucket")
     if not isinstance(options["eps"], float):
         raise FileFormatError.expected("eps", expected="a number", got=repr(options["eps"])[:40])
     return options, lambda metrics: _fill(metrics, data)
@@ -60,10 +63,10 @@ def read_state(text: str) -> tuple[dict[str, Any], Callable[[DeviationCounts], N
 
 def _fill(metrics: DeviationCounts, data: dict[str, Any]) -> None:
     try:
-        metrics.count = count(data["count"], "count")
-        metrics.invalid = count(data["invalid"], "invalid")
-        metrics.score_units = count(int(data["score_units"]), "score_units")
-        metrics.bucket_counts = [count(bucket["count"], "bucket count") for bucket in data["buckets"]]
+        metrics.count = decode_count(data["count"], "count")
+        metrics.invalid = decode_count(data["invalid"], "invalid")
+        metrics.score_units = decode_count(int(data["score_units"]), "score_units")
+        metrics.bucket_counts = [decode_count(bucket["count"], "bucket count") for bucket in data["buckets"]]
         for ids, bucket in zip(metrics.bucket_ids, data["buckets"], strict=True):
             for sample_id in bucket["sample_ids"]:
                 ids.add(checked_id(sample_id))

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from loom_py.errors import ShapeError
-from loom_py.evaluate.numbers import Vector, count, decode, encode, pairs, vector
+from loom_py.evaluate.arrays import Vector, pairs, vector
+from loom_py.strict_json import decode_count, decode_float, encode_float
 
 _NONE = np.zeros(0)
 
@@ -105,16 +106,18 @@ class RegressionMetrics:
 
     def to_dict(self) -> dict[str, Any]:
         """The metrics as plain data for JSON."""
-        sums = {name: [encode(v) for v in getattr(self, "_" + name).tolist()] for name in _SUMS}
+        sums = {name: [encode_float(v) for v in getattr(self, "_" + name).tolist()] for name in _SUMS}
         return {"count": self.count, "invalid": self.invalid, **sums}
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RegressionMetrics:
         """The metrics from what `to_dict` gave; raises FileFormatError."""
-        made = cls(count(data.get("count"), "count"), count(data.get("invalid"), "invalid"))
+        made = cls(decode_count(data.get("count"), "count"), decode_count(data.get("invalid"), "invalid"))
         for name in _SUMS:
             values = data.get(name)
-            setattr(made, "_" + name, np.array([decode(v) for v in values if values] if values else [], np.float64))
+            setattr(
+                made, "_" + name, np.array([decode_float(v) for v in values if values] if values else [], np.float64)
+            )
         return made
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loom_py.errors import DataError, FileFormatError
-from loom_py.evaluate.numbers import decode, encode
+from loom_py.strict_json import decode_float, encode_float
 
 SampleId = int | str
 VALUES_KEPT = 256
@@ -34,17 +34,17 @@ class WorstSample:
         """Plain data for JSON."""
         return {
             "sample_id": self.sample_id,
-            "deviation": encode(self.deviation),
-            "expected": [encode(v) for v in self.expected],
-            "predicted": [encode(v) for v in self.predicted],
+            "deviation": encode_float(self.deviation),
+            "expected": [encode_float(v) for v in self.expected],
+            "predicted": [encode_float(v) for v in self.predicted],
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> WorstSample:
         """The sample from what `to_dict` gave; raises FileFormatError."""
         try:
-            values = (tuple(decode(v) for v in data[name]) for name in ("expected", "predicted"))
-            return cls(checked_id(data["sample_id"]), decode(data["deviation"]), *values)
+            values = (tuple(decode_float(v) for v in data[name]) for name in ("expected", "predicted"))
+            return cls(checked_id(data["sample_id"]), decode_float(data["deviation"]), *values)
         except (KeyError, TypeError) as error:
             raise FileFormatError(f"worst sample is damaged: {error}") from error
 

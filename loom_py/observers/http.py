@@ -16,8 +16,9 @@ from loom_py.observers.delivery.queue import Counters, DeliveryQueue
 from loom_py.observers.delivery.retry import Backoff, Response
 from loom_py.observers.delivery.task import TaskSender
 from loom_py.observers.delivery.thread import ThreadSender
+from loom_py.observers.records.json_values import plain_data
 from loom_py.observers.records.rows import Record
-from loom_py.observers.records.strict_json import dumps, plain
+from loom_py.strict_json import dumps
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 from loom_py.telemetry.observer import LoomObserver
 from loom_py.telemetry.statistics import measured
@@ -133,7 +134,7 @@ def record_object(record: Record) -> dict[str, Any]:
     """A record as a JSON object; what was not measured is left out."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     kind = "layer" if isinstance(record, LayerStats) else "event"
-    return {"kind": kind, **{name: plain(value) for name, value in values.items() if measured(value)}}
+    return {"kind": kind, **{name: plain_data(value) for name, value in values.items() if measured(value)}}
 
 
 def checked_url(url: str) -> str:

@@ -9,7 +9,7 @@ from loom_py.observers.delivery.retry import Backoff, Response
 from loom_py.observers.formats.otlp import count_points, metrics_data
 from loom_py.observers.http import HTTPObserver
 from loom_py.observers.records.rows import Record
-from loom_py.observers.records.strict_json import dumps
+from loom_py.strict_json import dumps
 
 
 class OTLPObserver(HTTPObserver):

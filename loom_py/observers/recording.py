@@ -15,8 +15,8 @@ from loom_py.introspect import internal
 from loom_py.observers.formats.registry import EXPORTS
 from loom_py.observers.records.buffer import RECORD_BYTES, StatsBuffer
 from loom_py.observers.records.file import Header, Reader, write_lines
+from loom_py.observers.records.json_values import plain_data
 from loom_py.observers.records.rows import AnyRecord
-from loom_py.observers.records.strict_json import plain
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.telemetry.frame import StatsFrame
 from loom_py.telemetry.observer import LoomObserver
@@ -78,7 +78,7 @@ class RecordingObserver(LoomObserver):
 
     def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
         """Keep the blueprint for the file's header."""
-        found = plain(blueprint)
+        found = plain_data(blueprint)
         if isinstance(found, dict):
             self.header.blueprint = found
         self.header.config = dict(config)

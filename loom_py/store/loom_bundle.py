@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import math
 from collections.abc import Iterable
 from typing import Any
@@ -20,6 +19,7 @@ from loom_py.shapes import AnyArray, Shape, shape_text, size_of
 from loom_py.store.loom_fields import Fields
 from loom_py.store.loom_layers import Piece, read_piece
 from loom_py.store.source import Source
+from loom_py.strict_json import loads
 
 BUNDLE, VERSION, WEIGHTS = "modelhost/bundle", 1, "jsonModelB64"
 
@@ -103,12 +103,7 @@ def _weights(fields: Fields) -> list[Any]:
 
 
 def _parse(raw: bytes, what: str) -> Any:
-    try:
-        return json.loads(raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(f"Loom {what}: expected JSON, got something else: {error}") from None
+    return loads(raw, f"Loom {what}", object_pairs_hook=_once)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -116,7 +111,3 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise FileFormatError("Loom bundle: expected each key of an object once, got one twice")
     return found
-
-
-def _no_constant(text: str) -> Any:
-    raise FileFormatError.expected("number in a Loom bundle", expected="a finite one", got=text)

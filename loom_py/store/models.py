@@ -15,6 +15,7 @@ from loom_py.network.grid import NetworkConfig
 from loom_py.shapes import AnyArray, Shape
 from loom_py.store.safetensors import TensorFile, pack_tensors
 from loom_py.store.source import Source
+from loom_py.strict_json import loads
 
 FORMAT, VERSION = "loom_py", 1
 _ID = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
@@ -102,10 +103,7 @@ class ModelFile:
 
 
 def _read_index(text: str) -> dict[str, dict[str, Any]]:
-    try:
-        index = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise FileFormatError(f"model file index: expected JSON, got something else: {error}") from None
+    index = loads(text, "model file index")
     version = index.get("version") if isinstance(index, dict) else None
     if version != VERSION or isinstance(version, bool):
         raise FileFormatError.expected(
@@ -121,10 +119,6 @@ def _read_index(text: str) -> dict[str, dict[str, Any]]:
                 f"model {model_id}", expected='an object of "config" and maybe "run"', got=repr(told)[:80]
             )
     return models
-
-
-def _refuse_constant(text: str) -> Any:
-    raise FileFormatError.expected("number in a model file", expected="a finite one", got=text)
 
 
 def _shapes_of(config: Any) -> dict[str, Shape]:

@@ -16,9 +16,9 @@ import numpy as np
 
 from loom_py.atomic_file import write_whole
 from loom_py.observers.records.file import Header
+from loom_py.observers.records.json_values import encode_statistic
 from loom_py.observers.records.rows import LAYER_COLUMNS, AnyRecord
 from loom_py.observers.records.rows import STATS_COLUMNS as ROW_COLUMNS
-from loom_py.observers.records.strict_json import encode_float
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 from loom_py.telemetry.statistics import EVENT_STATISTICS, TWEEN_STATISTICS, VIEW_STATISTICS, names
 
@@ -58,7 +58,7 @@ def _row(owner: object, **cells: object) -> str:
 
 def _cell(value: object) -> object:
     if isinstance(value, float | np.floating):
-        return encode_float(value if isinstance(value, float) else float(value))
+        return encode_statistic(value if isinstance(value, float) else float(value))
     if isinstance(value, bool):
         return int(value)
     return "x".join(map(str, value)) if isinstance(value, tuple) else value

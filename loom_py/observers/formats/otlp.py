@@ -22,8 +22,9 @@ from loom_py.observers.formats.scalars import (
     view_scalars,
 )
 from loom_py.observers.records.file import Header, versions
+from loom_py.observers.records.json_values import encode_statistic
 from loom_py.observers.records.rows import AnyRecord, Record
-from loom_py.observers.records.strict_json import dumps, encode_float
+from loom_py.strict_json import dumps
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.telemetry.statistics import LAYER_STATISTICS, UNITS
 
@@ -118,5 +119,5 @@ def _attributes(values: Mapping[str, str | int]) -> list[Json]:
 
 
 def _point(time_ns: int, value: float, attributes: list[Json]) -> Json:
-    number: Json = {"asInt": str(value)} if isinstance(value, int) else {"asDouble": encode_float(value)}
+    number: Json = {"asInt": str(value)} if isinstance(value, int) else {"asDouble": encode_statistic(value)}
     return {"timeUnixNano": str(time_ns), **number, "attributes": attributes}

@@ -14,8 +14,9 @@ from typing import Any
 from loom_py.atomic_file import write_whole
 from loom_py.observers.formats.scalars import event_scalars, layer_scalars, tween_scalars, view_scalars
 from loom_py.observers.records.file import Header
+from loom_py.observers.records.json_values import encode_statistic
 from loom_py.observers.records.rows import AnyRecord
-from loom_py.observers.records.strict_json import dumps, encode_float
+from loom_py.strict_json import dumps
 from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 
 _PROCESS = 1
@@ -60,7 +61,7 @@ def _events(records: Iterable[AnyRecord], origin_ns: int) -> Iterator[Event]:
 
 
 def _layer(stats: LayerStats, track: int, start: float) -> Event:
-    args = {name: encode_float(value) for name, value in layer_scalars(stats)}
+    args = {name: encode_statistic(value) for name, value in layer_scalars(stats)}
     return {
         "ph": "X",
         "pid": _PROCESS,
@@ -74,7 +75,7 @@ def _layer(stats: LayerStats, track: int, start: float) -> Event:
 
 
 def _training(event: TrainingEvent, start: float) -> Iterator[Event]:
-    args = {name: encode_float(value) for name, value in event_scalars(event)}
+    args = {name: encode_statistic(value) for name, value in event_scalars(event)}
     common = {"pid": _PROCESS, "tid": _TRAINING_TRACK, "ts": start}
     details = {"step": event.step, "epoch": event.epoch, **args}
     if event.text:
@@ -84,7 +85,7 @@ def _training(event: TrainingEvent, start: float) -> Iterator[Event]:
         # A counter can only be a number; NaN stands in the instant above.
         if name in ("loss", "accuracy", "gradient_norm") and math.isfinite(value):
             series = f"{'validation' if event.type == 'validation' else 'training'} {name}"
-            yield {**common, "ph": "C", "name": series, "args": {name: encode_float(value)}}
+            yield {**common, "ph": "C", "name": series, "args": {name: encode_statistic(value)}}
 
 
 def _name(kind: str, track: int, name: str) -> Event:
@@ -92,8 +93,8 @@ def _name(kind: str, track: int, name: str) -> Event:
 
 
 def _tween(step: TweenStep, start: float) -> Event:
-    layers = {view.path: {name: encode_float(value) for name, value in view_scalars(view)} for view in step.views}
+    layers = {view.path: {name: encode_statistic(value) for name, value in view_scalars(view)} for view in step.views}
     details = {"step": step.step, "epoch": step.epoch, "layers": layers}
-    details |= {name: encode_float(value) for name, value in tween_scalars(step)}
+    details |= {name: encode_statistic(value) for name, value in tween_scalars(step)}
     common = {"pid": _PROCESS, "tid": _TRAINING_TRACK, "ts": start}
     return {**common, "ph": "i", "s": "t", "name": "tween", "cat": "training", "args": details}

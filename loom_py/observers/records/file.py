@@ -17,8 +17,9 @@ import numpy as np
 
 from loom_py.errors import FileFormatError
 from loom_py.observers.records import rows
+from loom_py.observers.records.json_values import plain_data
 from loom_py.observers.records.rows import AnyRecord, Identity, Row
-from loom_py.observers.records.strict_json import dumps, loads, plain
+from loom_py.strict_json import dumps, loads
 from loom_py.telemetry.events import TrainingEvent, TweenStep
 
 FORMAT = "loom_py-recording"
@@ -54,7 +55,9 @@ def versions() -> dict[str, str]:
 
 def write_lines(header: Header, records: Iterable[AnyRecord]) -> Iterator[str]:
     """The lines of a recording file, each with its line end."""
-    yield dumps({"format": FORMAT, "version": VERSION, **plain(header), "columns": plain(rows.COLUMNS)}) + "\n"
+    yield (
+        dumps({"format": FORMAT, "version": VERSION, **plain_data(header), "columns": plain_data(rows.COLUMNS)}) + "\n"
+    )
     known: dict[Identity, int] = {}
     for record in records:
         if isinstance(record, TrainingEvent):
@@ -118,22 +121,15 @@ class Reader:
 
 
 def _parse(line: bytes) -> Row:
-    row = loads(_decode(line))
+    row = loads(line, "row")
     if not isinstance(row, list) or not row or isinstance(row[0], bool):
         raise FileFormatError.expected("row", expected="a list that begins with its kind", got=repr(row)[:40])
     return row
 
 
-def _decode(line: bytes) -> str:
-    try:
-        return line.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise FileFormatError(f"UTF-8 expected: {error}") from error
-
-
 def _read_header(line: bytes) -> tuple[Header, tuple[str, ...]]:
     try:
-        found = loads(_decode(line))
+        found = loads(line, "header")
     except FileFormatError as error:
         raise FileFormatError(f"not a recording: its first line must be a JSON header: {error}") from error
     if not isinstance(found, dict) or found.get("format") != FORMAT:

@@ -15,7 +15,7 @@ from typing import Any, get_args
 import numpy as np
 
 from loom_py.errors import FileFormatError
-from loom_py.observers.records.strict_json import decode_float, encode_float, plain
+from loom_py.observers.records.json_values import decode_statistic, encode_statistic, plain_data
 from loom_py.shapes import Array, Shape, size_of
 from loom_py.telemetry.events import EventType, LayerStats, ParameterStats, TrainingEvent, TweenStep, TweenView
 from loom_py.telemetry.statistics import (
@@ -114,7 +114,12 @@ def read_columns(found: object) -> tuple[str, ...]:
     stats = tuple(checked_text(name, "name of a column") for name in found["stats"])
     unknown = [name for name in stats if name not in STATS_COLUMNS]
     missing = [name for name in STATS_COLUMNS if name not in stats and name not in LAYER_NUMBERS]
-    if unknown or missing or len(set(stats)) < len(stats) or plain(COLUMNS) != {**found, "stats": list(STATS_COLUMNS)}:
+    if (
+        unknown
+        or missing
+        or len(set(stats)) < len(stats)
+        or plain_data(COLUMNS) != {**found, "stats": list(STATS_COLUMNS)}
+    ):
         raise FileFormatError("the columns of the recording are not those of its version; the file is damaged or newer")
     return stats
 
@@ -126,7 +131,7 @@ def identity_of(stats: LayerStats) -> Identity:
 
 def layer_row(identity: Identity) -> Row:
     """The row that introduces a layer."""
-    return [LAYER, *plain(list(identity))]
+    return [LAYER, *plain_data(list(identity))]
 
 
 def stats_row(stats: LayerStats, layer_number: int, origin_ns: int) -> Row:
@@ -134,10 +139,10 @@ def stats_row(stats: LayerStats, layer_number: int, origin_ns: int) -> Row:
     row: Row = [FORWARD if stats.phase == "forward" else BACKWARD, layer_number]
     row += [int(getattr(stats, name)) for name in _COUNTS]
     row[2 + _COUNTS.index("time_ns")] -= origin_ns
-    row += [plain(getattr(stats, name)) for name in _OPTIONAL_COUNTS]
-    row += [encode_float(getattr(stats, name)) for name in _FLOATS]
+    row += [plain_data(getattr(stats, name)) for name in _OPTIONAL_COUNTS]
+    row += [encode_statistic(getattr(stats, name)) for name in _FLOATS]
     parameters = [_parameter_row(parameter) for parameter in stats.parameters.values()]
-    return [*row, parameters, plain(stats.histogram), _encode_array(stats.output_values)]
+    return [*row, parameters, plain_data(stats.histogram), _encode_array(stats.output_values)]
 
 
 def _parameter_row(parameter: ParameterStats) -> Row:
@@ -145,7 +150,7 @@ def _parameter_row(parameter: ParameterStats) -> Row:
     values = [getattr(parameter, name) for name in PARAMETER_COLUMNS]
     while values and not measured(values[-1]):
         values.pop()
-    return [encode_float(value) for value in values]
+    return [encode_statistic(value) for value in values]
 
 
 def event_row(event: TrainingEvent, origin_ns: int) -> Row:
@@ -155,7 +160,7 @@ def event_row(event: TrainingEvent, origin_ns: int) -> Row:
         EVENT,
         event.type,
         *times,
-        *(encode_float(getattr(event, n)) for n in _EVENT_FLOATS),
+        *(encode_statistic(getattr(event, n)) for n in _EVENT_FLOATS),
         event.path,
         event.text,
     ]
@@ -185,7 +190,7 @@ def read_stats(row: Row, columns: Sequence[str], layers: list[dict[str, Any]], o
     fields = dict(zip(columns, values, strict=True))
     for name in fields:
         if name in _FLOATS:
-            fields[name] = decode_float(fields[name])
+            fields[name] = decode_statistic(fields[name])
         elif name in _COUNTS or (name in _OPTIONAL_COUNTS and fields[name] is not None):
             checked_count(fields[name], name)
     fields["time_ns"] += origin_ns
@@ -201,7 +206,7 @@ def _read_parameter(row: object) -> ParameterStats:
     values = checked_list(row, "norms of a parameter")
     if len(values) > len(PARAMETER_COLUMNS):
         raise FileFormatError.expected("norms of a parameter", expected=f"{len(PARAMETER_COLUMNS)}", got=len(values))
-    return ParameterStats(**dict(zip(PARAMETER_COLUMNS, map(decode_float, values), strict=False)))
+    return ParameterStats(**dict(zip(PARAMETER_COLUMNS, map(decode_statistic, values), strict=False)))
 
 
 def read_event(row: Row, origin_ns: int) -> TrainingEvent:
@@ -212,7 +217,7 @@ def read_event(row: Row, origin_ns: int) -> TrainingEvent:
     for name in _EVENT_COUNTS:
         checked_count(fields[name], name)
     for name in _EVENT_FLOATS:
-        fields[name] = None if fields[name] is None else decode_float(fields[name])
+        fields[name] = None if fields[name] is None else decode_statistic(fields[name])
     for name in ("path", "text"):
         if fields[name] is not None:
             checked_text(fields[name], name)
@@ -246,7 +251,7 @@ def tween_row(step: TweenStep, origin_ns: int) -> Row:
     """The row of a step of neural tweening."""
     times = [step.step, step.epoch, step.batch, step.time_ns - origin_ns]
     views = [_view_row(view) for view in step.views]
-    floats = [encode_float(getattr(step, name)) for name in _TWEEN_FLOATS]
+    floats = [encode_statistic(getattr(step, name)) for name in _TWEEN_FLOATS]
     return [TWEEN, *times, *floats, *(getattr(step, name) for name in _TWEEN_FLAGS), views]
 
 
@@ -257,7 +262,7 @@ def read_tween(row: Row, origin_ns: int) -> TweenStep:
         checked_count(fields[name], name)
     for name in _TWEEN_FLOATS:
         absent = name == "accuracy" and fields[name] is None
-        fields[name] = None if absent else decode_float(fields[name])
+        fields[name] = None if absent else decode_statistic(fields[name])
     for name in _TWEEN_FLAGS:
         if not isinstance(fields[name], bool):
             raise FileFormatError.expected(name, expected="true or false", got=repr(fields[name])[:40])
@@ -267,12 +272,12 @@ def read_tween(row: Row, origin_ns: int) -> TweenStep:
 
 
 def _view_row(view: TweenView) -> Row:
-    floats = (encode_float(getattr(view, name)) for name in _VIEW_FLOATS)
+    floats = (encode_statistic(getattr(view, name)) for name in _VIEW_FLOATS)
     return [view.path, *floats, *(getattr(view, name) for name in _VIEW_COUNTS)]
 
 
 def _read_view(row: object) -> TweenView:
     fields = dict(zip(VIEW_COLUMNS, exactly(checked_list(row, "view"), len(VIEW_COLUMNS), "view"), strict=True))
-    floats = {name: decode_float(fields[name]) for name in _VIEW_FLOATS}
+    floats = {name: decode_statistic(fields[name]) for name in _VIEW_FLOATS}
     counts = {name: checked_count(fields[name], name) for name in _VIEW_COUNTS}
     return TweenView(path=checked_text(fields["path"], "path"), **floats, **counts)  # type: ignore[arg-type]

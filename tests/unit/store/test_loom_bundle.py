@@ -276,7 +276,7 @@ BAD_FILES: dict[str, tuple[bytes, str]] = {
     "no grid": (whole(models__0__cfg__grid_rows=None), "grid_rows: expected a whole number"),
     "layer that is none": (whole(models__0__cfg__layers=[7]), "layer 0 of a Loom bundle: expected an object"),
     "a key twice": (b'{"type": "modelhost/bundle", "type": "other"}', "each key of an object once"),
-    "NaN": (whole(models__0__cfg__seed=float("nan")), "a finite one, got NaN"),
+    "NaN": (whole(models__0__cfg__seed=float("nan")), "NaN is not JSON"),
     "digits without end": (b'{"version": ' + b"9" * 5000 + b"}", "expected JSON"),
     "depth without end": (b'{"models":' * 100_000, "expected JSON"),
 }  # fmt: skip

@@ -1,0 +1,37 @@
+"""Samples and batches of users as arrays, checked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from loom_py.errors import DataError
+
+Vector = NDArray[np.float64]
+
+
+def vector(values: ArrayLike, what: str) -> Vector:
+    """The values of one sample in a row, float64; raises DataError when they are no numbers."""
+    return array(values, what).ravel()
+
+
+def array(values: ArrayLike, what: str) -> Vector:
+    """Values as float64; raises DataError when they are no numbers or there are none."""
+    try:
+        found = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise DataError.expected(what, expected="numbers", got=f"{type(values).__name__} ({error})") from error
+    if found.size == 0:
+        raise DataError.expected(what, expected="at least one number", got="none")
+    return found
+
+
+def pairs(outputs: ArrayLike, targets: ArrayLike) -> zip[tuple[Any, Any]]:
+    """Samples of a batch with their targets; raises DataError when the numbers differ."""
+    first, second = np.asarray(outputs), np.asarray(targets)
+    lengths = [a.shape[0] if a.ndim else 0 for a in (first, second)]
+    if lengths[0] != lengths[1]:
+        raise DataError.expected("batch", expected=f"{lengths[0]} targets, one a sample", got=lengths[1])
+    return zip(first, second, strict=True)
