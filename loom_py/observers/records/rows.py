@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, get_args
 
@@ -102,25 +103,28 @@ AnyRecord = Record | TweenStep
 def read_columns(found: object) -> tuple[str, ...]:
     """The columns of a file's statistics, from its header.
 
-    Statistics that the file does not have are not measured in its records; a file of an earlier release has fewer.
+    A file of an earlier release has fewer statistics; in its records the others are not measured.
 
     Raises:
-        FileFormatError: columns that this release does not know, or that every file has and this one has not.
+        FileFormatError: a column is unknown, doubled, or one that every file has and this one lacks.
     """
     if not isinstance(found, dict) or not isinstance(found.get("stats"), list):
         raise FileFormatError.expected(
             "columns of the recording", expected="names by kind of row", got=repr(found)[:40]
         )
     stats = tuple(checked_text(name, "name of a column") for name in found["stats"])
-    unknown = [name for name in stats if name not in STATS_COLUMNS]
-    missing = [name for name in STATS_COLUMNS if name not in stats and name not in LAYER_NUMBERS]
-    if (
-        unknown
-        or missing
-        or len(set(stats)) < len(stats)
-        or plain_data(COLUMNS) != {**found, "stats": list(STATS_COLUMNS)}
-    ):
-        raise FileFormatError("the columns of the recording are not those of its version; the file is damaged or newer")
+    other = [kind for kind, known in COLUMNS.items() if kind != "stats" and found.get(kind) != list(known)]
+    faults = {
+        "unknown": [name for name in stats if name not in STATS_COLUMNS],
+        "missing": [name for name in STATS_COLUMNS if name not in stats and name not in LAYER_NUMBERS],
+        "doubled": [name for name, count in Counter(stats).items() if count > 1],
+        "other than those of its version in rows of": other + [kind for kind in found if kind not in COLUMNS],
+    }
+    for fault, columns in faults.items():
+        if columns:
+            raise FileFormatError(
+                f"columns of the recording: {fault} {', '.join(columns)[:80]}; the file is damaged or newer"
+            )
     return stats
 
 
