@@ -22,7 +22,7 @@ class Alarm:
     patience: int
     _bad: dict[str, int] = field(default_factory=dict)
     _good: dict[str, int] = field(default_factory=dict)
-    _ringing: set[str] = field(default_factory=set)
+    _active: set[str] = field(default_factory=set)
 
     def update(self, key: str, value: float) -> bool:
         """Note a value (NaN is passed over); True at the moment when the alarm goes off."""
@@ -32,12 +32,12 @@ class Alarm:
         self._bad[key] = self._bad.get(key, 0) + 1 if worse * value >= worse * self.enter else 0
         self._good[key] = self._good.get(key, 0) + 1 if worse * value <= worse * self.leave else 0
         if self._good[key] >= RECOVERY:
-            self._ringing.discard(key)
-        if self._bad[key] < self.patience or key in self._ringing:
+            self._active.discard(key)
+        if self._bad[key] < self.patience or key in self._active:
             return False
-        self._ringing.add(key)
+        self._active.add(key)
         return True
 
-    def ringing(self, key: str) -> bool:
+    def active(self, key: str) -> bool:
         """Whether the alarm went off and has not ended."""
-        return key in self._ringing
+        return key in self._active

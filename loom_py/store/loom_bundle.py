@@ -35,7 +35,7 @@ def read_loom_bundle(source: Source, model_id: str | None = None) -> tuple[str, 
     if bundle.take("type") != BUNDLE or bundle.take("version") != VERSION:
         got = f"{bundle.take('type')!r} version {bundle.take('version')!r}"
         raise FileFormatError.expected("Loom bundle", expected=f"{BUNDLE!r} version {VERSION}", got=got[:120])
-    models = [Fields(told, "model of a Loom bundle") for told in bundle.items("models")]
+    models = [Fields(model, "model of a Loom bundle") for model in bundle.items("models")]
     ids = [model.text("id") for model in models]
     wanted = ids[0] if model_id is None and len(ids) == 1 else model_id
     if wanted is None or ids.count(wanted) != 1:
@@ -51,23 +51,23 @@ def read_loom_bundle(source: Source, model_id: str | None = None) -> tuple[str, 
 def _network(model: Fields) -> tuple[NetworkConfig, dict[str, AnyArray]]:
     config = Fields(model.take("cfg"), "cfg of a Loom bundle")
     extents = [config.size(name) for name in ("grid_rows", "grid_cols", "layers_per_cell")]
-    told = config.items("layers")
+    layers = config.items("layers")
     arrays = _weights(Fields(model.take("weights"), "weights of a Loom bundle"))
-    if not math.prod(extents) == len(told) == len(arrays):
-        got = f"{len(told)} of them and {len(arrays)} of weights"
+    if not math.prod(extents) == len(layers) == len(arrays):
+        got = f"{len(layers)} of them and {len(arrays)} of weights"
         raise FileFormatError.expected("Loom layers", expected=f"{math.prod(extents)}, one for each slot", got=got)
-    pieces = _pieces(zip(told, arrays, strict=True))
+    pieces = _pieces(zip(layers, arrays, strict=True))
     grid = Grid(*extents)
     grid.layers = [piece.layer for piece in pieces]
     named = {f"{index}.{name}": array for index, piece in enumerate(pieces) for name, array in piece.arrays.items()}
     return NetworkConfig(pieces[0].takes, grid, None), named
 
 
-def _pieces(told: Iterable[tuple[Any, Any]]) -> list[Piece]:
+def _pieces(layers: Iterable[tuple[Any, Any]]) -> list[Piece]:
     """Layers that fit each other, a Flatten put before those that take a vector where more axes come."""
     pieces: list[Piece] = []
     kinds: list[str] = []
-    for index, (definition, weights) in enumerate(told):
+    for index, (definition, weights) in enumerate(layers):
         fields = Fields(definition, f"layer {index} of a Loom bundle")
         shape = pieces[-1].gives if pieces else None
         piece = read_piece(fields, Fields(weights, fields.where), shape, tuple(kinds))

@@ -15,17 +15,17 @@ _LARGEST = 2**31 - 1
 class Fields:
     """An object of a file, and where it stands there; every refusal is a FileFormatError that names the place."""
 
-    def __init__(self, told: Any, where: str) -> None:
-        if not isinstance(told, dict):
-            raise FileFormatError.expected(where, expected="an object", got=repr(told)[:60])
+    def __init__(self, values: Any, where: str) -> None:
+        if not isinstance(values, dict):
+            raise FileFormatError.expected(where, expected="an object", got=repr(values)[:60])
         self.where = where
-        self._told = told
+        self._values = values
         self._taken: set[str] = set()
 
     def take(self, name: str, default: Any = None) -> Any:
         """Whatever stands there."""
         self._taken.add(name)
-        return self._told.get(name, default)
+        return self._values.get(name, default)
 
     def text(self, name: str) -> str:
         """A text."""
@@ -71,7 +71,9 @@ class Fields:
 
     def finish(self, *ignored: str) -> None:
         """Refuse what was not taken and does not mean nothing."""
-        left = [n for n, value in self._told.items() if n not in self._taken.union(ignored) and value not in (None, [])]
+        left = [
+            n for n, value in self._values.items() if n not in self._taken.union(ignored) and value not in (None, [])
+        ]
         if left:
             raise FileFormatError.expected(self.where, expected="nothing that would be lost", got=repr(left[0])[:80])
 

@@ -1,6 +1,6 @@
 """Loom's layers as ours, where ours can compute the same.
 
-What Loom's compute is told by `nn/` of github.com/openfluke/loom: `dense.go`, `cnn.go`, `rnn.go`, `lstm.go`,
+Their computation is defined in `nn/` of github.com/openfluke/loom: `dense.go`, `cnn.go`, `rnn.go`, `lstm.go`,
 `layernorm.go`, `rmsnorm.go`, `softmax.go`, `activations.go`, and how they follow each other by `forward.go`.
 """
 
@@ -36,11 +36,11 @@ class Piece:
     arrays: dict[str, AnyArray] = field(default_factory=dict)
 
 
-def read_piece(told: Fields, weights: Fields, shape: Shape | None, before: tuple[str, ...]) -> Piece:
+def read_piece(definition: Fields, weights: Fields, shape: Shape | None, before: tuple[str, ...]) -> Piece:
     """One layer of Loom's.
 
     Args:
-        told: its definition.
+        definition: its definition.
         weights: its arrays.
         shape: of the samples that come, None for the first layer.
         before: kinds of the layers before it.
@@ -48,26 +48,28 @@ def read_piece(told: Fields, weights: Fields, shape: Shape | None, before: tuple
     Raises:
         FileFormatError: a layer that we have not, an option of it that ours has not, sizes that don't fit the arrays.
     """
-    kind = told.text("type")
+    kind = definition.text("type")
     if kind not in _READERS:
         raise FileFormatError.expected(
-            f"{told.where} ({kind[:40]})", expected=f"a layer that both have: {', '.join(_READERS)}", got="another"
+            f"{definition.where} ({kind[:40]})",
+            expected=f"a layer that both have: {', '.join(_READERS)}",
+            got="another",
         )
     if kind.startswith("layer") and any(name.startswith("rms") for name in before):
         raise FileFormatError(
-            f"{told.where} ({kind}): expected no RMSNorm before a LayerNorm, got one; Loom adds its input there"
+            f"{definition.where} ({kind}): expected no RMSNorm before a LayerNorm, got one; Loom adds its input there"
         )
-    piece = _READERS[kind](told, weights, shape)
+    piece = _READERS[kind](definition, weights, shape)
     if weights.take("dtype", "float32") != "float32":
         raise FileFormatError.expected(weights.where, expected="float32", got=repr(weights.take("dtype"))[:40])
-    told.finish("activation", "width", "height")
+    definition.finish("activation", "width", "height")
     weights.finish()
     return piece
 
 
-def _dense(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
-    inputs, outputs = told.size("input_height"), told.size("output_height")
-    activation, gain = _activation(told)
+def _dense(definition: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    inputs, outputs = definition.size("input_height"), definition.size("output_height")
+    activation, gain = _activation(definition)
     arrays = {
         "weight": gain * weights.array("kernel", inputs, outputs),
         "bias": gain * weights.array("biases", outputs),
@@ -75,22 +77,22 @@ def _dense(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
     return Piece(Dense(inputs, outputs, activation), (inputs,), (outputs,), arrays)
 
 
-def _conv2d(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
-    channels, filters, kernel = (told.size(name) for name in ("input_channels", "filters", "kernel_size"))
-    stride, padding = told.size("stride"), told.size("padding", least=0)
-    activation, gain = _activation(told)
+def _conv2d(definition: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    channels, filters, kernel = (definition.size(name) for name in ("input_channels", "filters", "kernel_size"))
+    stride, padding = definition.size("stride"), definition.size("padding", least=0)
+    activation, gain = _activation(definition)
     layer = Conv2D(channels, filters, kernel, stride=stride, padding=padding, activation=activation)
-    takes = channels, told.size("input_height"), told.size("input_width")
+    takes = channels, definition.size("input_height"), definition.size("input_width")
     layer.check_input(takes)
-    gives = filters, told.size("output_height"), told.size("output_width")
+    gives = filters, definition.size("output_height"), definition.size("output_width")
     if layer.geometry.counts(takes[1:]) != gives[1:]:
-        raise FileFormatError.expected(told.where, expected=layer.geometry.counts(takes[1:]), got=gives[1:])
+        raise FileFormatError.expected(definition.where, expected=layer.geometry.counts(takes[1:]), got=gives[1:])
     weight = gain * weights.array("kernel", filters, channels, kernel, kernel)
     return Piece(layer, takes, gives, {"weight": weight, "bias": gain * weights.array("conv_bias", filters)})
 
 
-def _rnn(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
-    inputs, hidden, time = (told.size(name) for name in ("input_size", "hidden_size", "seq_length"))
+def _rnn(definition: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    inputs, hidden, time = (definition.size(name) for name in ("input_size", "hidden_size", "seq_length"))
     arrays = {
         "weight_ih": weights.array("weight_ih", hidden, inputs).T,
         "weight_hh": weights.array("weight_hh", hidden, hidden).T,
@@ -99,8 +101,8 @@ def _rnn(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
     return Piece(RNN(inputs, hidden), (time, inputs), (time, hidden), arrays)
 
 
-def _lstm(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
-    inputs, hidden, time = (told.size(name) for name in ("input_size", "hidden_size", "seq_length"))
+def _lstm(definition: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    inputs, hidden, time = (definition.size(name) for name in ("input_size", "hidden_size", "seq_length"))
     arrays = {
         "weight_ih": np.concatenate([weights.array(f"weight_i{gate}", hidden, inputs) for gate in "ifgo"]).T,
         "weight_hh": np.concatenate([weights.array(f"weight_h{gate}", hidden, hidden) for gate in "ifgo"]).T,
@@ -109,42 +111,44 @@ def _lstm(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
     return Piece(LSTM(inputs, hidden), (time, inputs), (time, hidden), arrays)
 
 
-def _layer_norm(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
-    dim = told.size("norm_size")
+def _layer_norm(definition: Fields, weights: Fields, shape: Shape | None) -> Piece:
+    dim = definition.size("norm_size")
     arrays = {"weight": weights.array("gamma", dim), "bias": weights.array("beta", dim)}
-    return Piece(LayerNorm(dim, eps=told.number("epsilon", 1e-5)), (dim,), (dim,), arrays)
+    return Piece(LayerNorm(dim, eps=definition.number("epsilon", 1e-5)), (dim,), (dim,), arrays)
 
 
-def _rms_norm(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
+def _rms_norm(definition: Fields, weights: Fields, shape: Shape | None) -> Piece:
     """Along the last axis, so that a sequence's steps are normalised each by itself."""
-    dim = told.size("norm_size")
+    dim = definition.size("norm_size")
     takes = shape if shape is not None and shape[-1] == dim else (dim,)
-    layer = RMSNorm(dim, eps=told.number("epsilon", 1e-6))
+    layer = RMSNorm(dim, eps=definition.number("epsilon", 1e-6))
     return Piece(layer, takes, takes, {"weight": weights.array("gamma", dim)})
 
 
-def _softmax(told: Fields, weights: Fields, shape: Shape | None) -> Piece:
+def _softmax(definition: Fields, weights: Fields, shape: Shape | None) -> Piece:
     """Over all values of a sample."""
-    variant = told.take("softmax_variant", "standard")
-    if variant not in ("standard", "temperature") or told.take("gumbel_noise", False):
+    variant = definition.take("softmax_variant", "standard")
+    if variant not in ("standard", "temperature") or definition.take("gumbel_noise", False):
         raise FileFormatError.expected(
-            f"{told.where} (softmax)", expected="the variant standard or temperature", got=repr(variant)[:40]
+            f"{definition.where} (softmax)", expected="the variant standard or temperature", got=repr(variant)[:40]
         )
     if shape is None:
-        raise FileFormatError(f"{told.where} (softmax): expected a layer before it, which tells its size, got none")
+        raise FileFormatError(
+            f"{definition.where} (softmax): expected a layer before it, which tells its size, got none"
+        )
     size = (size_of(shape),)
     for name in ("softmax_rows", "softmax_cols", "entmax_alpha"):
-        told.take(name)  # of other variants
-    return Piece(Softmax(temperature=told.number("temperature", 1.0)), size, size)
+        definition.take(name)  # of other variants
+    return Piece(Softmax(temperature=definition.number("temperature", 1.0)), size, size)
 
 
-def _activation(told: Fields) -> tuple[ActivationName, np.float32]:
+def _activation(definition: Fields) -> tuple[ActivationName, np.float32]:
     """Our activation, and the factor on weights and bias that makes it Loom's."""
-    name = told.text("activation")
+    name = definition.text("activation")
     if name not in _ACTIVATIONS:
         note = ", whose slope is 0.1 there and 0.01 here" if name == "leaky_relu" else ""
         raise FileFormatError.expected(
-            f"{told.where} ({told.text('type')[:40]}): activation",
+            f"{definition.where} ({definition.text('type')[:40]}): activation",
             expected=" or ".join(_ACTIVATIONS),
             got=f"{name[:40]!r}{note}",
         )

@@ -47,11 +47,11 @@ def check_model_id(model_id: str) -> str:
 
 def pack_models(models: Mapping[str, StoredModel]) -> bytes:
     """Models by id as the bytes of one file."""
-    told = {
+    entries = {
         check_model_id(model_id): {"config": model.config} | ({} if model.run is None else {"run": model.run})
         for model_id, model in models.items()
     }
-    index = {"version": VERSION, "models": told}
+    index = {"version": VERSION, "models": entries}
     tensors = {f"{key}/{name}": array for key, model in models.items() for name, array in model.arrays.items()}
     return pack_tensors(tensors, {"format": FORMAT, FORMAT: json.dumps(index, allow_nan=False)})
 
@@ -93,13 +93,13 @@ class ModelFile:
             model_id = next(iter(self.models))
         if model_id not in self.models:
             raise StateError.expected("model_id", expected=f"one of {', '.join(self.models)}", got=repr(model_id)[:120])
-        told = self.models[model_id]
-        shapes = _shapes_of(told["config"])
+        entry = self.models[model_id]
+        shapes = _shapes_of(entry["config"])
         names = [name.removeprefix(f"{model_id}/") for name in self._file.entries if name.startswith(f"{model_id}/")]
         found = {n: self._file.entries[f"{model_id}/{n}"] for n in names}
-        _check_arrays({n: (e.shape, e.dtype) for n, e in found.items()}, shapes, "run" in told)
+        _check_arrays({n: (e.shape, e.dtype) for n, e in found.items()}, shapes, "run" in entry)
         arrays = {name: self._file.array(f"{model_id}/{name}") for name in names}
-        return StoredModel(told["config"], arrays, told.get("run"))
+        return StoredModel(entry["config"], arrays, entry.get("run"))
 
 
 def _read_index(text: str) -> dict[str, dict[str, Any]]:
@@ -112,11 +112,11 @@ def _read_index(text: str) -> dict[str, dict[str, Any]]:
     models = index.get("models")
     if not isinstance(models, dict) or not models or not all(_ID.fullmatch(model_id) for model_id in models):
         raise FileFormatError.expected("model file index", expected="models by id", got=repr(models)[:80])
-    for model_id, told in models.items():
-        keys = set(told) if isinstance(told, dict) else set()
-        if "config" not in keys or keys - {"config", "run"} or not isinstance(told.get("run", {}), dict):
+    for model_id, entry in models.items():
+        keys = set(entry) if isinstance(entry, dict) else set()
+        if "config" not in keys or keys - {"config", "run"} or not isinstance(entry.get("run", {}), dict):
             raise FileFormatError.expected(
-                f"model {model_id}", expected='an object of "config" and maybe "run"', got=repr(told)[:80]
+                f"model {model_id}", expected='an object of "config" and maybe "run"', got=repr(entry)[:80]
             )
     return models
 
@@ -133,7 +133,7 @@ def _shapes_of(config: Any) -> dict[str, Shape]:
 
 def _check_arrays(found: Mapping[str, tuple[Shape, str]], shapes: Mapping[str, Shape], has_run: bool) -> None:
     """The parameters are those of the config, and what lies beside them are images of parameters, of a run."""
-    own = {name: told for name, told in found.items() if "/" not in name}
+    own = {name: entry for name, entry in found.items() if "/" not in name}
     if set(own) != set(shapes):
         odd = sorted(set(own) ^ set(shapes))[0]
         side = "no array for" if odd in shapes else "no place for array"

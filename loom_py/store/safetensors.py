@@ -84,7 +84,7 @@ class TensorFile:
         header = _parse(self._source.read(8, length))
         self._data_start = 8 + length
         self.metadata = _read_metadata(header.pop("__metadata__", {}))
-        self.entries = {name: _read_entry(name, told) for name, told in header.items()}
+        self.entries = {name: _read_entry(name, entry) for name, entry in header.items()}
         _check_places(self.entries, size - self._data_start)
 
 
@@ -128,17 +128,19 @@ def _no_number(text: str) -> Any:
     raise FileFormatError.expected("number in safetensors header", expected="a whole number", got=text[:20])
 
 
-def _read_metadata(told: Any) -> dict[str, str]:
-    if not isinstance(told, dict) or not all(isinstance(value, str) for value in told.values()):
+def _read_metadata(metadata: Any) -> dict[str, str]:
+    if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise FileFormatError.expected("safetensors __metadata__", expected="an object of texts", got="something else")
-    return dict(told)
+    return dict(metadata)
 
 
-def _read_entry(name: str, told: Any) -> TensorEntry:
+def _read_entry(name: str, entry: Any) -> TensorEntry:
     keys = {"dtype", "shape", "data_offsets"}
-    if not name or not isinstance(told, dict) or set(told) != keys:
-        raise FileFormatError.expected(f"tensor {name!r}", expected=f"an object of {sorted(keys)}", got=repr(told)[:80])
-    dtype, shape, offsets = told["dtype"], told["shape"], told["data_offsets"]
+    if not name or not isinstance(entry, dict) or set(entry) != keys:
+        raise FileFormatError.expected(
+            f"tensor {name!r}", expected=f"an object of {sorted(keys)}", got=repr(entry)[:80]
+        )
+    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in _NUMPY:
         raise FileFormatError.expected(f"tensor {name!r} dtype", expected=" or ".join(_NUMPY), got=repr(dtype)[:20])
     if not _are_whole(shape) or len(shape) > MOST_AXES:

@@ -2,5 +2,5 @@
 
 from loom_py.tween.config import TweenConfig as TweenConfig
 from loom_py.tween.explosion import ExplosionGuard as ExplosionGuard
-from loom_py.tween.run import TweenRun as TweenRun
+from loom_py.tween.loop import TweenLoop as TweenLoop
 from loom_py.tween.trainer import TweenTrainer as TweenTrainer

@@ -53,7 +53,7 @@ class TweenConfig:
 
 
 @dataclass(frozen=True)
-class Following(Optimizer):
+class TweenOptimizer(Optimizer):
     """Reserves the memory that tweening keeps per parameter; the step itself moves the parameters."""
 
     name: ClassVar[str] = "tween"

@@ -19,7 +19,7 @@ from loom_py.shapes import AnyArray
 from loom_py.telemetry.events import TweenStep, TweenView
 from loom_py.telemetry.instrument import StatsRequest, StepInfo
 from loom_py.telemetry.observations import array_in
-from loom_py.tween.config import Following, TweenConfig
+from loom_py.tween.config import TweenConfig, TweenOptimizer
 from loom_py.tween.explosion import ExplosionGuard
 from loom_py.tween.record import VIEW, record
 
@@ -37,7 +37,7 @@ class Stepper:
 
     def __init__(self, net: NetworkCore, config: TweenConfig, loss: Loss, guard: ExplosionGuard) -> None:
         self.net, self.config, self.loss, self.guard = net, config, loss, guard
-        self.options = StepOptions(loss, Following())
+        self.options = StepOptions(loss, TweenOptimizer())
         self.history: deque[TweenStep] = deque(maxlen=HISTORY)
 
     def advance(self, feed: Feed, rate: float, epoch: int = 0, batch: int = 0) -> InFlightStep:

@@ -12,9 +12,9 @@ from loom_py.telemetry.events import TweenStep
 from loom_py.train.config import Batch, EarlyStopping, TrainingConfig, TrainingResult
 from loom_py.train.data import array_batches, check_samples
 from loom_py.train.trainer import Trainer
-from loom_py.tween.config import Following, TweenConfig
+from loom_py.tween.config import TweenConfig, TweenOptimizer
 from loom_py.tween.explosion import ExplosionGuard
-from loom_py.tween.run import TweenRun
+from loom_py.tween.loop import TweenLoop
 from loom_py.tween.stepper import Stepper
 
 
@@ -124,9 +124,9 @@ class TweenTrainer(Introspectable):
         """What `fit` does, to be driven step by step; see `Trainer.run`."""
         config = TrainingConfig(
             epochs=epochs, batch_size=batch_size, learning_rate=self.config.learning_rate, loss=self._stepper.loss,
-            optimizer=Following(), validation=validation, early_stopping=early_stopping,
+            optimizer=TweenOptimizer(), validation=validation, early_stopping=early_stopping,
         )  # fmt: skip
-        return TweenRun(self._stepper, config, array_batches(self.net, config, x, y, mask))
+        return TweenLoop(self._stepper, config, array_batches(self.net, config, x, y, mask))
 
     def get_history(self) -> list[TweenStep]:
         """The newest 10 000 steps, oldest first."""

@@ -67,32 +67,34 @@ class Exploding(Rule):
         relative = self._relative.of(run)
         if run.phase == "forward":
             growth = self._output_growth(run)
-            rang = [path for path, value in growth.items() if self._outputs.update(path, value)]
+            raised = [path for path, value in growth.items() if self._outputs.update(path, value)]
             text = "Its outputs are {:.1e} times as large as those of the beginning."
-            yield from self._first(run, rang, growth, "output_growth", OUTPUT_GROWTH, text)
+            yield from self._first(run, raised, growth, "output_growth", OUTPUT_GROWTH, text)
             return
         beside = beside_last(relative)
-        rang = [path for path, value in beside.items() if self._is_beside(path, value)]
+        raised = [path for path, value in beside.items() if self._is_beside(path, value)]
         text = "Its gradient is {:.1e} times the last layer's, in proportion to the weights: it grows on its way back."
-        yield from self._first(run, rang[-1:], beside, "relative_to_last", BESIDE_LAST, text)
-        if not rang:
-            rang = [path for path, value in relative.items() if self._gradients.update(path, self._grown(path, value))]
+        yield from self._first(run, raised[-1:], beside, "relative_to_last", BESIDE_LAST, text)
+        if not raised:
+            raised = [
+                path for path, value in relative.items() if self._gradients.update(path, self._grown(path, value))
+            ]
             text = "Its gradient is {:.1e} times its weights."
-            yield from self._first(run, rang, relative, "gradient_over_weight", GRADIENT, text)
+            yield from self._first(run, raised, relative, "gradient_over_weight", GRADIENT, text)
 
     def _first(
-        self, run: Pass, rang: list[str], values: dict[str, float], what: str, threshold: float, text: str
+        self, run: Pass, raised: list[str], values: dict[str, float], what: str, threshold: float, text: str
     ) -> Iterator[Finding]:
         """One finding for all layers whose alarm went off: the first in order of execution is where it begins."""
-        if rang:
-            value = values[rang[0]]
-            evidence: dict[str, float | int | str] = {what: value, "threshold": threshold, "layers": ", ".join(rang)}
-            yield self._finding(rang[0], run.step, evidence, text.format(value))
+        if raised:
+            value = values[raised[0]]
+            evidence: dict[str, float | int | str] = {what: value, "threshold": threshold, "layers": ", ".join(raised)}
+            yield self._finding(raised[0], run.step, evidence, text.format(value))
 
     def _is_beside(self, path: str, value: float) -> bool:
-        rang = self._beside_last.ringing(path) or self._beside_last_once.ringing(path)
+        raised = self._beside_last.active(path) or self._beside_last_once.active(path)
         now = (self._beside_last.update(path, value), self._beside_last_once.update(path, value))
-        return any(now) and not rang
+        return any(now) and not raised
 
     def on_event(self, event: TrainingEvent) -> Iterator[Finding]:
         """Look at the loss of each batch."""

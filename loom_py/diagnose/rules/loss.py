@@ -55,7 +55,7 @@ class LossNotDecreasing(Rule):
             if event.accuracy is not None:
                 self._accuracies = [*self._accuracies[-19:], event.accuracy]
         elif event.type in ("epoch_end", "train_end") and self._batches >= BATCHES:
-            yield from self._judge(event.step)
+            yield from self._evaluate(event.step)
 
     def _add(self, loss: float) -> None:
         """Keep at most 256 losses: means of ever more batches."""
@@ -69,7 +69,7 @@ class LossNotDecreasing(Rule):
             self._losses = [fmean(self._losses[i : i + 2]) for i in range(0, _KEPT, 2)]
             self._stride *= 2
 
-    def _judge(self, step: int) -> Iterator[Finding]:
+    def _evaluate(self, step: int) -> Iterator[Finding]:
         fifth = max(len(self._losses) // 5, 1)
         first, last = median(self._losses[:fifth]), median(self._losses[-fifth:])
         progress = (first - last) / abs(first) if first else 0.0

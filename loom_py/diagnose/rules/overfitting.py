@@ -57,9 +57,9 @@ class Overfitting(Rule):
             if event.accuracy is not None:
                 self._training_accuracies.append(event.accuracy)
             if len(self._losses) == _WINDOW:
-                yield from self._judge(event.step)
+                yield from self._evaluate(event.step)
 
-    def _judge(self, step: int) -> Iterator[Finding]:
+    def _evaluate(self, step: int) -> Iterator[Finding]:
         loss, training = median(self._losses), median(self._trainings)
         accuracy = median(self._accuracies) if self._accuracies else 0.0
         self._best_accuracy = max(self._best_accuracy, accuracy)

@@ -64,9 +64,9 @@ class UpdateRatio(Rule):
             yield self._finding(run, worst, frozen, ratios, FROZEN, text, _TOO_SLOW)
 
     def _is_high(self, path: str, ratio: float) -> bool:
-        rang = self._high.ringing(path) or self._huge.ringing(path)
+        raised = self._high.active(path) or self._huge.active(path)
         now = (self._high.update(path, ratio), self._huge.update(path, ratio))
-        return any(now) and not rang
+        return any(now) and not raised
 
     def _finding(
         self,

@@ -41,11 +41,11 @@ class Vanishing(Rule):
     def on_pass(self, run: Pass) -> Iterator[Finding]:
         """Compare the layers of a backward pass."""
         shares = {path: share for path, share in beside_last(self._relative.of(run)).items() if share > 0}
-        rang = [path for path, share in shares.items() if self._alarm.update(path, share)]
-        if not rang:
+        raised = [path for path, share in shares.items() if self._alarm.update(path, share)]
+        if not raised:
             return
-        worst = min(rang, key=shares.__getitem__)
-        others = sorted(path for path in shares if self._alarm.ringing(path))
+        worst = min(raised, key=shares.__getitem__)
+        others = sorted(path for path in shares if self._alarm.active(path))
         yield Finding(
             self.name,
             worst,

@@ -21,7 +21,7 @@ REPORTED_AT = (1, 5, 10)
 """Explosions in a row that are reported: where the rate is first cut, and where it is cut further."""
 
 
-class TweenRun(Trainer):
+class TweenLoop(Trainer):
     """A training run that tweens."""
 
     def __init__(self, stepper: Stepper, config: TrainingConfig, batches: Batches) -> None:
