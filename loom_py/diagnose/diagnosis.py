@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from loom_py.errors import ConfigError
-from loom_py.telemetry.events import LayerStats, Recording
+from loom_py.telemetry.events import LayerStats
+from loom_py.telemetry.recording import Recording
 from loom_py.telemetry.statistics import NOT_MEASURED
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,11 +171,3 @@ class TweenStep:
     """The layers that have a target, first to last."""
     time_ns: int = 0
     """Wall clock, nanoseconds since 1970."""
-
-
-@runtime_checkable
-class Recording(Protocol):
-    """A recorded run: a RecordingObserver, or anything that gives its records."""
-
-    def get_records(self) -> list[LayerStats | TrainingEvent]:
-        """All records in order."""

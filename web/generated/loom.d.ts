@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 8ac8ade5db302a226e7238bd829babe6591cbe12deef942ce082014964e8e815
+ * Content hash of the description: 2f72a3f1fb708c5f9d95a2a8852134737fb350bf36b83a26281972aadd9baf22
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */

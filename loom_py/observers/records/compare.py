@@ -10,7 +10,8 @@ from typing import Any
 
 from loom_py.errors import ConfigError
 from loom_py.observers.records.rows import Record
-from loom_py.telemetry.events import LayerStats, Recording, TrainingEvent
+from loom_py.telemetry.events import LayerStats, TrainingEvent
+from loom_py.telemetry.recording import Recording
 from loom_py.telemetry.statistics import EVENT_STATISTICS, LAYER_STATISTICS
 
 # Times depend on the machine's load: they are no difference between runs.
