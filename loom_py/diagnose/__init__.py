@@ -1,4 +1,4 @@
-"""Diagnosis: what is wrong with a run, where, since when, and what may help."""
+"""Diagnosis: faults of a training run, with layer, step, cause and remedies."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Alarms that do not flicker: they go off after several bad values in a row and rest until the value is good again."""
+"""Alarms with hysteresis: raised after several bad values in a row, ended by good ones, so that they do not flicker."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ RECOVERY = 10
 
 @dataclass(slots=True)
 class Alarm:
-    """A threshold with hysteresis, kept for each key apart.
+    """A threshold with hysteresis, for each key separately.
 
     Attributes:
-        enter: values at least this bad count.
-        leave: 10 values in a row at most this bad end the alarm.
-        patience: bad values in a row before it goes off.
+        enter: threshold of bad values; above `leave`, larger is worse, below it, smaller.
+        leave: threshold of good values; 10 of them in a row end the alarm.
+        patience: bad values in a row that raise the alarm.
     """
 
     enter: float
@@ -25,7 +25,7 @@ class Alarm:
     _active: set[str] = field(default_factory=set)
 
     def update(self, key: str, value: float) -> bool:
-        """Note a value (NaN is passed over); True at the moment when the alarm goes off."""
+        """Add a value (NaN is ignored); True if it raises the alarm."""
         if value != value:
             return False
         worse = 1 if self.enter > self.leave else -1
@@ -39,5 +39,5 @@ class Alarm:
         return True
 
     def active(self, key: str) -> bool:
-        """Whether the alarm went off and has not ended."""
+        """Whether the alarm is raised and has not ended."""
         return key in self._active

@@ -1,4 +1,4 @@
-"""diagnose: what is wrong with a recorded run, or with a network as it is now."""
+"""diagnose: faults of a recorded run, or of a network in its current state."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 @runtime_checkable
 class Measurable(Protocol):
-    """A network that tells its state."""
+    """A network whose state can be measured."""
 
     def get_telemetry(self) -> Any:
-        """Statistics of the layers now."""
+        """Current statistics of the layers."""
 
     def get_blueprint(self) -> Any:
-        """What the network is made of."""
+        """Structure of the network."""
 
 
 def diagnose(subject: Recording | Measurable) -> list[Finding]:
-    """Find what is wrong, in the order in which it was found.
+    """Find faults of a run or a network, in order of occurrence.
 
-    A recording is looked at step by step, as if live. Of a network only its state is known, one single pass: rules
-    about the loss are silent, and those that wait for several bad passes in a row do not wait.
+    A recording is examined step by step, as during training. A network is examined in its current state, which is one
+    pass: rules about the loss find nothing, and one bad pass is enough for rules that else need several in a row.
 
     Args:
         subject: a recording or a network.
 
     Raises:
-        ConfigError: it is neither.
+        ConfigError: the subject is neither.
     """
     if isinstance(subject, Recording):
         return _diagnose_recording(subject)
@@ -48,7 +48,7 @@ def diagnose(subject: Recording | Measurable) -> list[Finding]:
 
 
 def _monitor(blueprint: Any, *, snapshot: bool = False) -> Monitor:
-    # Imported when it is needed: whoever imports the package gets this module with it, see loom_py/__init__.py.
+    # Imported on first use: `import loom_py` imports this module, and the rules need not load with it.
     from loom_py.diagnose.monitor import Monitor
 
     return Monitor(blueprint, snapshot=snapshot)

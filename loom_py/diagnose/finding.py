@@ -1,4 +1,4 @@
-"""What a diagnosis says."""
+"""Findings of a diagnosis."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ RuleName = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is wrong, where, since when, and what to do about it."""
+    """One fault, with its layer, step, cause and remedies."""
 
     rule: RuleName
     """The rule that found it."""
     layer: str | None
-    """Path of the layer; None when it is the run as a whole."""
+    """Path of the layer; None when the finding is about the run as a whole."""
     step: int | None
-    """Training step at which it was found; None where there are no steps."""
+    """Training step of the finding; None where there are no steps."""
     severity: Severity
-    """How bad it is: "error" the run is lost, "warning" it learns badly, "info" worth knowing."""
+    """Severity: "error" the run is lost, "warning" it learns badly, "info" worth knowing."""
     evidence: dict[str, float | int | str]
-    """The numbers that the rule looked at, and its threshold."""
+    """The numbers behind the finding, and the rule's threshold."""
     explanation: str
-    """What that means, in a sentence."""
+    """Meaning of the numbers, in a sentence or two."""
     suggestions: tuple[str, ...]
-    """What may help."""
+    """Possible remedies, the most likely first."""
 
     def __str__(self) -> str:
-        """The finding as people read it."""
+        """The finding in one line."""
         where = f" in layer {self.layer}" if self.layer is not None else ""
         when = f" at step {self.step}" if self.step is not None else ""
         return f"[{self.severity}] {self.rule}{where}{when}: {self.explanation} Try: {'; '.join(self.suggestions)}."

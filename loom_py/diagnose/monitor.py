@@ -1,4 +1,4 @@
-"""The rules at work on a stream of records, live or from a recording."""
+"""Rules applied to a stream of records, live or from a recording."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ from loom_py.telemetry.events import LayerStats, TrainingEvent
 
 
 class Monitor:
-    """Feeds records to all rules and gathers what they find, in memory that does not grow with the run."""
+    """Passes records to all rules and collects their findings, in memory that does not grow with the run."""
 
     def __init__(self, blueprint: Any = None, *, snapshot: bool = False, rules: Iterable[type[Rule]] = RULES) -> None:
         """Start the rules.
 
         Args:
-            blueprint: the network's; without one the rules that need to know activations are silent.
-            snapshot: there will be one single pass, so that no rule waits for more.
-            rules: which rules.
+            blueprint: the network's; without one, rules that need activations find nothing.
+            snapshot: there is only one pass, so no rule waits for more.
+            rules: the rules to apply.
         """
         structure = Structure(blueprint)
         self._rules = [rule(structure, snapshot=snapshot) for rule in rules]
         self._passes = PassBuilder()
 
     def on_stats(self, stats: LayerStats) -> list[Finding]:
-        """Take a layer's record; gives what was found in the pass before it, if that is over now."""
+        """Add a layer's record; returns findings of the previous pass if this record begins a new one."""
         return self._look(self._passes.add(stats))
 
     def on_event(self, event: TrainingEvent) -> list[Finding]:
-        """Take a training event; the pass before it is over."""
+        """Add a training event, which ends the current pass; returns findings of both."""
         found = self._look(self._passes.end())
         return found + [finding for rule in self._rules for finding in rule.on_event(event)]
 
     def end(self) -> list[Finding]:
-        """What is found in the pass that is still being gathered."""
+        """Findings of the current pass, which ends."""
         return self._look(self._passes.end())
 
     def _look(self, run: Pass | None) -> list[Finding]:

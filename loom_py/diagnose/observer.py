@@ -1,4 +1,4 @@
-"""DiagnosticObserver: the diagnosis while the network trains."""
+"""DiagnosticObserver: diagnosis during training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loom_py.telemetry.observer import Observer
 
 
 class DiagnosticObserver(Observer, Introspectable):
-    """Looks at every pass with all rules and says what it finds at once."""
+    """Applies all rules to every pass and reports each finding at once."""
 
     def __init__(
         self,
@@ -28,11 +28,11 @@ class DiagnosticObserver(Observer, Introspectable):
         """Create the observer.
 
         Args:
-            on_finding: called with each finding when it is found.
-            every: look at every N-th run of the network; the origin of a NaN is then the first among those.
-            budget: share of the time that watching may take, such as 0.05; None is no limit.
-            layers: look at these layer paths only; None is all.
-            capacity: findings kept at most; the oldest make room.
+            on_finding: called with each finding.
+            every: examine every N-th run of the network; the origin of a NaN is then the first among these.
+            budget: share of the running time that observation may take, such as 0.05; None is no limit.
+            layers: examine these layer paths only; None is all.
+            capacity: largest number of findings held; the oldest are dropped.
         """
         super().__init__(every=every, budget=budget, layers=layers)
         self._on_finding = on_finding
@@ -40,37 +40,37 @@ class DiagnosticObserver(Observer, Introspectable):
         self._monitor = Monitor()
 
     def get_findings(self) -> list[Finding]:
-        """What was found so far."""
+        """Findings so far."""
         self.flush()
         return list(self._findings)
 
     def clear(self) -> None:
-        """Forget the findings; the rules go on."""
+        """Delete the findings; the rules keep their state."""
         self._findings.clear()
 
     def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
-        """Begin anew with the network's layers."""
+        """Start the rules again with the network's layers."""
         self.flush()
         self._monitor = Monitor(blueprint)
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
-        """Take the record."""
+        """Examine the record."""
         self._report(self._monitor.on_stats(stats))
 
     def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
-        """Take the record."""
+        """Examine the record."""
         self._report(self._monitor.on_stats(stats))
 
     def on_training_event(self, event: TrainingEvent) -> None:
-        """Take the event; the pass before it is looked at now."""
+        """Examine the pass that the event ends, and the event."""
         self._report(self._monitor.on_event(event))
 
     def flush(self) -> None:
-        """Look at what is still being gathered."""
+        """Examine the current pass."""
         self._report(self._monitor.end())
 
     def close(self) -> None:
-        """Look at what is still being gathered; further calls find nothing more."""
+        """Examine the current pass; further calls find nothing more."""
         self.flush()
 
     def _report(self, findings: list[Finding]) -> None:

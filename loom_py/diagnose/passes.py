@@ -1,4 +1,4 @@
-"""Records gathered into passes: all layers' records of one forward or one backward run."""
+"""Passes: the records of all layers in one forward or one backward run."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class Pass:
 
 
 class PassBuilder:
-    """Gathers records; a pass is over when a record of another one comes."""
+    """Groups records into passes; a record of another pass ends the current one."""
 
     def __init__(self) -> None:
-        """Start with nothing."""
+        """Start without a pass."""
         self._current: Pass | None = None
 
     def add(self, stats: LayerStats) -> Pass | None:
-        """Add a record; gives the pass before it when that is over."""
+        """Add a record; returns the previous pass if this record begins a new one."""
         current = self._current
         if (
             current is not None
@@ -44,6 +44,6 @@ class PassBuilder:
         return current
 
     def end(self) -> Pass | None:
-        """The pass that is being gathered, which is over now."""
+        """End the current pass and return it."""
         current, self._current = self._current, None
         return current

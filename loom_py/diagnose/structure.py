@@ -1,4 +1,4 @@
-"""What is known of the layers: from the blueprint, else from the records alone."""
+"""Structure of the network for the rules: from the blueprint, else from the records alone."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from loom_py.telemetry.events import LayerStats
 
 @dataclass(frozen=True, slots=True)
 class LayerInfo:
-    """What the rules need to know of a layer."""
+    """Facts about a layer that the rules use."""
 
     path: str
-    """Where it stands."""
+    """Path of the layer."""
     type: str
     """Class name."""
     activation: str | None
@@ -28,11 +28,11 @@ class LayerInfo:
     fan_in: int | None
     """Inputs that each unit sums over; None where that is no sum."""
     unit_axis: int
-    """Axis of the output, batch included, along which units lie."""
+    """Axis of the output, batch included, of the units."""
 
     @property
     def unit_gain_norm(self) -> float:
-        """‖w‖ of weights that keep the scale of their inputs, RMS(w) · √fan_in = 1; 0 where that says nothing."""
+        """‖w‖ of weights that keep the scale of their inputs, RMS(w) · √fan_in = 1; 0 where it is not defined."""
         if not self.fan_in or self.weight_shape is None:
             return 0.0
         return math.sqrt(size_of(self.weight_shape) / self.fan_in)
@@ -42,7 +42,7 @@ class Structure:
     """The layers of a network by path, in reading order; empty when there is no blueprint."""
 
     def __init__(self, blueprint: Any = None) -> None:
-        """Read a blueprint: a dict as recordings have it, or the network's own object."""
+        """Read a blueprint: a dict as in recordings, or the network's own object."""
         layers = _field(blueprint, "layers") or ()
         self._known = {info.path: info for info in _walk(layers)}
         leaves = [info.path for info in self._known.values() if info.leaf]
@@ -54,17 +54,17 @@ class Structure:
         return bool(self._known)
 
     def info(self, stats: LayerStats) -> LayerInfo | None:
-        """What is known of the record's layer; None without a blueprint."""
+        """Facts about the record's layer; None without a blueprint."""
         return self._known.get(stats.path)
 
     def units(self, stats: LayerStats) -> int:
-        """Units of a layer's output, along the axis that the blueprint names, else the last; 0 where there is none."""
+        """Number of units in a layer's output, along the blueprint's axis, else the last; 0 without such an axis."""
         shape = stats.output_shape
         info = self.info(stats)
         return shape[info.unit_axis if info else -1] if len(shape) > 1 else 0
 
     def is_output(self, path: str, seen: Iterable[str]) -> bool:
-        """Whether the layer is the network's last: by the blueprint, else the last of those that were seen."""
+        """Whether the layer is the network's last: by the blueprint, else the last of the paths in `seen`."""
         if self._last is not None:
             return path == self._last
         order = list(seen)

@@ -1,4 +1,4 @@
-"""What a rule is."""
+"""Base of the rules."""
 
 from __future__ import annotations
 
@@ -12,29 +12,29 @@ from loom_py.telemetry.events import TrainingEvent
 
 
 class Rule:
-    """Watches a run pass by pass and says what it finds; a rule's docstring says when it is wrong.
+    """Examines a run pass by pass; a rule's docstring describes its false positives.
 
     Attributes:
-        structure: what is known of the network's layers.
-        patience: bad passes in a row that it takes; 1 when there is only one to look at.
+        structure: layers of the network.
+        patience: bad passes in a row that make a finding; 1 for a snapshot.
     """
 
     name: ClassVar[RuleName]
     usual_patience: ClassVar[int] = 3
 
     def __init__(self, structure: Structure, *, snapshot: bool = False) -> None:
-        """Start a rule; a snapshot is one single pass, which has to do."""
+        """Start a rule; in a snapshot, which is one pass, one bad pass is enough."""
         self.structure = structure
         self.patience = 1 if snapshot else self.usual_patience
         self.start()
 
     def start(self) -> None:
-        """Set up what the rule remembers."""
+        """Set up the rule's state."""
 
     def on_pass(self, run: Pass) -> Iterable[Finding]:
-        """Look at a forward or backward pass."""
+        """Examine a forward or backward pass."""
         return ()
 
     def on_event(self, event: TrainingEvent) -> Iterable[Finding]:
-        """Look at a training event."""
+        """Examine a training event."""
         return ()

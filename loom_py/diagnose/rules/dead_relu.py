@@ -16,22 +16,23 @@ SMALLEST_BATCH = 8
 
 
 class DeadRelu(Rule):
-    """At least half of a ReLU layer's units are 0 for every sample of the batch, 3 passes in a row.
+    """At least half of a ReLU layer's units are 0 for every sample of the batch, in 3 passes in a row.
 
-    A *unit* over a whole batch counts, never the share of zeros: a fresh ReLU layer has half of its outputs at zero
-    with no dead unit in it. Half of the units is the default of SageMaker Debugger's rule DeadRelu. Batches of fewer
-    than 8 samples say nothing and are passed over: a healthy unit is zero for all of 8 samples once in 256 times. It
-    ends at 0.4. It is wrong when units are meant to fire for rare samples only, as in a large sparse layer.
+    A unit is dead if it is 0 for the whole batch; the share of zeros alone proves nothing, since half of a fresh ReLU
+    layer's outputs are 0 without any dead unit. Half of the units is the default of SageMaker Debugger's rule DeadRelu.
+    Batches of fewer than 8 samples are ignored: a healthy unit is 0 for all of 8 samples once in 256 times. The alarm
+    ends at a share of 0.4. False positives: units that are meant to fire for rare samples only, as in a large sparse
+    layer.
     """
 
     name = "dead_relu"
 
     def start(self) -> None:
-        """All units may live."""
+        """Start with no dead layer."""
         self._alarm = Alarm(ENTER, LEAVE, self.patience)
 
     def on_pass(self, run: Pass) -> Iterator[Finding]:
-        """Look at the ReLU layers of a forward pass."""
+        """Examine the ReLU layers of a forward pass."""
         if run.phase != "forward":
             return
         for stats in run.leaves():
@@ -46,12 +47,13 @@ class DeadRelu(Rule):
                     run.step,
                     "error" if share == 1 else "warning",
                     {"dead_units": stats.dead_units, "units": units, "share": share, "threshold": ENTER},
-                    f"{stats.dead_units} of {units} units gave 0 for every sample of {self.patience} batches; "
-                    "no gradient reaches them any more.",
-                    ("LeakyReLU instead of ReLU", "a lower learning rate", "better initialisation, biases of 0"),
+                    f"{stats.dead_units} of {units} units output 0 for every sample of the batch; "
+                    "no gradient passes through such units.",
+                    ("LeakyReLU instead of ReLU", "a lower learning rate", "He initialisation with biases of 0"),
                 )
 
     def _is_relu(self, stats: LayerStats) -> bool:
         info = self.structure.info(stats)
-        # Without a blueprint exact zeros must do; layers without weights may only pass on zeros of the data.
+        # Without a blueprint, layers with weights are assumed to be ReLU if they output exact zeros; layers without
+        # weights may only pass on zeros of the data.
         return info.activation == "relu" if info else stats.weight_norm == stats.weight_norm

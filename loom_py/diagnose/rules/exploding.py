@@ -1,4 +1,4 @@
-"""Gradients, outputs or a loss that grow out of all proportion."""
+"""Exploding gradients, outputs or loss."""
 
 from __future__ import annotations
 
@@ -32,24 +32,24 @@ _SUGGESTIONS = (
 
 
 class Exploding(Rule):
-    """A gradient a thousand times its weights, outputs a thousand times their beginning, or a loss ten times its own.
+    """A gradient 1000 times its weights, outputs 1000 times their first size, or a loss 10 times its first value.
 
-    Gradient: ‖g‖ / ‖w‖ is > 1e3 times that of the last layer (it grows on its way back), or > 1e3 and 30 times the
-    lowest of the layer's first 5 passes, 2 passes in a row; > 1e4 times the last layer's is enough once. Outputs: RMS >
-    1e3 times the largest that any layer had in its first 5 passes, 2 in a row. Both growths over time count only while
-    the loss is above its beginning: outputs may have to grow to reach large targets. Loss: the median of 5 batches > 10
-    times the second lowest of the first 5, 3 in a row.
+    Gradient: ‖g‖ / ‖w‖ is > 1e3 times that of the last layer (the gradient grows on its way back), or > 1e3 and 30
+    times the lowest of the layer's first 5 passes, in 2 passes in a row; > 1e4 times that of the last layer is enough
+    once. Outputs: RMS > 1e3 times the largest of any layer in its first 5 passes, in 2 passes in a row. Growth over
+    time, of gradients and outputs, counts only while the loss is at least its first value: outputs may have to grow to
+    reach large targets. Loss: the median of 5 batches is > 10 times the second lowest of the first 5, 3 times in a row.
 
-    All are ratios, so neither layer size nor batch size matters; an alarm ends at a tenth (the loss at a half) of its
-    threshold. Healthy networks measured at most 34 beside the last layer. It is wrong without training events, which
-    tell the loss, for a regression whose targets are thousands of times larger than its first outputs: scale them.
+    All are ratios, so neither layer size nor batch size matters. An alarm ends at a tenth of its threshold, that of the
+    loss at a half. Healthy networks measured at most 34 times the last layer. False positives: without training events,
+    which carry the loss, a regression with targets thousands of times larger than its first outputs; scale the targets.
     """
 
     name = "exploding"
     usual_patience = 2
 
     def start(self) -> None:
-        """Everything is as it was in the beginning."""
+        """Start without baselines."""
         self._relative = RelativeGradients(self.structure)
         self._gradients = Alarm(GRADIENT, GRADIENT / 10, self.patience)
         self._beside_last = Alarm(BESIDE_LAST, BESIDE_LAST / 10, self.patience)
@@ -63,29 +63,31 @@ class Exploding(Rule):
         self._loss_growth = math.inf
 
     def on_pass(self, run: Pass) -> Iterator[Finding]:
-        """Look at the gradients of a backward pass, or the outputs of a forward pass."""
+        """Examine the gradients of a backward pass, or the outputs of a forward pass."""
         relative = self._relative.of(run)
         if run.phase == "forward":
             growth = self._output_growth(run)
             raised = [path for path, value in growth.items() if self._outputs.update(path, value)]
-            text = "Its outputs are {:.1e} times as large as those of the beginning."
+            text = "Its outputs are {:.1e} times the largest of the first passes."
             yield from self._first(run, raised, growth, "output_growth", OUTPUT_GROWTH, text)
             return
         beside = beside_last(relative)
         raised = [path for path, value in beside.items() if self._is_beside(path, value)]
-        text = "Its gradient is {:.1e} times the last layer's, in proportion to the weights: it grows on its way back."
+        text = (
+            "Its gradient, relative to its weights, is {:.1e} times that of the last layer: it grows on its way back."
+        )
         yield from self._first(run, raised[-1:], beside, "relative_to_last", BESIDE_LAST, text)
         if not raised:
             raised = [
                 path for path, value in relative.items() if self._gradients.update(path, self._grown(path, value))
             ]
-            text = "Its gradient is {:.1e} times its weights."
+            text = "The norm of its gradient is {:.1e} times that of its weights."
             yield from self._first(run, raised, relative, "gradient_over_weight", GRADIENT, text)
 
     def _first(
         self, run: Pass, raised: list[str], values: dict[str, float], what: str, threshold: float, text: str
     ) -> Iterator[Finding]:
-        """One finding for all layers whose alarm went off: the first in order of execution is where it begins."""
+        """One finding for all layers with a new alarm, at the first of `raised`."""
         if raised:
             value = values[raised[0]]
             evidence: dict[str, float | int | str] = {what: value, "threshold": threshold, "layers": ", ".join(raised)}
@@ -97,13 +99,13 @@ class Exploding(Rule):
         return any(now) and not raised
 
     def on_event(self, event: TrainingEvent) -> Iterator[Finding]:
-        """Look at the loss of each batch."""
+        """Examine the loss of each batch."""
         if event.type not in ("batch_end", "anomaly") or event.loss is None or not math.isfinite(event.loss):
             return
         if len(self._first_losses) < _BASELINE:
             self._first_losses.append(event.loss)
         self._last_losses.append(event.loss)
-        # The lowest may be a lucky batch of few samples, the median may be in the middle of the explosion.
+        # The lowest may be a lucky batch of few samples; the median may already belong to the explosion.
         beginning = sorted(self._first_losses)[min(1, len(self._first_losses) - 1)]
         self._loss_growth = growth = median(self._last_losses) / beginning if beginning > 0 else 0.0
         if self._losses.update("loss", growth):
@@ -112,15 +114,15 @@ class Exploding(Rule):
                 "threshold": LOSS_GROWTH,
                 "loss": event.loss,
             }
-            yield self._finding(None, event.step, evidence, f"The loss is {growth:.1e} times that of the beginning.")
+            yield self._finding(None, event.step, evidence, f"The loss is {growth:.1e} times its first value.")
 
     def _grown(self, path: str, relative: float) -> float:
-        """The relative gradient where it has grown, else what is no alarm: 0."""
+        """The relative gradient if it has grown, else 0, which raises no alarm."""
         first = _note(self._first_gradients.setdefault(path, []), relative)
         return relative if relative >= GRADIENT_GROWTH * first and self._loss_growth >= 1 else 0.0
 
     def _output_growth(self, run: Pass) -> dict[str, float]:
-        """Output RMS of the innermost layers over the largest of the beginning."""
+        """Output RMS of the innermost layers over the largest of the first passes."""
         sizes = {stats.path: output_rms(stats) for stats in run.leaves()}
         sizes = {path: rms for path, rms in sizes.items() if math.isfinite(rms)}
         beginning = [_note(self._first_outputs.setdefault(path, []), rms) for path, rms in sizes.items()]
@@ -133,9 +135,9 @@ class Exploding(Rule):
 
 
 def _note(first: list[float], value: float) -> float:
-    """Add a value to the first ones while they are few; gives the lowest, 0 when there is none.
+    """Add a value to the first ones while they are fewer than 5; returns the lowest, 0 when there is none.
 
-    Not their mean: a run that explodes at once must not become its own measure.
+    The lowest rather than the mean: a run that explodes at once must not raise its own baseline.
     """
     if len(first) < _BASELINE and value > 0:
         first.append(value)

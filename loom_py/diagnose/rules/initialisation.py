@@ -1,4 +1,4 @@
-"""Weights that begin too large, too small, or all at zero."""
+"""Initial weights that are too large, too small, or all zero."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ _SUGGESTIONS = (
 
 
 class PoorInitialisation(Rule):
-    """Before the first step: a layer's gain is above 10 or below 0.02, it is all zero, or outputs run away with depth.
+    """Before the first step: a gain above 10 or below 0.02, weights of zero, or outputs that grow or shrink with depth.
 
-    The gain RMS(w) · √fan_in is what a layer multiplies the scale of its inputs by; He has 1.41, Glorot about 1,
-    LeCun 1, small normal weights of 0.02 have 0.08 and more. It depends on neither layer size nor data. With depth:
-    the standard deviation of the last hidden layer's outputs is above 1e3 or below 0.01 times the first one's. Zero
-    weights make all units of a hidden layer the same for ever; in the last layer they are a known good start and left
-    out. It looks at the first pass only, if that is before the first step, and is wrong for weights that were loaded.
+    The gain RMS(w) · √fan_in is the factor of a layer on the scale of its inputs: 1.41 for He, about 1 for Glorot, 1
+    for LeCun, 0.08 and more for normal weights of standard deviation 0.02. It depends on neither layer size nor data.
+    Depth: the standard deviation of the last hidden layer's outputs is above 1e3 or below 0.01 times that of the first.
+    Zero weights keep all units of a hidden layer equal for ever; in the last layer they are a known good start and
+    ignored. Only the first pass is examined, if it is before the first step. False positives: weights that were loaded.
     """
 
     name = "poor_initialisation"
 
     def start(self) -> None:
-        """The first pass has not come."""
+        """Start before the first pass."""
         self._looked = False
 
     def on_pass(self, run: Pass) -> Iterator[Finding]:
-        """Look at the first forward pass."""
+        """Examine the first forward pass."""
         if self._looked or run.phase != "forward":
             return
         self._looked = True
@@ -56,14 +56,14 @@ class PoorInitialisation(Rule):
             yield finding
 
     def _gain(self, stats: LayerStats) -> float:
-        """RMS(w) · √fan_in; 0 where there is no such thing."""
+        """RMS(w) · √fan_in; 0 where it is not defined."""
         info = self.structure.info(stats)
         if info is None or not info.unit_gain_norm or not math.isfinite(stats.weight_norm):
             return 0.0
         return stats.weight_norm / info.unit_gain_norm
 
     def _zero(self, run: Pass, paths: list[str]) -> Finding:
-        text = "Its weights are all 0: its units can only ever learn the same thing, and nothing passes back."
+        text = "Its weights are all 0: all its units learn the same, and no gradient passes back through it."
         evidence: dict[str, float | int | str] = {"weight_norm": 0.0, "layers": ", ".join(paths)}
         return self._finding(paths[0], run.step, "error", evidence, text)
 
@@ -75,18 +75,20 @@ class PoorInitialisation(Rule):
             "threshold": GAIN_HIGH if gain > 1 else GAIN_LOW,
             "layers": ", ".join(gains),
         }
-        text = f"Its weights multiply the scale of its inputs by about {gain:.2g}; it should be near 1."
+        text = f"Its weights multiply the scale of its inputs by about {gain:.2g}; the factor should be near 1."
         return self._finding(path, run.step, "warning", evidence, text)
 
     def _depth(self, run: Pass, hidden: list[LayerStats]) -> Finding | None:
-        """How the spread of the outputs changes from the first to the last hidden layer with weights."""
+        """Change of the outputs' standard deviation from the first to the last hidden layer with weights."""
         layers = [stats for stats in hidden if stats.weight_norm > 0]
         if len(layers) < 2 or not layers[0].output_std > 0:
             return None
         growth = layers[-1].output_std / layers[0].output_std
         if DEPTH_LOW <= growth <= DEPTH_HIGH or math.isnan(growth):
             return None
-        text = f"From layer {layers[0].path} to here the spread of the outputs changes by a factor of {growth:.1e}."
+        text = (
+            f"From layer {layers[0].path} to here the outputs' standard deviation changes by a factor of {growth:.1e}."
+        )
         threshold = DEPTH_HIGH if growth > 1 else DEPTH_LOW
         return self._finding(layers[-1].path, run.step, "warning", {"growth": growth, "threshold": threshold}, text)
 

@@ -1,4 +1,4 @@
-"""A loss that does not fall."""
+"""A loss that does not decrease."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ _KEPT = 256
 
 
 class LossNotDecreasing(Rule):
-    """After 60 batches the loss has fallen by less than 2 %, or a classifier still stands at chance.
+    """After 60 batches the loss has decreased by less than 2 %, or a classifier is still at chance level.
 
-    Compared are the medians of the first and the last fifth of the batches, judged at the end of each epoch and of
-    training. At chance: the loss is at least 0.95 · ln(classes), which knowing nothing costs, after 150 batches; this
-    finds labels that have nothing to do with the inputs, where the loss falls only from worse than chance to chance.
-    An accuracy of 0.9 and more is never reported: there is little left to learn. It ends with progress. It is wrong
-    during a long warm-up of the learning rate, and for losses without a meaningful zero that are large throughout.
+    The medians of the first and the last fifth of the batches are compared at the end of each epoch and of training.
+    Chance level: after 150 batches the loss is at least 0.95 · ln(classes), where ln(classes) is the loss of uniform
+    guessing. This finds labels that are unrelated to the inputs, where the loss only falls from worse than chance to
+    chance. With an accuracy of 0.9 or more there is no finding: little is left to learn. The alarm ends with progress.
+    False positives: a long warm-up of the learning rate, and losses without a meaningful zero that are always large.
     """
 
     name = "loss_not_decreasing"
 
     def start(self) -> None:
-        """No batch was seen."""
+        """Start without batches."""
         self._losses: list[float] = []
         self._sum: list[float] = []
         self._stride = 1
@@ -41,7 +41,7 @@ class LossNotDecreasing(Rule):
         self._reported = False
 
     def on_pass(self, run: Pass) -> Iterator[Finding]:
-        """Learn the number of classes from the last layer's outputs."""
+        """Read the number of classes off the last layer's outputs."""
         if run.phase == "forward":
             last = list(run.records.values())[-1]
             if self.structure.is_output(last.path, run.records) and len(last.output_shape) >= 2:
@@ -49,7 +49,7 @@ class LossNotDecreasing(Rule):
         return iter(())
 
     def on_event(self, event: TrainingEvent) -> Iterator[Finding]:
-        """Gather the batches, judge at the ends."""
+        """Collect the batches; compare at the end of an epoch and of training."""
         if event.type == "batch_end" and event.loss is not None and math.isfinite(event.loss):
             self._add(event.loss)
             if event.accuracy is not None:
@@ -58,7 +58,7 @@ class LossNotDecreasing(Rule):
             yield from self._evaluate(event.step)
 
     def _add(self, loss: float) -> None:
-        """Keep at most 256 losses: means of ever more batches."""
+        """Keep at most 256 losses, each the mean of more and more batches."""
         self._batches += 1
         self._sum.append(loss)
         if len(self._sum) < self._stride:
@@ -87,10 +87,10 @@ class LossNotDecreasing(Rule):
         evidence |= {"batches": self._batches} | ({"chance": chance} if at_chance else {})
         text = f"The loss went from {first:.4g} to {last:.4g} in {self._batches} batches"
         if at_chance:
-            text += f"; guessing has {chance:.4g}"
+            text += f"; guessing gives {chance:.4g}"
         suggestions = (
-            "checking that targets belong to their inputs",
-            "another learning rate (too low creeps, too high jumps)",
+            "a check that each target belongs to its input",
+            "another learning rate (if too low, the loss creeps; if too high, it jumps)",
             "scaled inputs",
             "better initialisation",
         )

@@ -1,4 +1,4 @@
-"""Where NaN or infinity came from first."""
+"""Origin of NaN and infinity."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SUGGESTIONS: tuple[str, ...] = (
     "gradient clipping",
     "layer, RMS or batch norm before the layer",
     "better initialisation",
-    "checking the data for NaN, infinities and huge values",
+    "a check of the data for NaN, infinities and huge values",
 )
 _BROKEN_WEIGHTS = "weights that are not finite"
 # Norms are float32: beyond 3.4e38 they are infinite, though each weight may be finite still.
@@ -25,23 +25,24 @@ _HUGE_WEIGHTS = "weights that are infinite, or so large that their norm is"
 
 
 class NanOrigin(Rule):
-    """The first layer, in order of execution, whose outputs, gradients or weights are not finite; found once.
+    """The first layer, in order of execution, with outputs, gradients or weights that are not finite.
 
-    Looks at the counts of NaN and infinity and at norms; there is no threshold. Of nested layers the innermost is
-    named. Where not every step and layer is observed it can only name the first among those that are, and says so
-    (`coverage`). It is wrong when infinities are meant, such as an output that is a mask.
+    The rule reads the counts of NaN and infinity and the norms, without a threshold, and reports once a run. Of nested
+    layers the innermost is named. If not every step and layer is observed, the first of those that are is named;
+    `coverage` in the evidence tells these cases apart. False positives: infinities that are meant, such as those of an
+    output that is a mask.
     """
 
     name = "nan_origin"
 
     def start(self) -> None:
-        """Nothing was found yet."""
+        """Start without a finding."""
         self._found = False
         self._last_step: int | None = None
         self._skipped = False
 
     def on_pass(self, run: Pass) -> Iterator[Finding]:
-        """Look for the first record that is not finite."""
+        """Search the pass for the first layer with values that are not finite."""
         if self._last_step is not None and run.step - self._last_step > 1:
             self._skipped = True
         self._last_step = run.step
@@ -54,7 +55,7 @@ class NanOrigin(Rule):
             yield self._finding(run, run.records[origins[0]], bad[origins[0]])
 
     def on_event(self, event: TrainingEvent) -> Iterator[Finding]:
-        """A loss that is not finite although no observed layer was, or an anomaly that the network located itself."""
+        """Report a loss that is not finite although all observed layers are, or an anomaly that the network located."""
         bad_loss = event.type in ("batch_end", "anomaly") and event.loss is not None and not math.isfinite(event.loss)
         if self._found or not (bad_loss or event.type == "anomaly"):
             return
@@ -62,7 +63,7 @@ class NanOrigin(Rule):
         evidence: dict[str, float | int | str] = {"phase": "loss", "coverage": "located by the network"}
         if event.loss is not None:
             evidence["loss"] = event.loss
-        what = event.text or f"no observed layer was bad, but the loss is {event.loss}"
+        what = event.text or f"The loss is {event.loss}, although all values of the observed layers are finite"
         suggestions = _SUGGESTIONS
         if event.path is None:
             suggestions = ("cross_entropy on logits instead of a Softmax layer", *_SUGGESTIONS)
@@ -87,14 +88,14 @@ class NanOrigin(Rule):
         if what in (_BROKEN_WEIGHTS, _HUGE_WEIGHTS):
             text += " They were broken by the update before this step."
         elif before is None and run.phase == "forward":
-            text += " Its input is the data itself: look there first."
+            text += " Its input is the data: check that first."
         elif before is not None:
-            text += f" What it was given by layer {before.path} is finite."
+            text += f" Its {'input' if run.phase == 'forward' else 'gradient'} from layer {before.path} is finite."
         return Finding(self.name, stats.path, run.step, "error", evidence, text, _SUGGESTIONS)
 
 
 def _what_is_bad(stats: LayerStats) -> str | None:
-    """What of a record is not finite, in words; None if nothing is."""
+    """Description of the values of a record that are not finite; None if all are finite."""
     weights = (stats.weight_norm, stats.bias_norm)
     if stats.phase == "forward" and any(measured(norm) and not math.isfinite(norm) for norm in weights):
         broken = any(math.isnan(norm) and measured(norm) for norm in weights) or stats.nan_count or stats.inf_count
@@ -111,7 +112,7 @@ def _what_is_bad(stats: LayerStats) -> str | None:
 
 
 def _executed_before(run: Pass, stats: LayerStats) -> LayerStats | None:
-    """The innermost layer that ran before, of those observed."""
+    """The observed innermost layer that ran before."""
     ran: list[LayerStats] = []
     for leaf in run.leaves():
         if leaf.path == stats.path or is_inside(leaf.path, stats.path):

@@ -1,4 +1,4 @@
-"""A network that learns its training data by heart."""
+"""Overfitting: validation results that get worse while training results get better."""
 
 from __future__ import annotations
 
@@ -20,20 +20,21 @@ _WINDOW = 5
 
 
 class Overfitting(Rule):
-    """The validation loss stays 30 % above its best for nine evaluations, or the accuracies part.
+    """The validation loss stays 30 % above its best for nine evaluations, or the accuracies diverge.
 
-    The best is the lowest median of 5 evaluations in a row, and all of the last 5 must stand above it 5 times in a row:
-    few validation samples make a jumpy loss. It is a warning when the loss has doubled or the validation accuracy lost
-    0.02 of its best, else an info: a classifier that becomes too sure of itself has a rising loss with the same
-    accuracy. Parting: the training accuracy is 0.2 above the validation accuracy in 5 evaluations in a row (medians of
-    5). It ends within 10 % of the best. It is wrong when the validation data is of another kind than the training data.
+    The best is the lowest median of 5 evaluations in a row. All of the last 5 must be above it, 5 times in a row, since
+    few validation samples make a noisy loss. Severity: "warning" when the loss has doubled or the validation accuracy
+    is 0.02 below its best, else "info", since an overconfident classifier has a rising loss at the same accuracy.
+    Diverging accuracies: the training accuracy is 0.2 above the validation accuracy (medians of 5), in 5 evaluations in
+    a row. The alarm ends within 10 % of the best. False positives: validation data of another kind than the training
+    data.
     """
 
     name = "overfitting"
     usual_patience = 5
 
     def start(self) -> None:
-        """No evaluation was seen."""
+        """Start without evaluations."""
         self._losses: deque[float] = deque(maxlen=_WINDOW)
         self._accuracies: deque[float] = deque(maxlen=_WINDOW)
         self._trainings: deque[float] = deque(maxlen=_WINDOW)
@@ -45,7 +46,7 @@ class Overfitting(Rule):
         self._level: Severity | None = None
 
     def on_event(self, event: TrainingEvent) -> Iterator[Finding]:
-        """Gather the losses of epochs and validations; judge when both are there."""
+        """Collect the losses of epochs and validations; compare when both are there."""
         if event.loss is None or not math.isfinite(event.loss):
             return
         if event.type == "validation":
@@ -91,7 +92,7 @@ class Overfitting(Rule):
             "threshold": RISE,
         }
         text = (
-            f"The validation loss was {self._best:.4g} around step {self._best_step} and is {loss:.4g} now, "
+            f"The validation loss was {self._best:.4g} around step {self._best_step} and is {loss:.4g} now; "
             f"the training loss is {training:.4g}."
         )
         if gap >= ACCURACY_GAP:

@@ -1,4 +1,4 @@
-"""Gradients in proportion to the weights that they move, and to those of the last layer."""
+"""Gradients relative to the weights, and to those of the last layer."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _LEAST_GAIN = 0.1
 class RelativeGradients:
     """‖g‖ / ‖w‖ of every layer with weights; the weight norms come from the forward passes.
 
-    Weights that are (nearly) zero, such as those of a last layer that begins at zero, count as if they had a gain of
-    0.1: a gradient is not large because there is nothing yet that it moves.
+    Weights near zero, such as those of a last layer that starts at zero, count as if they had a gain of 0.1: a gradient
+    is not large just because the weights are still small.
     """
 
     def __init__(self, structure: Structure) -> None:
-        """No weights are known yet."""
+        """Start without weight norms."""
         self._structure = structure
         self._weights: dict[str, float] = {}
 
@@ -41,6 +41,6 @@ class RelativeGradients:
 
 
 def beside_last(relative: dict[str, float]) -> dict[str, float]:
-    """Each layer's relative gradient over that of the last layer, the first that the backward pass reaches."""
+    """Each layer's relative gradient over that of the last layer, which the backward pass reaches first."""
     reference = next((value for value in relative.values() if value > 0), 0.0)
     return {path: value / reference for path, value in relative.items()} if reference else {}

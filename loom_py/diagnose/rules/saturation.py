@@ -1,4 +1,4 @@
-"""Tanh and sigmoid units pressed against their limits."""
+"""Saturated tanh and sigmoid units."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loom_py.telemetry.events import LayerStats
 ENTER = 0.9
 LEAVE = 0.8
 _SUGGESTIONS = (
-    "layer or batch norm before it",
+    "layer or batch norm before the layer",
     "smaller initial weights",
     "a lower learning rate",
     "ReLU or LeakyReLU instead",
@@ -23,22 +23,22 @@ _SUGGESTIONS = (
 
 
 class Saturation(Rule):
-    """The mean square of tanh outputs, or of 2y − 1 for sigmoid outputs, is at least 0.9, 3 passes in a row.
+    """The mean square of tanh outputs, or of 2y − 1 for sigmoid outputs, is at least 0.9, in 3 passes in a row.
 
-    It is 1 when every output stands at a limit, where the slope is 0, about 0.4 in a fresh network, and computed from
-    mean and standard deviation alone: E[y²] = mean² + std². At 0.9 the mean slope of tanh, 1 − E[y²], is down to a
-    tenth. It ends at 0.8. The last layer is left out: a classifier that is sure of itself saturates it rightly.
-    It needs a blueprint, which names the activations, and can't look inside recurrent layers.
+    It is 1 when every output is at a limit, where the slope is 0, and about 0.4 in a fresh network; mean and standard
+    deviation are enough: E[y²] = mean² + std². At 0.9 the mean slope of tanh, 1 − E[y²], is 0.1. The alarm ends at 0.8.
+    The last layer is ignored: a confident classifier saturates it rightly. The rule needs a blueprint, which names the
+    activations, and does not see inside recurrent layers.
     """
 
     name = "saturation"
 
     def start(self) -> None:
-        """Nothing is saturated."""
+        """Start with no saturated layer."""
         self._alarm = Alarm(ENTER, LEAVE, self.patience)
 
     def on_pass(self, run: Pass) -> Iterator[Finding]:
-        """Look at the tanh and sigmoid layers of a forward pass."""
+        """Examine the tanh and sigmoid layers of a forward pass."""
         if run.phase != "forward":
             return
         for stats in run.leaves():
@@ -53,8 +53,8 @@ class Saturation(Rule):
                     run.step,
                     "warning",
                     {"mean_square": value, "threshold": ENTER, "activation": info.activation or "" if info else ""},
-                    f"Its outputs stand at the limits of the activation (mean square {value:.3f} of 1): "
-                    "hardly any gradient comes through.",
+                    f"Its outputs are at the limits of the activation (mean square {value:.3f}, at most 1): "
+                    "hardly any gradient passes through.",
                     _SUGGESTIONS,
                 )
 

@@ -1,4 +1,4 @@
-"""Updates that are too large or too small for the weights that they change."""
+"""Updates that are too large or too small relative to the weights."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from loom_py.diagnose.rules.base import Rule
 HIGH = 0.5
 HUGE = 2.0
 FROZEN = 1e-6
-_TOO_FAST = ("a lower learning rate", "gradient clipping", "warming the learning rate up")
+_TOO_FAST = ("a lower learning rate", "gradient clipping", "a warm-up of the learning rate")
 _TOO_SLOW = (
     "residual connections",
     "better initialisation",
@@ -23,28 +23,28 @@ _TOO_SLOW = (
 
 
 class UpdateRatio(Rule):
-    """A layer's update is more than half of its weights, or less than a millionth of the most active layer's.
+    """A layer's update ratio is above 0.5, or below a millionth of the largest among the layers.
 
     ‖update‖ / ‖weights‖ is about 1e-3 in healthy training (A. Karpathy, CS231n notes, "Ratio of weights:updates");
-    healthy runs measured between 2e-5 and 0.26. High: > 0.5, 5 passes in a row, or > 2 once; a layer that begins at
-    zero has a ratio of 1 in its second step. It ends below 0.2. Frozen: < 1e-6 of the largest ratio among the layers
-    (relative, since a schedule may make all of them small), 5 in a row; it ends above 1e-5. Passes in which nothing
-    moves at all are passed over. It needs a training step that was observed. It is wrong when a layer is frozen on
-    purpose, and says so.
+    healthy runs measured between 2e-5 and 0.26. High: > 0.5 in 5 passes in a row, or > 2 once; a layer that starts at
+    zero has a ratio of 1 in its second step. The alarm ends below 0.2. Frozen: < 1e-6 of the largest ratio among the
+    layers (relative, since a schedule may make all of them small), in 5 passes in a row; the alarm ends above 1e-5.
+    Passes without any update are ignored. The rule needs observed training steps. False positives: layers that are
+    frozen on purpose; the explanation mentions them.
     """
 
     name = "update_ratio"
     usual_patience = 5
 
     def start(self) -> None:
-        """All layers learn."""
+        """Start with all layers learning."""
         self._high = Alarm(HIGH, 0.2, self.patience)
         self._huge = Alarm(HUGE, 0.2, 1)
         self._frozen = Alarm(FROZEN, FROZEN * 10, self.patience)
 
     def on_pass(self, run: Pass) -> Iterator[Finding]:
-        """Look at the updates after a backward pass."""
-        # Weights of 0 that begin to move have a ratio of infinity, once.
+        """Examine the updates after a backward pass."""
+        # The first update of weights of 0 has an infinite ratio.
         ratios = {path: s.update_ratio for path, s in run.records.items() if math.isfinite(s.update_ratio)}
         if not ratios:
             return
@@ -52,15 +52,15 @@ class UpdateRatio(Rule):
         high = [path for path, ratio in ratios.items() if self._is_high(path, ratio)]
         if high:
             ratio = ratios[max(high, key=ratios.__getitem__)]
-            text = f"An update is {ratio:.2g} times the weights that it changes: what was learnt is thrown over."
+            text = f"One update is {ratio:.2g} times as large as the weights: it overwrites what they have learnt."
             yield self._finding(run, max(high, key=ratios.__getitem__), high, ratios, HIGH, text, _TOO_FAST)
         if ratios[largest] == 0:
             return
         frozen = [path for path, ratio in ratios.items() if self._frozen.update(path, ratio / ratios[largest])]
         if frozen:
             worst = min(frozen, key=ratios.__getitem__)
-            text = f"Its weights move by {ratios[worst]:.1e} a step while those of layer {largest} move by "
-            text += f"{ratios[largest]:.1e}: it does not learn. If it is frozen on purpose, all is well."
+            text = f"A step changes its weights by {ratios[worst]:.1e} of their size, those of layer {largest} by "
+            text += f"{ratios[largest]:.1e}: the layer does not learn. Ignore this if it is frozen on purpose."
             yield self._finding(run, worst, frozen, ratios, FROZEN, text, _TOO_SLOW)
 
     def _is_high(self, path: str, ratio: float) -> bool:

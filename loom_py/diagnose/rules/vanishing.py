@@ -1,4 +1,4 @@
-"""Gradients that vanish on their way to the first layers."""
+"""Vanishing gradients."""
 
 from __future__ import annotations
 
@@ -22,19 +22,20 @@ _SUGGESTIONS = (
 
 
 class Vanishing(Rule):
-    """A layer's relative gradient ‖g‖ / ‖w‖ is below 1e-4 of the last layer's, 3 passes in a row.
+    """A layer's relative gradient ‖g‖ / ‖w‖ is below 1e-4 of the last layer's, in 3 passes in a row.
 
-    Both norms are over the same arrays, so the size of the layer cancels, and comparing layers of one pass cancels the
-    scale of the loss and how far training has come (a converged network has small gradients everywhere). The threshold
-    is that of ten layers at a factor of 0.4 each; healthy networks measured 0.016 and more, 0.001 right after a last
-    layer of zeros. It ends above 1e-3. A gradient of exactly 0 is not vanishing but cut off: see dead units and update
-    ratio. It is wrong when a layer is meant to learn ten thousand times more slowly than the last.
+    Both norms are over the same arrays, so the size of the layer cancels; comparing layers of one pass cancels the
+    scale of the loss and the progress of training (a converged network has small gradients everywhere). The threshold
+    is that of ten layers with a factor of 0.4 each. Healthy networks measured at least 0.016, and 0.001 with a last
+    layer that starts at zero. The alarm ends above 1e-3. A gradient of exactly 0 is blocked rather than vanishing: see
+    the rules for dead units and update ratio. False positives: a layer that is meant to learn 10 000 times more slowly
+    than the last.
     """
 
     name = "vanishing"
 
     def start(self) -> None:
-        """No layer is below."""
+        """Start with no vanishing gradient."""
         self._relative = RelativeGradients(self.structure)
         self._alarm = Alarm(ENTER, LEAVE, self.patience)
 
@@ -52,7 +53,7 @@ class Vanishing(Rule):
             run.step,
             "warning",
             {"relative_to_last": shares[worst], "threshold": ENTER, "layers": ", ".join(others)},
-            f"The gradient here is {shares[worst]:.1e} of the last layer's, in proportion to the weights: "
+            f"Its gradient, relative to its weights, is {shares[worst]:.1e} of that of the last layer: "
             f"{'this layer hardly learns' if len(others) == 1 else f'{len(others)} layers hardly learn'}.",
             _SUGGESTIONS,
         )

@@ -350,7 +350,7 @@ def test_live_and_afterwards_are_the_same_and_findings_are_readable():
     observer.close()
     assert heard == observer.get_findings() == diagnose(Recorded())
     assert [f.rule for f in heard] == ["dead_relu", "update_ratio", "nan_origin"]
-    assert str(heard[0]).startswith("[error] dead_relu in layer 0 at step 2: 64 of 64 units gave 0 for every sample")
+    assert str(heard[0]).startswith("[error] dead_relu in layer 0 at step 2: 64 of 64 units output 0 for every sample")
     assert "Try: LeakyReLU instead of ReLU;" in str(heard[0])
     observer.clear()
     assert observer.get_findings() == []
