@@ -1,4 +1,4 @@
-"""Writing files so that a full disk or an interruption never leaves half of one behind."""
+"""Atomic writing of files: a full disk or an interruption never leaves half a file."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from pathlib import Path
 
 
 def write_whole(path: str | os.PathLike[str], chunks: Iterable[bytes]) -> Path:
-    """Write a file under a passing name beside its own, then rename it; returns its path.
+    """Write a temporary file in the same folder, then rename it; returns the path.
 
     Raises:
-        OSError: the folder is missing or can't be written, or the disk is full; what was there before is unharmed.
+        OSError: the folder is missing or can't be written, or the disk is full; an existing file is kept.
     """
     target = Path(path)
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "the folder does not exist", str(target.parent))
-    handle, passing = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "wb") as file:
             file.writelines(chunks)
-        os.chmod(passing, 0o666 & ~_umask())
-        os.replace(passing, target)
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, target)
     except BaseException:
-        os.unlink(passing)
+        os.unlink(temporary)
         raise
     return target
 

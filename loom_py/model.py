@@ -25,20 +25,20 @@ from loom_py.train.trainer import Trainer
 
 
 class Network(NetworkCore):
-    """A neural network laid out on a grid of cells that run in reading order; an empty slot passes its input on."""
+    """A neural network on a grid of cells that run in reading order; an empty slot is the identity."""
 
     @classmethod
     def of(cls, input_shape: int | Sequence[int], layers: Sequence[Layer], *, seed: int | None = None) -> Network:
-        """A network of one cell that holds these layers.
+        """A network of one cell with these layers.
 
         Args:
             input_shape: shape of one sample; a number for a vector.
             layers: at least one layer.
-            seed: seed of initial parameters and dropout; None draws one.
+            seed: seed of initial parameters and dropout; None chooses one at random.
 
         Raises:
-            ConfigError: no layers, or something that is no layer.
-            ShapeError: a layer does not take what comes before it.
+            ConfigError: there are no layers, or something is not a layer.
+            ShapeError: a layer does not fit the output of the one before it.
         """
         if not layers:
             raise ConfigError.expected("layers", expected="at least one layer", got="none")
@@ -50,14 +50,14 @@ class Network(NetworkCore):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Network:
-        """A network from plain data, as `to_config` gives it.
+        """A network from plain data, as returned by `to_config`.
 
         Args:
-            config: `{"input_shape": …, "layers": [...]}` and maybe "grid" and "seed".
+            config: `{"input_shape": …, "layers": [...]}`, optionally with "grid" and "seed".
 
         Raises:
             ConfigError: not a dict, an unknown layer, key or activation, a value out of range.
-            ShapeError: a layer does not take what comes before it.
+            ShapeError: a layer does not fit the output of the one before it.
         """
         net = cls.__new__(cls)
         net._assemble(NetworkConfig.read(config))
@@ -66,17 +66,17 @@ class Network(NetworkCore):
 
     @runs_in_steps("trainer")
     def train(self, batches: Iterable[Batch], config: TrainingConfig | None = None) -> TrainingResult:
-        """Train on batches as they are given, in their order, `config.epochs` times.
+        """Train on the given batches, in their order, `config.epochs` times.
 
         Args:
-            batches: what to train on.
-            config: options; None takes the defaults.
+            batches: training data.
+            config: options; None uses the defaults.
 
         Returns:
-            Losses of each epoch, times, and why it stopped.
+            Losses of each epoch, times, and the reason why training stopped.
 
         Raises:
-            ShapeError, DataError: a batch does not fit; nothing was changed.
+            ShapeError, DataError: a batch does not fit; nothing is changed.
         """
         return drive(self.trainer(batches, config))
 
@@ -84,16 +84,16 @@ class Network(NetworkCore):
     def fit(
         self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None, *, mask: ArrayLike | None = None
     ) -> TrainingResult:
-        """Train on arrays, cut into shuffled batches.
+        """Train on arrays, split into shuffled batches.
 
         Args:
             x: inputs (N, …).
             y: labels (N, …), class shares (N, …, C), or values in the output's shape.
-            config: options; None takes the defaults.
-            mask: 1 where there is something, 0 where there is padding, as for `forward`.
+            config: options; None uses the defaults.
+            mask: 1 for data, 0 for padding, as in `forward`.
 
         Raises:
-            ShapeError, DataError: the data does not fit; nothing was changed.
+            ShapeError, DataError: the data does not fit; nothing is changed.
         """
         return drive(self.fit_trainer(x, y, config, mask=mask))
 
@@ -107,7 +107,7 @@ class Network(NetworkCore):
     def fit_trainer(
         self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None, *, mask: ArrayLike | None = None
     ) -> Trainer:
-        """What `fit` does, to be driven step by step; see `Trainer.run`."""
+        """A run of `fit`, to be driven step by step; see `Trainer.run`."""
         config = config or TrainingConfig()
         return Trainer(self, config, array_batches(self, config, x, y, mask))
 
@@ -120,7 +120,7 @@ class Network(NetworkCore):
             x: inputs (N, …).
             y: targets as for `fit`.
             config: its loss and batch size are used.
-            mask: 1 where there is something, 0 where there is padding, as for `forward`.
+            mask: 1 for data, 0 for padding, as in `forward`.
 
         Raises:
             ShapeError, DataError: the data does not fit.
@@ -130,16 +130,17 @@ class Network(NetworkCore):
         return evaluate_samples(self, check_samples(self, options.loss, x, y, mask), options, config.batch_size)
 
     def save_model(self, path: str | os.PathLike[str], model_id: str = "model") -> None:
-        """Write the network, its config and all its arrays, into a file; models of other ids in it stay.
+        """Write the network, its config and all its arrays, into a file; models with other ids in the file are kept.
 
-        The file is safetensors, the configs in its metadata: anything that reads that format reads the weights.
+        The file is safetensors with the configs in its metadata: any program that reads this format reads the weights.
 
         Args:
-            path: file to write; what is there must be a file of models, and is replaced as a whole.
+            path: file to write; an existing one must be a file of models and is replaced as a whole.
             model_id: name of the model in the file.
 
         Raises:
-            ConfigError: an id that can't be. FileFormatError: there is another kind of file. OSError: can't be written.
+            ConfigError: the id is invalid. FileFormatError: the existing file is of another kind. OSError: it can't be
+                written.
         """
         others: dict[str, store.StoredModel] = {}
         if os.path.exists(path):
@@ -150,30 +151,30 @@ class Network(NetworkCore):
     def model_bytes(self, model_id: str = "model") -> bytes:
         """The network, its config and all its arrays, as the bytes of a file, for `load_model`.
 
-        The file is safetensors, the configs in its metadata: anything that reads that format reads the weights.
+        The file is safetensors with the configs in its metadata: any program that reads this format reads the weights.
 
         Args:
             model_id: name of the model in the file.
 
         Returns:
-            What `save_model` writes into a new file.
+            The bytes that `save_model` writes into a new file.
 
         Raises:
-            ConfigError: an id that can't be.
+            ConfigError: the id is invalid.
         """
         return store.pack_models({model_id: self._stored()})
 
     @classmethod
     def load_model(cls, source: str | os.PathLike[str] | bytes, model_id: str | None = None) -> Network:
-        """A network from what `save_model` or `model_bytes` wrote: outputs are equal bit for bit.
+        """Load a network written by `save_model` or `model_bytes`; its outputs are equal bit for bit.
 
         Args:
-            source: path of a file, or its bytes. Checkpoints are taken too.
-            model_id: which model; None takes the only one.
+            source: path of a file, or its bytes. Checkpoints are accepted too.
+            model_id: id of the model; None loads the only one.
 
         Raises:
-            FileFormatError: the file is damaged or hostile; it is refused before anything is made of it.
-            StateError: there is no such model. OSError: there is no such file.
+            FileFormatError: the file is damaged or hostile; it is refused before anything is built from it.
+            StateError: there is no such model. OSError: the file does not exist.
         """
         file = store.ModelFile(store.read_source(source))
         stored = file.model(model_id)
@@ -188,12 +189,12 @@ class Network(NetworkCore):
 
     @internal
     def save_checkpoint(self, path: str | os.PathLike[str], trainer: Trainer) -> None:
-        """Write a training run of this network, as it stands, so that it can go on as if it had never stopped.
+        """Write the current state of a training run of this network, for an exact continuation.
 
-        Take it between two events of `Trainer.run`.
+        Call it between two events of `Trainer.run`.
 
         Raises:
-            StateError: the run is another network's. OSError: the file can't be written.
+            StateError: the run belongs to another network. OSError: the file can't be written.
         """
         self._check_own(trainer)
         snapshot = trainer.snapshot()
@@ -203,13 +204,13 @@ class Network(NetworkCore):
 
     @internal
     def load_checkpoint(self, source: str | os.PathLike[str] | bytes, trainer: Trainer) -> None:
-        """Put this network and a new run of it where a checkpoint was taken; `Trainer.run` then goes on from there.
+        """Restore this network and a new run of it from a checkpoint; `Trainer.run` continues from there.
 
-        The run must be made with the data and options of the one that was saved.
+        The run must have the data and options of the saved one.
 
         Raises:
-            FileFormatError: the file is damaged or hostile. StateError: it is no checkpoint, or of another network or
-                run. Nothing is changed then.
+            FileFormatError: the file is damaged or hostile. StateError: it is not a checkpoint, or belongs to another
+                network or run. Nothing is changed then.
         """
         self._check_own(trainer)
         stored = store.ModelFile(store.read_source(source)).model()
@@ -228,7 +229,7 @@ class Network(NetworkCore):
     def load_torch_weights(
         self, source: str | os.PathLike[str] | bytes, names: Mapping[str, str] | None = None
     ) -> None:
-        """Load weights that PyTorch wrote as safetensors; each layer converts their layout.
+        """Load PyTorch weights from a safetensors file; each layer converts their layout.
 
         Args:
             source: path of a file, or its bytes.
@@ -239,8 +240,8 @@ class Network(NetworkCore):
 
         Raises:
             FileFormatError: the file is damaged or hostile. ConfigError: the map names something that does not exist,
-                or the targets are ambiguous; the text lists both sides. StateError: no such tensor. ShapeError: another
-                shape. DataError: not finite floating-point numbers. Nothing is changed then.
+                or the targets are ambiguous; the message lists both sides. StateError: a tensor is missing. ShapeError:
+                a shape differs. DataError: values are not finite floating-point numbers. Nothing is changed then.
         """
         layers = walk((str(index), layer) for index, layer in enumerate(self.grid.layers))
         self.set_parameters(torch_parameters(layers, source, names))
@@ -249,7 +250,7 @@ class Network(NetworkCore):
     def export_onnx(self, path: str | os.PathLike[str]) -> None:
         """Write the network as an ONNX model: `input` (N, …), ids as int64, to `output` (N, …), any number of samples.
 
-        It computes what the network computes now: without dropout, BatchNorm by its running statistics, recurrent
+        It computes the network in its current state: without dropout, BatchNorm with its running statistics, recurrent
         layers from states of 0. Opset 17.
 
         Args:
@@ -271,7 +272,7 @@ class Network(NetworkCore):
         Raises:
             UnavailableError: layers that ONNX has no operators for, named; or the package `onnx` is not installed.
         """
-        from loom_py.store.onnx import onnx_model  # a page pays for every module at its start
+        from loom_py.store.onnx import onnx_model  # imported on first use: every module delays the start of a page
 
         return onnx_model(self)
 
@@ -288,11 +289,11 @@ def _parameters(stored: store.StoredModel) -> dict[str, Array]:
 
 
 def load_model(source: str | os.PathLike[str] | bytes, model_id: str | None = None) -> Network:
-    """A network from a file of models, or from its bytes; see `Network.load_model`.
+    """Load a network from a file of models, or from its bytes; see `Network.load_model`.
 
     Args:
         source: path of a file, or its bytes.
-        model_id: which model; None takes the only one.
+        model_id: id of the model; None loads the only one.
 
     Raises:
         FileFormatError: the file is damaged or hostile. StateError: there is no such model.
@@ -301,19 +302,21 @@ def load_model(source: str | os.PathLike[str] | bytes, model_id: str | None = No
 
 
 def load_loom_bundle(source: str | os.PathLike[str] | bytes, model_id: str | None = None) -> Network:
-    """A network from a model bundle of the Go library Loom: JSON of `"type": "modelhost/bundle"`, version 1.
+    """Load a network from a model bundle of the Go library Loom: JSON of `"type": "modelhost/bundle"`, version 1.
 
-    Taken are dense, conv2d, rnn, lstm, layer_norm, rms_norm and softmax, where ours compute the same.
+    Supported layers: dense, conv2d, rnn, lstm, layer_norm, rms_norm and softmax, where both libraries compute the same.
 
     Args:
         source: path of a file, or its bytes.
-        model_id: which model; None takes the only one.
+        model_id: id of the model; None loads the only one.
 
     Raises:
-        FileFormatError: the file is damaged or hostile, or a layer can't be the same here; the text names it.
-        StateError: there is no such model. OSError: there is no such file.
+        FileFormatError: the file is damaged or hostile, or a layer has no equivalent here; the message names it.
+        StateError: there is no such model. OSError: the file does not exist.
     """
-    from loom_py.store.loom_bundle import read_loom_bundle  # a page pays for every module at its start
+    from loom_py.store.loom_bundle import (
+        read_loom_bundle,
+    )  # imported on first use: every module delays the start of a page
 
     found, config, arrays = read_loom_bundle(store.read_source(source), model_id)
     net = Network.__new__(Network)

@@ -1,1 +1,1 @@
-"""Configuration as plain data: fields that carry their range, and families of options."""
+"""Configuration as plain data: fields with ranges, and families of options."""

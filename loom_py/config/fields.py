@@ -1,4 +1,4 @@
-"""Constructor parameters of layers and options: types that carry their range, checked from the declaration alone."""
+"""Constructor parameters of layers and options: types with ranges, checked from their declaration."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Range:
     open_high: bool = False
 
     def holds(self, value: float) -> bool:
-        """Whether the value lies inside (NaN never does)."""
+        """Whether the value is in the range (NaN never is)."""
         return self.low <= value and (value < self.high if self.open_high else value <= self.high)
 
     def __str__(self) -> str:
@@ -67,7 +67,7 @@ def check_fields(thing: object) -> None:
 
 
 def mismatch(value: Any, hint: Any) -> str | None:
-    """What was expected when a value does not fit an annotation, else None."""
+    """Description of the expected value if a value does not fit an annotation, else None."""
     origin = get_origin(hint)
     if origin is Annotated:
         base, *constraints = get_args(hint)

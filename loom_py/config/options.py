@@ -1,7 +1,7 @@
-"""Choices with options that are plain data in every language, such as `{"type": "SGD", "momentum": 0.9}`.
+"""Choices with options, as plain data in every language, such as `{"type": "SGD", "momentum": 0.9}`.
 
-A family, such as the optimizers, is a direct subclass of `Options`; its kinds are declared with `@kind`. From their
-fields follow config, TypeScript type, schema and checks.
+A family, such as the optimizers, is a direct subclass of `Options`; its kinds are declared with `@kind`. Config,
+TypeScript type, schema and checks are derived from their fields.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Options:
     """Base of families of options."""
 
     kinds: ClassVar[dict[str, type[Any]]]
-    """What "type" can be in the family."""
+    """Classes of the family by their "type"."""
 
     def __init_subclass__(cls, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
@@ -41,10 +41,10 @@ class Options:
 
     @classmethod
     def from_config(cls: type[O], config: Any) -> O:
-        """A choice from plain data, as `to_config` gives it; options that are left out have their defaults.
+        """A choice from plain data, as returned by `to_config`; missing options have their defaults.
 
         Args:
-            config: a dict with "type", which may be left out where only one class can be meant.
+            config: a dict with "type", which is optional if only one class is possible.
 
         Raises:
             ConfigError: not a dict, an unknown type or key, a missing key, a value out of range.
@@ -80,14 +80,14 @@ K = TypeVar("K", bound=type[Options])
 
 @dataclass_transform(frozen_default=True)
 def kind(cls: K) -> K:
-    """Declare one of a family: a frozen dataclass, known by its name to configs, types and docs."""
+    """Declare a member of a family: a frozen dataclass, whose name is its "type" in configs, types and docs."""
     made = cast("K", dataclass(frozen=True)(cls))
     made.kinds[made.__name__] = made
     return made
 
 
 def revive(value: Any, hint: Any) -> Any:
-    """A field's value as its annotation wants it: dicts become options, lists tuples, whole numbers floats."""
+    """A field's value converted to its annotation: dicts to options, lists to tuples, whole numbers to floats."""
     if type(value) is int and float in _parts(hint) and int not in _parts(hint):
         return float(value)  # JavaScript does not tell 1 from 1.0
     if isinstance(value, Mapping):
@@ -100,7 +100,7 @@ def revive(value: Any, hint: Any) -> Any:
 
 
 def resolve(value: O | OptionsConfig | None, family: type[O]) -> O | None:
-    """Options from themselves or from plain data; None stays. Raises ConfigError."""
+    """Options, given as such or as plain data; None stays None. Raises ConfigError."""
     return value if value is None or isinstance(value, family) else family.from_config(value)
 
 
@@ -110,7 +110,7 @@ def _families(hint: Any) -> Iterator[type[Options]]:
 
 
 def _parts(hint: Any) -> Iterator[Any]:
-    """An annotation and all that it is made of."""
+    """An annotation and all its parts."""
     yield hint
     for part in get_args(hint):
         yield from _parts(part)

@@ -1,4 +1,4 @@
-"""The blueprint: what a network is made of, with every count read off its arrays and its Program."""
+"""Blueprint: the structure of a network, with all counts read off its arrays and its Program."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loom_py.shapes import Shape, shape_text, size_of
 
 @dataclass(frozen=True, kw_only=True)
 class LayerBlueprint:
-    """One layer as it is built. Shapes are of one sample, without the batch axis."""
+    """Structure of one layer. Shapes are those of one sample, without the batch axis."""
 
     index: int
     """Position of the top-level layer in reading order."""
@@ -25,11 +25,11 @@ class LayerBlueprint:
     layer: int
     """Slot in its cell."""
     path: str
-    """Where it stands, such as "3" or "3.branches.1"."""
+    """Path of the layer, such as "3" or "3.branches.1"."""
     type: str
     """Class name."""
     activation: str | None
-    """Activation function, None where the layer has none."""
+    """Activation function; None if the layer has none."""
     input_shape: Shape
     """Shape of one input sample."""
     output_shape: Shape
@@ -39,15 +39,15 @@ class LayerBlueprint:
     output_size: int
     """Elements of one output sample."""
     num_params: int
-    """Trained values, those of nested layers included."""
+    """Number of trained values, nested layers included."""
     param_shapes: dict[str, Shape]
     """The layer's own arrays by name."""
     fan_in: int | None
-    """Inputs that each unit sums over; None where the layer has no such weights."""
+    """Inputs summed by each unit; None if the layer has no such weights."""
     unit_axis: int
-    """Axis of the batched output along which the units lie."""
+    """Axis of the units in the batched output."""
     flops: int
-    """Floating point operations of one sample's forward pass, nested layers included."""
+    """Floating-point operations of one sample's forward pass, nested layers included."""
     bytes: int
     """Bytes of the trained values."""
     children: tuple[LayerBlueprint, ...] = ()
@@ -56,7 +56,7 @@ class LayerBlueprint:
 
 @dataclass(frozen=True, kw_only=True)
 class Blueprint:
-    """A network's structure; `str()` draws it."""
+    """Structure of a network; `str()` draws it."""
 
     model_id: str
     """Name of the model."""
@@ -69,13 +69,13 @@ class Blueprint:
     total_layers: int
     """Slots of the grid; empty ones count as Identity."""
     total_params: int
-    """Trained values of the whole network."""
+    """Number of trained values of the whole network."""
     input_shape: Shape
     """Shape of one input sample."""
     output_shape: Shape
     """Shape of one output sample."""
     flops: int
-    """Floating point operations of one sample's forward pass."""
+    """Floating-point operations of one sample's forward pass."""
     layers: tuple[LayerBlueprint, ...] = field(repr=False)
     """Top-level layers in reading order."""
 
@@ -140,7 +140,7 @@ class _Facts:
 
 
 def draw(b: Blueprint) -> str:
-    """The guide's box picture: a cell of the grid a box, a layer a line, nested layers indented."""
+    """The blueprint as boxes: one for each cell, one line for each layer, nested layers indented."""
     cells = [[_cell_lines(b, row, col) for col in range(b.grid_cols)] for row in range(b.grid_rows)]
     width = max(len(line) for row in cells for cell in row for line in cell) + 2
     body = [
@@ -181,7 +181,7 @@ def _count(n: int, word: str) -> str:
 
 
 def short(n: int) -> str:
-    """A count as people say it: 950, 12.3K, 2.36M, 1.20B."""
+    """A count in short form: 950, 12.3K, 2.36M, 1.20B."""
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**4, "K")):
         if n >= size:
             digits = 2 if letter != "K" else 1

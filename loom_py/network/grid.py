@@ -1,4 +1,4 @@
-"""The grid of cells that a network is laid out on, and its configuration as plain data."""
+"""Grid of a network's cells, and its configuration as plain data."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loom_py.shapes import Shape
 
 
 class Grid:
-    """rows × cols cells of layers_per_cell slots each; runs in reading order (rows, columns, slots)."""
+    """rows × cols cells of layers_per_cell slots, in reading order (rows, columns, slots)."""
 
     def __init__(self, rows: int, cols: int, layers_per_cell: int) -> None:
         for name, value in (("rows", rows), ("cols", cols), ("layers_per_cell", layers_per_cell)):
@@ -31,7 +31,7 @@ class Grid:
             yield Slot(index, row, *divmod(rest, self.layers_per_cell)), layer
 
     def place(self, row: int, col: int, layer: int, what: Layer) -> None:
-        """Put a layer into a slot; raises ConfigError when there is no such slot or it is no layer."""
+        """Put a layer into a slot; raises ConfigError if the slot does not exist or it is not a layer."""
         if not isinstance(what, Layer):
             raise ConfigError.expected("set_layer", expected="a layer such as Dense(64, 10)", got=repr(what))
         at, extents = (row, col, layer), (self.rows, self.cols, self.layers_per_cell)
@@ -53,7 +53,7 @@ def read_shape(shape: Any) -> Shape:
 
 @dataclass(frozen=True)
 class NetworkConfig:
-    """A network's configuration, checked; nothing is built from one that has a flaw."""
+    """A network's configuration, checked before anything is built from it."""
 
     input_shape: Shape
     grid: Grid
@@ -64,7 +64,7 @@ class NetworkConfig:
         """Check plain data.
 
         Raises:
-            ConfigError: not a dict, a key missing or unknown, a layer that can't be.
+            ConfigError: it is not a dict, a key is missing or unknown, or a layer is invalid.
         """
         if not isinstance(config, Mapping):
             raise ConfigError.expected("network config", expected="a dict", got=type(config).__name__)
@@ -82,7 +82,7 @@ class NetworkConfig:
 
 
 def layer_at(number: int, item: Any) -> Layer:
-    """A layer from its config, its place in the error."""
+    """A layer from its config; errors name its position."""
     try:
         return from_config(item)
     except ConfigError as error:
@@ -105,6 +105,6 @@ def _read_grid(config: Any, count: int) -> Grid:
     if not isinstance(config, Mapping) or set(config) != set(keys):
         raise ConfigError.expected("grid", expected=f"a dict of {', '.join(keys)}", got=repr(config))
     extents = [config[k] for k in keys]
-    if all(type(n) is int and n > 0 for n in extents) and math.prod(extents) != count:  # before a slot is made
+    if all(type(n) is int and n > 0 for n in extents) and math.prod(extents) != count:  # before slots are allocated
         raise ConfigError.expected("layers", expected=f"{math.prod(extents)}, one for each slot of the grid", got=count)
     return Grid(*extents)

@@ -21,7 +21,7 @@ from loom_py.telemetry.statistics import LAYER_NUMBERS
 
 @dataclass(frozen=True, kw_only=True)
 class LayerTelemetry:
-    """State of one layer. None: it has no such value, or nothing has run yet."""
+    """Current state of one layer. None: the layer has no such value, or nothing has run yet."""
 
     index: int
     """Position of the top-level layer in reading order."""
@@ -56,7 +56,7 @@ class Telemetry:
     """A network's memory and the current state of its layers."""
 
     memory_usage: int
-    """Bytes held by the network, all kinds together."""
+    """Bytes held by the network in total."""
     memory: dict[str, int]
     """Bytes by kind: weights, gradients, optimizer, buffers, activations, gpu, recorder (observers' histories);
     wasm_heap is the whole heap of the page's Python and not part of the sum (0 outside a browser)."""

@@ -1,4 +1,4 @@
-"""Checkpoints: the state of a training run as plain data and arrays, so that it can continue as if uninterrupted."""
+"""Checkpoints: the state of a training run as plain data and arrays, for an exact continuation."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from loom_py.train.progress import Best, EpochSums, Progress
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A run as plain data and arrays by name."""
+    """State of a training run as plain data and arrays by name."""
 
     facts: dict[str, Any]
     arrays: dict[str, Array]
 
 
 def take(engine: Engine, options: StepOptions, per_epoch: int, progress: Progress, result: TrainingResult) -> Snapshot:
-    """The state of a run; with the network's parameters it is all that another run needs to continue from here."""
+    """The state of a run; together with the network's parameters, enough for another run to continue from here."""
     facts = pack_progress(progress, result)
     facts |= {"steps": engine.steps, "updates": engine.updates, "batches": per_epoch}
     facts["optimizer"] = options.optimizer.name
@@ -37,10 +37,10 @@ def take(engine: Engine, options: StepOptions, per_epoch: int, progress: Progres
 def restore(
     snapshot: Snapshot, engine: Engine, options: StepOptions, per_epoch: int
 ) -> tuple[Progress, TrainingResult]:
-    """Put an engine's optimizer state and counts where a snapshot was taken; returns progress and result.
+    """Restore an engine's optimizer state and counts from a snapshot; returns progress and result.
 
     Raises:
-        FileFormatError: it is damaged. StateError: it is of another run. Nothing is changed then.
+        FileFormatError: the snapshot is damaged. StateError: it belongs to another run. Nothing is changed then.
     """
     facts = snapshot.facts
     progress, result = read_progress(facts)
@@ -69,7 +69,7 @@ def pack_progress(progress: Progress, result: TrainingResult) -> dict[str, Any]:
 
 
 def read_progress(facts: Mapping[str, Any]) -> tuple[Progress, TrainingResult]:
-    """Progress and result from what `pack_progress` gave, each value checked; raises FileFormatError."""
+    """Progress and result from the data of `pack_progress`, each value checked; raises FileFormatError."""
     values = _fields_of(facts.get("progress"), "progress", Progress)
     sums, best = (
         _fields_of(values["sums"], "progress.sums", EpochSums),
@@ -112,7 +112,7 @@ def _read_result(given: Any) -> TrainingResult:
 
 
 def _fields_of(given: Any, what: str, cls: type) -> dict[str, Any]:
-    """A dict with the fields of a data class (arrays left out), nothing more and nothing less."""
+    """The dict if it has exactly the fields of a dataclass (arrays left out)."""
     wanted = {f.name for f in fields(cls)} - {"parameters"}
     if not isinstance(given, dict) or set(given) != wanted:
         got = sorted(map(str, given)) if isinstance(given, dict) else type(given).__name__

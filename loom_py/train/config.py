@@ -1,4 +1,4 @@
-"""What a training run is told, and what it tells in the end."""
+"""Training options and results."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ Rate = Annotated[float, Range(0)]
 
 @dataclass(frozen=True)
 class Batch:
-    """Some samples with their targets.
+    """Samples with their targets.
 
     Attributes:
         input: (B, …) in the network's input shape.
         target: labels (B, …), class shares (B, …, C), or values in the output's shape.
-        mask: (B, N), 1 where there is something and 0 where the input is padding; None: nothing is.
+        mask: (B, N), 1 for data and 0 for padding; None: no padding.
     """
 
     input: ArrayLike
@@ -35,12 +35,12 @@ class Batch:
 
 @kind
 class EarlyStopping(Options):
-    """Stop when the watched loss has not fallen for a while.
+    """Stop when the monitored loss has stopped improving.
 
     Attributes:
-        patience: epochs without a better loss before stopping.
-        min_delta: how much lower a loss must be to count as better.
-        restore_best: put the parameters of the best epoch back in the end.
+        patience: epochs without improvement before stopping.
+        min_delta: smallest decrease of the loss that counts as an improvement.
+        restore_best: restore the parameters of the best epoch at the end.
     """
 
     _: KW_ONLY
@@ -54,24 +54,24 @@ class TrainingConfig:
     """Options of a training run.
 
     Loss, optimizer, groups, schedule and early stopping may be given as plain data too, such as
-    `{"type": "SGD", "momentum": 0.9}`; they become what it says.
+    `{"type": "SGD", "momentum": 0.9}`.
 
     Attributes:
         epochs: passes over the data.
         learning_rate: step size; a schedule multiplies it.
-        loss: "cross_entropy" takes logits, or probabilities when the last layer is Softmax.
+        loss: "cross_entropy" expects logits, or probabilities if the last layer is Softmax.
         optimizer: name, or an optimizer with options.
-        batch_size: samples per step (`fit`; `train` is given its batches).
-        gradient_clip: largest L2 norm of all gradients together; None for no limit.
-        gradient_clip_value: largest magnitude of one gradient; None for no limit.
-        shuffle: new order in every epoch (`fit`).
-        groups: parameters with a weight decay or a factor on the learning rate of their own, such as none for biases.
-        micro_batch_size: samples that are worked through at a time, to save memory: the gradients of a batch's parts
-            are summed before its one update. None works through the whole batch at once.
-        validation: held-out `(x, y)`, or a Batch, measured after every epoch.
-        schedule: how the learning rate changes over the steps.
-        early_stopping: stop when the validation loss (without validation data: the training loss) no longer falls.
-        seed: seed of the shuffling; None takes the network's.
+        batch_size: samples per step (`fit` only; `train` takes batches).
+        gradient_clip: limit on the global L2 norm of the gradients; None for no limit.
+        gradient_clip_value: limit on the magnitude of each gradient value; None for no limit.
+        shuffle: shuffle the samples in every epoch (`fit` only).
+        groups: groups of parameters with their own weight decay or learning rate factor, such as biases without decay.
+        micro_batch_size: samples processed at a time, to save memory: gradients are accumulated over the parts of
+            a batch before its one update. None processes the whole batch at once.
+        validation: held-out `(x, y)`, or a Batch, evaluated after every epoch.
+        schedule: schedule of the learning rate over the steps.
+        early_stopping: stop when the validation loss (without validation data: the training loss) stops improving.
+        seed: seed of the shuffling; None uses the network's.
     """
 
     epochs: Count = 1
@@ -115,14 +115,14 @@ class TrainingConfig:
 
 @dataclass(slots=True, kw_only=True)
 class TrainingResult:
-    """What a training run gave.
+    """Result of a training run.
 
     Attributes:
-        final_loss: mean training loss of the last epoch; NaN when it diverged or no step was made.
-        best_loss: smallest epoch loss (validation loss where there is validation data).
+        final_loss: mean training loss of the last epoch; NaN if it diverged or no step was made.
+        best_loss: lowest loss of an epoch (validation loss if there is validation data).
         loss_history: mean training loss of each epoch.
         validation_history: validation loss of each epoch; empty without validation data.
-        accuracy_history: training accuracy of each epoch, None where there are no classes.
+        accuracy_history: training accuracy of each epoch; None without classes.
         validation_accuracy_history: validation accuracy of each epoch.
         total_time_s: wall clock in seconds.
         samples_per_second: training samples per second.

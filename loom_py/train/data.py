@@ -1,4 +1,4 @@
-"""The data of a training run, checked as a whole before the first step."""
+"""Data of a training run, checked completely before the first step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loom_py.train.config import Batch, TrainingConfig
 
 
 class Batches(Protocol):
-    """Where a run takes its batches from."""
+    """Source of a run's batches."""
 
     @property
     def per_epoch(self) -> int:
@@ -29,7 +29,7 @@ class Batches(Protocol):
 
 
 class ArrayBatches:
-    """Arrays cut into batches, shuffled anew in each epoch by a seed of its own."""
+    """Arrays split into batches, shuffled in each epoch by a seed of its own."""
 
     def __init__(self, samples: Feed, batch_size: int, shuffle: bool, seed: int) -> None:
         self.all = samples
@@ -48,7 +48,7 @@ class ArrayBatches:
 
 
 class ListBatches:
-    """Batches as they were given, in their order."""
+    """Batches in the given order."""
 
     def __init__(self, batches: list[Feed]) -> None:
         self.batches = batches
@@ -65,8 +65,8 @@ def check_samples(net: NetworkCore, loss: Loss, x: ArrayLike, target: ArrayLike,
     """Input, target and mask of several samples, checked against the network.
 
     Raises:
-        ShapeError: a shape does not fit, or there are not as many targets as inputs.
-        DataError: values that are not finite, labels out of range, no samples.
+        ShapeError: a shape does not fit, or the numbers of inputs and targets differ.
+        DataError: values are not finite, labels are out of range, or there are no samples.
     """
     array = np.asarray(x)
     if array.ndim == 0 or len(array) == 0:
@@ -83,7 +83,7 @@ def check_samples(net: NetworkCore, loss: Loss, x: ArrayLike, target: ArrayLike,
 
 
 def check_batches(net: NetworkCore, loss: Loss, batches: Iterable[Batch]) -> ListBatches:
-    """A list of batches, each checked; the error says which is wrong."""
+    """A list of batches, each checked; errors name the batch."""
     checked = []
     for number, batch in enumerate(batches):
         if not isinstance(batch, Batch):
@@ -100,6 +100,6 @@ def check_batches(net: NetworkCore, loss: Loss, batches: Iterable[Batch]) -> Lis
 def array_batches(
     net: NetworkCore, config: TrainingConfig, x: ArrayLike, y: ArrayLike, mask: ArrayLike | None = None
 ) -> ArrayBatches:
-    """Arrays as batches by a run's configuration, checked."""
+    """Arrays as checked batches, according to a run's configuration."""
     samples = check_samples(net, config.options().loss, x, y, mask)
     return ArrayBatches(samples, config.batch_size, config.shuffle, net.seed if config.seed is None else config.seed)

@@ -11,18 +11,18 @@ from loom_py.network.core import NetworkCore
 
 
 class Score(NamedTuple):
-    """How well a network does on some data."""
+    """Loss and accuracy of a network on some data."""
 
     loss: float
-    """Mean loss over the samples; NaN when an output is NaN."""
+    """Mean loss over the samples; NaN if an output is NaN."""
     accuracy: float | None
-    """Share of right classes between 0 and 1; None where there are no classes."""
+    """Share of correct classes, between 0 and 1; None without classes."""
 
 
 def evaluate_samples(net: NetworkCore, samples: Feed, options: StepOptions, batch_size: int) -> Score:
     """Loss and accuracy in evaluation mode, batch by batch; nothing is observed or changed.
 
-    Layers that carry a state begin with 0 and have their own back afterwards.
+    Stateful layers start from zero; their states are restored afterwards.
     """
     loss, weight, right, answers, classes = 0.0, 0.0, 0, 0, False
     with net.engine.buffers_kept(fresh_states=True):

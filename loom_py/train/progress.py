@@ -34,7 +34,7 @@ class EpochSums:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of correct answers; None where there are no classes."""
+        """Share of correct answers; None without classes."""
         return self.correct / self.answers if self.answers else None
 
 
@@ -56,7 +56,7 @@ class Progress:
         position: batches done in it.
         samples: samples processed in total.
         elapsed_s: seconds spent in total, as of the last event.
-        stopped: why it ended; None while it goes on.
+        stopped: reason of the end; None while it runs.
     """
 
     epoch: int = 0

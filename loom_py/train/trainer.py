@@ -1,4 +1,4 @@
-"""The training loop, once, as a generator of events: `train` drives it to the end, a page drives it in slices."""
+"""The training loop as a generator of events: `train` runs it to the end, a page runs it in slices."""
 
 from __future__ import annotations
 
@@ -232,10 +232,10 @@ class Trainer:
 
     @internal
     def snapshot(self) -> Snapshot:
-        """The state of the run; with the network's parameters it lets another run continue from here.
+        """The state of the run; together with the network's parameters, enough for another run to continue from here.
 
         Raises:
-            StateError: it is requested in the middle of a step.
+            StateError: a step is in progress.
         """
         if self._stepping:
             raise StateError.expected(
@@ -248,10 +248,10 @@ class Trainer:
 
     @internal
     def restore(self, snapshot: Snapshot) -> None:
-        """Continue from where a snapshot was taken; the network's parameters are the caller's to set.
+        """Restore the state of a snapshot; the caller restores the network's parameters.
 
         Raises:
-            FileFormatError: it is damaged. StateError: it is of another run.
+            FileFormatError: the snapshot is damaged. StateError: it belongs to another run.
         """
         per_epoch = self.batches.per_epoch
         self.progress, self.result = checkpoint.restore(snapshot, self.net.engine, self.options, per_epoch)

@@ -12,7 +12,7 @@ from loom_py.optimizers import Optimizer
 
 TweenMode = Literal["chain", "target"]
 CHAIN_LIMIT = 10.0
-"""Largest magnitude of a value that is passed back."""
+"""Largest magnitude of a value passed back."""
 STEP_LIMIT = 1.0
 """Largest magnitude of one parameter's step."""
 DEEPEST_SCALE = 100.0
@@ -20,17 +20,17 @@ DEEPEST_SCALE = 100.0
 
 @dataclass(frozen=True, kw_only=True)
 class TweenConfig:
-    """How targets are made and how fast the weights follow.
+    """Options of neural tweening: computation of targets, and step sizes.
 
     Attributes:
         learning_rate: step size before the explosion guard's factor.
-        mode: "chain" passes what is missing at the output back through the layers' own derivatives; "target" passes
-            the target itself back through the weights, layer by layer, and uses no derivative chain.
-        momentum: how much of the last step is kept (weights; biases move directly).
-        depth_scale: growth of the signal per layer on its way back, against its fading.
-        nudge: how far a hidden target lies from the activation, as a share of what was passed back.
-        explosion_detection: lower the rate when the gaps grow.
-        least_budget: target mode leaves alone a layer whose link budget is below this.
+        mode: "chain" passes the gap at the output back through the layers' derivatives; "target" passes the target
+            itself back through the weights, layer by layer, without a chain of derivatives.
+        momentum: share of the previous step that is added to the next one (weights only; biases have no momentum).
+        depth_scale: factor on the signal per layer on its way back, so that it does not fade.
+        nudge: distance of a hidden target from the activation, as a share of the signal passed back.
+        explosion_detection: lower the learning rate when the gaps grow.
+        least_budget: link budget below which target mode does not update a layer.
     """
 
     learning_rate: Positive = 0.5
@@ -54,7 +54,7 @@ class TweenConfig:
 
 @dataclass(frozen=True)
 class TweenOptimizer(Optimizer):
-    """Reserves the memory that tweening keeps per parameter; the step itself moves the parameters."""
+    """Reserves the velocity of each parameter; the tweening step itself updates the parameters."""
 
     name: ClassVar[str] = "tween"
 
@@ -62,4 +62,4 @@ class TweenOptimizer(Optimizer):
         return ("velocity",)
 
     def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
-        """Nothing to do."""
+        """Do nothing: the tweening step updates the parameters."""

@@ -1,4 +1,4 @@
-"""Explosion detection: the rate falls when the gaps between activations and targets grow, and recovers after."""
+"""Explosion detection: lowers the learning rate when the gaps between activations and targets grow."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from loom_py.errors import FileFormatError
 from loom_py.introspect import internal
 
 WARM_UP = 10
-"""Finite gaps that the baseline is the mean of."""
+"""Number of finite gaps averaged in the baseline."""
 GROWTH = 1.5
-"""Smoothed gap over the one before it, from which on it explodes: a burst."""
+"""Ratio of the smoothed gap to the previous one that counts as an explosion (a burst)."""
 RISE = 2.0
-"""Smoothed gap over the lowest so far, from which on it explodes: a creep, as bounded activations have it."""
+"""Ratio of the smoothed gap to the lowest so far that counts as an explosion (a creep, with bounded activations)."""
 SMOOTHING = 0.7
-"""How much of the smoothed gap is kept at each step."""
+"""Weight of the previous smoothed gap at each step."""
 NEGLIGIBLE = 1e-4
-"""Gaps of no more are no base to judge from."""
+"""Gaps up to this size are never an explosion."""
 LEAST = 0.01
 _STATE: dict[str, tuple[type[float] | type[int], float]] = {
     "factor": (float, 1.0),
@@ -27,25 +27,25 @@ _STATE: dict[str, tuple[type[float] | type[int], float]] = {
     "_smooth": (float, math.nan),
     "_lowest": (float, math.inf),
 }
-"""Kinds of what a guard knows, and what stands where it knows nothing yet."""
+"""Types of the state of a guard, and its initial values."""
 RECOVERY = 1.05
 
 
 class ExplosionGuard:
-    """Watches the mean gap of each step and says by which factor the rate is to be multiplied.
+    """Monitors the mean gap of each step and determines a factor on the learning rate.
 
-    The mean is smoothed, and growth counts only above the baseline: where a net has learned, one batch with an error in
-    it has many times the gap of the batch before. A gap that is not finite always is an explosion. A bound at so
-    and so many times the baseline would add nothing: twice the lowest comes first.
+    The mean is smoothed, and growth counts only above the baseline: in a trained network one batch with an error has
+    many times the gap of the batch before. A gap that is not finite is always an explosion. A limit relative to the
+    baseline would add nothing: twice the lowest gap is reached first.
 
     Attributes:
-        factor: what the learning rate is multiplied by, between 0.01 and 1.
-        in_a_row: exploding steps without a calm one between.
+        factor: factor on the learning rate, between 0.01 and 1.
+        in_a_row: exploding steps in a row.
         baseline: mean of the first ten gaps.
     """
 
     def __init__(self) -> None:
-        """Know nothing yet."""
+        """Start without gaps."""
         self.factor = 1.0
         self.in_a_row = 0
         self.baseline = 0.0
@@ -55,13 +55,13 @@ class ExplosionGuard:
 
     @internal
     def state(self) -> dict[str, float | None]:
-        """All it knows, as JSON can say it: None for what it does not know yet."""
+        """The state as JSON data; None for values that are not known yet."""
         known = {name: getattr(self, name) for name in _STATE}
         return {name: value if math.isfinite(value) else None for name, value in known.items()}
 
     @internal
     def restore(self, state: object) -> None:
-        """Know what `state` gave; raises FileFormatError where it is something else."""
+        """Restore a result of `state`; raises FileFormatError for anything else."""
         known = state if isinstance(state, Mapping) else {}
         for name, (kind, unknown) in _STATE.items():
             value = known.get(name, "nothing")
@@ -70,7 +70,7 @@ class ExplosionGuard:
             setattr(self, name, unknown if value is None else kind(value))
 
     def update(self, gap: float) -> bool:
-        """Take the mean gap of a step; True when it explodes."""
+        """Add the mean gap of a step; True if it is an explosion."""
         if not math.isfinite(gap):
             return self._slow_down()
         self._seen += 1

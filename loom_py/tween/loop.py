@@ -1,4 +1,4 @@
-"""A tweening run: the loop of any training run, with steps of tweening and word of explosions."""
+"""The training loop with steps of tweening, and events for explosions."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from loom_py.tween.explosion import ExplosionGuard
 from loom_py.tween.stepper import Stepper
 
 REPORTED_AT = (1, 5, 10)
-"""Explosions in a row that are reported: where the rate is first cut, and where it is cut further."""
+"""Numbers of explosions in a row that are reported: those at which the learning rate is cut, or cut further."""
 
 
 class TweenLoop(Trainer):
-    """A training run that tweens."""
+    """A training run with steps of tweening."""
 
     def __init__(self, stepper: Stepper, config: TrainingConfig, batches: Batches) -> None:
         """Check everything that can be checked before the first step.
@@ -41,7 +41,7 @@ class TweenLoop(Trainer):
 
     @property
     def depth(self) -> int:
-        return 0  # a step reads its own numbers half-way
+        return 0  # a step reads its own views before its update
 
     def snapshot(self) -> Snapshot:
         taken = super().snapshot()
@@ -70,5 +70,5 @@ class TweenLoop(Trainer):
 
     def _emit(self, kind: Any, **facts: Any) -> TrainingEvent:
         if math.isnan(facts.get("gradient_norm", 0)):
-            del facts["gradient_norm"]  # there are no gradients of the loss
+            del facts["gradient_norm"]  # tweening has no gradient of the loss
         return super()._emit(kind, **facts)

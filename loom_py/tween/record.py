@@ -23,7 +23,7 @@ from loom_py.tween.config import CHAIN_LIMIT, STEP_LIMIT, TweenConfig
 
 VELOCITY = optimizer_area("tween", "velocity")
 VIEW = "view"
-"""Phase of the observations that the views are made of; their names: dot, activation, target, gap, bad."""
+"""Phase of the observations behind the views; their names: dot, activation, target, gap, bad."""
 
 
 @dataclass(slots=True)
@@ -48,8 +48,8 @@ def record(
 ) -> Compiled:
     """Record the step for batches of one form.
 
-    Inputs of the Program: those of a training step, `goal` (what the output should be), which is to be written after
-    the segment "forward", and `rate.PATH` for each top-level layer with parameters, after "targets"; 0 lets it rest.
+    Inputs of the Program: those of a training step, `goal` (the target of the output), written after the segment
+    "forward", and `rate.PATH` for each top-level layer with parameters, written after "targets"; 0 freezes the layer.
     """
     walk = _forward(engine, form, loss, config, request)
     goal = walk.recorder.input("goal", walk.activations[-1].shape)
@@ -92,7 +92,7 @@ def _forward(engine: Engine, form: Form, loss: Loss, config: TweenConfig, reques
 
 
 def _chain(walk: _Walk, goal: Tensor) -> None:
-    """What is missing at the output goes back through each layer's own derivative, scaled against fading."""
+    """Pass the gap at the output back through each layer's derivative, scaled so that it does not fade."""
     layers = walk.layers
     missing = ops.subtract(goal, walk.activations[-1])
     _view(walk, len(layers) - 1, goal, missing)
@@ -109,9 +109,9 @@ def _chain(walk: _Walk, goal: Tensor) -> None:
 
 
 def _targets(walk: _Walk, goal: Tensor) -> None:
-    """The target itself goes back through the weights; each layer moves its own output towards its own target.
+    """Pass the target itself back through the weights; each layer moves its output towards its own target.
 
-    A layer that can't say which input would give its target nudges that input along its own derivative.
+    For a layer without an inverse (`tween_target` is None) the target of its input is nudged along its derivative.
     """
     layers, target = walk.layers, goal
     for i in range(len(layers) - 1, -1, -1):
@@ -131,7 +131,7 @@ def _targets(walk: _Walk, goal: Tensor) -> None:
 
 
 def _nudged(walk: _Walk, i: int, missing: Tensor) -> Any:
-    """The activation that goes into layer i, moved a little by what is missing, within the reach of what makes it."""
+    """The input of layer i, moved a little by `missing`, within the range of the layer that computes it."""
     low, high = walk.layers[i - 1][1].reach
     moved = ops.add(walk.activations[i], ops.multiply(missing, walk.config.nudge))
     return ops.clamp(moved, low=low, high=high)
@@ -142,7 +142,7 @@ def _held(value: Tensor) -> Any:
 
 
 def _view(walk: _Walk, i: int, target: Tensor, raw: Tensor) -> None:
-    """Record what the views of layer i are made of; `raw` is what came back for it, before it was held."""
+    """Record the values of layer i's view; `raw` is the signal that came back for it, before clamping."""
     path, activation = walk.layers[i][0], walk.activations[i + 1]
     with walk.recorder.span(path, "observe"):
         values = {
@@ -157,7 +157,7 @@ def _view(walk: _Walk, i: int, target: Tensor, raw: Tensor) -> None:
 
 
 def _update(walk: _Walk) -> None:
-    """Move every parameter by its step, held between ±1, at the pace of the layer that owns it."""
+    """Move every parameter by its step, clamped to ±1, at the rate of its layer."""
     recorder, layout, rates = walk.recorder, walk.engine.layout, dict[str, Tensor]()
     weights = whole_area(recorder, layout, WEIGHTS)
     before = walk.stats.before_update(weights)

@@ -25,11 +25,11 @@ from loom_py.tween.record import VIEW, record
 
 HISTORY = 10_000
 ALMOST_0 = 1e-3
-"""Squared norms up to which a direction has no meaning."""
+"""Squared norms up to which a direction is undefined."""
 
 
 class Stepper:
-    """Runs the steps of a network, and keeps their results.
+    """Runs the steps of a network and keeps their results.
 
     Attributes:
         history: the newest steps, oldest first.
@@ -41,7 +41,7 @@ class Stepper:
         self.history: deque[TweenStep] = deque(maxlen=HISTORY)
 
     def advance(self, feed: Feed, rate: float, epoch: int = 0, batch: int = 0) -> InFlightStep:
-        """Run a step, which has then finished; observers receive its layers, then the step."""
+        """Run a whole step; observers receive its layers, then the step."""
         step = self.net.run_observed(feed, partial(self._advance, feed, rate, epoch, batch), epoch, batch)
         self.net.dispatcher.tween_step(self.history[-1])
         return step
@@ -106,7 +106,7 @@ class Stepper:
         return int(target.size) // int(target.shape[-1 if last.unit_axis is None else last.unit_axis])
 
     def _set_rates(self, loaded: Loaded, views: tuple[TweenView, ...], rate: float) -> None:
-        """Set every layer's rate; in target mode by its link budget, 0 for a layer that has almost lost its target."""
+        """Set every layer's rate: in target mode by its link budget, 0 below `least_budget`."""
         budgets = {view.path: view.link_budget for view in views}
         for name in loaded.program.inputs:
             kind, _, path = name.partition(".")
@@ -135,7 +135,7 @@ def read_views(loaded: Loaded) -> tuple[TweenView, ...]:
 
 
 def link_budget(dot: float, activation: float, target: float) -> float:
-    """(1 + cos) / 2 from a dot product and two norms; 0.5 where a direction has no meaning."""
+    """(1 + cos) / 2 from a dot product and two norms; 0.5 where a direction is undefined."""
     if not activation * activation > ALMOST_0 or not target * target > ALMOST_0:
         return 0.5
     cosine = dot / (activation * target)

@@ -1,4 +1,4 @@
-"""TweenTrainer: training by targets, for a look at each layer's link, gap and barrier."""
+"""TweenTrainer: training by targets, with each layer's link budget, gap and depth barrier."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from loom_py.tween.stepper import Stepper
 
 
 class TweenTrainer(Introspectable):
-    """Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
+    """Trains a network by targets: every layer gets a target for its output, and its weights move towards it.
 
-    To train, take backpropagation: tweening came level with it at best, fell behind in deep networks, and its steps
-    take longer (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth barrier,
-    step by step.
+    Use it to look into a network: it measures each layer's link budget, gap and depth barrier, step by step. For
+    training, backpropagation is better: tweening was at best equal, worse in deep networks, and its steps take longer
+    (`docs/tweening.md`).
 
     Attributes:
         net: the network that is trained.
         config: the options.
-        guard: explosion detection and where it stands.
+        guard: explosion detection with its state.
     """
 
     def __init__(
@@ -38,15 +38,15 @@ class TweenTrainer(Introspectable):
         *,
         loss: Loss | LossName | OptionsConfig = "cross_entropy",
     ) -> None:
-        """Prepare.
+        """Create a trainer.
 
         Args:
             net: the network to train.
-            config: options; None takes the defaults.
-            loss: what is reported beside the views, and what kind of target there is; it does not drive the training.
+            config: options; None uses the defaults.
+            loss: reported loss, which also determines the kind of target; it does not drive the training.
 
         Raises:
-            ConfigError: an argument is of another kind, or the loss is unknown.
+            ConfigError: an argument has the wrong type, or the loss is unknown.
         """
         if not isinstance(net, NetworkCore):
             raise ConfigError.expected("net", expected="a Network", got=type(net).__name__)
@@ -56,15 +56,15 @@ class TweenTrainer(Introspectable):
         self._stepper = Stepper(net, self.config, resolve_loss(loss), self.guard)
 
     def step(self, x: ArrayLike, target: ArrayLike, *, mask: ArrayLike | None = None) -> TweenStep:
-        """One step on a batch; observers hear of it.
+        """Run one step on a batch; observers receive it.
 
         Args:
             x: inputs (B, …).
             target: labels (B, …), class shares (B, …, C), or values in the output's shape.
-            mask: 1 where there is something, 0 where there is padding, as for `Network.forward`.
+            mask: 1 for data, 0 for padding, as in `Network.forward`.
 
         Returns:
-            What the step gave. Where an activation is not finite, no parameter was moved.
+            The step. If an activation is not finite, no parameter is changed.
 
         Raises:
             ShapeError, DataError: the data does not fit; nothing is changed.
@@ -85,19 +85,19 @@ class TweenTrainer(Introspectable):
         early_stopping: EarlyStopping | OptionsConfig | None = None,
         mask: ArrayLike | None = None,
     ) -> TrainingResult:
-        """Train on arrays, cut into shuffled batches.
+        """Train on arrays, split into shuffled batches.
 
-        Observers hear the events of any training run, and an anomaly where the gaps begin to explode. At a step whose
-        activations are not finite the run stops with an anomaly and the parameters of before.
+        Observers receive the events of a training run, and an anomaly when the gaps begin to explode. If a step's
+        activations are not finite, the run stops with an anomaly and the parameters of the step before.
 
         Args:
             x: inputs (N, …).
             y: targets as for `step`.
             epochs: passes over the data.
             batch_size: samples per step.
-            validation: held-out `(x, y)`, or a Batch, measured after every epoch.
-            early_stopping: stop when the validation loss (without validation data: the training loss) no longer falls.
-            mask: 1 where there is something, 0 where there is padding, as for `Network.forward`.
+            validation: held-out `(x, y)`, or a Batch, evaluated after every epoch.
+            early_stopping: stop when the validation loss (without validation data: the training loss) stops improving.
+            mask: 1 for data, 0 for padding, as in `Network.forward`.
 
         Raises:
             ShapeError, DataError: the data does not fit; nothing is changed.
@@ -121,7 +121,7 @@ class TweenTrainer(Introspectable):
         early_stopping: EarlyStopping | OptionsConfig | None = None,
         mask: ArrayLike | None = None,
     ) -> Trainer:
-        """What `fit` does, to be driven step by step; see `Trainer.run`."""
+        """A run of `fit`, to be driven step by step; see `Trainer.run`."""
         config = TrainingConfig(
             epochs=epochs, batch_size=batch_size, learning_rate=self.config.learning_rate, loss=self._stepper.loss,
             optimizer=TweenOptimizer(), validation=validation, early_stopping=early_stopping,
