@@ -1,4 +1,4 @@
-"""Evaluation: how good predictions are, and which ones are not."""
+"""Evaluation: metrics of predictions, and their worst samples."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Samples and batches of users as arrays, checked."""
+"""Users' samples and batches as checked arrays."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ Vector = NDArray[np.float64]
 
 
 def vector(values: ArrayLike, what: str) -> Vector:
-    """The values of one sample in a row, float64; raises DataError when they are no numbers."""
+    """The values of one sample as a float64 vector; raises DataError if they are not numbers."""
     return array(values, what).ravel()
 
 
 def array(values: ArrayLike, what: str) -> Vector:
-    """Values as float64; raises DataError when they are no numbers or there are none."""
+    """Values as float64; raises DataError if they are not numbers or there are none."""
     try:
         found = np.asarray(values, np.float64)
     except (TypeError, ValueError) as error:
@@ -29,7 +29,7 @@ def array(values: ArrayLike, what: str) -> Vector:
 
 
 def pairs(outputs: ArrayLike, targets: ArrayLike) -> zip[tuple[Any, Any]]:
-    """Samples of a batch with their targets; raises DataError when the numbers differ."""
+    """Samples of a batch with their targets; raises DataError if their numbers differ."""
     first, second = np.asarray(outputs), np.asarray(targets)
     lengths = [a.shape[0] if a.ndim else 0 for a in (first, second)]
     if lengths[0] != lengths[1]:

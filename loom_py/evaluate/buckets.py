@@ -1,4 +1,4 @@
-"""The buckets of deviation: their names, edges and weights."""
+"""Buckets of deviation: names, edges and weights."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class Bucket(NamedTuple):
     inclusive: bool
     """Whether the upper edge itself belongs to it."""
     weight: float
-    """What a sample in it counts in the weighted score, between 0 and 1."""
+    """Weight of its samples in the weighted score, between 0 and 1."""
     text: str
     """Its range in words."""
 
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Buckets from the best to the worst; the last takes everything else, and what is not finite."""
+    """Buckets from the best to the worst; the last takes everything else, NaN and infinity included."""
 
     entries: tuple[Bucket, ...]
 
@@ -76,4 +76,4 @@ PRESETS: dict[Preset, Buckets] = {
         )
     ),
 }
-"""Edges by name: "guide" is the guide's picture, "loom" has the edges 10/20/30/40/50/100 % of Loom's own code."""
+"""Buckets by preset: "guide" as in the guide, "loom" with the edges 10/20/30/40/50/100 % of Loom's code."""

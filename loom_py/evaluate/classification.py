@@ -17,19 +17,19 @@ from loom_py.strict_json import decode_count
 CALIBRATION_BINS = 15
 """Bins of confidence, of equal width (Guo et al., "On Calibration of Modern Neural Networks", 2017)."""
 _UNIT = 2**40
-"""Confidences are summed in whole parts of 2⁻⁴⁰, so that sums do not depend on the order: merging is associative."""
+"""Confidences are summed as integers in units of 2⁻⁴⁰: sums are independent of the order, so merging is associative."""
 
 Counts = NDArray[np.int64]
 
 
 @dataclass(slots=True)
 class ClassificationMetrics:
-    """How often and how confidently predictions are right, in memory that does not grow with the samples."""
+    """Accuracy and calibration of classifications, in memory that does not grow with the number of samples."""
 
     count: int = 0
     """Valid samples."""
     invalid: int = 0
-    """Samples with a probability that is not finite; they count as wrong in the accuracy."""
+    """Samples with a probability that is not finite; the accuracy counts them as wrong."""
     _confusion: Counts = field(default_factory=lambda: np.zeros((0, 0), np.int64))
     _bin_count: list[int] = field(default_factory=lambda: [0] * CALIBRATION_BINS)
     _bin_right: list[int] = field(default_factory=lambda: [0] * CALIBRATION_BINS)
@@ -43,8 +43,8 @@ class ClassificationMetrics:
             label: the true class, from 0.
 
         Raises:
-            ShapeError: the number of classes is not that of the samples before.
-            DataError: the label is no class, or the probabilities are no numbers.
+            ShapeError: the number of classes differs from that of earlier samples.
+            DataError: the label is not a class, or the probabilities are not numbers.
         """
         found = vector(probabilities, "probabilities")
         true = checked_label(label, found.size)
@@ -68,7 +68,7 @@ class ClassificationMetrics:
             self.update(given, label)
 
     def merge(self, other: ClassificationMetrics) -> None:
-        """Add the samples of another; raises ShapeError when it has other classes."""
+        """Add the samples of another; raises ShapeError if the number of classes differs."""
         if len(other._confusion):
             self._resize(len(other._confusion))
             self._confusion += other._confusion
@@ -79,7 +79,7 @@ class ClassificationMetrics:
 
     @property
     def accuracy(self) -> float:
-        """Share of right predictions among all samples, invalid ones included; NaN without samples."""
+        """Share of correct predictions among all samples, invalid ones included; NaN without samples."""
         total = self.count + self.invalid
         return int(self._confusion.trace()) / total if total else math.nan
 
@@ -107,13 +107,13 @@ class ClassificationMetrics:
             "confusion": self._confusion.tolist(),
             "bin_count": self._bin_count,
             "bin_right": self._bin_right,
-            # Beyond 2⁵³ other languages would round them.
+            # As text, since other languages would round beyond 2⁵³.
             "bin_confidence": [str(units) for units in self._bin_confidence],
         }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> ClassificationMetrics:
-        """The metrics from what `to_dict` gave; raises FileFormatError."""
+        """The metrics from the data of `to_dict`; raises FileFormatError."""
         made = cls(decode_count(data.get("count"), "count"), decode_count(data.get("invalid"), "invalid"))
         try:
             rows = [[decode_count(n, "confusion") for n in row] for row in data["confusion"]]
@@ -135,7 +135,7 @@ class ClassificationMetrics:
 
 
 def checked_label(label: int, classes: int) -> int:
-    """The label as a class number; raises DataError when it is none of them."""
+    """The label as a class number; raises DataError if it is not one."""
     try:
         number = operator.index(label)
     except TypeError:
@@ -146,5 +146,5 @@ def checked_label(label: int, classes: int) -> int:
 
 
 def true_class_probability(probabilities: Vector, label: int) -> float:
-    """Probability that was given to the true class; NaN when any of them is not finite."""
+    """Probability of the true class; NaN if any probability is not finite."""
     return float(probabilities[label]) if np.isfinite(probabilities).all() else math.nan

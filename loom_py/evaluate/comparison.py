@@ -1,4 +1,4 @@
-"""Two models' deviations side by side."""
+"""Comparison of two models' deviations."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class DeviationComparison:
 
 
 def compare_deviations(a: DeviationCounts, b: DeviationCounts) -> DeviationComparison:
-    """Compare two metrics with the same buckets; raises ConfigError when the buckets differ."""
+    """Compare two metrics; raises ConfigError if their buckets differ."""
     if a.preset != b.preset:
         raise ConfigError.expected("compare", expected=f"metrics of preset {a.preset}", got=b.preset)
     score_a, score_b = a.weighted_score, b.weighted_score

@@ -1,4 +1,4 @@
-"""DeviationMetrics: not only how often predictions are right, but how wrong they are."""
+"""DeviationMetrics: the distribution of errors over buckets, with scores and worst samples."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from loom_py.evaluate.samples import given_id
 
 
 class DeviationMetrics(DeviationCounts):
-    """Sorts predictions into buckets by their relative deviation, live, in bounded memory.
+    """Sorts predictions into buckets by relative deviation, sample by sample, in bounded memory.
 
-    The deviation of a value is |predicted − expected| / |expected|, where |expected| < eps it is
-    |predicted − expected|; a sample's is the largest or the mean of its values'. For classes it is
-    1 − probability of the true class. A sample with a value that is not finite is *invalid*: it fails.
+    The deviation of a value is |predicted − expected| / |expected|, or |predicted − expected| where |expected| < eps;
+    that of a sample is the largest or the mean of its values' deviations. For classes it is 1 − probability of the true
+    class. A sample with a value that is not finite is *invalid* and counts as failed.
 
     Attributes:
-        preset: which buckets.
-        aggregate: how a sample's deviation comes of its values'.
-        eps: smallest target that is divided by.
+        preset: name of the buckets.
+        aggregate: "max" or "mean" of the values' deviations.
+        eps: smallest |expected| that is used as a divisor.
         count: samples so far.
-        invalid: samples with NaN or infinity; they are in the last bucket too.
+        invalid: samples with NaN or infinity; they are counted in the last bucket too.
         bucket_counts: samples in each bucket, in order.
     """
 
@@ -49,9 +49,9 @@ class DeviationMetrics(DeviationCounts):
         Args:
             preset: "guide" (Perfect … Failed) or "loom" (10/20/30/40/50/100 %, upper edges included).
             aggregate: "max" or "mean" over a sample's values.
-            eps: smallest |expected| that is divided by.
-            worst: worst samples that are remembered with their values.
-            samples_per_bucket: ids that are remembered for each bucket; of more a fair sample.
+            eps: smallest |expected| that is used as a divisor.
+            worst: number of worst samples kept with their values.
+            samples_per_bucket: number of ids kept for each bucket; of more, a random sample.
 
         Raises:
             ConfigError: an option is unknown or out of range.
@@ -63,19 +63,19 @@ class DeviationMetrics(DeviationCounts):
 
         Args:
             output: prediction, any shape.
-            target: what it should be, as many values.
-            sample_id: what to call it; None is its number in order of arrival.
+            target: expected values, as many as in the output.
+            sample_id: id of the sample; None numbers samples in order of arrival.
 
         Returns:
-            The sample's deviation as a fraction; NaN when it is invalid.
+            The sample's deviation as a fraction; NaN if it is invalid.
 
         Raises:
-            ShapeError: output and target have different sizes, or others than before.
-            DataError: they are no numbers.
+            ShapeError: the sizes of output and target differ, or differ from those of earlier samples.
+            DataError: they are not numbers.
         """
         sample_id = given_id(sample_id)
         predicted, expected = vector(output, "output"), vector(target, "target")
-        self.regression.update(predicted, expected)  # raises before anything is changed here
+        self.regression.update(predicted, expected)  # raises before anything else is changed
         deviation = self._deviation(predicted, expected)
         self._add(deviation, expected, predicted, sample_id)
         return deviation
@@ -86,14 +86,14 @@ class DeviationMetrics(DeviationCounts):
         Args:
             probabilities: probability of each class (C).
             label: the true class, from 0.
-            sample_id: what to call it; None is its number in order of arrival.
+            sample_id: id of the sample; None numbers samples in order of arrival.
 
         Returns:
-            The sample's deviation; NaN when a probability is not finite.
+            The sample's deviation; NaN if a probability is not finite.
 
         Raises:
-            ShapeError: there are other classes than before.
-            DataError: the label is no class, or a probability is not between 0 and 1.
+            ShapeError: the number of classes differs from that of earlier samples.
+            DataError: the label is not a class, or a probability is not between 0 and 1.
         """
         sample_id = given_id(sample_id)
         found = vector(probabilities, "probabilities")
@@ -123,7 +123,7 @@ class DeviationMetrics(DeviationCounts):
 
     @property
     def accuracy(self) -> float:
-        """Share of classified samples that are right; NaN without any."""
+        """Share of classified samples that are correct; NaN without any."""
         return self.classification.accuracy
 
     @property
@@ -152,11 +152,11 @@ class DeviationMetrics(DeviationCounts):
         return self.regression.r2
 
     def merge(self, other: DeviationMetrics) -> None:
-        """Add the samples of other metrics with the same options; the order of merging does not matter.
+        """Add the samples of other metrics with the same options; the result is independent of the order of merging.
 
         Raises:
             ConfigError: the options differ.
-            ShapeError: the samples have other sizes.
+            ShapeError: the sizes of the samples differ.
         """
         mine, theirs = (self.preset, self.aggregate, self.eps), (other.preset, other.aggregate, other.eps)
         if mine != theirs:
@@ -164,20 +164,20 @@ class DeviationMetrics(DeviationCounts):
         self._merge_sums(other)
 
     def report(self) -> str:
-        """The buckets as the guide's picture of bars, with counts and scores."""
+        """The buckets as a bar chart in text, with counts and scores."""
         return report_text(self)
 
     def compare(self, other: DeviationMetrics) -> DeviationComparison:
-        """These metrics (a) beside others (b): shares of the buckets, scores, which is better."""
+        """Compare these metrics (a) with others (b): shares of the buckets, scores, and the better one."""
         return compare_deviations(self, other)
 
     def to_json(self) -> str:
-        """Everything as strict JSON."""
+        """The metrics as strict JSON."""
         return write_state(self)
 
     @classmethod
     def from_json(cls, text: str) -> DeviationMetrics:
-        """Metrics from what `to_json` wrote; raises FileFormatError when it is damaged or of another version."""
+        """Metrics from the text of `to_json`; raises FileFormatError if it is damaged or of another version."""
         options, fill = read_state(text)
         made = cls(**options)
         fill(made)
@@ -190,5 +190,5 @@ class DeviationMetrics(DeviationCounts):
         size = np.abs(expected)
         with np.errstate(over="ignore"):
             each = np.abs(predicted - expected) / np.where(size < self.eps, 1.0, size)
-        # Beyond float64 it is still a failure of a finite prediction, not an invalid one.
+        # An overflow of float64 is still a failure of a finite prediction, not an invalid one.
         return float(min(np.max(each) if self.aggregate == "max" else np.mean(each), np.finfo(np.float64).max))

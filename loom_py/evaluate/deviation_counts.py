@@ -16,7 +16,7 @@ from loom_py.introspect import Introspectable
 Aggregate = Literal["max", "mean"]
 
 SCORE_UNIT = 2**40
-"""Scores are summed in whole parts of 2⁻⁴⁰ %, so that sums do not depend on the order: merging is associative."""
+"""Scores are summed as integers in units of 2⁻⁴⁰ %: sums are independent of the order, so merging is associative."""
 
 
 class DeviationCounts(Introspectable):
@@ -40,7 +40,7 @@ class DeviationCounts(Introspectable):
         self.reset()
 
     def reset(self) -> None:
-        """Forget all samples."""
+        """Remove all samples."""
         self.count = 0
         self.invalid = 0
         self.bucket_counts = [0] * len(self.buckets)
@@ -52,7 +52,7 @@ class DeviationCounts(Introspectable):
 
     @property
     def score(self) -> float:
-        """Mean over samples of max(0, 100 − deviation in %), where invalid ones count 0; NaN without samples."""
+        """Mean over samples of max(0, 100 − deviation in %), with 0 for invalid ones; NaN without samples."""
         return self.score_units / SCORE_UNIT / self.count if self.count else math.nan
 
     @property
@@ -67,7 +67,7 @@ class DeviationCounts(Introspectable):
         return 100 * math.fsum(bucket.weight * count for bucket, count in both) / self.count
 
     def get_bucket_counts(self) -> dict[str, int]:
-        """Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one."""
+        """Number of samples in each bucket by name, from the best to the worst; the last includes invalid samples."""
         return dict(zip((entry.name for entry in self.buckets.entries), self.bucket_counts, strict=True))
 
     def get_worst_samples(self, n: int = 10) -> list[WorstSample]:
@@ -75,10 +75,13 @@ class DeviationCounts(Introspectable):
         return self.worst_heap.worst(n)
 
     def get_samples_in_bucket(self, bucket: str) -> list[int | str]:
-        """Ids of samples in a bucket, by its name in any case; of very many a fair sample.
+        """Ids of the samples in a bucket, or a random sample of very many.
+
+        Args:
+            bucket: name of the bucket, upper or lower case.
 
         Raises:
-            ConfigError: there is no bucket of that name.
+            ConfigError: there is no bucket of this name.
         """
         index = self.buckets.named(bucket)
         if index is None:

@@ -1,4 +1,4 @@
-"""DeviationMetrics as strict JSON, and back with every value checked."""
+"""DeviationMetrics as strict JSON; every value is checked on reading."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ VERSION = 1
 
 
 def write_state(metrics: DeviationCounts) -> str:
-    """Everything about the metrics as strict JSON."""
+    """The state of the metrics as strict JSON."""
     return dumps(
         {
             "format": FORMAT,
@@ -46,7 +46,7 @@ def write_state(metrics: DeviationCounts) -> str:
 
 
 def read_state(text: str) -> tuple[dict[str, Any], Callable[[DeviationCounts], None]]:
-    """The constructor's options, and a function that fills metrics made with them; raises FileFormatError."""
+    """Options of the constructor, and a function that fills metrics created with them; raises FileFormatError."""
     data = loads(text, "metrics")
     if not isinstance(data, dict):
         raise FileFormatError.expected("metrics", expected="a JSON object", got=type(data).__name__)

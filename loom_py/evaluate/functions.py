@@ -9,7 +9,7 @@ from loom_py.evaluate.regression import RegressionMetrics
 
 
 def accuracy(probabilities: ArrayLike, labels: ArrayLike) -> float:
-    """Share of samples whose most probable class is the true one.
+    """Share of samples whose most probable class is the true class.
 
     Args:
         probabilities: of each class (B,C).
@@ -24,7 +24,7 @@ def confusion_matrix(probabilities: ArrayLike, labels: ArrayLike) -> Counts:
 
 
 def expected_calibration_error(probabilities: ArrayLike, labels: ArrayLike) -> float:
-    """Mean gap between confidence and share of right predictions over 15 bins; arguments as in `accuracy`."""
+    """Mean difference between confidence and accuracy over 15 bins of confidence; arguments as in `accuracy`."""
     return _classified(probabilities, labels).calibration_error
 
 

@@ -21,8 +21,8 @@ class RegressionMetrics:
     """Errors of predictions, in memory that does not grow with the number of samples.
 
     Means and squares of the targets are updated by Welford's method and merged by Chan's (Chan, Golub, LeVeque,
-    "Updating formulae and a pairwise algorithm for computing sample variances", 1979), so that large offsets don't
-    cancel. Samples with a value that is not finite are counted in `invalid` and left out.
+    "Updating formulae and a pairwise algorithm for computing sample variances", 1979), so that large offsets cause no
+    cancellation. Samples with a value that is not finite are counted in `invalid` and left out.
     """
 
     count: int = 0
@@ -39,11 +39,11 @@ class RegressionMetrics:
 
         Args:
             output: prediction, any shape.
-            target: what it should be, the same shape.
+            target: expected values, of the same shape.
 
         Raises:
-            ShapeError: the sizes differ, or are not those of the samples before.
-            DataError: they are no numbers.
+            ShapeError: the sizes differ, or differ from those of earlier samples.
+            DataError: they are not numbers.
         """
         predicted, expected = vector(output, "output"), vector(target, "target")
         check_sizes(predicted, expected)
@@ -51,7 +51,7 @@ class RegressionMetrics:
             self.invalid += 1
             return
         one = RegressionMetrics(count=1)
-        with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float64 when squared counts as infinite
+        with np.errstate(over="ignore", invalid="ignore"):  # squares beyond float64 count as infinite
             error = predicted - expected
             one._absolute, one._squared = np.abs(error), error * error
             one._mean, one._spread = expected, np.zeros_like(expected)
@@ -63,7 +63,7 @@ class RegressionMetrics:
             self.update(output, target)
 
     def merge(self, other: RegressionMetrics) -> None:
-        """Add the samples of another; raises ShapeError when they have another number of outputs."""
+        """Add the samples of another; raises ShapeError if their number of outputs differs."""
         if other.count and self.count and other._mean.size != self._mean.size:
             raise ShapeError.expected("outputs of a sample", expected=self._mean.size, got=other._mean.size)
         self.invalid += other.invalid
@@ -96,7 +96,7 @@ class RegressionMetrics:
     def r2(self) -> float:
         """1 − Σ(y − ŷ)² / Σ(y − ȳ)², averaged over outputs; NaN with fewer than two samples.
 
-        An output whose targets are all the same counts 1 if it is predicted exactly, else 0.
+        An output with constant targets has 1 if it is predicted exactly, else 0.
         """
         if self.count < 2:
             return math.nan
@@ -111,7 +111,7 @@ class RegressionMetrics:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> RegressionMetrics:
-        """The metrics from what `to_dict` gave; raises FileFormatError."""
+        """The metrics from the data of `to_dict`; raises FileFormatError."""
         made = cls(decode_count(data.get("count"), "count"), decode_count(data.get("invalid"), "invalid"))
         for name in _SUMS:
             values = data.get(name)
@@ -125,6 +125,6 @@ _SUMS = ("absolute", "squared", "mean", "spread")
 
 
 def check_sizes(predicted: Vector, expected: Vector) -> None:
-    """Raise ShapeError unless prediction and target have the same number of values."""
+    """Raise ShapeError unless prediction and target have equally many values."""
     if predicted.size != expected.size:
         raise ShapeError.expected("output", expected=f"{expected.size} values as in the target", got=predicted.size)

@@ -1,4 +1,4 @@
-"""The buckets of deviation as a picture of bars."""
+"""The buckets of deviation as a bar chart in text."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ _BAR = 20
 
 
 def report_text(metrics: DeviationCounts) -> str:
-    """The guide's picture: a bar for each bucket, the largest of full width; counts, shares and scores."""
+    """The guide's chart: a bar for each bucket, the largest of full width, with counts, shares and scores."""
     entries = metrics.buckets.entries
     width = max(len(entry.name) for entry in entries)
     largest = max(metrics.bucket_counts)
     digits = len(str(largest))
     lines = ["Deviation Buckets:"]
     for entry, count in zip(entries, metrics.bucket_counts, strict=True):
-        # A bucket with anything in it shows something.
+        # A bucket that is not empty has a visible bar.
         filled = max(round(_BAR * count / largest), 1) if count else 0
         share = 100 * count / max(metrics.count, 1)
         bar = ("█" * filled).ljust(_BAR)

@@ -1,4 +1,4 @@
-"""Which samples to remember: the worst, and some of each bucket, in bounded memory."""
+"""Selection of samples in bounded memory: the worst, and a random sample of each bucket."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from loom_py.strict_json import decode_float, encode_float
 
 SampleId = int | str
 VALUES_KEPT = 256
-"""Values of a remembered sample's target and prediction that are kept."""
+"""Largest number of values kept of a sample's target and prediction."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorstSample:
-    """A prediction that went wrong."""
+    """One of the worst predictions."""
 
     sample_id: int | str
-    """The sample's id: as given, or its number in order of arrival."""
+    """Id of the sample: as given, or its number in order of arrival."""
     deviation: float
-    """Its deviation as a fraction; NaN when the prediction or the target is not finite."""
+    """Its deviation as a fraction; NaN if the prediction or the target is not finite."""
     expected: tuple[float, ...]
     """The target, or the true class; the first 256 values."""
     predicted: tuple[float, ...]
@@ -41,7 +41,7 @@ class WorstSample:
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> WorstSample:
-        """The sample from what `to_dict` gave; raises FileFormatError."""
+        """The sample from the data of `to_dict`; raises FileFormatError."""
         try:
             values = (tuple(decode_float(v) for v in data[name]) for name in ("expected", "predicted"))
             return cls(checked_id(data["sample_id"]), decode_float(data["deviation"]), *values)
@@ -50,7 +50,7 @@ class WorstSample:
 
 
 class WorstHeap:
-    """The `capacity` worst samples, invalid ones first; which ones does not depend on the order in which they come."""
+    """The `capacity` worst samples, invalid ones first; the selection is independent of the order of arrival."""
 
     def __init__(self, capacity: int) -> None:
         """Create an empty heap."""
@@ -58,13 +58,13 @@ class WorstHeap:
         self._heap: list[_Ranked] = []
 
     def admits(self, deviation: float) -> bool:
-        """Whether a sample of that deviation may have a place (so that others need not be built)."""
+        """Whether a sample of this deviation would be kept, so that others need not be built."""
         if len(self._heap) < self.capacity or not math.isfinite(deviation):
             return self.capacity > 0
         return bool(self._heap) and (False, deviation) >= self._heap[0].rank[:2]
 
     def add(self, sample: WorstSample) -> None:
-        """Add a sample; the best of too many goes."""
+        """Add a sample; if there are too many, the best is removed."""
         entry = _Ranked.of(sample)
         if len(self._heap) < self.capacity:
             heapq.heappush(self._heap, entry)
@@ -83,7 +83,7 @@ class WorstHeap:
 
 @dataclass(slots=True)
 class _Ranked:
-    """A sample with its place in the order of badness, which is total, so that no tie is left to chance."""
+    """A sample with its rank; the order is total, so that ties are deterministic."""
 
     rank: tuple[bool, float, _Reversed]
     sample: WorstSample
@@ -91,7 +91,7 @@ class _Ranked:
     @classmethod
     def of(cls, sample: WorstSample) -> _Ranked:
         invalid = not math.isfinite(sample.deviation)
-        # Of equally bad ones the lower id stays, whichever came first.
+        # Of equally bad ones the lower id is kept, in any order of arrival.
         tie = (*order_of(sample.sample_id), repr((sample.expected, sample.predicted)))
         return cls((invalid, 0.0 if invalid else sample.deviation, _Reversed(tie)), sample)
 
@@ -101,7 +101,7 @@ class _Ranked:
 
 @dataclass(slots=True)
 class _Reversed:
-    """Orders keys downwards."""
+    """A key in descending order."""
 
     value: tuple[int | str, ...]
 
@@ -110,9 +110,9 @@ class _Reversed:
 
 
 class IdSample:
-    """A fair sample of at most `capacity` ids: those with the smallest hashes (a bottom-k sketch).
+    """A uniform random sample of at most `capacity` ids: those with the smallest hashes (a bottom-k sketch).
 
-    Up to the capacity it holds all ids. It does not depend on the order, and merging is associative.
+    Up to the capacity it holds all ids. It is independent of the order, and merging is associative.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -139,12 +139,12 @@ class IdSample:
 
 
 def order_of(sample_id: SampleId) -> tuple[int, int, str]:
-    """An order in which numbers and texts can stand together."""
+    """A sort key for numbers and texts together."""
     return (1, 0, sample_id) if isinstance(sample_id, str) else (0, sample_id, "")
 
 
 def given_id(value: object) -> SampleId | None:
-    """An id as a user gives it, NumPy's integers included; raises DataError."""
+    """A user's id, NumPy's integers included; raises DataError."""
     if value is None or isinstance(value, str):
         return value
     try:
@@ -161,7 +161,7 @@ def checked_id(value: object) -> SampleId:
 
 
 def _hash(sample_id: SampleId) -> int:
-    """A number that looks random and is the same on every machine (the finaliser of MurmurHash3, 64 bit)."""
+    """A pseudo-random hash, equal on every machine (finaliser of the 64-bit MurmurHash3)."""
     value = zlib.crc32(sample_id.encode()) if isinstance(sample_id, str) else sample_id
     value = (value ^ 0x9E3779B97F4A7C15) & 0xFFFF_FFFF_FFFF_FFFF
     for factor in (0xFF51AFD7ED558CCD, 0xC4CEB9FE1A85EC53):

@@ -1,4 +1,4 @@
-"""Files: models and checkpoints in one safetensors file, read strictly."""
+"""Files of models and checkpoints in the safetensors format, read strictly."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Weights from PyTorch's files and models for ONNX runtimes; `Network` has a method for each."""
+"""Import of PyTorch weights and check for ONNX export, for the methods of `Network`."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from loom_py.store.source import read_source
 
 
 def onnx_missing(_net: object) -> str | None:
-    """Why ONNX models can't be written; None if they can."""
+    """Reason why ONNX models can't be written; None if they can."""
     return None if find_spec("onnx") else "the package onnx is not installed; install loom-py[onnx]"
 
 
 def torch_parameters(
     layers: Iterable[tuple[str, Layer]], source: str | os.PathLike[str] | bytes, names: Mapping[str, str] | None
 ) -> dict[str, Array]:
-    """Parameters by full name from weights that PyTorch wrote as safetensors; see `Network.load_torch_weights`."""
-    # Imported on first use: a page pays for every module at its start.
+    """Parameters by full name from PyTorch weights in safetensors; see `Network.load_torch_weights`."""
+    # Imported on first use: every module delays the start of a page.
     from loom_py.store.safetensors import TensorFile
     from loom_py.store.torch_weights import read_torch_weights
 

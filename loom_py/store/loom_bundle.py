@@ -1,7 +1,7 @@
 """Loom's model bundle, read strictly: JSON of models, each a config and its weights as JSON in base64.
 
-The format is that of `nn/serialization.go` in github.com/openfluke/loom, bundle version 1, weights `jsonModelB64`; what
-its layers compute is in `loom_layers.py` beside this file.
+The format is that of `nn/serialization.go` in github.com/openfluke/loom, bundle version 1, weights `jsonModelB64`; its
+layers are converted in `loom_layers.py`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ BUNDLE, VERSION, WEIGHTS = "modelhost/bundle", 1, "jsonModelB64"
 
 
 def read_loom_bundle(source: Source, model_id: str | None = None) -> tuple[str, NetworkConfig, dict[str, AnyArray]]:
-    """Id, config and arrays by full name of one model; every size is held against its array before a network is made.
+    """Id, config and arrays by full name of one model; all sizes are checked against the arrays first.
 
     Raises:
-        FileFormatError: damaged, hostile, of another version, or with a layer that ours can't be equal to, named.
+        FileFormatError: the bundle is damaged, hostile or of another version, or a layer has no equivalent.
         StateError: there is no such model, or several and none was named.
     """
     bundle = Fields(_parse(source.read(0, source.size), "bundle"), "Loom bundle")
@@ -64,7 +64,7 @@ def _network(model: Fields) -> tuple[NetworkConfig, dict[str, AnyArray]]:
 
 
 def _pieces(layers: Iterable[tuple[Any, Any]]) -> list[Piece]:
-    """Layers that fit each other, a Flatten put before those that take a vector where more axes come."""
+    """Layers that fit each other; a Flatten is inserted before a layer of vectors if its input has more axes."""
     pieces: list[Piece] = []
     kinds: list[str] = []
     for index, (definition, weights) in enumerate(layers):
@@ -83,7 +83,7 @@ def _fitted(piece: Piece, shape: Shape, fields: Fields) -> Piece:
         arrays = {f"layers.1.{name}": array for name, array in piece.arrays.items()}
         return Piece(Sequential([Flatten(), piece.layer]), shape, piece.gives, arrays)
     raise FileFormatError.expected(
-        f"{fields.where} ({fields.text('type')})", expected=f"{shape_text(shape)}, which comes before",
+        f"{fields.where} ({fields.text('type')})", expected=f"the output shape {shape_text(shape)} of the layer before",
         got=shape_text(piece.takes),
     )  # fmt: skip
 
@@ -94,7 +94,7 @@ def _weights(fields: Fields) -> list[Any]:
     try:
         raw = base64.b64decode(fields.text("data"), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise FileFormatError(f"Loom weights: expected base64, got something else: {error}") from None
+        raise FileFormatError(f"Loom weights: expected base64, got invalid text: {error}") from None
     inner = Fields(_parse(raw, "weights"), "weights of a Loom bundle")
     if inner.take("type", "float32") != "float32" or inner.take("dtype", "") not in ("", "float32"):
         got = f"{inner.take('type', '')!r} {inner.take('dtype', '')!r}"[:80]
@@ -109,5 +109,5 @@ def _parse(raw: bytes, what: str) -> Any:
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise FileFormatError("Loom bundle: expected each key of an object once, got one twice")
+        raise FileFormatError("Loom bundle: expected unique keys in an object, got a duplicate")
     return found

@@ -1,4 +1,4 @@
-"""The fields of a JSON object, each taken as what it must be; what is never taken can be told."""
+"""Typed access to the fields of a JSON object, with a check for fields that were never read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LARGEST = 2**31 - 1
 
 
 class Fields:
-    """An object of a file, and where it stands there; every refusal is a FileFormatError that names the place."""
+    """A JSON object and its place in the file; every error is a FileFormatError that names the place."""
 
     def __init__(self, values: Any, where: str) -> None:
         if not isinstance(values, dict):
@@ -23,7 +23,7 @@ class Fields:
         self._taken: set[str] = set()
 
     def take(self, name: str, default: Any = None) -> Any:
-        """Whatever stands there."""
+        """A field of any type."""
         self._taken.add(name)
         return self._values.get(name, default)
 
@@ -35,28 +35,28 @@ class Fields:
         return str(value)
 
     def items(self, name: str) -> list[Any]:
-        """A list that is not empty."""
+        """A non-empty list."""
         value = self.take(name)
         if not isinstance(value, list) or not value:
             self._refuse(name, "a list that is not empty", value)
         return list(value)
 
     def size(self, name: str, *, least: int = 1) -> int:
-        """A whole number; what is left out is 0, as in Go's JSON."""
+        """A whole number; a missing one is 0, as in Go's JSON."""
         value = self.take(name, 0)
         if type(value) is not int or not least <= value <= _LARGEST:
             self._refuse(name, f"a whole number from {least}", value)
         return int(value)
 
     def number(self, name: str, default: float) -> float:
-        """A number that is not below 0; 0 and what is left out are the default, as Loom takes it."""
+        """A number of at least 0; for 0 or a missing one the default, as in Loom."""
         value = self.take(name, 0)
         if type(value) not in (int, float) or not 0 <= value < float("inf"):
             self._refuse(name, "a number that is not below 0", value)
         return float(value or default)
 
     def array(self, name: str, *shape: int) -> AnyArray:
-        """Float32 numbers of this shape, which are given in a row."""
+        """Float32 numbers of this shape, from a flat list."""
         values = self.take(name, [])
         if not isinstance(values, list) or len(values) != size_of(shape):
             got = f"{len(values)} of them" if isinstance(values, list) else values
@@ -70,12 +70,12 @@ class Fields:
         return made.reshape(shape)
 
     def finish(self, *ignored: str) -> None:
-        """Refuse what was not taken and does not mean nothing."""
+        """Refuse an object with fields that were not read, unless they are null or empty."""
         left = [
             n for n, value in self._values.items() if n not in self._taken.union(ignored) and value not in (None, [])
         ]
         if left:
-            raise FileFormatError.expected(self.where, expected="nothing that would be lost", got=repr(left[0])[:80])
+            raise FileFormatError.expected(self.where, expected="known fields only", got=repr(left[0])[:80])
 
     def _refuse(self, name: str, expected: str, got: object) -> NoReturn:
         raise FileFormatError.expected(f"{self.where}: {name}"[:160], expected=expected, got=repr(got)[:60])

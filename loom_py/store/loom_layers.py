@@ -1,7 +1,7 @@
-"""Loom's layers as ours, where ours can compute the same.
+"""Loom's layers as layers of this package, where both compute the same.
 
 Their computation is defined in `nn/` of github.com/openfluke/loom: `dense.go`, `cnn.go`, `rnn.go`, `lstm.go`,
-`layernorm.go`, `rmsnorm.go`, `softmax.go`, `activations.go`, and how they follow each other by `forward.go`.
+`layernorm.go`, `rmsnorm.go`, `softmax.go`, `activations.go`; their sequence in `forward.go`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _ACTIVATIONS = {
 
 @dataclass(frozen=True)
 class Piece:
-    """A layer with its arrays, and shapes of samples that it takes and gives."""
+    """A layer with its arrays, and its input and output shapes of one sample."""
 
     layer: Layer
     takes: Shape
@@ -42,18 +42,18 @@ def read_piece(definition: Fields, weights: Fields, shape: Shape | None, before:
     Args:
         definition: its definition.
         weights: its arrays.
-        shape: of the samples that come, None for the first layer.
-        before: kinds of the layers before it.
+        shape: shape of its input samples; None for the first layer.
+        before: types of the layers before it.
 
     Raises:
-        FileFormatError: a layer that we have not, an option of it that ours has not, sizes that don't fit the arrays.
+        FileFormatError: the layer or an option has no equivalent, or sizes don't fit the arrays.
     """
     kind = definition.text("type")
     if kind not in _READERS:
         raise FileFormatError.expected(
             f"{definition.where} ({kind[:40]})",
-            expected=f"a layer that both have: {', '.join(_READERS)}",
-            got="another",
+            expected=f"one of {', '.join(_READERS)}",
+            got="another layer",
         )
     if kind.startswith("layer") and any(name.startswith("rms") for name in before):
         raise FileFormatError(
@@ -118,7 +118,7 @@ def _layer_norm(definition: Fields, weights: Fields, shape: Shape | None) -> Pie
 
 
 def _rms_norm(definition: Fields, weights: Fields, shape: Shape | None) -> Piece:
-    """Along the last axis, so that a sequence's steps are normalised each by itself."""
+    """Over the last axis, so that each step of a sequence is normalised by itself."""
     dim = definition.size("norm_size")
     takes = shape if shape is not None and shape[-1] == dim else (dim,)
     layer = RMSNorm(dim, eps=definition.number("epsilon", 1e-6))
@@ -134,7 +134,7 @@ def _softmax(definition: Fields, weights: Fields, shape: Shape | None) -> Piece:
         )
     if shape is None:
         raise FileFormatError(
-            f"{definition.where} (softmax): expected a layer before it, which tells its size, got none"
+            f"{definition.where} (softmax): expected a layer before it, from which its size follows, got none"
         )
     size = (size_of(shape),)
     for name in ("softmax_rows", "softmax_cols", "entmax_alpha"):
@@ -143,7 +143,7 @@ def _softmax(definition: Fields, weights: Fields, shape: Shape | None) -> Piece:
 
 
 def _activation(definition: Fields) -> tuple[ActivationName, np.float32]:
-    """Our activation, and the factor on weights and bias that makes it Loom's."""
+    """The equivalent activation, and the factor on weights and bias that makes it equal to Loom's."""
     name = definition.text("activation")
     if name not in _ACTIVATIONS:
         note = ", whose slope is 0.1 there and 0.01 here" if name == "leaky_relu" else ""

@@ -1,4 +1,4 @@
-"""Several models in one safetensors file: their configs in its metadata, their arrays named `<id>/<array>`."""
+"""Models in one safetensors file: configs in its metadata, arrays named `<id>/<array>`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _ID = re.compile(r"[A-Za-z0-9_.\-]{1,100}")
 
 @dataclass(frozen=True)
 class StoredModel:
-    """A model as a file has it.
+    """A model in a file.
 
     Attributes:
-        config: of the network, as `to_config` gives it.
-        arrays: by full name; what is no parameter of the network has a "/" in its name.
-        run: how far a training run has come, None when it is not a checkpoint.
+        config: config of the network, as returned by `to_config`.
+        arrays: arrays by full name; names of arrays that are not parameters of the network contain a "/".
+        run: progress of a training run; None if the model is not a checkpoint.
     """
 
     config: dict[str, Any]
@@ -37,7 +37,7 @@ class StoredModel:
 
 
 def check_model_id(model_id: str) -> str:
-    """The id if it can stand in a file; raises ConfigError."""
+    """The id if it is valid in a file; raises ConfigError."""
     if not isinstance(model_id, str) or not _ID.fullmatch(model_id):
         raise ConfigError.expected(
             "model_id", expected="1 to 100 letters, digits, dots, dashes and underscores", got=repr(model_id)[:120]
@@ -58,10 +58,10 @@ def pack_models(models: Mapping[str, StoredModel]) -> bytes:
 
 @dataclass
 class ModelFile:
-    """A file of models: who is in it is known at once, each is read when it is asked for.
+    """A file of models: the index is read at once, each model on demand.
 
     Raises:
-        FileFormatError: it is damaged, hostile, or not of this package.
+        FileFormatError: the file is damaged, hostile, or not of this package.
     """
 
     source: Source
@@ -72,7 +72,7 @@ class ModelFile:
         if self._file.metadata.get("format") != FORMAT:
             raise FileFormatError.expected(
                 "model file", expected=f'"format": "{FORMAT}" in its metadata', got=self._file.metadata.get("format"),
-                do="read weights of other makers with read_safetensors",
+                do="read other safetensors files with read_safetensors",
             )  # fmt: skip
         self.models = _read_index(self._file.metadata.get(FORMAT, ""))
         homeless = [name for name in self._file.entries if name.partition("/")[0] not in self.models]
@@ -80,13 +80,13 @@ class ModelFile:
             raise FileFormatError.expected("model file", expected="tensors of its models", got=repr(homeless[0])[:80])
 
     def model(self, model_id: str | None = None) -> StoredModel:
-        """One model, its arrays copied out; None takes the only one.
+        """One model, with copies of its arrays; None reads the only one.
 
-        The config is checked and held against the arrays' names, shapes and dtypes first, so that what is made of it is
-        no larger than the file.
+        The config is checked against the arrays' names, shapes and dtypes first, so that no config can allocate more
+        than the file's size.
 
         Raises:
-            StateError: there is none of this id, or several and none was named.
+            StateError: there is no model of this id, or there are several and none was named.
             FileFormatError: config and arrays don't fit each other.
         """
         if model_id is None and len(self.models) == 1:
@@ -107,7 +107,7 @@ def _read_index(text: str) -> dict[str, dict[str, Any]]:
     version = index.get("version") if isinstance(index, dict) else None
     if version != VERSION or isinstance(version, bool):
         raise FileFormatError.expected(
-            "model file version", expected=VERSION, got=repr(version)[:40], do="it takes a newer loom_py"
+            "model file version", expected=VERSION, got=repr(version)[:40], do="read it with a newer loom_py"
         )
     models = index.get("models")
     if not isinstance(models, dict) or not models or not all(_ID.fullmatch(model_id) for model_id in models):
@@ -116,13 +116,13 @@ def _read_index(text: str) -> dict[str, dict[str, Any]]:
         keys = set(entry) if isinstance(entry, dict) else set()
         if "config" not in keys or keys - {"config", "run"} or not isinstance(entry.get("run", {}), dict):
             raise FileFormatError.expected(
-                f"model {model_id}", expected='an object of "config" and maybe "run"', got=repr(entry)[:80]
+                f"model {model_id}", expected='an object with "config" and optionally "run"', got=repr(entry)[:80]
             )
     return models
 
 
 def _shapes_of(config: Any) -> dict[str, Shape]:
-    """Shapes of all arrays that a network of this config has, by full name; nothing is allocated."""
+    """Shapes of all arrays of a network with this config, by full name; nothing is allocated."""
     try:
         layers: list[Layer] = NetworkConfig.read(config).grid.layers
         top = [(str(index), layer) for index, layer in enumerate(layers)]
@@ -132,7 +132,7 @@ def _shapes_of(config: Any) -> dict[str, Shape]:
 
 
 def _check_arrays(found: Mapping[str, tuple[Shape, str]], shapes: Mapping[str, Shape], has_run: bool) -> None:
-    """The parameters are those of the config, and what lies beside them are images of parameters, of a run."""
+    """Check that the parameters are those of the config, and that other arrays are of a run and match a parameter."""
     own = {name: entry for name, entry in found.items() if "/" not in name}
     if set(own) != set(shapes):
         odd = sorted(set(own) ^ set(shapes))[0]

@@ -1,6 +1,6 @@
-"""Networks as ONNX models (https://onnx.ai): each layer states its nodes, here they become a checked model.
+"""Export of networks as ONNX models (https://onnx.ai): each layer declares its nodes; here they become a checked model.
 
-It takes the package `onnx`, the extra of that name: `pip install loom-py[onnx]`.
+It needs the package `onnx`: `pip install loom-py[onnx]`.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ OPSET, IR_VERSION = 17, 8
 
 
 def onnx_model(net: NetworkCore) -> bytes:
-    """A network as it answers now (no dropout, running statistics) as an ONNX model: `input` (N, …) → `output` (N, …).
+    """A network in inference (no dropout, running statistics) as an ONNX model: `input` (N, …) → `output` (N, …).
 
     Raises:
         UnavailableError: layers that ONNX has no operators for, all of them named.
@@ -33,7 +33,7 @@ def onnx_model(net: NetworkCore) -> bytes:
     unknown = [f"{path} ({type(layer).__name__})" for path, layer in walk(top) if not _has_nodes(layer)]
     if unknown:
         raise UnavailableError.expected(
-            "ONNX export", expected="layers that say their nodes (to_onnx)", got=f"others: {', '.join(unknown)}"
+            "ONNX export", expected="layers with ONNX nodes (to_onnx)", got=f"others: {', '.join(unknown)}"
         )
     graph = Graph(Nodes(), dict(net.parameters()), dict(_shapes(net.get_blueprint().layers)))
     x = OnnxValue("input", net.input_shape)

@@ -1,8 +1,8 @@
-"""The safetensors format, read strictly and written (https://github.com/huggingface/safetensors#format).
+"""Strict reading and writing of safetensors (https://github.com/huggingface/safetensors#format).
 
 8 bytes give the length N of a JSON header in little-endian; N bytes of header give each tensor's dtype, shape and
-place; the rest is the tensors' bytes, little-endian, row by row, without a gap. Everything that the header says is
-checked against the size of the file before a single array is made.
+place; the rest is the tensors' bytes, little-endian, row-major, without gaps. The whole header is checked against the
+size of the file before any array is allocated.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from loom_py.shapes import AnyArray, Shape, size_of
 from loom_py.store.source import Source
 
 LONGEST_HEADER = 16 * 2**20
-"""Bytes of header that are read at most; the format allows 100 MB."""
+"""Largest header that is read, in bytes; the format allows 100 MB."""
 MOST_AXES = 32
 _NUMPY = {
     "BOOL": "?", "U8": "u1", "I8": "i1", "U16": "<u2", "I16": "<i2", "U32": "<u4", "I32": "<i4", "U64": "<u8",
@@ -32,7 +32,7 @@ _DIGITS = re.compile(r"\d{1,16}")
 
 @dataclass(frozen=True, slots=True)
 class TensorEntry:
-    """What the header says of one tensor; it lies from byte `start` to `stop` behind the header."""
+    """A tensor's entry in the header; its data are the bytes from `start` to `stop` after the header."""
 
     dtype: str
     shape: Shape
@@ -41,13 +41,13 @@ class TensorEntry:
 
 
 class TensorFile:
-    """A safetensors file: `entries` and `metadata` at once, arrays when they are asked for."""
+    """A safetensors file: `entries` and `metadata` are read at once, arrays on demand."""
 
     def __init__(self, source: Source) -> None:
         """Read and check the header.
 
         Raises:
-            FileFormatError: anything that is not as the format has it.
+            FileFormatError: the file violates the format.
         """
         self._source = source
         self.entries: dict[str, TensorEntry] = {}
@@ -59,7 +59,7 @@ class TensorFile:
         """One tensor as an array of the caller's own; BF16 as float32.
 
         Raises:
-            StateError: there is none of this name. FileFormatError: the file has become shorter, or a truth value is
+            StateError: there is no tensor of this name. FileFormatError: the file has become shorter, or a boolean is
                 neither 0 nor 1.
         """
         entry = self.entries.get(name)
@@ -92,7 +92,9 @@ def _parse(raw: bytes) -> dict[str, Any]:
     text = raw.rstrip(b" ")
     if not text.startswith(b"{") or not text.endswith(b"}"):
         got = f"{raw[:1]!r} … {text[-1:]!r}"
-        raise FileFormatError.expected("safetensors header", expected="JSON from { to }, then spaces alone", got=got)
+        raise FileFormatError.expected(
+            "safetensors header", expected="JSON from { to }, followed by spaces only", got=got
+        )
     try:
         return dict(
             json.loads(
@@ -106,7 +108,7 @@ def _parse(raw: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         if isinstance(error, FileFormatError):
             raise
-        raise FileFormatError(f"safetensors header: expected JSON, got something else: {error}") from None
+        raise FileFormatError(f"safetensors header: expected JSON, got invalid text: {error}") from None
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -162,7 +164,7 @@ def _are_whole(values: Any) -> bool:
 
 
 def _check_places(entries: Mapping[str, TensorEntry], size: int) -> None:
-    """Tensors lie one behind the other from 0 to the end of the file: no gap, no overlap, nothing behind."""
+    """Check that tensors are contiguous from 0 to the end of the file, without gaps or overlaps."""
     reached = 0
     for name, entry in sorted(entries.items(), key=lambda item: (item[1].start, item[1].stop)):
         if entry.start != reached:
@@ -173,10 +175,10 @@ def _check_places(entries: Mapping[str, TensorEntry], size: int) -> None:
 
 
 def pack_tensors(tensors: Mapping[str, AnyArray], metadata: Mapping[str, str] | None = None) -> bytes:
-    """A safetensors file as bytes, tensors that need the widest alignment first; equal tensors give equal bytes.
+    """A safetensors file as bytes, tensors with the widest alignment first; equal tensors give equal bytes.
 
     Raises:
-        ConfigError: an array of a dtype that the format does not have, or a name that it reserves.
+        ConfigError: the format does not support an array's dtype, or reserves its name.
     """
     header: dict[str, Any] = {"__metadata__": dict(metadata)} if metadata else {}
     parts, reached = [], 0

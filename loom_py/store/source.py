@@ -1,4 +1,4 @@
-"""Where bytes come from: files by path, or bytes in memory."""
+"""Sources of bytes: files by path, or bytes in memory."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ PathText = str | os.PathLike[str]
 
 
 class Source(Protocol):
-    """Bytes of a known number that can be read in pieces."""
+    """Bytes of known size that can be read in pieces."""
 
     size: int
 
     def read(self, offset: int, count: int) -> bytes:
-        """`count` bytes from an offset; raises FileFormatError when there are fewer."""
+        """`count` bytes from an offset; raises FileFormatError if there are fewer."""
         ...
 
 
@@ -32,7 +32,7 @@ class BytesSource:
 
 
 class FileSource:
-    """A file by path; it is open only while it is read."""
+    """A file by path, open only while it is read."""
 
     def __init__(self, path: PathText) -> None:
         self._path = path
@@ -51,5 +51,5 @@ def _whole(data: bytes, count: int) -> bytes:
 
 
 def read_source(where: PathText | bytes | bytearray | memoryview) -> Source:
-    """A source from a path or from bytes; raises OSError when there is no such file."""
+    """A source from a path or from bytes; raises OSError if the file does not exist."""
     return BytesSource(where) if isinstance(where, bytes | bytearray | memoryview) else FileSource(where)

@@ -1,7 +1,6 @@
-"""PyTorch's weights for a network: which of a file's tensors belong to which layer, by a map or by their shapes.
+"""PyTorch weights for a network: assignment of a file's tensors to layers, by a map or by their shapes.
 
-What each layer's counterpart is called and how its arrays are turned is the layer's own word (`Layer.torch_state`,
-`Layer.from_torch`).
+Each layer declares the names and the conversion of its PyTorch arrays (`Layer.torch_state`, `Layer.from_torch`).
 """
 
 from __future__ import annotations
@@ -18,7 +17,7 @@ from loom_py.shapes import AnyArray, Shape, shape_text
 from loom_py.store.safetensors import TensorEntry, TensorFile
 
 _FLOATS = ("F16", "BF16", "F32", "F64")
-_COUNTER = "num_batches_tracked"  # BatchNorm counts its batches; nothing of ours depends on it
+_COUNTER = "num_batches_tracked"  # a count of BatchNorm's batches, which is not used here
 _MOST_SHOWN = 40
 Entries = Mapping[str, TensorEntry]
 Sources = dict[str, dict[str, str]]
@@ -27,7 +26,7 @@ Sources = dict[str, dict[str, str]]
 
 @dataclass(frozen=True)
 class Target:
-    """A layer of the network that has arrays, and what its counterpart's state is."""
+    """A layer with arrays, and the state of its PyTorch counterpart."""
 
     path: str
     layer: Layer
@@ -37,16 +36,16 @@ class Target:
 def read_torch_weights(
     file: TensorFile, layers: Iterable[tuple[str, Layer]], names: Mapping[str, str] | None
 ) -> dict[str, AnyArray]:
-    """Arrays of a network by full name, from a file of PyTorch's; nothing is read before everything fits.
+    """Arrays of a network by full name, from a PyTorch file; all names and shapes are checked before any array is read.
 
     Args:
-        file: of PyTorch's tensors.
+        file: file of PyTorch tensors.
         layers: every layer with its path, nested ones too.
         names: see `Network.load_torch_weights`.
 
     Raises:
-        ConfigError: the map names what is not there, or without one it is not clear what belongs where.
-        ShapeError, DataError: a tensor has another shape, or is no floating-point numbers.
+        ConfigError: the map names something that does not exist, or without a map the assignment is ambiguous.
+        ShapeError, DataError: a tensor has another shape, or is not of floating-point numbers.
     """
     targets = [Target(path, layer, state) for path, layer in layers if (state := layer.torch_state())]
     entries = {name: e for name, e in file.entries.items() if name.rpartition(".")[2] != _COUNTER}
@@ -63,12 +62,12 @@ def read_torch_weights(
 
 
 def _float32(array: AnyArray) -> AnyArray:
-    with np.errstate(over="ignore"):  # what is too large becomes infinite, which is refused with its name
+    with np.errstate(over="ignore"):  # values too large become infinite, which is refused by name
         return array.astype(np.float32)
 
 
 def _check(target: Target, names: Mapping[str, str] | None, entries: Entries) -> None:
-    """A layer gets all its arrays or none, each of the right shape and kind."""
+    """Check that a layer gets all its arrays or none, each of the right shape and dtype."""
     if names is None:
         return
     missing = sorted(set(target.state) - set(names))
@@ -112,7 +111,7 @@ def _by_names(targets: list[Target], entries: Entries, names: Mapping[str, str])
 
 
 def _in_order(targets: list[Target], entries: Entries) -> Sources:
-    """Modules and layers of one signature (names and shapes of their arrays) meet in the order of numbers in names.
+    """Assign modules to layers with the same signature (names and shapes of arrays), in the order of numbers in names.
 
     Larger signatures first, since a module inside another (attention's output projection) looks like a layer too.
     """
@@ -137,7 +136,7 @@ def _in_order(targets: list[Target], entries: Entries) -> Sources:
 
 
 def _modules(state: Mapping[str, Shape], entries: Entries) -> list[str]:
-    """Prefixes ("encoder.0.", or "") under which exactly these arrays lie."""
+    """Prefixes ("encoder.0.", or "") of exactly these arrays."""
     first = next(iter(state))
     found = []
     for name in entries:
@@ -152,7 +151,7 @@ def _modules(state: Mapping[str, Shape], entries: Entries) -> list[str]:
 
 
 def _are_numbered(modules: list[str]) -> bool:
-    """Whether names differ in their numbers alone, so that these tell the order."""
+    """Whether names differ only in their numbers, which then define the order."""
     return len({re.sub(r"\d+", "0", module) for module in modules}) <= 1
 
 
@@ -166,8 +165,8 @@ def _unclear(targets: list[Target], entries: Entries) -> ConfigError:
         f"{t.path}.{local} {shape_text(s)} ({type(t.layer).__name__})" for t in targets for local, s in t.state.items()
     ]
     return ConfigError(
-        "PyTorch weights: expected that shapes and numbers in names tell which tensor goes where, got it unclear; give"
-        f" names={{tensor: array}}. The file has: {_some(theirs)}. The network takes: {_some(ours)}"
+        "PyTorch weights: expected an assignment that follows from shapes and numbers in names, got an ambiguous"
+        f" one; give names={{tensor: array}}. The file has: {_some(theirs)}. The network takes: {_some(ours)}"
     )
 
 

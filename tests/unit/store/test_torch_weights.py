@@ -96,10 +96,10 @@ def test_names_that_tell_no_order_are_refused_and_both_sides_listed() -> None:
 
 def test_without_a_map_nothing_may_be_left_over_on_either_side() -> None:
     whole = linear("fc1", 4, 3) | linear("fc2", 3, 2)
-    refused(two(), ConfigError, "unclear", whole | {"fc3.weight": normal(2, 2)})
-    refused(two(), ConfigError, "unclear", {k: v for k, v in whole.items() if k != "fc2.bias"})
-    refused(two(), ConfigError, "unclear", linear("fc1", 4, 3) | linear("fc2", 3, 5))
-    refused(two(), ConfigError, "unclear", {"fc.lora_weight" if k == "fc2.bias" else k: v for k, v in whole.items()})
+    refused(two(), ConfigError, "ambiguous", whole | {"fc3.weight": normal(2, 2)})
+    refused(two(), ConfigError, "ambiguous", {k: v for k, v in whole.items() if k != "fc2.bias"})
+    refused(two(), ConfigError, "ambiguous", linear("fc1", 4, 3) | linear("fc2", 3, 5))
+    refused(two(), ConfigError, "ambiguous", {"fc.lora_weight" if k == "fc2.bias" else k: v for k, v in whole.items()})
 
 
 def test_two_layers_and_both_directions_of_an_lstm_are_no_single_layer() -> None:
