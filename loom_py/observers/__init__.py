@@ -1,4 +1,4 @@
-"""Observers: what watches a network while it runs."""
+"""Observers of a running network: console, recording, dashboards and telemetry sinks."""
 
 from typing import TYPE_CHECKING
 

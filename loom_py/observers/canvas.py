@@ -1,4 +1,4 @@
-"""CanvasObserver: columns of numbers for a live dashboard, a few messages a second however fast the network runs."""
+"""CanvasObserver: columns of numbers for a live dashboard, in a few messages a second at any speed of training."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _training_row = attrgetter(*TRAINING_COLUMNS)
 
 
 class CanvasObserver(LoomObserver):
-    """Gathers statistics in columns and hands them to `sink` as messages.
+    """Collects statistics in columns and passes them to `sink` as messages.
 
-    Messages are plain dicts told apart by `kind`: "blueprint" (once per network), "stats" and "training" (columns of
+    Messages are plain dicts of a `kind`: "blueprint" (once per network), "stats" and "training" (columns of
     float32, column-major; an absent value is NaN), "anomaly" (at once, after the rows that led to it).
     """
 
@@ -46,12 +46,12 @@ class CanvasObserver(LoomObserver):
         """Create the observer.
 
         Args:
-            sink: called with each message; owns the arrays that it gets.
-            every: gather layers at every N-th run of the network.
-            budget: share of the time that watching may take, such as 0.05; None is no limit.
-            layers: gather these layer paths only; None is all.
-            interval_s: seconds between messages of statistics, at least.
-            capacity: rows that are held at most; a full buffer is handed over before the interval is over.
+            sink: called with each message, whose arrays it owns.
+            every: collect layers at every N-th run of the network.
+            budget: share of the running time that observation may take, such as 0.05; None is no limit.
+            layers: collect these layer paths only; None is all.
+            interval_s: shortest time in seconds between messages of statistics.
+            capacity: largest number of buffered rows; a full buffer is sent before the interval ends.
         """
         super().__init__(every=every, budget=budget, layers=layers)
         if capacity < 1:
@@ -65,7 +65,7 @@ class CanvasObserver(LoomObserver):
         self._sent_at = time.monotonic()
 
     def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
-        """Send the blueprint; the rows that follow name layers by their position in it."""
+        """Send the blueprint; later rows refer to layers by their position in it."""
         self.flush()
         tree = _as_dict(blueprint)
         self._positions = {path: position for position, path in enumerate(flatten_paths(tree.get("layers", ())))}
@@ -73,7 +73,7 @@ class CanvasObserver(LoomObserver):
 
     @internal
     def on_frame(self, run: StatsFrame) -> None:
-        """Keep a run's numbers; rows are made of them when they are sent."""
+        """Buffer the frame; its rows are computed when they are sent."""
         self._add(run, len(run))
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
@@ -85,7 +85,7 @@ class CanvasObserver(LoomObserver):
         self._add(stats, 1)
 
     def on_training_event(self, event: TrainingEvent) -> None:
-        """Add a row; an anomaly and the ends of training and epochs are sent at once."""
+        """Add a row; an anomaly, the start and the end of training are sent at once."""
         if event.type == "anomaly":
             self.flush()
             self._sink({"kind": "anomaly", "event": dataclasses.asdict(event)})
@@ -95,13 +95,13 @@ class CanvasObserver(LoomObserver):
             self._send_if_due(at_once=event.type in ("train_start", "train_end"))
 
     def flush(self) -> None:
-        """Send all rows that are held."""
+        """Send all buffered rows."""
         self._sent_at = time.monotonic()
         if self._stats.rows:
             in_pieces(self._stats.take(self._positions), self._capacity, self._send_stats)
         if self._training:
             held, self._training = self._training, []
-            rows = np.array([row for row, _ in held], np.float64)  # NumPy makes NaN of None
+            rows = np.array([row for row, _ in held], np.float64)  # NumPy converts None to NaN
             types = [kind for _, kind in held]
             in_pieces(rows, len(held), lambda count, data: self._send_training(count, data, types))
 
@@ -126,7 +126,7 @@ class CanvasObserver(LoomObserver):
 
 
 def _as_dict(blueprint: object) -> dict[str, Any]:
-    """The blueprint as a plain dict, whatever the network calls its class."""
+    """The blueprint as a plain dict."""
     if dataclasses.is_dataclass(blueprint) and not isinstance(blueprint, type):
         return dataclasses.asdict(blueprint)
     if isinstance(blueprint, Mapping):
@@ -142,30 +142,30 @@ def flatten_layers(layers: Iterable[Any]) -> Iterator[Any]:
 
 
 def flatten_paths(layers: Iterable[Any]) -> list[str]:
-    """Paths of all layers; a layer's place in this list is its position."""
+    """Paths of all layers; a layer's index in this list is its position."""
     return [str(field_of(layer, "path")) for layer in flatten_layers(layers)]
 
 
 def field_of(layer: Any, name: str) -> Any:
-    """A field of a layer, be it a dict or a dataclass; None if it has none."""
+    """A field of a layer, which is a dict or a dataclass; None if it has no such field."""
     return layer.get(name) if isinstance(layer, dict) else getattr(layer, name, None)
 
 
 class ColumnBuffer:
-    """Runs and single records in the order in which they came; their columns are made when they are taken."""
+    """Frames and single records in order of arrival; their columns are computed when they are taken."""
 
     def __init__(self) -> None:
-        """Begin empty."""
+        """Create an empty buffer."""
         self.rows = 0
         self._held: list[StatsFrame | LayerStats] = []
 
     def add(self, item: StatsFrame | LayerStats) -> None:
-        """Add a run's records, or one record."""
+        """Add a frame or a single record."""
         self._held.append(item)
         self.rows += 1 if isinstance(item, LayerStats) else len(item)
 
     def take(self, positions: Mapping[str, int]) -> AnyArray:
-        """All rows (rows, STATS_COLUMNS), with the layers' `positions` by path; empties the table."""
+        """Take all rows (rows, STATS_COLUMNS), with the layers' `positions` by path; empties the buffer."""
         held, self._held, self.rows = self._held, [], 0
         parts: list[AnyArray] = []
         for _, alike in groupby(held, key=lambda item: isinstance(item, LayerStats)):
@@ -193,11 +193,11 @@ def _of_records(records: Sequence[LayerStats], positions: Mapping[str, int]) -> 
 
 
 def in_pieces(rows: AnyArray, most: int, send: Callable[[int, Array], None]) -> None:
-    """Hand rows over, at most so many at a time: their number and the columns one after the other.
+    """Send rows in pieces of at most `most` rows, each as its number of rows and its columns one after the other.
 
     Column j of a piece is `data[j * rows : (j + 1) * rows]`.
     """
-    # A Python float beyond float32 becomes an infinity, which is what it is there.
+    # A value beyond float32 becomes an infinity, as the float32 of the network would be.
     with np.errstate(over="ignore"):
         whole = rows.astype(np.float32)
     for start in range(0, len(whole), most):

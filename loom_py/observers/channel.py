@@ -1,4 +1,4 @@
-"""ChannelObserver: a bounded queue that a consumer iterates, in another thread or in the event loop."""
+"""ChannelObserver: a bounded queue for a consumer in another thread or in the event loop."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Policy = Literal["drop_oldest", "drop_newest", "block"]
 
 
 class _Frame:
-    """A frame in the channel: its records are made when the first of them is taken, and never if all are dropped."""
+    """A frame in the channel; its records are created when the first of them is taken."""
 
     def __init__(self, frame: StatsFrame) -> None:
         self._frame, self._records = frame, list[LayerStats]()
@@ -34,10 +34,10 @@ class _Frame:
 
 
 class ChannelObserver(LoomObserver):
-    """Hands records to whoever iterates it, with `for` in another thread or with `async for`.
+    """Passes records to a consumer that iterates it, with `for` in another thread or with `async for`.
 
-    By default it carries forward records only, like the history of a recording. Closing ends the iteration after what
-    is still queued.
+    By default it carries forward records only, like the history of a recording. After closing, the iteration ends with
+    the last queued record.
     """
 
     def __init__(
@@ -56,11 +56,11 @@ class ChannelObserver(LoomObserver):
         """Create the observer.
 
         Args:
-            capacity: records held at most.
-            policy: what a full channel does with a new record: "drop_oldest" makes room for it, "drop_newest" refuses
-                it, "block" makes the network wait for the consumer, which must be another thread.
+            capacity: largest number of queued records.
+            policy: handling of a new record when the channel is full: "drop_oldest" drops the oldest record,
+                "drop_newest" the new one; "block" makes the network wait for the consumer, which needs another thread.
             every: carry layers of every N-th run of the network.
-            budget: share of the time that watching may take, such as 0.05; None is no limit.
+            budget: share of the running time that observation may take, such as 0.05; None is no limit.
             layers: carry these layer paths only; None is all.
             output_values: carry a copy of each layer's outputs too.
             histograms: carry histograms too.
@@ -76,7 +76,9 @@ class ChannelObserver(LoomObserver):
         if policy not in ("drop_oldest", "drop_newest", "block"):
             raise ConfigError.expected("policy", expected="drop_oldest, drop_newest or block", got=repr(policy))
         if policy == "block" and _single_threaded():
-            raise ConfigError("policy block: a browser has one thread of Python, the consumer would never come to run")
+            raise ConfigError(
+                "policy: expected drop_oldest or drop_newest in a browser, which has one Python thread, got block"
+            )
         self._capacity, self._policy = capacity, policy
         self._backward, self._events = backward, events
         self._queue: deque[Record | tuple[_Frame, int]] = deque()
@@ -86,13 +88,13 @@ class ChannelObserver(LoomObserver):
 
     @property
     def counters(self) -> Counters:
-        """What became of the records so far; delivered means taken by a consumer."""
+        """Counts of the records so far; delivered means taken by a consumer."""
         with self._changed:
             return Counters(self._produced, self._delivered, self._dropped, len(self._queue))
 
     @internal
     def on_frame(self, frame: StatsFrame) -> None:
-        """Queue the frame's records, to be made when they are taken."""
+        """Queue the frame's records, which are created when they are taken."""
         held = _Frame(frame)
         for place, phase in enumerate(frame.schema.phases):
             if phase == "forward" or self._backward:
@@ -103,17 +105,17 @@ class ChannelObserver(LoomObserver):
         self._put(stats)
 
     def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
-        """Queue the record if asked for backward records."""
+        """Queue the record if the channel carries backward records."""
         if self._backward:
             self._put(stats)
 
     def on_training_event(self, event: TrainingEvent) -> None:
-        """Queue the event if asked for events."""
+        """Queue the event if the channel carries events."""
         if self._events:
             self._put(event)
 
     def take(self) -> list[LayerStats | TrainingEvent]:
-        """All queued records at once, without waiting."""
+        """Take all queued records, without waiting."""
         with self._changed:
             return [self._pop() for _ in range(len(self._queue))]
 
@@ -126,7 +128,9 @@ class ChannelObserver(LoomObserver):
         while True:
             with self._changed:
                 if not self._queue and not self._closed and _single_threaded():
-                    raise StateError("the channel is empty and Python has one thread here: use `async for`")
+                    raise StateError(
+                        "the channel is empty, and in a browser no other thread can fill it; use `async for`"
+                    )
                 self._changed.wait_for(lambda: self._queue or self._closed)
                 if not self._queue:
                     return

@@ -1,4 +1,4 @@
-"""ConsoleObserver: prints what the network does as it does it."""
+"""ConsoleObserver: prints statistics of layers and training events."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class ConsoleObserver(LoomObserver):
         """Create the observer.
 
         Args:
-            stream: where to print; None is whatever `sys.stdout` is at that moment.
+            stream: stream to print to; None is the current `sys.stdout`.
             every: print layers at every N-th run of the network.
-            budget: share of the time that watching may take, such as 0.05; None is no limit.
+            budget: share of the running time that observation may take, such as 0.05; None is no limit.
             layers: print these layer paths only; None is all.
         """
         super().__init__(every=every, budget=budget, layers=layers)
@@ -41,7 +41,7 @@ class ConsoleObserver(LoomObserver):
         self._print(layer_lines(stats))
 
     def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
-        """Print the layer's gradient norms, the statistics of the gradient that reached it, and time."""
+        """Print the layer's gradient norms, the statistics of its output gradient, and time."""
         self._print(layer_lines(stats))
 
     def on_training_event(self, event: TrainingEvent) -> None:
@@ -60,14 +60,14 @@ class ConsoleObserver(LoomObserver):
         stream = self._stream or sys.stdout
         try:
             stream.write(text + "\n")
-        except UnicodeEncodeError:  # a console of another encoding must not detach the observer
+        except UnicodeEncodeError:  # an error of encoding would detach the observer
             stream.write(text.translate(_PLAIN).encode("ascii", "replace").decode("ascii") + "\n")
 
 
 def layer_lines(stats: LayerStats) -> str:
-    """What a layer did in one pass, in two or three lines.
+    """A layer's pass in two or three lines.
 
-    Sizes are those of one sample: the batch axis is left out. NaN and infinities are named when there are any.
+    Sizes are those of one sample, without the batch axis. Counts of NaN and infinities are shown if there are any.
     """
     lines = [f"[Layer {_name(stats)}] {stats.layer_type}: {_size(stats.input_shape)} → {_size(stats.output_shape)}"]
     if stats.phase == "backward":
@@ -83,7 +83,7 @@ def layer_lines(stats: LayerStats) -> str:
 
 
 def event_line(event: TrainingEvent) -> str:
-    """A training event in one line; empty for the start of a batch, which says nothing that its end does not."""
+    """A training event in one line; empty for the start of a batch, whose facts are in its end."""
     match event.type:
         case "train_start":
             return "[Training] started"

@@ -1,4 +1,4 @@
-"""HTTPObserver: sends what happens to a server, in batches, while the training goes on."""
+"""HTTPObserver: sends records to a server, in batches, during training."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ VERSION = 1
 
 
 class HTTPObserver(LoomObserver):
-    """POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
+    """POSTs records as JSON, in batches and in order, with retries, without delaying the training.
 
     Body: `{"format", "version", "run", "dropped", "records"}`; a record is `{"kind": "layer" | "event", …}` with the
-    fields of `LayerStats` or `TrainingEvent`; what was not measured is left out, NaN and infinities are the texts
-    "NaN", "Infinity", "-Infinity". `dropped` counts the records of the run that had to make room so far.
+    fields of `LayerStats` or `TrainingEvent`. Values that were not measured are left out; NaN and infinities are the
+    texts "NaN", "Infinity", "-Infinity". `dropped` counts the dropped records of the run so far.
 
-    In CPython a thread sends with urllib, in a browser a task with `fetch`. Answers 429, 502, 503, 504 and no answer
-    are tried again with growing waits; 413 halves the batch; anything else drops it.
+    In CPython a thread sends with urllib, in a browser a task with `fetch`. After status 429, 502, 503, 504 or no
+    response the request is repeated with growing waits; 413 halves the batch; any other error drops it.
     """
 
     def __init__(
@@ -58,22 +58,22 @@ class HTTPObserver(LoomObserver):
         """Create the observer and start its sender.
 
         Args:
-            url: address that takes the POST requests, http or https.
+            url: http or https address for the POST requests.
             every: send layers of every N-th run of the network.
-            budget: share of the time that watching may take, such as 0.05; None is no limit.
+            budget: share of the running time that observation may take, such as 0.05; None is no limit.
             layers: send these layer paths only; None is all.
             output_values: send each layer's outputs too.
             histograms: send histograms too.
-            headers: headers of each request, such as one that authorises it; never shown.
-            capacity: records held at most; the oldest make room and are counted as dropped.
-            batch: records in a request at most.
+            headers: headers of each request, such as an authorisation; never shown.
+            capacity: largest number of queued records; beyond it the oldest are dropped and counted.
+            batch: largest number of records in a request.
             interval_s: seconds to wait for a batch to fill.
-            timeout_s: seconds to wait for the server.
-            backoff: how to wait before trying again.
-            close_s: seconds that `flush` and `close` wait at most for what is left.
+            timeout_s: longest time in seconds to wait for the server.
+            backoff: waiting times between attempts.
+            close_s: longest time in seconds that `flush` and `close` wait for queued records.
 
         Raises:
-            ConfigError: the address is not http or https, or a header would break out of its line.
+            ConfigError: the address is not http or https, or a header contains a line break.
         """
         super().__init__(every=every, budget=budget, layers=layers, output_values=output_values, histograms=histograms)
         self.url = checked_url(url)
@@ -91,7 +91,7 @@ class HTTPObserver(LoomObserver):
 
     @property
     def counters(self) -> Counters:
-        """What became of the records so far."""
+        """Counts of the records so far."""
         return self._queue.counters()
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
@@ -107,11 +107,11 @@ class HTTPObserver(LoomObserver):
         self._put(event)
 
     def flush(self) -> None:
-        """Send what is queued; outside browsers waits until it is sent, at most `close_s` seconds."""
+        """Send all queued records; outside browsers waits until they are sent, at most `close_s` seconds."""
         self._sender.flush(self._close_s)
 
     def _release(self) -> None:
-        """Send what is left within `close_s` seconds; the rest is dropped and counted."""
+        """Send queued records within `close_s` seconds; the rest is dropped and counted."""
         self._sender.close(self._close_s)
 
     def _put(self, record: Record) -> None:
@@ -131,18 +131,18 @@ class HTTPObserver(LoomObserver):
 
 
 def record_object(record: Record) -> dict[str, Any]:
-    """A record as a JSON object; what was not measured is left out."""
+    """A record as a JSON object without the values that were not measured."""
     values = {field.name: getattr(record, field.name) for field in fields(record)}
     kind = "layer" if isinstance(record, LayerStats) else "event"
     return {"kind": kind, **{name: plain_data(value) for name, value in values.items() if measured(value)}}
 
 
 def checked_url(url: str) -> str:
-    """The address if it is one that can be posted to; raises ConfigError."""
+    """The address if it is an http or https address; raises ConfigError."""
     do = 'give an address such as "http://localhost:8080/telemetry"'
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018  # raises for a port that is none
+        parts.port  # noqa: B018  # raises for an invalid port
     except ValueError as error:
         raise ConfigError.expected(
             "url", expected="an http or https address", got=f"{url!r} ({error})", do=do
@@ -153,7 +153,7 @@ def checked_url(url: str) -> str:
 
 
 def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """The headers if each stays on its line (RFC 9110, 5.1 and 5.5); raises ConfigError, which shows no value."""
+    """The headers if names and values are valid (RFC 9110, 5.1 and 5.5); raises ConfigError, without the value."""
     for name, value in headers.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise ConfigError.expected("header name", expected="letters, digits and dashes", got=repr(name))

@@ -15,8 +15,8 @@ from loom_py.strict_json import dumps
 class OTLPObserver(HTTPObserver):
     """Sends layer statistics and training events as OTLP gauges named `loom.layer.…` and `loom.training.…`.
 
-    Delivery is that of `HTTPObserver`. A partial success is never sent again: the points that the server refused are
-    counted in `rejected_points`; records all of whose points were refused count as dropped.
+    Records are delivered as by `HTTPObserver`. A partial success is not repeated: data points refused by the server are
+    counted in `rejected_points`; if all points of a request were refused, its records count as dropped.
     """
 
     def __init__(
@@ -38,21 +38,21 @@ class OTLPObserver(HTTPObserver):
         """Create the observer and start its sender.
 
         Args:
-            url: the Collector's address for metrics.
+            url: address of the Collector for metrics.
             every: send layers of every N-th run of the network.
-            budget: share of the time that watching may take, such as 0.05; None is no limit.
+            budget: share of the running time that observation may take, such as 0.05; None is no limit.
             layers: send these layer paths only; None is all.
-            headers: headers of each request, such as one that authorises it; never shown.
+            headers: headers of each request, such as an authorisation; never shown.
             resource: resource attributes, such as `{"service.name": "digits"}`.
-            capacity: records held at most; the oldest make room and are counted as dropped.
-            batch: records in a request at most.
+            capacity: largest number of queued records; beyond it the oldest are dropped and counted.
+            batch: largest number of records in a request.
             interval_s: seconds to wait for a batch to fill.
-            timeout_s: seconds to wait for the server.
-            backoff: how to wait before trying again.
-            close_s: seconds that `flush` and `close` wait at most for what is left.
+            timeout_s: longest time in seconds to wait for the server.
+            backoff: waiting times between attempts.
+            close_s: longest time in seconds that `flush` and `close` wait for queued records.
 
         Raises:
-            ConfigError: the address is not http or https, or a header would break out of its line.
+            ConfigError: the address is not http or https, or a header contains a line break.
         """
         self._resource = dict(resource or {})
         super().__init__(
@@ -81,7 +81,7 @@ class OTLPObserver(HTTPObserver):
 
 
 def _partial_success(body: bytes) -> tuple[int, str]:
-    """Refused data points and the server's words in an ExportMetricsServiceResponse; (0, "") if all were taken."""
+    """Refused data points and the message of an ExportMetricsServiceResponse; (0, "") if all were accepted."""
     try:
         partial = json.loads(body)["partialSuccess"]
         return max(int(partial.get("rejectedDataPoints", 0)), 0), str(partial.get("errorMessage", ""))[:200]

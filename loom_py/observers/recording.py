@@ -1,4 +1,4 @@
-"""RecordingObserver: keeps what happened, for questions afterwards, files, exports and comparison."""
+"""RecordingObserver: keeps records for history, files, exports and comparison."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ ExportFormat = Literal["tensorboard", "trace", "otlp", "csv"]
 
 
 class RecordingObserver(LoomObserver):
-    """Keeps layer statistics, training events and steps of neural tweening in memory, newest `capacity` of each.
+    """Keeps layer statistics, training events and steps of neural tweening in memory, the newest `capacity` of each.
 
     Attributes:
-        header: blueprint, config, seed and versions that the file will carry; `config` and `seed` may be set by hand.
-        dropped: records that had to make room for newer ones.
-        truncated: whether the file that this was loaded from had been cut off.
+        header: blueprint, config, seed and versions, as in the file; `config` and `seed` may be set by hand.
+        dropped: number of records dropped for newer ones.
+        truncated: whether the recording was loaded from a file that was cut off.
     """
 
     def __init__(
@@ -48,12 +48,12 @@ class RecordingObserver(LoomObserver):
 
         Args:
             every: record layers at every N-th run of the network.
-            budget: share of the time that watching may take, such as 0.05; None is no limit.
+            budget: share of the running time that observation may take, such as 0.05; None is no limit.
             layers: record these layer paths only; None is all.
             output_values: keep a copy of each layer's outputs too.
             histograms: keep histograms too.
-            capacity: statistics, and events, kept at most; older ones make room. None is no limit.
-            values_bytes: bytes of output values kept at most; the oldest records make room.
+            capacity: largest number of statistics, and of events; beyond it the oldest are dropped. None is no limit.
+            values_bytes: largest size of the output values in bytes; beyond it the oldest records are dropped.
         """
         super().__init__(every=every, budget=budget, layers=layers, output_values=output_values, histograms=histograms)
         if capacity is not None and capacity < 1:
@@ -68,12 +68,12 @@ class RecordingObserver(LoomObserver):
 
     @property
     def dropped(self) -> int:
-        """Records that had to make room for newer ones."""
+        """Number of records dropped for newer ones."""
         return self.header.dropped
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that the records take, about."""
+        """Approximate size of the records in bytes."""
         return self._stats.memory_bytes + RECORD_BYTES * (len(self._numbered_events) + len(self._numbered_tweens))
 
     def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
@@ -86,7 +86,7 @@ class RecordingObserver(LoomObserver):
 
     @internal
     def on_frame(self, frame: StatsFrame) -> None:
-        """Keep a frame; records are made from it on demand."""
+        """Keep a frame; its records are created on demand."""
         if len(frame):
             self._keep(frame)
 
@@ -111,7 +111,7 @@ class RecordingObserver(LoomObserver):
         self._bound(self._numbered_tweens)
 
     def get_history(self) -> list[LayerStats]:
-        """Forward records in the order of execution, completed with the gradient norms of their run's backward pass."""
+        """Forward records in order of execution, with the gradient norms and update ratios of their backward pass."""
         history: list[LayerStats] = []
         latest: dict[str, int] = {}
         for _, stats in self._stats:
@@ -123,7 +123,7 @@ class RecordingObserver(LoomObserver):
         return history
 
     def get_backward_history(self) -> list[LayerStats]:
-        """Backward records in the order of execution."""
+        """Backward records in order of execution."""
         return [stats for _, stats in self._stats if stats.phase == "backward"]
 
     def get_training_history(self) -> list[TrainingEvent]:
@@ -135,11 +135,11 @@ class RecordingObserver(LoomObserver):
         return [step for _, step in self._numbered_tweens]
 
     def get_records(self) -> list[LayerStats | TrainingEvent]:
-        """Forward, backward and training records together, in the order in which they came."""
+        """Forward, backward and training records together, in order of arrival."""
         return [record for record in self._all() if not isinstance(record, TweenStep)]
 
     def clear(self) -> None:
-        """Forget all records and the count of dropped ones; the header stays."""
+        """Delete all records and reset the count of dropped ones; the header is kept."""
         self._stats.clear()
         self._numbered_events.clear()
         self._numbered_tweens.clear()
@@ -151,7 +151,7 @@ class RecordingObserver(LoomObserver):
         return "".join(write_lines(self.header, self._all()))
 
     def save_to_file(self, path: str | os.PathLike[str]) -> None:
-        """Write the recording as JSON Lines; a file that was there is replaced only when all is written.
+        """Write the recording as JSON Lines; an existing file is replaced only once everything is written.
 
         Raises:
             OSError: the path can't be written.
@@ -162,11 +162,11 @@ class RecordingObserver(LoomObserver):
         """Write the recording for another tool.
 
         Args:
-            path: file to write; for "tensorboard" the folder that gets the event file.
+            path: file to write; for "tensorboard" the folder of the event file.
             format: "tensorboard" event file, "trace" (Chrome and Perfetto), "otlp" (OpenTelemetry JSON Lines), "csv".
 
         Returns:
-            The file that was written.
+            The written file.
 
         Raises:
             OSError: the path can't be written.
@@ -177,10 +177,10 @@ class RecordingObserver(LoomObserver):
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> RecordingObserver:
-        """Read a recording; a file that was cut off loads up to its last whole row (`truncated` says so).
+        """Read a recording; a file that was cut off is read up to its last whole row and marked as `truncated`.
 
         Raises:
-            FileFormatError: the file is no recording, is damaged, or of another version.
+            FileFormatError: the file is not a recording, is damaged, or of another version.
             OSError: the file can't be read.
         """
         with open(path, "rb") as file:
@@ -206,7 +206,7 @@ class RecordingObserver(LoomObserver):
         return recording
 
     def _all(self) -> list[AnyRecord]:
-        """All that is kept, in the order in which it came."""
+        """All records in order of arrival."""
         numbered: list[tuple[int, AnyRecord]] = [*self._stats, *self._numbered_events, *self._numbered_tweens]
         return [record for _, record in sorted(numbered, key=lambda pair: pair[0])]
 
@@ -226,7 +226,7 @@ class RecordingObserver(LoomObserver):
 
 
 def _completed(forward: LayerStats, backward: LayerStats) -> LayerStats:
-    """A copy of a forward record with what its backward pass measured of the gradients."""
+    """A copy of a forward record with the gradient statistics of its backward pass."""
     return replace(
         forward,
         gradient_norm=backward.gradient_norm,

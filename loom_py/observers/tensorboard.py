@@ -33,17 +33,17 @@ class TensorBoardObserver(LoomObserver):
         layers: Iterable[str | int] | None = None,
         histograms: bool = False,
     ) -> None:
-        """Create the folder if it is missing, and the event file.
+        """Create the event file, and the folder if it is missing.
 
         Args:
             log_dir: folder of this run's event files.
             every: write layers at every N-th run of the network.
-            budget: share of the time that watching may take, such as 0.05; None is no limit.
+            budget: share of the running time that observation may take, such as 0.05; None is no limit.
             layers: write these layer paths only; None is all.
             histograms: write histograms of outputs and their gradients too.
 
         Raises:
-            OSError: the folder can't be made or written.
+            OSError: the folder can't be created or written.
         """
         super().__init__(every=every, budget=budget, layers=layers, histograms=histograms)
         self.path, self._file = create_event_file(Path(log_dir))
@@ -58,17 +58,17 @@ class TensorBoardObserver(LoomObserver):
         self._write(stats)
 
     def on_training_event(self, event: TrainingEvent) -> None:
-        """Write the event's numbers; at the end of an epoch the file is brought up to date on disk."""
+        """Write the event's numbers; at the end of an epoch the file is flushed."""
         self._write(event)
         if event.type in ("epoch_end", "train_end"):
             self.flush()
 
     def on_tween_step(self, step: TweenStep) -> None:
-        """Write how the layers stand to their targets."""
+        """Write the step's numbers, and those of each layer and its target."""
         self._write(step)
 
     def flush(self) -> None:
-        """Bring the file up to date, for a TensorBoard that watches it."""
+        """Flush the file, for a TensorBoard that reads it during training."""
         if not self._file.closed:
             self._file.flush()
 

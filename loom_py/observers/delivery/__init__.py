@@ -1,1 +1,1 @@
-"""Delivery of records to a server without keeping the training waiting."""
+"""Delivery of records to a server, without delaying the training."""

@@ -1,8 +1,8 @@
-"""The delivery of records to a server, as a generator that does no input or output itself.
+"""Delivery of records to a server, as a generator without input or output of its own.
 
-`deliver` yields what is to be done (`Idle`, `Gather`, `Post`, `Wait`) and is sent what came of it. The drivers do it:
-a thread with urllib in CPython, a task with `fetch` in a browser. One request is under way at a time, so the order is
-kept.
+`deliver` yields commands (`Idle`, `Gather`, `Post`, `Wait`) and receives their results. The senders execute them: a
+thread with urllib in CPython, a task with `fetch` in a browser. Only one request is in flight at a time, so records
+stay in order.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Gather:
-    """Wait so many seconds for more records, or until there is a whole batch or someone asks to flush."""
+    """Wait for more records, until there is a whole batch, a flush is requested or the time is over."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """Send this body; the answer is expected back."""
+    """Send this body; the result is the response."""
 
     body: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Wait so many seconds before trying again, or until the observer is closed."""
+    """Wait before the next attempt, until the observer is closed or the time is over."""
 
     seconds: float
 
@@ -49,22 +49,22 @@ Delivery = Generator[Command, Response | None, None]
 
 @dataclass(slots=True)
 class DeliveryPlan:
-    """How records are delivered."""
+    """Queue, encoding and limits of a delivery."""
 
     queue: DeliveryQueue
-    """Where they wait."""
+    """Queue of the records."""
     encode: Callable[[Sequence[Record]], bytes]
-    """Makes the body of a request."""
+    """Encodes records as the body of a request."""
     accepted: Callable[[Response, Sequence[Record]], bool]
-    """Whether an answer of success holds for the records; some protocols refuse parts of a request in it."""
+    """Whether a successful response accepts the records; some protocols refuse parts of a request in it."""
     backoff: Backoff
-    """How to wait before trying again."""
+    """Waiting times between attempts."""
     batch: int
-    """Records in a request at most."""
+    """Largest number of records in a request."""
     gather_s: float
     """Seconds to wait for a batch to fill."""
     deadline: float | None = None
-    """When closing: time (monotonic clock) after which nothing is tried any more."""
+    """After closing: time (monotonic clock) after which no request is sent."""
 
     @property
     def closing(self) -> bool:
@@ -72,12 +72,12 @@ class DeliveryPlan:
         return self.deadline is not None
 
     def too_late(self, wait_s: float = 0.0) -> bool:
-        """Whether the time for closing will be over after so many seconds."""
+        """Whether the deadline of closing is less than `wait_s` seconds away."""
         return self.deadline is not None and time.monotonic() + wait_s > self.deadline
 
 
 def deliver(plan: DeliveryPlan) -> Delivery:
-    """Deliver until the observer closes, and then until its queue is empty or its time is over."""
+    """Deliver until the observer is closed, then until the queue is empty or the deadline is reached."""
     failures = 0
     while not plan.too_late():
         waiting = len(plan.queue)
@@ -95,10 +95,10 @@ def deliver(plan: DeliveryPlan) -> Delivery:
 def _deliver_batch(
     plan: DeliveryPlan, batch: Sequence[Record], failures: int
 ) -> Generator[Command, Response | None, int]:
-    """Send one batch until it is delivered or given up; gives the number of failures in a row, 0 after a success."""
+    """Send one batch until it is delivered or dropped; returns the number of failures in a row, 0 after a success."""
     try:
         body = plan.encode(batch)
-    except (TypeError, ValueError) as error:  # a record that can't be written must not end the delivery
+    except (TypeError, ValueError) as error:  # a record that can't be encoded must not end the delivery
         plan.queue.last_error = f"{type(error).__name__}: {error}"
         plan.queue.settle(len(batch), delivered=False)
         return failures
@@ -120,20 +120,20 @@ def _deliver_batch(
         wait_s = plan.backoff.wait_s(failures, response.retry_after_s())
         if plan.too_late(wait_s):
             break
-        # After the last attempt too: the next batch goes to the same server.
+        # After the last attempt too, since the next batch goes to the same server.
         yield Wait(wait_s)
     plan.queue.settle(len(batch), delivered=False)
     return failures
 
 
 def unload_beacon(plan: DeliveryPlan, limit: int) -> tuple[bytes, int] | None:
-    """One body of at most `limit` bytes with what matters most of the queue, for a page that may be about to go.
+    """One body of at most `limit` bytes with the most important queued records, for a page that may be closing.
 
-    Anomalies come first, then the newest records; inside the body the order is that of time. The records of the body
-    are on their way then, the others stay in the queue in case the page lives on.
+    Anomalies are preferred, then the newest records; the body has them in order of time. Its records count as in
+    flight; the others stay in the queue, in case the page stays open.
 
     Returns:
-        The body and its number of records; None if there is nothing to send, or nothing that fits.
+        The body and its number of records; None if the queue is empty or no record fits.
     """
     waiting = plan.queue.take(len(plan.queue))
     ranked = sorted(range(len(waiting)), key=lambda i: (getattr(waiting[i], "type", "") == "anomaly", i), reverse=True)
@@ -150,16 +150,16 @@ def unload_beacon(plan: DeliveryPlan, limit: int) -> tuple[bytes, int] | None:
 
 
 class Sender(Protocol):
-    """Carries out a delivery beside the training."""
+    """Executes a delivery concurrently with the training."""
 
     def wake(self) -> None:
-        """There is something to send."""
+        """Check the queue: there is a record to send."""
 
     def flush_soon(self) -> None:
-        """There is a whole batch to send, or someone wants it sent now."""
+        """Send queued records without waiting for a whole batch."""
 
     def flush(self, timeout_s: float) -> None:
-        """Hurry, and wait until all is sent where waiting is possible, at most so long."""
+        """Send queued records; where waiting is possible, wait until they are sent, at most `timeout_s` seconds."""
 
     def close(self, timeout_s: float) -> None:
-        """Send what is left within that time, then stop."""
+        """Send queued records within `timeout_s` seconds, then stop."""

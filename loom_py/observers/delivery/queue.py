@@ -1,4 +1,4 @@
-"""A bounded queue of records that counts what becomes of each: produced = delivered + dropped + queued, always."""
+"""A bounded queue of records with counters; produced = delivered + dropped + queued at any time."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from loom_py.observers.records.rows import Record
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What became of the records; `produced = delivered + dropped + queued`."""
+    """Counts of records; `produced = delivered + dropped + queued`."""
 
     produced: int
-    """Records that were handed to the observer."""
+    """Records received by the observer."""
     delivered: int
-    """Records that reached the receiver."""
+    """Records accepted by the receiver."""
     dropped: int
-    """Records that were given up: no room, refused by the receiver, or too late."""
+    """Records dropped: queue full, refused by the receiver, or too late."""
     queued: int
-    """Records that wait or are on their way."""
+    """Records waiting or in flight."""
     retries: int = 0
-    """Requests that were sent again."""
+    """Repeated requests."""
     rejected_points: int = 0
-    """Data points that the receiver refused of requests which it accepted."""
+    """Data points refused by the receiver in otherwise accepted requests."""
     last_error: str | None = None
-    """The last thing that went wrong."""
+    """Last error; None if there was none."""
 
 
 class DeliveryQueue:
-    """Records waiting to be sent, oldest first; when full, the oldest that is not on its way makes room.
+    """Records waiting to be sent, oldest first; a full queue drops the oldest that is not in flight.
 
     Safe to use from several threads.
     """
 
     def __init__(self, capacity: int) -> None:
-        """Create an empty queue; raises ConfigError when the capacity is less than 1."""
+        """Create an empty queue; raises ConfigError if the capacity is less than 1."""
         if capacity < 1:
             raise ConfigError.expected("capacity", expected="at least 1 record", got=capacity)
         self._capacity = capacity
@@ -51,7 +51,7 @@ class DeliveryQueue:
         self._closed = False
 
     def put(self, record: Record) -> int:
-        """Add a record; gives the number of records waiting."""
+        """Add a record; returns the number of waiting records."""
         with self._lock:
             self._produced += 1
             if self._closed:
@@ -61,20 +61,20 @@ class DeliveryQueue:
                 if self._waiting:
                     self._waiting.popleft()
                 self._dropped += 1
-                if self._in_flight >= self._capacity:  # all room is on its way: the newest is the one to go
+                if self._in_flight >= self._capacity:  # all records are in flight: the new one is dropped
                     return len(self._waiting)
             self._waiting.append(record)
             return len(self._waiting)
 
     def take(self, limit: int) -> list[Record]:
-        """Take up to `limit` records from the front; they stay counted as queued until they are settled."""
+        """Take up to `limit` records from the front; they count as queued until `settle`."""
         with self._lock:
             batch = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
             self._in_flight += len(batch)
             return batch
 
     def put_back(self, records: list[Record]) -> None:
-        """Return records that were taken to the front of the queue; those that find no room there are dropped."""
+        """Put records back at the front of the queue; those beyond the capacity are dropped."""
         with self._lock:
             if self._closed:
                 return
@@ -84,9 +84,9 @@ class DeliveryQueue:
             self._waiting.extendleft(reversed(kept))
 
     def settle(self, count: int, *, delivered: bool) -> None:
-        """Say what became of records that were taken."""
+        """Count records in flight as delivered or dropped."""
         with self._lock:
-            count = min(count, self._in_flight)  # records given up at closing were settled before
+            count = min(count, self._in_flight)  # records dropped at closing were counted before
             self._in_flight -= count
             if delivered:
                 self._delivered += count
@@ -94,7 +94,7 @@ class DeliveryQueue:
                 self._dropped += count
 
     def close(self) -> None:
-        """Take no more: what comes now, and what is still waiting or on its way, is dropped."""
+        """Drop all records: those waiting, those in flight, and new ones."""
         with self._lock:
             self._closed = True
             self._dropped += len(self._waiting) + self._in_flight
@@ -102,11 +102,11 @@ class DeliveryQueue:
             self._waiting.clear()
 
     def __len__(self) -> int:
-        """Records waiting, without those on their way."""
+        """Number of waiting records, without those in flight."""
         return len(self._waiting)
 
     def counters(self) -> Counters:
-        """What became of all records so far, at one moment."""
+        """A consistent snapshot of the counts."""
         with self._lock:
             queued = len(self._waiting) + self._in_flight
             totals = (self._produced, self._delivered, self._dropped, queued)

@@ -1,7 +1,7 @@
-"""What a server's answer means, and how long to wait before asking again.
+"""Responses of servers, and waiting times between attempts.
 
-OTLP/HTTP (opentelemetry-proto specification): 429, 502, 503 and 504 are asked again, other errors never; Retry-After
-is honoured; the wait grows exponentially, with jitter.
+OTLP/HTTP (opentelemetry-proto specification): requests are repeated after 429, 502, 503 and 504, never after other
+errors; Retry-After is honoured; the wait grows exponentially, with jitter.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Verdict = Literal["delivered", "again", "smaller", "refused"]
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """What came back of a request: a status with headers and body, or an error in words."""
+    """Response to a request: status, headers and body, or an error."""
 
     status: int = 0
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Response:
 
     @property
     def verdict(self) -> Verdict:
-        """What to do; no answer at all counts as a server that is away for a while."""
+        """Consequence of the response; without one the server counts as temporarily unavailable."""
         if self.error is not None or self.status in RETRIED:
             return "again"
         if 200 <= self.status < 300:
@@ -40,11 +40,11 @@ class Response:
 
     @property
     def words(self) -> str:
-        """The answer in words, for `last_error`."""
+        """The response as text, for `last_error`."""
         return self.error or f"HTTP status {self.status}"
 
     def retry_after_s(self, now: datetime | None = None) -> float | None:
-        """Seconds that the server asks to wait, from a number or a date (RFC 9110, 10.2.3); None if it does not."""
+        """Seconds to wait by the header Retry-After, a number or a date (RFC 9110, 10.2.3); None without it."""
         text = self.headers.get("retry-after", "").strip()
         if text.isascii() and text.isdigit():
             return float(min(int(text[:9]), LONGEST_WAIT_S))
@@ -59,22 +59,22 @@ class Response:
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits of `first_s · factor^(n-1)`, at most `longest_s`, each times a random factor of 1 ± `jitter`."""
+    """Exponential backoff: waits of `first_s · factor^(n-1)`, at most `longest_s`, times a random 1 ± `jitter`."""
 
     first_s: float = 1.0
-    """Seconds to wait after the first failure."""
+    """Wait in seconds after the first failure."""
     factor: float = 2.0
-    """How many times longer each wait is than the one before."""
+    """Ratio of each wait to the previous one."""
     longest_s: float = 30.0
     """Longest wait in seconds."""
     jitter: float = 0.2
-    """Share by which each wait is made longer or shorter at random."""
+    """Largest random change of a wait, as a share of it."""
     attempts: int = 6
-    """Failures in a row after which a batch is given up."""
+    """Number of attempts after which a batch is dropped."""
 
     def wait_s(self, failures: int, asked_s: float | None = None) -> float:
-        """Seconds to wait after so many failures in a row; never less than the server asked for."""
+        """Seconds to wait after this number of failures in a row; at least `asked_s`, the server's request."""
         wait = min(self.first_s * self.factor ** min(failures - 1, 60), self.longest_s)
-        # Jitter keeps many senders from coming back all at once; no secret depends on it.
+        # Jitter keeps many senders from retrying at the same time; it needs no secure randomness.
         wait *= 1 + self.jitter * random.uniform(-1, 1)
         return max(wait, asked_s or 0.0)

@@ -1,4 +1,4 @@
-"""Carries out a delivery in a task of the event loop with `fetch`: for browsers."""
+"""Delivery in a task of the event loop with `fetch`, for browsers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from loom_py.observers.delivery.delivery import Command, DeliveryPlan, Gather, I
 from loom_py.observers.delivery.retry import Response
 
 KEEPALIVE_BYTES = 60 * 1024
-"""Bytes of the last body; browsers allow 64 KiB of bodies that outlive their page, headers need room too."""
+"""Largest body of the last request; browsers allow 64 KiB for requests that outlive their page, headers included."""
 
 
 class TaskSender:
-    """Runs the delivery as a task of the event loop; when the page is hidden, one last request outlives it."""
+    """Runs the delivery as a task of the event loop; when the page is hidden, it sends a request that outlives it."""
 
     def __init__(self, plan: DeliveryPlan, url: str, headers: Mapping[str, str], timeout_s: float) -> None:
         """Start the task."""
@@ -28,20 +28,20 @@ class TaskSender:
         runtime.spawn(self._run())
 
     def wake(self) -> None:
-        """Let an idle task look at the queue."""
+        """Wake an idle task."""
         self._work.set()
 
     def flush_soon(self) -> None:
-        """End the gathering of a batch."""
+        """End the wait for a whole batch."""
         self._urgent.set()
         self._work.set()
 
     def flush(self, timeout_s: float) -> None:
-        """Hurry: Python can't wait in a browser, the task sends as soon as Python lets go."""
+        """End the wait for a whole batch. Python can't block in a browser: the task sends once Python yields."""
         self.flush_soon()
 
     def close(self, timeout_s: float) -> None:
-        """Hurry, and drop what is left when the time is over."""
+        """Send queued records, and drop the rest when the time is over."""
         self._forget_hide()
         self._plan.deadline = time.monotonic() + timeout_s
         self._closing.set()

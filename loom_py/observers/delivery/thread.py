@@ -1,4 +1,4 @@
-"""Carries out a delivery in a thread with urllib: for CPython."""
+"""Delivery in a thread with urllib, for CPython."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from loom_py.observers.delivery.retry import Response
 
 
 class ThreadSender:
-    """Runs the delivery in a daemon thread; at the interpreter's exit it is closed as if by hand."""
+    """Runs the delivery in a daemon thread, which is closed at the interpreter's exit."""
 
     def __init__(
         self, plan: DeliveryPlan, url: str, headers: Mapping[str, str], timeout_s: float, close_s: float
@@ -32,22 +32,22 @@ class ThreadSender:
         atexit.register(self._at_exit)
 
     def wake(self) -> None:
-        """Let an idle thread look at the queue."""
+        """Wake an idle thread."""
         self._work.set()
 
     def flush_soon(self) -> None:
-        """End the gathering of a batch."""
+        """End the wait for a whole batch."""
         self._urgent.set()
         self._work.set()
 
     def flush(self, timeout_s: float) -> None:
-        """Wait until nothing is queued or on its way."""
+        """Send queued records and wait until none is queued or in flight."""
         self.flush_soon()
         with self._progress:
             self._progress.wait_for(lambda: not self._plan.queue.counters().queued, timeout_s)
 
     def close(self, timeout_s: float) -> None:
-        """Wait for the thread, which tries until the time is over; what is left then is dropped."""
+        """Wait for the thread to send the queued records; the rest is dropped when the time is over."""
         atexit.unregister(self._at_exit)
         self._plan.deadline = time.monotonic() + timeout_s
         self._closing.set()
@@ -90,14 +90,14 @@ _ANSWER_BYTES = 64 * 1024
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """urllib would follow a redirect of a POST with a GET: the records would be lost behind a status of 200."""
+    """Refuses redirects: urllib follows a redirected POST with a GET, which loses the records despite status 200."""
 
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None
 
 
 def post(url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
-    """Send one request and read the beginning of the answer; no answer is an `Response` with an error."""
+    """Send one request and read the beginning of the response; a failure is a `Response` with an error."""
     request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")
     opener = urllib.request.build_opener(_NoRedirects)
     try:
@@ -111,11 +111,11 @@ def post(url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) ->
 
 
 def _read(status: int, headers: Any, stream: Any, timeout_s: float) -> Response:
-    """The answer with at most 64 KiB of its body, however long and slowly the server talks."""
+    """The response with at most 64 KiB of its body, read for at most `timeout_s` seconds."""
     until, body = time.monotonic() + timeout_s, b""
     try:
         while len(body) < _ANSWER_BYTES and time.monotonic() < until and (part := stream.read1(4096)):
             body += part
     except (OSError, HTTPException):
-        pass  # the status is what counts; it was read
+        pass  # the status was read, which is enough
     return Response(status, {name.lower(): value for name, value in headers.items()}, body)

@@ -1,1 +1,1 @@
-"""Formats of other programs: OTLP, TensorBoard event files, traces, CSV."""
+"""Export formats: OTLP, TensorBoard event files, traces, CSV."""

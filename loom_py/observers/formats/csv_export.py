@@ -1,6 +1,6 @@
-"""CSV of a recording: empty where a value is absent, NaN and infinities in words (RFC 4180).
+"""CSV of a recording (RFC 4180): absent values are empty, NaN and infinities are texts.
 
-`kind` says what a row is: "forward" or "backward" of a layer, followed by a row "forward_parameter" or
+`kind` is the kind of the row: "forward" or "backward" of a layer, followed by a row "forward_parameter" or
 "backward_parameter" for each of its parameter arrays; the type of a training event; "tween" for a step of neural
 tweening, followed by a row "tween_view" for each layer.
 """
@@ -52,7 +52,7 @@ def _lines(records: Iterable[AnyRecord]) -> Iterator[str]:
 
 
 def _row(owner: object, **cells: object) -> str:
-    """A line of an object's fields, and what is not among them."""
+    """A line of an object's fields and additional cells."""
     return _line(_cell(cells[name] if name in cells else getattr(owner, name, None)) for name in COLUMNS)
 
 

@@ -1,4 +1,4 @@
-"""OpenTelemetry metrics as OTLP JSON: records become gauges with attributes that say which layer and phase.
+"""OpenTelemetry metrics as OTLP JSON: records become gauges with attributes for layer and phase.
 
 Encoding: opentelemetry-proto, "OTLP/HTTP JSON": lowerCamelCase keys, 64-bit integers as texts, enums as integers,
 NaN and infinities as quoted texts (proto3 JSON). Names are our own, under `loom.`; units are UCUM.
@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 
 def metrics_data(records: Sequence[AnyRecord], resource: Mapping[str, str]) -> Json:
-    """`MetricsData`, which is also the body of an export request: one gauge a name, its points in order."""
+    """`MetricsData`, which is also the body of an export request: one gauge for each name, its points in order."""
     points: dict[tuple[str, str], list[Json]] = {}
     for record in records:
         for group, described, scalars in _groups(record):
@@ -56,7 +56,7 @@ def metrics_data(records: Sequence[AnyRecord], resource: Mapping[str, str]) -> J
 
 
 def count_points(data: Json) -> int:
-    """Data points in a `MetricsData` that this module made."""
+    """Number of data points in the `MetricsData` of `metrics_data`."""
     metrics = data["resourceMetrics"][0]["scopeMetrics"][0]["metrics"]
     return sum(len(metric["gauge"]["dataPoints"]) for metric in metrics)
 
@@ -73,7 +73,7 @@ def _lines(records: Iterator[AnyRecord], header: Header) -> Iterator[bytes]:
 
 
 def _groups(record: AnyRecord) -> Iterator[tuple[str, dict[str, str | int], list[tuple[str, float]]]]:
-    """What a record says: the beginning of the metrics' names, the attributes, the numbers."""
+    """Groups of a record's numbers, each with the prefix of the metrics' names and the attributes."""
     if isinstance(record, TweenStep):
         yield "loom.tween", {}, [("step", record.step), *tween_scalars(record)]
         for view in record.views:
@@ -93,8 +93,8 @@ def _groups(record: AnyRecord) -> Iterator[tuple[str, dict[str, str | int], list
 def _scalars(record: Record) -> list[tuple[str, float]]:
     if isinstance(record, LayerStats):
         return layer_scalars(record)
-    # Steps are values and not attributes: an attribute makes a time series of its own of every value.
-    # An anomaly without a number would leave no trace: it is a point of its own.
+    # Steps are values and not attributes: each value of an attribute makes a time series of its own.
+    # An anomaly may have no number, so it is a point of its own.
     kind = [("anomaly", 1)] if record.type == "anomaly" else []
     return [("step", record.step), *kind, *event_scalars(record)]
 

@@ -1,4 +1,4 @@
-"""The formats that a recording can be exported to."""
+"""Registry of export formats."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Named numbers of a record, for sinks that know only names and numbers; what was not measured is left out."""
+"""Named numbers of a record, for sinks of names and numbers; values that were not measured are left out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NEW_IN = {phase: tuple(s.name for s in PARAMETER_STATISTICS if s.phase == phase
 
 
 def seconds_name(statistic: Statistic) -> str:
-    """Name of a statistic in sinks whose unit of time is the second."""
+    """Name of a statistic in sinks that use seconds."""
     return statistic.name.removesuffix("_ns") + "_s" if statistic.unit == "ns" else statistic.name
 
 
@@ -30,7 +30,7 @@ _LAYER_NUMBERS = [(s.name, seconds_name(s), 1e9 if s.unit == "ns" else None) for
 def layer_scalars(stats: LayerStats) -> list[tuple[str, float]]:
     """Named statistics of a pass; times in seconds.
 
-    In the backward phase the output is the gradient that reaches it, so its names start with "output_gradient".
+    In the backward phase the output statistics are those of its gradient: names start with "output_gradient".
     """
     backward = stats.phase == "backward"
     found: list[tuple[str, float]] = []
@@ -49,7 +49,7 @@ def event_scalars(event: TrainingEvent) -> list[tuple[str, float]]:
 
 
 def parameter_scalars(parameter: ParameterStats, phase: Phase) -> list[tuple[str, float]]:
-    """Named norms of one parameter array, each in the phase in which it is new."""
+    """Named norms of one parameter array, each only in the phase that measures it."""
     values = [(name, getattr(parameter, name)) for name in _NEW_IN[phase]]
     return [(name, value) for name, value in values if measured(value)]
 

@@ -63,7 +63,7 @@ def _tween_tagged(step: TweenStep) -> Iterator[tuple[str, float]]:
 
 
 def _histogram(stats: LayerStats) -> Histogram | None:
-    """The counts between the first and the last that is not 0, and an empty bin before them; None if all are 0."""
+    """The counts from the first to the last non-zero one, with an empty bin before them; None if all are 0."""
     counts = stats.histogram or ()
     filled = [place for place, count in enumerate(counts) if count]
     if not filled:
@@ -91,7 +91,7 @@ def export_tensorboard(records: Iterable[AnyRecord], header: Header, path: Path)
 
 
 def _as_float32(value: float) -> float:
-    """The value as a float32 can hold it: struct refuses what is beyond, where the hardware gives an infinity."""
+    """The value as float32, with infinity for an overflow, which struct would refuse."""
     if abs(value) > _FLOAT32_MAX:
         try:
             struct.pack("<f", value)
@@ -101,7 +101,7 @@ def _as_float32(value: float) -> float:
 
 
 def create_event_file(folder: Path) -> tuple[Path, BinaryIO]:
-    """Create an event file of a free name in the folder, which is made if it is missing; returns path and open file."""
+    """Create an event file with an unused name, and the folder if it is missing; returns path and open file."""
     folder.mkdir(parents=True, exist_ok=True)
     process = 0 if sys.platform == "emscripten" else os.getpid()
     for number in range(10_000):
@@ -110,4 +110,4 @@ def create_event_file(folder: Path) -> tuple[Path, BinaryIO]:
             return path, open(path, "xb")
         except FileExistsError:
             continue
-    raise FileExistsError(f"no free name for an event file in {folder}")
+    raise FileExistsError(f"no unused name for an event file in {folder}")

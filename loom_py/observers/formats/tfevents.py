@@ -57,7 +57,7 @@ def _bytes_field(number: int, data: bytes) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Histogram:
-    """A `HistogramProto` (tensorflow/core/framework/summary.proto): bucket i holds what is in (limit i-1, limit i].
+    """A `HistogramProto` (tensorflow/core/framework/summary.proto): bucket i counts values in (limit i-1, limit i].
 
     Attributes:
         limits: upper limits of the buckets, rising.
@@ -79,10 +79,10 @@ class Histogram:
 
 
 class EventFileWriter:
-    """Writes scalars and histograms to an open binary file; NaN and infinities stay what they are."""
+    """Writes scalars and histograms to an open binary file, NaN and infinities included."""
 
     def __init__(self, file: BinaryIO, wall_time_s: float) -> None:
-        """Write the record that names the file's version."""
+        """Write the record of the file's version."""
         self._file = file
         self._tags: dict[str, bytes] = {}
         self._write(struct.pack("<Bd", 0x09, wall_time_s) + _bytes_field(3, b"brain.Event:2"))

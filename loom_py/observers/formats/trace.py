@@ -1,4 +1,4 @@
-"""Chrome trace JSON of a recording, which Perfetto and chrome://tracing draw as a timeline.
+"""Chrome trace JSON of a recording, a timeline for Perfetto and chrome://tracing.
 
 Format: "Trace Event Format" (Chromium): complete events "X" with `ts` and `dur` in microseconds, counters "C",
 instants "i", names "M". Layers of each depth of nesting have a track of their own, so that events never overlap.
@@ -53,7 +53,7 @@ def _events(records: Iterable[AnyRecord], origin_ns: int) -> Iterator[Event]:
         track = _LAYERS_TRACK + record.path.count(".")
         if track not in ends:
             yield _name("thread_name", track, f"layers, depth {track - _LAYERS_TRACK}")
-        # Layers of one run share the time at which it was measured: they are laid end to end.
+        # Layers of one run share one time stamp: they are placed end to end.
         start = max(start, ends.get(track, 0.0))
         event = _layer(record, track, start)
         ends[track] = start + event["dur"]
@@ -82,7 +82,7 @@ def _training(event: TrainingEvent, start: float) -> Iterator[Event]:
         details["text"] = event.text
     yield {**common, "ph": "i", "s": "t", "name": event.type, "cat": "training", "args": details}
     for name, value in event_scalars(event):
-        # A counter can only be a number; NaN stands in the instant above.
+        # A counter can only be a number; NaN is in the instant event above.
         if name in ("loss", "accuracy", "gradient_norm") and math.isfinite(value):
             series = f"{'validation' if event.type == 'validation' else 'training'} {name}"
             yield {**common, "ph": "C", "name": series, "args": {name: encode_statistic(value)}}

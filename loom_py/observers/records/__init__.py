@@ -1,1 +1,1 @@
-"""Records kept in memory and in recording files: rows, buffer, comparison, strict JSON."""
+"""Records in memory and in recording files: buffer, rows, file, comparison."""

@@ -1,4 +1,4 @@
-"""What a recording keeps of layers: runs as they came and single records, the newest within bounds."""
+"""Buffer of layer statistics: frames and single records, the newest within limits."""
 
 from __future__ import annotations
 
@@ -9,35 +9,35 @@ from itertools import groupby
 from loom_py.telemetry.events import LayerStats
 from loom_py.telemetry.frame import StatsFrame, records_of
 
-# Measured with tracemalloc on CPython 3.13: a record with its numbers, or a run without them, each with its place.
+# Measured with tracemalloc on CPython 3.13, entry in the buffer included: a record with its numbers, a frame without.
 RECORD_BYTES = 700
 FRAME_BYTES = 500
 
 
 class StatsBuffer:
-    """Records by the number at which they came; the oldest make room for the newest.
+    """Records with their numbers of arrival; the oldest are dropped for the newest.
 
     Attributes:
-        count: records held.
-        value_bytes: bytes of their output values.
+        count: number of records.
+        value_bytes: size of their output values in bytes.
     """
 
     def __init__(self, capacity: int | None, most_value_bytes: int) -> None:
-        """Begin empty; bounds are numbers of records, and bytes of output values."""
+        """Create an empty buffer with a limit on records, and on bytes of output values."""
         self._capacity, self._most = capacity, most_value_bytes
         self._items: deque[tuple[int, StatsFrame | LayerStats]] = deque()
-        self._gone = 0  # records of the first item that made room already
+        self._gone = 0  # records of the first item that were dropped already
         self._bytes = 0
         self.count = 0
         self.value_bytes = 0
 
     @property
     def memory_bytes(self) -> int:
-        """Bytes that all takes, about."""
+        """Approximate size in bytes."""
         return self._bytes + self.value_bytes
 
     def add(self, number: int, item: StatsFrame | LayerStats) -> int:
-        """Add a record or a run's; gives how many had to make room."""
+        """Add a record or a frame; returns the number of records dropped."""
         self._items.append((number, item))
         self._bytes += _bytes_of(item)
         self.count += _length(item)
@@ -49,7 +49,7 @@ class StatsBuffer:
         return dropped
 
     def __iter__(self) -> Iterator[tuple[int, LayerStats]]:
-        """All records, each with its number; those of runs are new objects every time."""
+        """All records, each with its number; those of frames are created at every iteration."""
         gone = self._gone
         for single, items in groupby(self._items, key=lambda pair: isinstance(pair[1], LayerStats)):
             if single:
@@ -64,7 +64,7 @@ class StatsBuffer:
                     yield number, stats
 
     def clear(self) -> None:
-        """Forget all."""
+        """Delete all records."""
         self._items.clear()
         self._gone = self._bytes = self.count = self.value_bytes = 0
 

@@ -1,4 +1,4 @@
-"""Comparison of two recorded runs: where they part, and how they ended."""
+"""Comparison of two recorded runs: differences, and final losses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from loom_py.telemetry.events import LayerStats, TrainingEvent
 from loom_py.telemetry.recording import Recording
 from loom_py.telemetry.statistics import EVENT_STATISTICS, LAYER_STATISTICS
 
-# Times depend on the machine's load: they are no difference between runs.
+# Times depend on the machine's load and are not compared.
 _LAYER_FIELDS = tuple(s.name for s in LAYER_STATISTICS if s.kind != "clock")
 _EVENT_FIELDS = tuple(s.name for s in EVENT_STATISTICS if s.kind != "clock")
 
@@ -28,7 +28,7 @@ class Difference:
     step: int
     """Training step."""
     where: str
-    """Layer path and phase, or the kind of event."""
+    """Layer path and phase, or the type of the event."""
     field: str
     """Name of the number."""
     a: float | None
@@ -37,26 +37,26 @@ class Difference:
     """Its value in the second run."""
 
     def __str__(self) -> str:
-        """The difference in words."""
+        """The difference in one line."""
         return f"step {self.step}, {self.where}: {self.field} {self.a} against {self.b}"
 
 
 @dataclass(slots=True)
 class RecordingComparison:
-    """What two recordings have in common and where they part."""
+    """Differences between two recordings."""
 
     compared: int = 0
-    """Records that both have."""
+    """Records in both runs."""
     only_in_a: int = 0
-    """Records that the second run has not."""
+    """Records that are missing in the second run."""
     only_in_b: int = 0
-    """Records that the first run has not."""
+    """Records that are missing in the first run."""
     differing: int = 0
-    """Records of both in which some number differs by more than the tolerance."""
+    """Records in both runs with a number that differs by more than the tolerance."""
     first_difference: Difference | None = None
-    """Where the runs part first; None if they never do."""
+    """First difference between the runs; None if there is none."""
     largest: dict[str, Difference] = field(default_factory=dict)
-    """For each field the largest difference."""
+    """Largest difference of each field."""
     final_loss_a: float | None = None
     """Last training loss of the first run."""
     final_loss_b: float | None = None
@@ -79,10 +79,10 @@ class RecordingComparison:
 
 
 def compare(a: Recording, b: Recording, *, tolerance: float = 0.0) -> RecordingComparison:
-    """Compare two recordings record by record; times and rates are left out.
+    """Compare two recordings record by record, without times and rates.
 
-    Records belong together when phase or kind, step, batch and layer path agree (the first of a kind with the first).
-    NaN equals NaN.
+    Records match if phase or event type, layer path, step, epoch and batch are equal; several of the same key match in
+    order. NaN equals NaN.
 
     Args:
         a: first recording.
@@ -127,7 +127,7 @@ def _compare_records(
 
 
 def _relative(a: float | None, b: float | None) -> float:
-    """Relative difference; infinite when one is absent or not finite and the other is something else."""
+    """Relative difference; infinite if only one is None, or they differ and one is not finite."""
     if a is None or b is None:
         return 0.0 if a is b else math.inf
     if a == b or (math.isnan(a) and math.isnan(b)):

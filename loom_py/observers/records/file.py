@@ -1,7 +1,7 @@
-"""The recording file: versioned JSON Lines, a header and then rows; cut short, it loads up to the last whole row.
+"""The recording file: versioned JSON Lines, a header and rows. A file that is cut off loads up to its last whole row.
 
 Header: `{"format", "version", "blueprint", "config", "seed", "versions", "time_origin_ns", "dropped", "columns"}`.
-Rows: see `rows`. A file of another format or version, and a damaged row before the last, are refused.
+Rows: see `rows`. A file of another format or version is refused, as is one with a damaged row before the last.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ VERSION = 1
 
 @dataclass(slots=True, kw_only=True)
 class Header:
-    """What a recording says about the network and the programs that made it."""
+    """Facts about the recorded network and the software."""
 
     blueprint: dict[str, Any] | None = None
     """The network's blueprint, as plain data; None if the recording was never attached to a network."""
@@ -37,11 +37,11 @@ class Header:
     seed: int | None = None
     """Seed of the network; None if it is not known."""
     versions: dict[str, str] = field(default_factory=lambda: versions())
-    """Versions of the programs: loom_py, python, numpy."""
+    """Versions of loom_py, python and numpy, and the platform."""
     time_origin_ns: int = 0
-    """Wall clock that the rows' times count from, nanoseconds since 1970."""
+    """Origin of the rows' times, in nanoseconds since 1970."""
     dropped: int = 0
-    """Records that had to make room for newer ones."""
+    """Number of records dropped for newer ones."""
 
 
 def versions() -> dict[str, str]:
@@ -54,7 +54,7 @@ def versions() -> dict[str, str]:
 
 
 def write_lines(header: Header, records: Iterable[AnyRecord]) -> Iterator[str]:
-    """The lines of a recording file, each with its line end."""
+    """The lines of a recording file, each with its newline."""
     yield (
         dumps({"format": FORMAT, "version": VERSION, **plain_data(header), "columns": plain_data(rows.COLUMNS)}) + "\n"
     )
@@ -78,7 +78,7 @@ class Reader:
     """Reads a recording file's lines.
 
     Attributes:
-        header: the header, once it was read.
+        header: the header, after it was read.
         truncated: whether the file ended in the middle of a row.
     """
 

@@ -1,8 +1,8 @@
-"""Rows of a recording file: statistics and events as compact arrays, and back, with every value checked.
+"""Rows of a recording file: statistics and events as compact arrays; every value is checked on reading.
 
-The identity of a layer (index, type, path, shapes …) is written once, in a "layer" row, and the rows of its statistics
-refer to it by number. The first item of a row is its kind: 0 a layer, 1 a forward pass, 2 a backward pass, 3 an event,
-4 a step of neural tweening. The header names the columns of each kind.
+The identity of a layer (index, type, path, shapes …) is written once, in a "layer" row, to which the rows of its
+statistics refer by number. The first item of a row is its kind: 0 a layer, 1 a forward pass, 2 a backward pass, 3 an
+event, 4 a step of neural tweening. The header names the columns of each kind.
 """
 
 from __future__ import annotations
@@ -129,12 +129,12 @@ def read_columns(found: object) -> tuple[str, ...]:
 
 
 def identity_of(stats: LayerStats) -> Identity:
-    """Identity of the layer that the statistics are of, with its shapes and parameters."""
+    """Identity of the statistics' layer, with its shapes and parameters."""
     return (*(getattr(stats, name) for name in LAYER_COLUMNS), tuple(stats.parameters))
 
 
 def layer_row(identity: Identity) -> Row:
-    """The row that introduces a layer."""
+    """The row of a layer, before its first statistics."""
     return [LAYER, *plain_data(list(identity))]
 
 
@@ -150,7 +150,7 @@ def stats_row(stats: LayerStats, layer_number: int, origin_ns: int) -> Row:
 
 
 def _parameter_row(parameter: ParameterStats) -> Row:
-    """Its norms, those at the end left out that were not measured."""
+    """The parameter's norms, without unmeasured ones at the end."""
     values = [getattr(parameter, name) for name in PARAMETER_COLUMNS]
     while values and not measured(values[-1]):
         values.pop()
@@ -187,7 +187,7 @@ def read_identity(row: Row) -> dict[str, Any]:
 
 
 def read_stats(row: Row, columns: Sequence[str], layers: list[dict[str, Any]], origin_ns: int) -> LayerStats:
-    """The statistics from their row, whose columns the file's header names; raises FileFormatError."""
+    """The statistics from their row with the columns of the file's header; raises FileFormatError."""
     number, *values = exactly(row[1:], len(columns) + 1, "statistics row")
     if checked_count(number, "layer number") >= len(layers):
         raise FileFormatError.expected("layer number", expected=f"less than {len(layers)}", got=number)
