@@ -15,7 +15,7 @@ from loom_py.config.fields import check_fields, hints
 from loom_py.errors import ConfigError
 
 OptionsConfig = Mapping[str, Any]
-"""Options as plain data, as `Options.to_config` gives them."""
+"""Options as plain data, as returned by `Options.to_config`."""
 
 
 class Options:
@@ -89,7 +89,7 @@ def kind(cls: K) -> K:
 def revive(value: Any, hint: Any) -> Any:
     """A field's value converted to its annotation: dicts to options, lists to tuples, whole numbers to floats."""
     if type(value) is int and float in _parts(hint) and int not in _parts(hint):
-        return float(value)  # JavaScript does not tell 1 from 1.0
+        return float(value)  # JavaScript does not distinguish 1 from 1.0
     if isinstance(value, Mapping):
         family = next(_families(hint), None)
         return family.from_config(value) if family else value

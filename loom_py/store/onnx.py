@@ -70,7 +70,7 @@ class Nodes:
 
 @dataclass(frozen=True)
 class Graph:
-    """The graph from where one layer stands in it; see `loom_py.layers.onnx.OnnxGraph`."""
+    """The graph as one layer sees it; see `loom_py.layers.onnx.OnnxGraph`."""
 
     nodes: Nodes
     arrays: dict[str, AnyArray]
@@ -98,7 +98,7 @@ class Graph:
         return name
 
     def run(self, name: str, layer: Layer, x: OnnxValue) -> OnnxValue:
-        """Add a layer that stands at `name` below here."""
+        """Add a nested layer at the path `name`."""
         path = f"{self.path}.{name}" if self.path else name
         try:
             y = layer.to_onnx(replace(self, path=path), x)
