@@ -1,4 +1,4 @@
-"""What is done to wheels and zips on their way to the page: built, thinned, compiled to bytecode, listed in a lock."""
+"""Wheels and zips for the page: building, thinning, compiling to bytecode, listing in a lock."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def make_wheel(folder: Path) -> Path:
 
 
 def thin(archive: Path, out: Path) -> None:
-    """Copy a zip or wheel without what has no use in a page: a quarter of NumPy's, and of what is read at every start.
+    """Copy a zip or wheel without what a page never uses, a quarter of NumPy's.
 
-    That is docstrings, and files for compilers, type checkers and installers. Line numbers stay.
+    Left out are docstrings and files for compilers, type checkers and installers. Line numbers stay.
     """
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():

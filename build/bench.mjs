@@ -1,9 +1,8 @@
-// `npm run bench [-- NAME …] [--only CASE,…] [--docs] [--json FILE]`: runs tests/bench/*.{mjs,py}, each a table.
+// `npm run bench [-- NAME …] [--only CASE,…] [--docs] [--json FILE]`: runs the benches tests/bench/*.{mjs,py}.
 //
 // `--only` chooses cases of the bench "peers", `--docs` has it write docs/benchmarks.md; other options go to the one bench
-// that is named (npm run bench -- gpu --tiny). A bench takes `--json FILE` and
-// writes its result there: a list of rows {case, system, median_ms, min_ms, runs, …}, or an object with figures whose
-// names end in _ms. All of them together are one list.
+// that is named (npm run bench -- gpu --tiny). With `--json FILE` a bench writes its result there: a list of rows
+// {case, system, median_ms, min_ms, runs, …}, or an object with figures whose names end in _ms. The file has one list.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -34,7 +33,7 @@ function chosen(names) {
   return names.length ? all.filter((file) => names.includes(file.slice(0, -extname(file).length))) : all;
 }
 
-/** The figures of a result that is no list, as rows: a case is where they stand, a system what stands before _ms. */
+/** A result as rows: for an object, the path to a figure is its case and the name before _ms its system. */
 function rowsOf(result, path) {
   if (Array.isArray(result)) return result;
   if (typeof result !== "object" || result === null) return [];

@@ -51,5 +51,6 @@ export async function installChromium() {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   await step("Debian's package lists", "apt-get", ["update", "-qq"], { env });
   await step("Chromium (Debian's package)", "apt-get", ["install", "-y", "-qq", "chromium"], { env });
-  if (!chromiumPath()) throw new BuildError("Debian's package is installed, yet there is no chromium on the PATH");
+  if (!chromiumPath())
+    throw new BuildError("expected chromium on the PATH after installing Debian's package, found none");
 }

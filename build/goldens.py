@@ -1,6 +1,6 @@
 """Golden files from PyTorch: `npm run goldens` writes tests/golden/data, `npm run goldens -- --check` compares with it.
 
-`npm run goldens -- --peers` runs tests/peers, which train PyTorch's networks beside ours. PyTorch lives in an
+`npm run goldens -- --peers` runs tests/peers, which train the same networks in PyTorch. PyTorch lives in an
 environment of its own, .venv-peers with CPython 3.11, made here from requirements/peers.txt when it is missing.
 """
 

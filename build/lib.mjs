@@ -1,4 +1,4 @@
-// What the build scripts share. Node's own modules only: these run before `npm ci`.
+// Helpers of the build scripts. Node's own modules only: these run before `npm ci`.
 
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
@@ -15,7 +15,7 @@ export const PYTHON = WINDOWS ? join(VENV, "Scripts", "python.exe") : join(VENV,
 
 const HEARTBEAT_MS = 10_000;
 
-/** A failure with words for a person: printed without a stack. */
+/** A failure with a message for users, printed without a stack. */
 export class BuildError extends Error {}
 
 export const sha256 = (path) => createHash("sha256").update(readFileSync(path)).digest("hex");
@@ -30,13 +30,13 @@ export function nodeTool(packageName, command = packageName) {
   return join(folder, typeof bin === "string" ? bin : bin[command]);
 }
 
-/** Runs a program quietly and gives back its result; never throws. */
+/** Runs a program quietly and returns its result; never throws. */
 export function probe(command, args, options = {}) {
   const done = spawnSync(command, args, { encoding: "utf8", cwd: ROOT, ...options });
   return { ok: done.status === 0, stdout: done.stdout ?? "", stderr: done.stderr ?? "" };
 }
 
-/** Runs a program with the terminal as its own; gives back the exit code. */
+/** Runs a program with the terminal's output; returns the exit code. */
 export function run(command, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "inherit", "inherit"], ...options });
@@ -45,7 +45,7 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** Runs a program, shows its output as it comes, and gives back exit code and text. */
+/** Runs a program, shows its output as it comes, and returns exit code and text. */
 export function tee(command, args, options = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], ...options });
@@ -65,12 +65,12 @@ export function tee(command, args, options = {}) {
   });
 }
 
-/** A long quiet step: says what it does, that it still runs, how long it took, and on failure all it had to say. */
+/** Runs a long step quietly: prints its title, a heartbeat and its duration, and on failure all of its output. */
 export async function step(text, command, args, options = {}) {
   const start = Date.now();
   const seconds = () => `${((Date.now() - start) / 1000).toFixed(0)} s`;
   console.log(`${text} …`);
-  const alive = setInterval(() => console.log(`  still at it, ${seconds()}`), HEARTBEAT_MS);
+  const alive = setInterval(() => console.log(`  still running, ${seconds()}`), HEARTBEAT_MS);
   let output = "";
   const code = await new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], ...options });
@@ -89,7 +89,7 @@ export async function step(text, command, args, options = {}) {
 /** Whether this file is the one that Node was started with. */
 export const isMain = (url) => process.argv[1] !== undefined && fileURLToPath(url) === process.argv[1];
 
-/** Ends the process with what `main` returns; a BuildError is told in words. */
+/** Sets the exit code to the result of `main`; a BuildError prints its message without a stack. */
 export async function runMain(main) {
   try {
     process.exitCode = (await main(process.argv.slice(2))) ?? 0;

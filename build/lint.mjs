@@ -1,4 +1,4 @@
-// `npm run lint`: every checker, whatever the others say; the end names those that found something.
+// `npm run lint`: runs every checker, even after one has failed; the last line names those that found something.
 
 import { join } from "node:path";
 import { inVenv, nodeTool, PYTHON, probe, ROOT, runMain } from "./lib.mjs";

@@ -1,4 +1,4 @@
-"""Writes requirements/*.txt anew from requirements/*.in: every version with its hashes, for any machine.
+"""Compiles requirements/*.in into requirements/*.txt: every version with its hashes, for any machine.
 
 `npm run lock` for the newest that fit, `npm run lock -- --keep` to change only what the .in files force.
 """
@@ -18,7 +18,7 @@ OPTIONS = ("--quiet", "--universal", "--generate-hashes", "--no-header", "--no-e
 
 
 def main() -> int:
-    """Compile every .in file with uv, installed into a passing environment."""
+    """Compile every .in file with uv, installed into a temporary environment."""
     keep = "--keep" in sys.argv[1:]
     with tempfile.TemporaryDirectory() as folder:
         venv.create(folder, with_pip=True)
@@ -28,7 +28,7 @@ def main() -> int:
             relative = [str(path.relative_to(ROOT)) for path in (source, source.with_suffix(".txt"))]
             command = [scripts / "uv", "pip", "compile", *OPTIONS, "--python-version", PYTHON_FLOOR]
             command += [] if keep else ["--upgrade"]
-            # UV_NO_CONFIG: a lock must not depend on whoever's machine makes it.
+            # UV_NO_CONFIG: a lock must not depend on the machine that makes it.
             env = {**os.environ, "UV_NO_CONFIG": "1"}
             subprocess.run([*command, relative[0], "--output-file", relative[1]], cwd=ROOT, env=env, check=True)
             print(f"wrote {relative[1]}")

@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 import { BuildError, isMain, PYTHON, probe, run, runMain, WINDOWS } from "./lib.mjs";
 
-// 3.13 is what Pyodide 0.29 carries, so that bytecode made here runs there; the others can do all the rest.
+// Pyodide 0.29 is CPython 3.13, so bytecode compiled by 3.13 runs there; the others do everything else.
 const PREFERENCE = ["3.13", "3.14", "3.12", "3.11"];
 const ASK = "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])";
 

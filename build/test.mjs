@@ -17,8 +17,8 @@ const bridgeTests = () =>
 
 // More processes than this only wait for memory and for the software renderer, which has threads of its own.
 const WORKERS = Math.min(availableParallelism(), 4);
-// Here and not in pyproject.toml: inside Pyodide there is no pytest-xdist.
-const pytest = (...args) => ["pytest", PYTHON, "-m", "pytest", "-n", String(WORKERS), "--dist", "worksteal", ...args];
+// By file, since compiled kernels are kept by the process. Here and not in pyproject.toml: inside Pyodide there is no pytest-xdist.
+const pytest = (...args) => ["pytest", PYTHON, "-m", "pytest", "-n", String(WORKERS), "--dist", "loadfile", ...args];
 
 // The needs and commands of each part: runner, then program and arguments.
 const PARTS = {
@@ -51,7 +51,7 @@ const PARTS = {
   },
 };
 
-// Which of a runner's closing lines hold its counts.
+// The closing lines of each runner that hold its counts.
 const CLOSING = {
   pytest: (lines) => lines.filter((line) => / in \d+(\.\d+)?s\b/.test(line)).slice(-1),
   vitest: (lines) => lines.filter((line) => /^\s*Tests\s/.test(line)).slice(-1),
@@ -78,7 +78,7 @@ export function countTests(runner, text, code) {
   return counts;
 }
 
-/** No colours: pytest takes any FORCE_COLOR for a yes, Playwright sets one itself and warns of a NO_COLOR beside it. */
+/** No colours: pytest reads any FORCE_COLOR as yes; Playwright sets one itself and warns if NO_COLOR is set too. */
 function environment(runner, port) {
   const { FORCE_COLOR: _, NO_COLOR: __, ...rest } = process.env;
   // One thread of BLAS: the tests' matrices are small, and on a busy machine more threads wait for each other.

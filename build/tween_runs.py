@@ -148,7 +148,7 @@ WAYS = [
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run came to, on validation or test data.
+    """Result of one run, on validation or test data.
 
     Attributes:
         epochs: until training accuracy reached LEARNED; infinite when it never did.

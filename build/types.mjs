@@ -27,7 +27,7 @@ function checkWith([name, tsc]) {
   return {
     name: `${name}: ${ours} files of ours, strict, without skipLibCheck`,
     ok: done.ok && missed.length === 0,
-    text: done.stdout + done.stderr + missed.map((file) => `  ${file} was not looked at\n`).join(""),
+    text: done.stdout + done.stderr + missed.map((file) => `  ${file} was not checked\n`).join(""),
   };
 }
 

@@ -7,7 +7,7 @@ import { chromiumPath } from "./chromium.mjs";
 const INSTALLED = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 const DEBIAN = "/usr/lib/chromium"; // its /usr/bin/chromium is a script
 
-/** What a process must find in its environment from its start to have a driver; undefined where there is none. */
+/** Environment variables with which a process finds a driver; undefined where there is none. */
 export function vulkanEnvironment() {
   if (process.env.VK_ICD_FILENAMES) return {};
   if (INSTALLED.some((folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(".json")))) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-# What Emscripten's loader gives every side module, and the clock.
+# Imports that Emscripten's loader gives every side module, and the clock.
 LOADER = {"memory", "__indirect_function_table", "__memory_base", "__table_base", "__stack_pointer"}
 IMPORTS = {*LOADER, "emscripten_get_now"}
 EXPORTS = {"loom_run", "loom_signature"}

@@ -22,7 +22,7 @@ def _chromium() -> Path | None:
 
 @cache
 def provide() -> str:
-    """Make sure that wgpu finds a driver; gives back which.
+    """Make sure that wgpu finds a driver; returns its path.
 
     Raises:
         UnavailableError: there is none.

@@ -1,4 +1,4 @@
-"""What a graphics card does through wgpu: matrix products in all variants, and the clock that times them."""
+"""Matrix products in all variants on a graphics card through wgpu, and the clock that times them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ MOST_AT_ONCE = 16
 
 
 class Pace(NamedTuple):
-    """How long is measured: `rounds` of at least `seconds` each."""
+    """Duration of a measurement: `rounds` of at least `seconds` each."""
 
     seconds: float
     rounds: int
@@ -69,7 +69,7 @@ def _count(run: Callable[[int], None], seconds: float) -> int:
 
 
 def matmul(executor: WebGPUExecutor, n: int) -> tuple[int, Callable[[int], None]]:
-    """How many products (n,n)·(n,n) a run makes, and what makes so many runs; one product was checked.
+    """The number of products (n,n)·(n,n) in a run, and a function that does a number of runs; one product was checked.
 
     Raises:
         ArithmeticError: it is not what NumPy gives.

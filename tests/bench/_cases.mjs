@@ -1,4 +1,4 @@
-// What is measured: groups of entries that take turns, an entry being a case run by a system.
+// The measurements: groups of entries that take turns; an entry is a case run by a system.
 
 /** The first system of a matmul says what is right. */
 const MATMUL_SYSTEMS = [

@@ -1,4 +1,4 @@
-// What a dispatch costs JavaScript, in Chromium and on Dawn in Node, as rows of results.
+// JavaScript's cost of a dispatch, in Chromium and on Dawn in Node, as rows of results.
 
 import { join } from "node:path";
 import { probe, ROOT } from "../../build/lib.mjs";
@@ -47,7 +47,7 @@ function rowsOf(system, { dispatches, same, changing, single }) {
   return [row("same", dispatches, same), row("changing", dispatches, changing), row("single", 1, single)];
 }
 
-/** What is measured where; a place that fails is told of and left out. */
+/** Measurements by host; a host that fails is reported and left out. */
 export async function measureEncoding() {
   const rows = [];
   for (const [system, measure] of [

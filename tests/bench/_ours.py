@@ -20,7 +20,7 @@ STEPS = 10
 EPOCH, ENDLESS = 100, 1_000_000
 Run = Callable[[int], object]
 runs: dict[str, Run] = {}
-"""What `block` runs, by "case system"."""
+"""The steps that `block` runs, by "case system"."""
 uncovered: dict[str, list[str]] = {}
 """Verbs that NumPy runs inside a Program of the WASM executor, by case."""
 
@@ -109,7 +109,7 @@ def start_matmul(case: str, system: str, extents: tuple[int, int, int]) -> NDArr
         for _ in range(count):
             loaded.run()
         if executor.depth:
-            loaded.read("product")  # waits for all that was begun
+            loaded.read("product")  # waits for all steps in flight
 
     runs[f"{case} {system}"] = run
     run(1)
@@ -153,7 +153,7 @@ def start_training(case: str, system: str, digits: bytes, watched_model: str = W
 
 
 class Material(NamedTuple):
-    """What the peers are given: first parameters, the batch, the count of classes and the learning rate."""
+    """Inputs of the peers: initial parameters, the batch, the number of classes and the learning rate."""
 
     paths: list[str]
     arrays: list[NDArray[np.float32]]
@@ -164,7 +164,7 @@ class Material(NamedTuple):
 
 
 def material(name: str, digits: bytes) -> Material:
-    """What the peers need for a model."""
+    """Inputs of the peers for a model."""
     model, batch = MODELS[name], batch_of(name, digits)
     start = model.network("numpy").parameters()
     x, y = np.asarray(batch.input), np.asarray(batch.target)

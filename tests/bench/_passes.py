@@ -1,4 +1,4 @@
-"""What each pass over Programs gains: steps with none, with each alone, and with all, which take turns."""
+"""Gain of each pass over Programs: steps with none, with each alone, and with all, taking turns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WARM, EPOCH, ENDLESS = 10, 100, 1_000_000
 
 
 def dispatches(program: Program) -> int:
-    """How many a GPU would be sent for one run."""
+    """The number of dispatches of one run on a GPU."""
     offsets, end = dict[str, int](), 0
     for area, nbytes in program.sizes.items():
         offsets[area] = end
@@ -43,7 +43,7 @@ def dispatches(program: Program) -> int:
 
 
 def prepared(name: str, passes: tuple[Pass, ...], digits: bytes) -> tuple[Callable[[int], None], Program, Program]:
-    """What makes so many steps of a run under way, the Program that it runs, and that of inference."""
+    """A function that runs a number of steps, the Program of a step, and that of inference."""
     model, batch = MODELS[name], batch_of(name, digits)
     before, Recorder.passes = Recorder.passes, passes
     try:

@@ -16,7 +16,7 @@ const TYPES = {
 };
 const LARGE = 64 * 1024 * 1024;
 
-/** Calls the async function `source` (its text) with `args` in a fresh Node; gives back what it returns. */
+/** Calls the async function `source` (its text) with `args` in a fresh Node; returns its result. */
 export function inNode(source, ...args) {
   const code = `const result = await (${source})(...${JSON.stringify(args)});console.log("RESULT" + JSON.stringify(result));`;
   const done = spawnSync(process.execPath, ["--input-type=module", "-e", code], { encoding: "utf8", maxBuffer: LARGE });
@@ -25,7 +25,7 @@ export function inNode(source, ...args) {
   return JSON.parse(found[1]);
 }
 
-/** What makes a page cross-origin isolated, so that it has SharedArrayBuffer and threads. */
+/** Headers of a cross-origin isolated page, which has SharedArrayBuffer and threads. */
 export const ISOLATED = {
   "Cross-Origin-Opener-Policy": "same-origin",
   "Cross-Origin-Embedder-Policy": "require-corp",

@@ -2,7 +2,7 @@
 
 import { figure, signed, table, times } from "./_report.mjs";
 
-/** The heading that this part begins with; it ends with the page. */
+/** The heading of this part, which ends with the page. */
 export const HEADING = "## WebGPU (software adapter)";
 const OURS = "loom-webgpu";
 const round = (value) => (value >= 10 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1));
@@ -68,9 +68,9 @@ that of CPython ${native || "none"}.** It is a software renderer, many times slo
 systems give the same numbers, and what is asked of WebGPU for them, and say nothing of a graphics card: here workgroup
 memory and barriers are dear, there they are what makes products fast. On a card: \`npm run bench -- gpu\`.
 
-Medians and, in brackets, minima in milliseconds; behind a peer's its time as a multiple of ours (above 1: ours is faster).
-Systems take turns in one page; a block of steps ends when all of them are done. Ours is driven as a page drives it: three
-steps under way, each step's loss read as it comes. Peers send all steps of a block and wait at its end alone.
+Medians and, in brackets, minima in milliseconds; after each peer's its time as a multiple of ours (above 1: ours is faster).
+Systems take turns in one page; a block of steps ends when all of them are done. Ours runs as in a page: three steps in
+flight, each step's loss read as it arrives. Peers send all steps of a block and wait only at its end.
 \`loom-webgpu\`: ours from Python in Pyodide. \`loom-wgpu\`: the same plan and kernels from CPython through wgpu, timed on its own.
 \`tfjs-webgpu\`: ${peers.tfjs}. \`jax-webgpu\`: ${peers.jax}, jitted.
 
@@ -80,28 +80,28 @@ ${table(matmuls, against, "matrix product, ms")}
 
 ${absent.length ? `Not timed:\n\n${absent.join("\n")}\n\n` : ""}### What a step asks of WebGPU
 
-Dispatches / pipelines set / passes / submits / bind groups made / buffers mapped, of each step.
+Per step: dispatches / pipelines set / passes / submits / bind groups made / buffers mapped.
 
 ${table(inPage, asked, "step")}
 
 ### What watching costs on WebGPU, ms
 
-Off; as the demo's page watches; all statistics of every step; histograms as well. Statistics are more passes over every output,
-made by the processor here; \`npm run bench -- gpu\` tells what they cost on a card.
+Without an observer; as in the demo (every fourth step); all statistics of every step; histograms as well. Statistics are further
+passes over every output, here by the processor; \`npm run bench -- gpu\` measures their cost on a card.
 
 ${watching(watched)}
 
 ### Encoding
 
 JavaScript's time in the synchronous part of \`GPUHost.run\`, in which a plan is encoded and submitted: medians of runs with nothing
-else under way. "Ours" is all of it but the browser's own \`finish\` and \`submit\`: error scope, writing of inputs, a pass with
+else in flight. "Ours" excludes the browser's own \`finish\` and \`submit\`: error scope, writing of inputs, a pass with
 \`setPipeline\` where the kernel changes, \`setBindGroup\` with its offset and \`dispatchWorkgroups\`, the copy of the report, its mapping.
-\`same\`: one pipeline for all dispatches; \`changing\`: another one at each; \`single\`: a run of one dispatch, so the price of a run.
-In Chromium the calls are written down for the process of the GPU, in Node they go straight to Dawn through Node-API.
+\`same\`: one pipeline for all dispatches; \`changing\`: another one for each; \`single\`: a run of one dispatch, so the cost of a run.
+Chromium queues the calls for its GPU process; in Node they go straight to Dawn through Node-API.
 
 ${encodeTable(encode)}
 
-A training step is one call of \`run\`; \`arrived\` looks whether a report is there, and \`report\` waits when it is not.
+A training step is one call of \`run\`; \`arrived\` asks whether a report is there, \`report\` waits for it.
 
 ${crossings(training)}
 `;

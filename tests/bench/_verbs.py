@@ -1,4 +1,4 @@
-"""Where a training step's time goes on the WASM executor: each instruction by itself, in its place in the step."""
+"""Time of each instruction of a training step on the WASM executor, measured in its place in the step."""
 
 from __future__ import annotations
 

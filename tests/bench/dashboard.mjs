@@ -1,4 +1,4 @@
-// What a frame of the dashboard costs in Chromium, painting left out: `npm run bench -- dashboard`.
+// Script time of a frame of the dashboard in Chromium, without painting: `npm run bench -- dashboard`.
 //
 // `node tests/bench/dashboard.mjs --against FOLDER` measures another state of web/visualiser too, in turn with this one.
 

@@ -1,4 +1,4 @@
-"""A graphics card through wgpu: matrix products and steps of a transformer, beside PyTorch where it has the same card.
+"""A graphics card through wgpu: matrix products and steps of a transformer, compared with PyTorch on the same card.
 
 npm run bench -- gpu [--peak TFLOPS] [--sweep] [--tiny] [--json FILE]
 PYTHONPATH=. python tests/bench/gpu.py …      (any CPython with NumPy and wgpu, and PyTorch where there is one)
@@ -60,7 +60,7 @@ def their_matmul(torch: Any, n: int) -> Callable[[int], None]:
 
 
 class Bench:
-    """What is measured on one card, as rows."""
+    """Measurements on one card, as rows."""
 
     def __init__(self, executor: WebGPUExecutor, torch: Any, options: argparse.Namespace) -> None:
         self.executor, self.torch, self.options = executor, torch, options
@@ -68,7 +68,7 @@ class Bench:
         self.rows: list[Row] = []
 
     def add(self, case: str, system: str, taken: Taken, n: int = 0, each: int = 1) -> Row:
-        """Note and tell what `each` products of `n`, or a step, took."""
+        """Record and print the time of `each` products of `n`, or of a step."""
         row: Row = {"case": case, "system": system, "adapter": self.executor.host.adapter.name}
         row |= {"median_ms": taken.median_ms / each, "min_ms": taken.min_ms / each, "runs": taken.runs * each}
         text = f"{row['median_ms']:10.3f} ms {row['min_ms']:10.3f} ms"
@@ -105,7 +105,7 @@ class Bench:
             self.add(f"sweep-{n}", name, times_of({name: run}, self.pace)[name], n, each)
 
     def training(self, model: str) -> None:
-        """Steps of a model, watched and not; without an observer beside PyTorch's, whose losses must be the same."""
+        """Steps of a model, with and without an observer; those without are compared with PyTorch, losses included."""
         digits = DIGITS.read_bytes()
         losses = {case: start_training(case, OURS, digits, model) for case in WATCHED}
         runs: dict[str, Callable[[int], None]] = {case: _steps(case) for case in WATCHED}

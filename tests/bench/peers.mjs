@@ -12,7 +12,7 @@ import { BuildError, PYTHON, probe, ROOT, runMain, WINDOWS } from "../../build/l
 import { CASES, ENCODE, groupsOf, MODELS, WEBGPU } from "./_cases.mjs";
 import { measureEncoding } from "./_encode.mjs";
 import { bundle, measureInPage } from "./_page.mjs";
-import { figure, HEAD, PASSES, page, told } from "./_report.mjs";
+import { figure, HEAD, PASSES, page, summary } from "./_report.mjs";
 import { gpuPart, HEADING } from "./_report_gpu.mjs";
 
 const PAGE = join(ROOT, "docs", "benchmarks.md");
@@ -33,7 +33,7 @@ function wantedOf(args) {
   return wanted;
 }
 
-/** What a script of tests/bench prints after the word RESULT. */
+/** The JSON that a script of tests/bench prints after the word RESULT. */
 function resultOf(python, script, args) {
   const env = { ...process.env, ...ONE_THREAD, PYTHONPATH: ROOT, PYTHONDONTWRITEBYTECODE: "1" };
   const { stdout, stderr } = probe(python, [join(ROOT, "tests", "bench", script), ...args], { env });
@@ -85,7 +85,7 @@ function writePage(processor, webgpu) {
   );
 }
 
-const show = (rows) => console.log(told(rows));
+const show = (rows) => console.log(summary(rows));
 const version = (name) => JSON.parse(readFileSync(join(ROOT, "node_modules", name, "package.json"), "utf8")).version;
 
 await runMain(async (args) => {

@@ -1,9 +1,9 @@
-// How long a start takes: Pyodide as published and our wheel as it is built, against our folder, where both are
+// Time until the session answers: Pyodide as published and our wheel as it is built, against our folder, where both are
 // compiled and thinned (build/assets.py). Until the session answers, in Node and in Chromium; and the demo's page,
 // from its address to "Ready", for who comes the first time and for who comes again.
 //
 // Every run is a fresh process or a fresh browser profile; the two folders take turns, so a busy moment hits both.
-// What imports later (layers, observers, evaluation) is in neither; making and running a network is in the page's.
+// Later imports (layers, observers, evaluation) are in neither; making and running a network is in the page's.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";

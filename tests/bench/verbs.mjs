@@ -1,4 +1,4 @@
-// Where the time of our training steps goes in Chromium: verb by verb on the WASM executor.
+// Time of our training steps in Chromium by verb, on the WASM executor.
 //
 //   npm run bench -- verbs        (all instructions one by one: node tests/bench/verbs.mjs --each mlp-128)
 

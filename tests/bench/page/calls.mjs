@@ -1,4 +1,4 @@
-// Counts what is asked of WebGPU, whoever asks: by standing in for the methods of its classes for a while.
+// Counts the calls of WebGPU by any library, by replacing the methods of its classes for a while.
 
 const COUNTED = {
   dispatches: ["GPUComputePassEncoder", "dispatchWorkgroups"],
@@ -10,7 +10,7 @@ const COUNTED = {
   maps: ["GPUBuffer", "mapAsync"],
 };
 
-/** What `work` asks of WebGPU: how often, by the names of COUNTED. */
+/** Counts of WebGPU calls by `work`, by the names of COUNTED. */
 export async function callsOf(work) {
   const counts = Object.fromEntries(Object.keys(COUNTED).map((name) => [name, 0]));
   const originals = Object.entries(COUNTED).map(([name, [owner, method]]) => {

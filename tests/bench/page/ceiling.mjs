@@ -1,4 +1,4 @@
-// What the machine could do at best: relaxed fused multiply-adds of four floats from registers to registers.
+// The machine's limit: relaxed fused multiply-adds of four floats between registers.
 //
 // The module is written byte by byte: 12 sums, each waiting for itself alone, in a loop that touches no memory.
 

@@ -1,4 +1,4 @@
-// What it costs JavaScript to send a plan to the GPU: in a worker of the page and, on Dawn, in Node.
+// JavaScript's cost of sending a plan to the GPU: in a worker of the page and, on Dawn, in Node.
 
 const DISPATCHES = 2000;
 const ROUNDS = 60;

@@ -116,7 +116,7 @@ globalThis.bench = {
     return times;
   },
 
-  /** What a run of each entry asks of WebGPU. */
+  /** WebGPU calls of a run of each entry. */
   async calls(entries) {
     const found = [];
     for (const { name, system } of entries) found.push(await workerOf(system)("calls", name, COUNTED, system));

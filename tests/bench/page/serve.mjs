@@ -1,4 +1,4 @@
-// What the workers of the bench share: answering calls from the page, and timing a block of runs.
+// Helpers of the bench's workers: answering calls from the page, and timing a block of runs.
 
 import { callsOfRuns } from "./calls.mjs";
 
@@ -28,7 +28,7 @@ export async function block(name, count) {
   return (performance.now() - began) / count;
 }
 
-/** What one run of a case asks of WebGPU, the mean of `count`. */
+/** WebGPU calls of one run of a case, the mean of `count`. */
 export const calls = (name, count) => callsOfRuns(block, name, count);
 
 /** Labels as rows that are 1 at the label and 0 elsewhere. */
