@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 2f72a3f1fb708c5f9d95a2a8852134737fb350bf36b83a26281972aadd9baf22
+ * Content hash of the description: 846da64c579e69e908fb79be320162b5e0456e307ae381e53a25bca4a81d6061
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -238,16 +238,16 @@ export interface AdamWConfig {
   readonly weight_decay?: number;
 }
 
-/** Waits of `first_s · factor^(n-1)`, at most `longest_s`, each times a random factor of 1 ± `jitter`. */
+/** Exponential backoff: waits of `first_s · factor^(n-1)`, at most `longest_s`, times a random 1 ± `jitter`. */
 export interface Backoff {
   /**
-   * Seconds to wait after the first failure.
+   * Wait in seconds after the first failure.
    *
    * @defaultValue `1.0`
    */
   readonly first_s?: number;
   /**
-   * How many times longer each wait is than the one before.
+   * Ratio of each wait to the previous one.
    *
    * @defaultValue `2.0`
    */
@@ -259,13 +259,13 @@ export interface Backoff {
    */
   readonly longest_s?: number;
   /**
-   * Share by which each wait is made longer or shorter at random.
+   * Largest random change of a wait, as a share of it.
    *
    * @defaultValue `0.2`
    */
   readonly jitter?: number;
   /**
-   * Failures in a row after which a batch is given up.
+   * Number of attempts after which a batch is dropped.
    *
    * @defaultValue `6`
    */
@@ -280,14 +280,14 @@ export interface BackwardResult {
   readonly duration_ns: number;
 }
 
-/** Some samples with their targets. */
+/** Samples with their targets. */
 export interface Batch {
   /** (B, …) in the network's input shape. */
   readonly input: ArrayInput;
   /** labels (B, …), class shares (B, …, C), or values in the output's shape. */
   readonly target: ArrayInput;
   /**
-   * (B, N), 1 where there is something and 0 where the input is padding; None: nothing is.
+   * (B, N), 1 for data and 0 for padding; None: no padding.
    *
    * @defaultValue `null`
    */
@@ -299,7 +299,7 @@ export interface BinaryCrossEntropyConfig {
   readonly type: "BinaryCrossEntropy";
 }
 
-/** A network's structure; `str()` draws it. */
+/** Structure of a network; `str()` draws it. */
 export interface Blueprint {
   /** Name of the model. */
   readonly model_id: string;
@@ -311,13 +311,13 @@ export interface Blueprint {
   readonly layers_per_cell: number;
   /** Slots of the grid; empty ones count as Identity. */
   readonly total_layers: number;
-  /** Trained values of the whole network. */
+  /** Number of trained values of the whole network. */
   readonly total_params: number;
   /** Shape of one input sample. */
   readonly input_shape: readonly number[];
   /** Shape of one output sample. */
   readonly output_shape: readonly number[];
-  /** Floating point operations of one sample's forward pass. */
+  /** Floating-point operations of one sample's forward pass. */
   readonly flops: number;
   /** Top-level layers in reading order. */
   readonly layers: readonly LayerBlueprint[];
@@ -370,21 +370,21 @@ export interface CosineConfig {
   readonly growth?: number;
 }
 
-/** What became of the records; `produced = delivered + dropped + queued`. */
+/** Counts of records; `produced = delivered + dropped + queued`. */
 export interface Counters {
-  /** Records that were handed to the observer. */
+  /** Records received by the observer. */
   readonly produced: number;
-  /** Records that reached the receiver. */
+  /** Records accepted by the receiver. */
   readonly delivered: number;
-  /** Records that were given up: no room, refused by the receiver, or too late. */
+  /** Records dropped: queue full, refused by the receiver, or too late. */
   readonly dropped: number;
-  /** Records that wait or are on their way. */
+  /** Records waiting or in flight. */
   readonly queued: number;
-  /** Requests that were sent again. */
+  /** Repeated requests. */
   readonly retries: number;
-  /** Data points that the receiver refused of requests which it accepted. */
+  /** Data points refused by the receiver in otherwise accepted requests. */
   readonly rejected_points: number;
-  /** The last thing that went wrong. */
+  /** Last error; None if there was none. */
   readonly last_error: string | null;
 }
 
@@ -442,7 +442,7 @@ export interface DeviationComparison {
 export interface Difference {
   /** Training step. */
   readonly step: number;
-  /** Layer path and phase, or the kind of event. */
+  /** Layer path and phase, or the type of the event. */
   readonly where: string;
   /** Name of the number. */
   readonly field: string;
@@ -452,25 +452,25 @@ export interface Difference {
   readonly b: number | null;
 }
 
-/** Stop when the watched loss has not fallen for a while. */
+/** Stop when the monitored loss has stopped improving. */
 export interface EarlyStopping {
   readonly type?: "EarlyStopping";
   /**
-   * epochs without a better loss before stopping.
+   * epochs without improvement before stopping.
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `5`
    */
   readonly patience?: number;
   /**
-   * how much lower a loss must be to count as better.
+   * smallest decrease of the loss that counts as an improvement.
    *
    * @remarks Allowed: ≥ 0.
    * @defaultValue `0.0`
    */
   readonly min_delta?: number;
   /**
-   * put the parameters of the best epoch back in the end.
+   * restore the parameters of the best epoch at the end.
    *
    * @defaultValue `true`
    */
@@ -488,21 +488,21 @@ export interface ExponentialConfig {
   readonly decay: number;
 }
 
-/** One thing that is wrong, where, since when, and what to do about it. */
+/** One fault, with its layer, step, cause and remedies. */
 export interface Finding {
   /** The rule that found it. */
   readonly rule: RuleName;
-  /** Path of the layer; None when it is the run as a whole. */
+  /** Path of the layer; None when the finding is about the run as a whole. */
   readonly layer: string | null;
-  /** Training step at which it was found; None where there are no steps. */
+  /** Training step of the finding; None where there are no steps. */
   readonly step: number | null;
-  /** How bad it is: "error" the run is lost, "warning" it learns badly, "info" worth knowing. */
+  /** Severity: "error" the run is lost, "warning" it learns badly, "info" worth knowing. */
   readonly severity: Severity;
-  /** The numbers that the rule looked at, and its threshold. */
+  /** The numbers behind the finding, and the rule's threshold. */
   readonly evidence: Readonly<Record<string, number | string>>;
-  /** What that means, in a sentence. */
+  /** Meaning of the numbers, in a sentence or two. */
   readonly explanation: string;
-  /** What may help. */
+  /** Possible remedies, the most likely first. */
   readonly suggestions: readonly string[];
 }
 
@@ -526,7 +526,7 @@ export interface HuberConfig {
   readonly delta?: number;
 }
 
-/** One layer as it is built. Shapes are of one sample, without the batch axis. */
+/** Structure of one layer. Shapes are those of one sample, without the batch axis. */
 export interface LayerBlueprint {
   /** Position of the top-level layer in reading order. */
   readonly index: number;
@@ -536,11 +536,11 @@ export interface LayerBlueprint {
   readonly col: number;
   /** Slot in its cell. */
   readonly layer: number;
-  /** Where it stands, such as "3" or "3.branches.1". */
+  /** Path of the layer, such as "3" or "3.branches.1". */
   readonly path: string;
   /** Class name. */
   readonly type: string;
-  /** Activation function, None where the layer has none. */
+  /** Activation function; None if the layer has none. */
   readonly activation: string | null;
   /** Shape of one input sample. */
   readonly input_shape: readonly number[];
@@ -550,15 +550,15 @@ export interface LayerBlueprint {
   readonly input_size: number;
   /** Elements of one output sample. */
   readonly output_size: number;
-  /** Trained values, those of nested layers included. */
+  /** Number of trained values, nested layers included. */
   readonly num_params: number;
   /** The layer's own arrays by name. */
   readonly param_shapes: Readonly<Record<string, readonly number[]>>;
-  /** Inputs that each unit sums over; None where the layer has no such weights. */
+  /** Inputs summed by each unit; None if the layer has no such weights. */
   readonly fan_in: number | null;
-  /** Axis of the batched output along which the units lie. */
+  /** Axis of the units in the batched output. */
   readonly unit_axis: number;
-  /** Floating point operations of one sample's forward pass, nested layers included. */
+  /** Floating-point operations of one sample's forward pass, nested layers included. */
   readonly flops: number;
   /** Bytes of the trained values. */
   readonly bytes: number;
@@ -653,7 +653,7 @@ export interface BackwardLayerStats extends LayerStatsFields {
  */
 export type LayerStats = ForwardLayerStats | BackwardLayerStats;
 
-/** State of one layer. None: it has no such value, or nothing has run yet. */
+/** Current state of one layer. None: the layer has no such value, or nothing has run yet. */
 export interface LayerTelemetry {
   /** Position of the top-level layer in reading order. */
   readonly index: number;
@@ -855,19 +855,19 @@ export interface RMSPropConfig {
   readonly weight_decay?: number;
 }
 
-/** What two recordings have in common and where they part. */
+/** Differences between two recordings. */
 export interface RecordingComparison {
-  /** Records that both have. */
+  /** Records in both runs. */
   readonly compared: number;
-  /** Records that the second run has not. */
+  /** Records that are missing in the second run. */
   readonly only_in_a: number;
-  /** Records that the first run has not. */
+  /** Records that are missing in the first run. */
   readonly only_in_b: number;
-  /** Records of both in which some number differs by more than the tolerance. */
+  /** Records in both runs with a number that differs by more than the tolerance. */
   readonly differing: number;
-  /** Where the runs part first; None if they never do. */
+  /** First difference between the runs; None if there is none. */
   readonly first_difference: Difference | null;
-  /** For each field the largest difference. */
+  /** Largest difference of each field. */
   readonly largest: Readonly<Record<string, Difference>>;
   /** Last training loss of the first run. */
   readonly final_loss_a: number | null;
@@ -900,11 +900,11 @@ export interface SGDConfig {
   readonly weight_decay?: number;
 }
 
-/** How well a network does on some data. */
+/** Loss and accuracy of a network on some data. */
 export interface Score {
-  /** Mean loss over the samples; NaN when an output is NaN. */
+  /** Mean loss over the samples; NaN if an output is NaN. */
   readonly loss: number;
-  /** Share of right classes between 0 and 1; None where there are no classes. */
+  /** Share of correct classes, between 0 and 1; None without classes. */
   readonly accuracy: number | null;
 }
 
@@ -928,7 +928,7 @@ export interface StepConfig {
 
 /** A network's memory and the current state of its layers. */
 export interface Telemetry {
-  /** Bytes held by the network, all kinds together. */
+  /** Bytes held by the network in total. */
   readonly memory_usage: number;
   /**
    * Bytes by kind: weights, gradients, optimizer, buffers, activations, gpu, recorder (observers' histories);
@@ -943,7 +943,7 @@ export interface Telemetry {
  * Options of a training run.
  *
  * Loss, optimizer, groups, schedule and early stopping may be given as plain data too, such as
- * `{"type": "SGD", "momentum": 0.9}`; they become what it says.
+ * `{"type": "SGD", "momentum": 0.9}`.
  */
 export interface TrainingConfig {
   /**
@@ -961,7 +961,7 @@ export interface TrainingConfig {
    */
   readonly learning_rate?: number;
   /**
-   * "cross_entropy" takes logits, or probabilities when the last layer is Softmax.
+   * "cross_entropy" expects logits, or probabilities if the last layer is Softmax.
    *
    * @defaultValue `"cross_entropy"`
    */
@@ -973,65 +973,65 @@ export interface TrainingConfig {
    */
   readonly optimizer?: OptimizerConfig | OptimizerName;
   /**
-   * samples per step (`fit`; `train` is given its batches).
+   * samples per step (`fit` only; `train` takes batches).
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `32`
    */
   readonly batch_size?: number;
   /**
-   * largest L2 norm of all gradients together; None for no limit.
+   * limit on the global L2 norm of the gradients; None for no limit.
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `null`
    */
   readonly gradient_clip?: number | null;
   /**
-   * largest magnitude of one gradient; None for no limit.
+   * limit on the magnitude of each gradient value; None for no limit.
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `null`
    */
   readonly gradient_clip_value?: number | null;
   /**
-   * parameters with a weight decay or a factor on the learning rate of their own, such as none for biases.
+   * groups of parameters with their own weight decay or learning rate factor, such as biases without decay.
    *
    * @defaultValue `[]`
    */
   readonly groups?: readonly ParameterGroup[];
   /**
-   * samples that are worked through at a time, to save memory: the gradients of a batch's parts are summed before its one update. None works through the whole batch at once.
+   * samples processed at a time, to save memory: gradients are accumulated over the parts of a batch before its one update. None processes the whole batch at once.
    *
    * @remarks Allowed: ≥ 1.
    * @defaultValue `null`
    */
   readonly micro_batch_size?: number | null;
   /**
-   * new order in every epoch (`fit`).
+   * shuffle the samples in every epoch (`fit` only).
    *
    * @defaultValue `true`
    */
   readonly shuffle?: boolean;
   /**
-   * held-out `(x, y)`, or a Batch, measured after every epoch.
+   * held-out `(x, y)`, or a Batch, evaluated after every epoch.
    *
    * @defaultValue `null`
    */
   readonly validation?: readonly [ArrayInput, ArrayInput] | Batch | null;
   /**
-   * how the learning rate changes over the steps.
+   * schedule of the learning rate over the steps.
    *
    * @defaultValue `null`
    */
   readonly schedule?: ScheduleConfig | null;
   /**
-   * stop when the validation loss (without validation data: the training loss) no longer falls.
+   * stop when the validation loss (without validation data: the training loss) stops improving.
    *
    * @defaultValue `null`
    */
   readonly early_stopping?: EarlyStopping | null;
   /**
-   * seed of the shuffling; None takes the network's.
+   * seed of the shuffling; None uses the network's.
    *
    * @defaultValue `null`
    */
@@ -1117,17 +1117,17 @@ export type TrainingEvent =
   | TrainEndEvent
   | AnomalyEvent;
 
-/** What a training run gave. */
+/** Result of a training run. */
 export interface TrainingResult {
-  /** mean training loss of the last epoch; NaN when it diverged or no step was made. */
+  /** mean training loss of the last epoch; NaN if it diverged or no step was made. */
   readonly final_loss: number;
-  /** smallest epoch loss (validation loss where there is validation data). */
+  /** lowest loss of an epoch (validation loss if there is validation data). */
   readonly best_loss: number;
   /** mean training loss of each epoch. */
   readonly loss_history: readonly number[];
   /** validation loss of each epoch; empty without validation data. */
   readonly validation_history: readonly number[];
-  /** training accuracy of each epoch, None where there are no classes. */
+  /** training accuracy of each epoch; None without classes. */
   readonly accuracy_history: readonly (number | null)[];
   /** validation accuracy of each epoch. */
   readonly validation_accuracy_history: readonly (number | null)[];
@@ -1143,7 +1143,7 @@ export interface TrainingResult {
   readonly stopped_because: StopReason;
 }
 
-/** How targets are made and how fast the weights follow. */
+/** Options of neural tweening: computation of targets, and step sizes. */
 export interface TweenConfig {
   /**
    * step size before the explosion guard's factor.
@@ -1153,40 +1153,40 @@ export interface TweenConfig {
    */
   readonly learning_rate?: number;
   /**
-   * "chain" passes what is missing at the output back through the layers' own derivatives; "target" passes the target itself back through the weights, layer by layer, and uses no derivative chain.
+   * "chain" passes the gap at the output back through the layers' derivatives; "target" passes the target itself back through the weights, layer by layer, without a chain of derivatives.
    *
    * @defaultValue `"chain"`
    */
   readonly mode?: TweenMode;
   /**
-   * how much of the last step is kept (weights; biases move directly).
+   * share of the previous step that is added to the next one (weights only; biases have no momentum).
    *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.9`
    */
   readonly momentum?: number;
   /**
-   * growth of the signal per layer on its way back, against its fading.
+   * factor on the signal per layer on its way back, so that it does not fade.
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `1.2`
    */
   readonly depth_scale?: number;
   /**
-   * how far a hidden target lies from the activation, as a share of what was passed back.
+   * distance of a hidden target from the activation, as a share of the signal passed back.
    *
    * @remarks Allowed: ≥ 1e-30.
    * @defaultValue `0.1`
    */
   readonly nudge?: number;
   /**
-   * lower the rate when the gaps grow.
+   * lower the learning rate when the gaps grow.
    *
    * @defaultValue `true`
    */
   readonly explosion_detection?: boolean;
   /**
-   * target mode leaves alone a layer whose link budget is below this.
+   * link budget below which target mode does not update a layer.
    *
    * @remarks Allowed: ≥ 0, < 1.
    * @defaultValue `0.2`
@@ -1252,11 +1252,11 @@ export interface WarmUpConfig {
   readonly start?: number;
 }
 
-/** A prediction that went wrong. */
+/** One of the worst predictions. */
 export interface WorstSample {
-  /** The sample's id: as given, or its number in order of arrival. */
+  /** Id of the sample: as given, or its number in order of arrival. */
   readonly sample_id: number | string;
-  /** Its deviation as a fraction; NaN when the prediction or the target is not finite. */
+  /** Its deviation as a fraction; NaN if the prediction or the target is not finite. */
   readonly deviation: number;
   /** The target, or the true class; the first 256 values. */
   readonly expected: readonly number[];
@@ -2214,17 +2214,17 @@ export interface Network {
 }
 
 /**
- * Hands records to whoever iterates it, with `for` in another thread or with `async for`.
+ * Passes records to a consumer that iterates it, with `for` in another thread or with `async for`.
  *
- * By default it carries forward records only, like the history of a recording. Closing ends the iteration after what
- * is still queued.
+ * By default it carries forward records only, like the history of a recording. After closing, the iteration ends with
+ * the last queued record.
  */
 export interface ChannelObserver extends Handle {
-  /** What became of the records so far; delivered means taken by a consumer. */
+  /** Counts of the records so far; delivered means taken by a consumer. */
   counters(): Promise<Counters>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
-  /** All queued records at once, without waiting. */
+  /** Take all queued records, without waiting. */
   take(): Promise<readonly (LayerStats | TrainingEvent)[]>;
   /** Deliver what is held back and release what the observer holds; further calls do nothing. */
   close(): Promise<void>;
@@ -2277,14 +2277,14 @@ export interface ConsoleObserver extends Handle {
 }
 
 /**
- * Sorts predictions into buckets by their relative deviation, live, in bounded memory.
+ * Sorts predictions into buckets by relative deviation, sample by sample, in bounded memory.
  *
- * The deviation of a value is |predicted − expected| / |expected|, where |expected| < eps it is
- * |predicted − expected|; a sample's is the largest or the mean of its values'. For classes it is
- * 1 − probability of the true class. A sample with a value that is not finite is *invalid*: it fails.
+ * The deviation of a value is |predicted − expected| / |expected|, or |predicted − expected| where |expected| < eps;
+ * that of a sample is the largest or the mean of its values' deviations. For classes it is 1 − probability of the true
+ * class. A sample with a value that is not finite is *invalid* and counts as failed.
  */
 export interface DeviationMetrics extends Handle {
-  /** Share of classified samples that are right; NaN without any. */
+  /** Share of classified samples that are correct; NaN without any. */
   accuracy(): Promise<number>;
   /** Classified samples by true class (row) and predicted class (column) (C,C). */
   confusionMatrix(): Promise<AnyNDArray>;
@@ -2296,7 +2296,7 @@ export interface DeviationMetrics extends Handle {
   rmse(): Promise<number>;
   /** Coefficient of determination of the samples with values; NaN with fewer than two. */
   r2(): Promise<number>;
-  /** Mean over samples of max(0, 100 − deviation in %), where invalid ones count 0; NaN without samples. */
+  /** Mean over samples of max(0, 100 − deviation in %), with 0 for invalid ones; NaN without samples. */
   score(): Promise<number>;
   /**
    * 100 · Σ weight · share of the buckets; NaN without samples.
@@ -2308,11 +2308,11 @@ export interface DeviationMetrics extends Handle {
    * Add one sample.
    *
    * @param output - prediction, any shape.
-   * @param target - what it should be, as many values.
-   * @param sampleId - what to call it; None is its number in order of arrival.
-   * @returns The sample's deviation as a fraction; NaN when it is invalid.
-   * @throws {@link ShapeError} output and target have different sizes, or others than before.
-   * @throws {@link DataError} they are no numbers.
+   * @param target - expected values, as many as in the output.
+   * @param sampleId - id of the sample; None numbers samples in order of arrival.
+   * @returns The sample's deviation as a fraction; NaN if it is invalid.
+   * @throws {@link ShapeError} the sizes of output and target differ, or differ from those of earlier samples.
+   * @throws {@link DataError} they are not numbers.
    */
   update(output: ArrayInput, target: ArrayInput, sampleId?: number | string | null): Promise<number>;
   /**
@@ -2320,10 +2320,10 @@ export interface DeviationMetrics extends Handle {
    *
    * @param probabilities - probability of each class (C).
    * @param label - the true class, from 0.
-   * @param sampleId - what to call it; None is its number in order of arrival.
-   * @returns The sample's deviation; NaN when a probability is not finite.
-   * @throws {@link ShapeError} there are other classes than before.
-   * @throws {@link DataError} the label is no class, or a probability is not between 0 and 1.
+   * @param sampleId - id of the sample; None numbers samples in order of arrival.
+   * @returns The sample's deviation; NaN if a probability is not finite.
+   * @throws {@link ShapeError} the number of classes differs from that of earlier samples.
+   * @throws {@link DataError} the label is not a class, or a probability is not between 0 and 1.
    */
   updateClass(probabilities: ArrayInput, label: number, sampleId?: number | string | null): Promise<number>;
   /** Add a batch of samples, one for each position of the first axis; raises as `update`. */
@@ -2331,28 +2331,29 @@ export interface DeviationMetrics extends Handle {
   /** Add a batch of classified samples (B,C) with their labels (B); raises as `update_class`. */
   updateClassBatch(probabilities: ArrayInput, labels: ArrayInput): Promise<void>;
   /**
-   * Add the samples of other metrics with the same options; the order of merging does not matter.
+   * Add the samples of other metrics with the same options; the result is independent of the order of merging.
    *
    * @throws {@link ConfigError} the options differ.
-   * @throws {@link ShapeError} the samples have other sizes.
+   * @throws {@link ShapeError} the sizes of the samples differ.
    */
   merge(other: DeviationMetrics): Promise<void>;
-  /** The buckets as the guide's picture of bars, with counts and scores. */
+  /** The buckets as a bar chart in text, with counts and scores. */
   report(): Promise<string>;
-  /** These metrics (a) beside others (b): shares of the buckets, scores, which is better. */
+  /** Compare these metrics (a) with others (b): shares of the buckets, scores, and the better one. */
   compare(other: DeviationMetrics): Promise<DeviationComparison>;
-  /** Everything as strict JSON. */
+  /** The metrics as strict JSON. */
   toJSON(): Promise<string>;
-  /** Forget all samples. */
+  /** Remove all samples. */
   reset(): Promise<void>;
-  /** Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one. */
+  /** Number of samples in each bucket by name, from the best to the worst; the last includes invalid samples. */
   getBucketCounts(): Promise<Readonly<Record<string, number>>>;
   /** The n worst samples, invalid ones first, then by deviation. */
   getWorstSamples(n?: number): Promise<readonly WorstSample[]>;
   /**
-   * Ids of samples in a bucket, by its name in any case; of very many a fair sample.
+   * Ids of the samples in a bucket, or a random sample of very many.
    *
-   * @throws {@link ConfigError} there is no bucket of that name.
+   * @param bucket - name of the bucket, upper or lower case.
+   * @throws {@link ConfigError} there is no bucket of this name.
    */
   getSamplesInBucket(bucket: string): Promise<readonly (number | string)[]>;
   /** All public methods in order of definition, with their current availability. */
@@ -2374,15 +2375,15 @@ export interface DeviationMetrics extends Handle {
   getMethodsJSON(): Promise<string>;
 }
 
-/** Looks at every pass with all rules and says what it finds at once. */
+/** Applies all rules to every pass and reports each finding at once. */
 export interface DiagnosticObserver extends Handle {
-  /** What was found so far. */
+  /** Findings so far. */
   getFindings(): Promise<readonly Finding[]>;
-  /** Forget the findings; the rules go on. */
+  /** Delete the findings; the rules keep their state. */
   clear(): Promise<void>;
-  /** Look at what is still being gathered. */
+  /** Examine the current pass. */
   flush(): Promise<void>;
-  /** Look at what is still being gathered; further calls find nothing more. */
+  /** Examine the current pass; further calls find nothing more. */
   close(): Promise<void>;
   /** All public methods in order of definition, with their current availability. */
   getMethods(): Promise<readonly MethodInfo[]>;
@@ -2404,21 +2405,21 @@ export interface DiagnosticObserver extends Handle {
 }
 
 /**
- * POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
+ * POSTs records as JSON, in batches and in order, with retries, without delaying the training.
  *
  * Body: `{"format", "version", "run", "dropped", "records"}`; a record is `{"kind": "layer" | "event", …}` with the
- * fields of `LayerStats` or `TrainingEvent`; what was not measured is left out, NaN and infinities are the texts
- * "NaN", "Infinity", "-Infinity". `dropped` counts the records of the run that had to make room so far.
+ * fields of `LayerStats` or `TrainingEvent`. Values that were not measured are left out; NaN and infinities are the
+ * texts "NaN", "Infinity", "-Infinity". `dropped` counts the dropped records of the run so far.
  *
- * In CPython a thread sends with urllib, in a browser a task with `fetch`. Answers 429, 502, 503, 504 and no answer
- * are tried again with growing waits; 413 halves the batch; anything else drops it.
+ * In CPython a thread sends with urllib, in a browser a task with `fetch`. After status 429, 502, 503, 504 or no
+ * response the request is repeated with growing waits; 413 halves the batch; any other error drops it.
  */
 export interface HTTPObserver extends Handle {
-  /** What became of the records so far. */
+  /** Counts of the records so far. */
   counters(): Promise<Counters>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
-  /** Send what is queued; outside browsers waits until it is sent, at most `close_s` seconds. */
+  /** Send all queued records; outside browsers waits until they are sent, at most `close_s` seconds. */
   flush(): Promise<void>;
   /** Deliver what is held back and release what the observer holds; further calls do nothing. */
   close(): Promise<void>;
@@ -2444,7 +2445,7 @@ export interface HTTPObserver extends Handle {
 /** Named arguments of `Network.fit`. */
 export interface NetworkFitOptions extends LongCallOptions {
   /**
-   * 1 where there is something, 0 where there is padding, as for `forward`.
+   * 1 for data, 0 for padding, as in `forward`.
    *
    * @defaultValue `null`
    */
@@ -2454,7 +2455,7 @@ export interface NetworkFitOptions extends LongCallOptions {
 /** Named arguments of `Network.evaluate`. */
 export interface NetworkEvaluateOptions {
   /**
-   * 1 where there is something, 0 where there is padding, as for `forward`.
+   * 1 for data, 0 for padding, as in `forward`.
    *
    * @defaultValue `null`
    */
@@ -2487,7 +2488,7 @@ export interface NetworkForwardCPUOptions {
   readonly mask?: ArrayInput | null;
 }
 
-/** A neural network laid out on a grid of cells that run in reading order; an empty slot passes its input on. */
+/** A neural network on a grid of cells that run in reading order; an empty slot is the identity. */
 export interface Network extends Handle {
   /** Name of the executor in use. */
   device(): Promise<string>;
@@ -2496,25 +2497,25 @@ export interface Network extends Handle {
   /** Why the GPU can't be used; None if it can. */
   gpuUnavailableReason(): Promise<string | null>;
   /**
-   * Train on batches as they are given, in their order, `config.epochs` times.
+   * Train on the given batches, in their order, `config.epochs` times.
    *
-   * @param batches - what to train on.
-   * @param config - options; None takes the defaults.
+   * @param batches - training data.
+   * @param config - options; None uses the defaults.
    * @param options - named arguments
-   * @returns Losses of each epoch, times, and why it stopped.
-   * @throws {@link ShapeError} a batch does not fit; nothing was changed.
-   * @throws {@link DataError} a batch does not fit; nothing was changed.
+   * @returns Losses of each epoch, times, and the reason why training stopped.
+   * @throws {@link ShapeError} a batch does not fit; nothing is changed.
+   * @throws {@link DataError} a batch does not fit; nothing is changed.
    */
   train(batches: readonly Batch[], config?: TrainingConfig | null, options?: LongCallOptions): Promise<TrainingResult>;
   /**
-   * Train on arrays, cut into shuffled batches.
+   * Train on arrays, split into shuffled batches.
    *
    * @param x - inputs (N, …).
    * @param y - labels (N, …), class shares (N, …, C), or values in the output's shape.
-   * @param config - options; None takes the defaults.
+   * @param config - options; None uses the defaults.
    * @param options - named arguments
-   * @throws {@link ShapeError} the data does not fit; nothing was changed.
-   * @throws {@link DataError} the data does not fit; nothing was changed.
+   * @throws {@link ShapeError} the data does not fit; nothing is changed.
+   * @throws {@link DataError} the data does not fit; nothing is changed.
    */
   fit(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkFitOptions): Promise<TrainingResult>;
   /**
@@ -2531,23 +2532,23 @@ export interface Network extends Handle {
   /**
    * The network, its config and all its arrays, as the bytes of a file, for `load_model`.
    *
-   * The file is safetensors, the configs in its metadata: anything that reads that format reads the weights.
+   * The file is safetensors with the configs in its metadata: any program that reads this format reads the weights.
    *
    * @param modelId - name of the model in the file.
-   * @returns What `save_model` writes into a new file.
-   * @throws {@link ConfigError} an id that can't be.
+   * @returns The bytes that `save_model` writes into a new file.
+   * @throws {@link ConfigError} the id is invalid.
    */
   saveModel(modelId?: string): Promise<Uint8Array>;
   /**
-   * Load weights that PyTorch wrote as safetensors; each layer converts their layout.
+   * Load PyTorch weights from a safetensors file; each layer converts their layout.
    *
    * @param source - path of a file, or its bytes.
    * @param names - target of each tensor, such as `{"fc1.weight": "0.weight"}`: its name in the file → a layer's path and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`. Layers that are not named keep their values. None derives the targets from shapes, and from numbers in names; then the whole file and the whole network have to match.
    * @throws {@link FileFormatError} the file is damaged or hostile.
-   * @throws {@link ConfigError} the map names something that does not exist, or the targets are ambiguous; the text lists both sides.
-   * @throws {@link StateError} no such tensor.
-   * @throws {@link ShapeError} another shape.
-   * @throws {@link DataError} not finite floating-point numbers. Nothing is changed then.
+   * @throws {@link ConfigError} the map names something that does not exist, or the targets are ambiguous; the message lists both sides.
+   * @throws {@link StateError} a tensor is missing.
+   * @throws {@link ShapeError} a shape differs.
+   * @throws {@link DataError} values are not finite floating-point numbers. Nothing is changed then.
    */
   loadTorchWeights(source: string | Uint8Array, names?: Readonly<Record<string, string>> | null): Promise<void>;
   /**
@@ -2687,15 +2688,15 @@ export interface Network extends Handle {
 /**
  * Sends layer statistics and training events as OTLP gauges named `loom.layer.…` and `loom.training.…`.
  *
- * Delivery is that of `HTTPObserver`. A partial success is never sent again: the points that the server refused are
- * counted in `rejected_points`; records all of whose points were refused count as dropped.
+ * Records are delivered as by `HTTPObserver`. A partial success is not repeated: data points refused by the server are
+ * counted in `rejected_points`; if all points of a request were refused, its records count as dropped.
  */
 export interface OTLPObserver extends Handle {
-  /** What became of the records so far. */
+  /** Counts of the records so far. */
   counters(): Promise<Counters>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
-  /** Send what is queued; outside browsers waits until it is sent, at most `close_s` seconds. */
+  /** Send all queued records; outside browsers waits until they are sent, at most `close_s` seconds. */
   flush(): Promise<void>;
   /** Deliver what is held back and release what the observer holds; further calls do nothing. */
   close(): Promise<void>;
@@ -2718,30 +2719,30 @@ export interface OTLPObserver extends Handle {
   getMethodsJSON(): Promise<string>;
 }
 
-/** Keeps layer statistics, training events and steps of neural tweening in memory, newest `capacity` of each. */
+/** Keeps layer statistics, training events and steps of neural tweening in memory, the newest `capacity` of each. */
 export interface RecordingObserver extends Handle {
-  /** Records that had to make room for newer ones. */
+  /** Number of records dropped for newer ones. */
   dropped(): Promise<number>;
-  /** Bytes that the records take, about. */
+  /** Approximate size of the records in bytes. */
   memoryBytes(): Promise<number>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
-  /** Forward records in the order of execution, completed with the gradient norms of their run's backward pass. */
+  /** Forward records in order of execution, with the gradient norms and update ratios of their backward pass. */
   getHistory(): Promise<readonly LayerStats[]>;
-  /** Backward records in the order of execution. */
+  /** Backward records in order of execution. */
   getBackwardHistory(): Promise<readonly LayerStats[]>;
   /** Training events in order. */
   getTrainingHistory(): Promise<readonly TrainingEvent[]>;
   /** Steps of neural tweening in order. */
   getTweenHistory(): Promise<readonly TweenStep[]>;
-  /** Forward, backward and training records together, in the order in which they came. */
+  /** Forward, backward and training records together, in order of arrival. */
   getRecords(): Promise<readonly (LayerStats | TrainingEvent)[]>;
-  /** Forget all records and the count of dropped ones; the header stays. */
+  /** Delete all records and reset the count of dropped ones; the header is kept. */
   clear(): Promise<void>;
   /** The recording as the text of its file (JSON Lines). */
   toText(): Promise<string>;
   /**
-   * Write the recording as JSON Lines; a file that was there is replaced only when all is written.
+   * Write the recording as JSON Lines; an existing file is replaced only once everything is written.
    *
    * @throws {@link OSError} the path can't be written.
    */
@@ -2749,9 +2750,9 @@ export interface RecordingObserver extends Handle {
   /**
    * Write the recording for another tool.
    *
-   * @param path - file to write; for "tensorboard" the folder that gets the event file.
+   * @param path - file to write; for "tensorboard" the folder of the event file.
    * @param format - "tensorboard" event file, "trace" (Chrome and Perfetto), "otlp" (OpenTelemetry JSON Lines), "csv".
-   * @returns The file that was written.
+   * @returns The written file.
    * @throws {@link OSError} the path can't be written.
    */
   export(path: string, format: ExportFormat): Promise<string>;
@@ -2787,7 +2788,7 @@ export interface RecordingObserver extends Handle {
 export interface TensorBoardObserver extends Handle {
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
-  /** Bring the file up to date, for a TensorBoard that watches it. */
+  /** Flush the file, for a TensorBoard that reads it during training. */
   flush(): Promise<void>;
   /** Deliver what is held back and release what the observer holds; further calls do nothing. */
   close(): Promise<void>;
@@ -2813,7 +2814,7 @@ export interface TensorBoardObserver extends Handle {
 /** Named arguments of `TweenTrainer.step`. */
 export interface TweenTrainerStepOptions {
   /**
-   * 1 where there is something, 0 where there is padding, as for `Network.forward`.
+   * 1 for data, 0 for padding, as in `Network.forward`.
    *
    * @defaultValue `null`
    */
@@ -2835,19 +2836,19 @@ export interface TweenTrainerFitOptions extends LongCallOptions {
    */
   readonly batch_size?: number;
   /**
-   * held-out `(x, y)`, or a Batch, measured after every epoch.
+   * held-out `(x, y)`, or a Batch, evaluated after every epoch.
    *
    * @defaultValue `null`
    */
   readonly validation?: readonly [ArrayInput, ArrayInput] | Batch | null;
   /**
-   * stop when the validation loss (without validation data: the training loss) no longer falls.
+   * stop when the validation loss (without validation data: the training loss) stops improving.
    *
    * @defaultValue `null`
    */
   readonly early_stopping?: EarlyStopping | null;
   /**
-   * 1 where there is something, 0 where there is padding, as for `Network.forward`.
+   * 1 for data, 0 for padding, as in `Network.forward`.
    *
    * @defaultValue `null`
    */
@@ -2855,29 +2856,29 @@ export interface TweenTrainerFitOptions extends LongCallOptions {
 }
 
 /**
- * Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
+ * Trains a network by targets: every layer gets a target for its output, and its weights move towards it.
  *
- * To train, take backpropagation: tweening came level with it at best, fell behind in deep networks, and its steps
- * take longer (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth barrier,
- * step by step.
+ * Use it to look into a network: it measures each layer's link budget, gap and depth barrier, step by step. For
+ * training, backpropagation is better: tweening was at best equal, worse in deep networks, and its steps take longer
+ * (`docs/tweening.md`).
  */
 export interface TweenTrainer extends Handle {
   /**
-   * One step on a batch; observers hear of it.
+   * Run one step on a batch; observers receive it.
    *
    * @param x - inputs (B, …).
    * @param target - labels (B, …), class shares (B, …, C), or values in the output's shape.
    * @param options - named arguments
-   * @returns What the step gave. Where an activation is not finite, no parameter was moved.
+   * @returns The step. If an activation is not finite, no parameter is changed.
    * @throws {@link ShapeError} the data does not fit; nothing is changed.
    * @throws {@link DataError} the data does not fit; nothing is changed.
    */
   step(x: ArrayInput, target: ArrayInput, options?: TweenTrainerStepOptions): Promise<TweenStep>;
   /**
-   * Train on arrays, cut into shuffled batches.
+   * Train on arrays, split into shuffled batches.
    *
-   * Observers hear the events of any training run, and an anomaly where the gaps begin to explode. At a step whose
-   * activations are not finite the run stops with an anomaly and the parameters of before.
+   * Observers receive the events of a training run, and an anomaly when the gaps begin to explode. If a step's
+   * activations are not finite, the run stops with an anomaly and the parameters of the step before.
    *
    * @param x - inputs (N, …).
    * @param y - targets as for `step`.
@@ -2964,7 +2965,7 @@ export interface LoomChannelObserverOptions {
    */
   readonly every?: number;
   /**
-   * share of the time that watching may take, such as 0.05; None is no limit.
+   * share of the running time that observation may take, such as 0.05; None is no limit.
    *
    * @defaultValue `null`
    */
@@ -3010,7 +3011,7 @@ export interface LoomConsoleObserverOptions {
    */
   readonly every?: number;
   /**
-   * share of the time that watching may take, such as 0.05; None is no limit.
+   * share of the running time that observation may take, such as 0.05; None is no limit.
    *
    * @defaultValue `null`
    */
@@ -3026,13 +3027,13 @@ export interface LoomConsoleObserverOptions {
 /** Named arguments of `Loom.deviationMetrics`. */
 export interface LoomDeviationMetricsOptions {
   /**
-   * worst samples that are remembered with their values.
+   * number of worst samples kept with their values.
    *
    * @defaultValue `100`
    */
   readonly worst?: number;
   /**
-   * ids that are remembered for each bucket; of more a fair sample.
+   * number of ids kept for each bucket; of more, a random sample.
    *
    * @defaultValue `1000`
    */
@@ -3042,25 +3043,25 @@ export interface LoomDeviationMetricsOptions {
 /** Named arguments of `Loom.diagnosticObserver`. */
 export interface LoomDiagnosticObserverOptions {
   /**
-   * look at every N-th run of the network; the origin of a NaN is then the first among those.
+   * examine every N-th run of the network; the origin of a NaN is then the first among these.
    *
    * @defaultValue `1`
    */
   readonly every?: number;
   /**
-   * share of the time that watching may take, such as 0.05; None is no limit.
+   * share of the running time that observation may take, such as 0.05; None is no limit.
    *
    * @defaultValue `null`
    */
   readonly budget?: number | null;
   /**
-   * look at these layer paths only; None is all.
+   * examine these layer paths only; None is all.
    *
    * @defaultValue `null`
    */
   readonly layers?: readonly (string | number)[] | null;
   /**
-   * findings kept at most; the oldest make room.
+   * largest number of findings held; the oldest are dropped.
    *
    * @defaultValue `1000`
    */
@@ -3076,7 +3077,7 @@ export interface LoomHTTPObserverOptions {
    */
   readonly every?: number;
   /**
-   * share of the time that watching may take, such as 0.05; None is no limit.
+   * share of the running time that observation may take, such as 0.05; None is no limit.
    *
    * @defaultValue `null`
    */
@@ -3100,19 +3101,19 @@ export interface LoomHTTPObserverOptions {
    */
   readonly histograms?: boolean;
   /**
-   * headers of each request, such as one that authorises it; never shown.
+   * headers of each request, such as an authorisation; never shown.
    *
    * @defaultValue `null`
    */
   readonly headers?: Readonly<Record<string, string>> | null;
   /**
-   * records held at most; the oldest make room and are counted as dropped.
+   * largest number of queued records; beyond it the oldest are dropped and counted.
    *
    * @defaultValue `4096`
    */
   readonly capacity?: number;
   /**
-   * records in a request at most.
+   * largest number of records in a request.
    *
    * @defaultValue `256`
    */
@@ -3124,19 +3125,19 @@ export interface LoomHTTPObserverOptions {
    */
   readonly interval_s?: number;
   /**
-   * seconds to wait for the server.
+   * longest time in seconds to wait for the server.
    *
    * @defaultValue `10.0`
    */
   readonly timeout_s?: number;
   /**
-   * how to wait before trying again.
+   * waiting times between attempts.
    *
    * @defaultValue `null`
    */
   readonly backoff?: Backoff | null;
   /**
-   * seconds that `flush` and `close` wait at most for what is left.
+   * longest time in seconds that `flush` and `close` wait for queued records.
    *
    * @defaultValue `5.0`
    */
@@ -3152,7 +3153,7 @@ export interface LoomOTLPObserverOptions {
    */
   readonly every?: number;
   /**
-   * share of the time that watching may take, such as 0.05; None is no limit.
+   * share of the running time that observation may take, such as 0.05; None is no limit.
    *
    * @defaultValue `null`
    */
@@ -3164,7 +3165,7 @@ export interface LoomOTLPObserverOptions {
    */
   readonly layers?: readonly (string | number)[] | null;
   /**
-   * headers of each request, such as one that authorises it; never shown.
+   * headers of each request, such as an authorisation; never shown.
    *
    * @defaultValue `null`
    */
@@ -3176,13 +3177,13 @@ export interface LoomOTLPObserverOptions {
    */
   readonly resource?: Readonly<Record<string, string>> | null;
   /**
-   * records held at most; the oldest make room and are counted as dropped.
+   * largest number of queued records; beyond it the oldest are dropped and counted.
    *
    * @defaultValue `4096`
    */
   readonly capacity?: number;
   /**
-   * records in a request at most.
+   * largest number of records in a request.
    *
    * @defaultValue `256`
    */
@@ -3194,19 +3195,19 @@ export interface LoomOTLPObserverOptions {
    */
   readonly interval_s?: number;
   /**
-   * seconds to wait for the server.
+   * longest time in seconds to wait for the server.
    *
    * @defaultValue `10.0`
    */
   readonly timeout_s?: number;
   /**
-   * how to wait before trying again.
+   * waiting times between attempts.
    *
    * @defaultValue `null`
    */
   readonly backoff?: Backoff | null;
   /**
-   * seconds that `flush` and `close` wait at most for what is left.
+   * longest time in seconds that `flush` and `close` wait for queued records.
    *
    * @defaultValue `5.0`
    */
@@ -3222,7 +3223,7 @@ export interface LoomRecordingObserverOptions {
    */
   readonly every?: number;
   /**
-   * share of the time that watching may take, such as 0.05; None is no limit.
+   * share of the running time that observation may take, such as 0.05; None is no limit.
    *
    * @defaultValue `null`
    */
@@ -3246,13 +3247,13 @@ export interface LoomRecordingObserverOptions {
    */
   readonly histograms?: boolean;
   /**
-   * statistics, and events, kept at most; older ones make room. None is no limit.
+   * largest number of statistics, and of events; beyond it the oldest are dropped. None is no limit.
    *
    * @defaultValue `100000`
    */
   readonly capacity?: number | null;
   /**
-   * bytes of output values kept at most; the oldest records make room.
+   * largest size of the output values in bytes; beyond it the oldest records are dropped.
    *
    * @defaultValue `268435456`
    */
@@ -3268,7 +3269,7 @@ export interface LoomTensorBoardObserverOptions {
    */
   readonly every?: number;
   /**
-   * share of the time that watching may take, such as 0.05; None is no limit.
+   * share of the running time that observation may take, such as 0.05; None is no limit.
    *
    * @defaultValue `null`
    */
@@ -3290,7 +3291,7 @@ export interface LoomTensorBoardObserverOptions {
 /** Named arguments of `Loom.tweenTrainer`. */
 export interface LoomTweenTrainerOptions {
   /**
-   * what is reported beside the views, and what kind of target there is; it does not drive the training.
+   * reported loss, which also determines the kind of target; it does not drive the training.
    *
    * @defaultValue `"cross_entropy"`
    */
@@ -3308,10 +3309,10 @@ export interface Loom extends Handle {
    */
   binaryCrossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomBinaryCrossEntropyLossGradOptions): Promise<LossGradient>;
   /**
-   * Compare two recordings record by record; times and rates are left out.
+   * Compare two recordings record by record, without times and rates.
    *
-   * Records belong together when phase or kind, step, batch and layer path agree (the first of a kind with the first).
-   * NaN equals NaN.
+   * Records match if phase or event type, layer path, step, epoch and batch are equal; several of the same key match in
+   * order. NaN equals NaN.
    *
    * @param a - first recording.
    * @param b - second recording.
@@ -3340,13 +3341,13 @@ export interface Loom extends Handle {
    */
   describe(): Promise<Readonly<Record<string, unknown>>>;
   /**
-   * Find what is wrong, in the order in which it was found.
+   * Find faults of a run or a network, in order of occurrence.
    *
-   * A recording is looked at step by step, as if live. Of a network only its state is known, one single pass: rules
-   * about the loss are silent, and those that wait for several bad passes in a row do not wait.
+   * A recording is examined step by step, as during training. A network is examined in its current state, which is one
+   * pass: rules about the loss find nothing, and one bad pass is enough for rules that else need several in a row.
    *
    * @param subject - a recording or a network.
-   * @throws {@link ConfigError} it is neither.
+   * @throws {@link ConfigError} the subject is neither.
    */
   diagnose(subject: RecordingObserver | Network): Promise<readonly Finding[]>;
   /**
@@ -3356,22 +3357,22 @@ export interface Loom extends Handle {
    */
   huberLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomHuberLossGradOptions): Promise<LossGradient>;
   /**
-   * A network from a model bundle of the Go library Loom: JSON of `"type": "modelhost/bundle"`, version 1.
+   * Load a network from a model bundle of the Go library Loom: JSON of `"type": "modelhost/bundle"`, version 1.
    *
-   * Taken are dense, conv2d, rnn, lstm, layer_norm, rms_norm and softmax, where ours compute the same.
+   * Supported layers: dense, conv2d, rnn, lstm, layer_norm, rms_norm and softmax, where both libraries compute the same.
    *
    * @param source - path of a file, or its bytes.
-   * @param modelId - which model; None takes the only one.
-   * @throws {@link FileFormatError} the file is damaged or hostile, or a layer can't be the same here; the text names it.
+   * @param modelId - id of the model; None loads the only one.
+   * @throws {@link FileFormatError} the file is damaged or hostile, or a layer has no equivalent here; the message names it.
    * @throws {@link StateError} there is no such model.
-   * @throws {@link OSError} there is no such file.
+   * @throws {@link OSError} the file does not exist.
    */
   loadLoomBundle(source: string | Uint8Array, modelId?: string | null): Promise<Network>;
   /**
-   * A network from a file of models, or from its bytes; see `Network.load_model`.
+   * Load a network from a file of models, or from its bytes; see `Network.load_model`.
    *
    * @param source - path of a file, or its bytes.
-   * @param modelId - which model; None takes the only one.
+   * @param modelId - id of the model; None loads the only one.
    * @throws {@link FileFormatError} the file is damaged or hostile.
    * @throws {@link StateError} there is no such model.
    */
@@ -3387,10 +3388,10 @@ export interface Loom extends Handle {
    */
   typegen(description?: Readonly<Record<string, unknown>> | null): Promise<string>;
   /**
-   * Make: Hands records to whoever iterates it, with `for` in another thread or with `async for`.
+   * Make: Passes records to a consumer that iterates it, with `for` in another thread or with `async for`.
    *
-   * @param capacity - records held at most.
-   * @param policy - what a full channel does with a new record: "drop_oldest" makes room for it, "drop_newest" refuses it, "block" makes the network wait for the consumer, which must be another thread.
+   * @param capacity - largest number of queued records.
+   * @param policy - handling of a new record when the channel is full: "drop_oldest" drops the oldest record, "drop_newest" the new one; "block" makes the network wait for the consumer, which needs another thread.
    * @param options - named arguments
    */
   channelObserver(capacity?: number, policy?: Policy, options?: LoomChannelObserverOptions): Promise<ChannelObserver>;
@@ -3401,36 +3402,36 @@ export interface Loom extends Handle {
    */
   consoleObserver(options?: LoomConsoleObserverOptions): Promise<ConsoleObserver>;
   /**
-   * Make: Sorts predictions into buckets by their relative deviation, live, in bounded memory.
+   * Make: Sorts predictions into buckets by relative deviation, sample by sample, in bounded memory.
    *
    * @param preset - "guide" (Perfect … Failed) or "loom" (10/20/30/40/50/100 %, upper edges included).
    * @param aggregate - "max" or "mean" over a sample's values.
-   * @param eps - smallest |expected| that is divided by.
+   * @param eps - smallest |expected| that is used as a divisor.
    * @param options - named arguments
    */
   deviationMetrics(preset?: Preset, aggregate?: Aggregate, eps?: number, options?: LoomDeviationMetricsOptions): Promise<DeviationMetrics>;
   /**
-   * Make: Looks at every pass with all rules and says what it finds at once.
+   * Make: Applies all rules to every pass and reports each finding at once.
    *
    * @param options - named arguments
    */
   diagnosticObserver(options?: LoomDiagnosticObserverOptions): Promise<DiagnosticObserver>;
   /**
-   * Make: POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
+   * Make: POSTs records as JSON, in batches and in order, with retries, without delaying the training.
    *
-   * @param url - address that takes the POST requests, http or https.
+   * @param url - http or https address for the POST requests.
    * @param options - named arguments
    */
   httpObserver(url: string, options?: LoomHTTPObserverOptions): Promise<HTTPObserver>;
   /**
    * Make: Sends layer statistics and training events as OTLP gauges named `loom.layer.…` and `loom.training.…`.
    *
-   * @param url - the Collector's address for metrics.
+   * @param url - address of the Collector for metrics.
    * @param options - named arguments
    */
   otlpObserver(url?: string, options?: LoomOTLPObserverOptions): Promise<OTLPObserver>;
   /**
-   * Make: Keeps layer statistics, training events and steps of neural tweening in memory, newest `capacity` of each.
+   * Make: Keeps layer statistics, training events and steps of neural tweening in memory, the newest `capacity` of each.
    *
    * @param options - named arguments
    */
@@ -3443,10 +3444,10 @@ export interface Loom extends Handle {
    */
   tensorBoardObserver(logDir: string, options?: LoomTensorBoardObserverOptions): Promise<TensorBoardObserver>;
   /**
-   * Make: Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
+   * Make: Trains a network by targets: every layer gets a target for its output, and its weights move towards it.
    *
    * @param net - the network to train.
-   * @param config - options; None takes the defaults.
+   * @param config - options; None uses the defaults.
    * @param options - named arguments
    */
   tweenTrainer(net: Network, config?: TweenConfig | null, options?: LoomTweenTrainerOptions): Promise<TweenTrainer>;
@@ -3470,15 +3471,15 @@ export namespace direct {
   }
 
   /**
-   * Gathers statistics in columns and hands them to `sink` as messages.
+   * Collects statistics in columns and passes them to `sink` as messages.
    *
-   * Messages are plain dicts told apart by `kind`: "blueprint" (once per network), "stats" and "training" (columns of
+   * Messages are plain dicts of a `kind`: "blueprint" (once per network), "stats" and "training" (columns of
    * float32, column-major; an absent value is NaN), "anomaly" (at once, after the rows that led to it).
    */
   export interface CanvasObserver extends Handle {
     /** Whether `close` was called. */
     readonly closed: boolean;
-    /** Send all rows that are held. */
+    /** Send all buffered rows. */
     flush(): void;
     /** Deliver what is held back and release what the observer holds; further calls do nothing. */
     close(): void;
@@ -3502,17 +3503,17 @@ export namespace direct {
   }
 
   /**
-   * Hands records to whoever iterates it, with `for` in another thread or with `async for`.
+   * Passes records to a consumer that iterates it, with `for` in another thread or with `async for`.
    *
-   * By default it carries forward records only, like the history of a recording. Closing ends the iteration after what
-   * is still queued.
+   * By default it carries forward records only, like the history of a recording. After closing, the iteration ends with
+   * the last queued record.
    */
   export interface ChannelObserver extends Handle {
-    /** What became of the records so far; delivered means taken by a consumer. */
+    /** Counts of the records so far; delivered means taken by a consumer. */
     readonly counters: Counters;
     /** Whether `close` was called. */
     readonly closed: boolean;
-    /** All queued records at once, without waiting. */
+    /** Take all queued records, without waiting. */
     take(): readonly (LayerStats | TrainingEvent)[];
     /** Deliver what is held back and release what the observer holds; further calls do nothing. */
     close(): void;
@@ -3565,14 +3566,14 @@ export namespace direct {
   }
 
   /**
-   * Sorts predictions into buckets by their relative deviation, live, in bounded memory.
+   * Sorts predictions into buckets by relative deviation, sample by sample, in bounded memory.
    *
-   * The deviation of a value is |predicted − expected| / |expected|, where |expected| < eps it is
-   * |predicted − expected|; a sample's is the largest or the mean of its values'. For classes it is
-   * 1 − probability of the true class. A sample with a value that is not finite is *invalid*: it fails.
+   * The deviation of a value is |predicted − expected| / |expected|, or |predicted − expected| where |expected| < eps;
+   * that of a sample is the largest or the mean of its values' deviations. For classes it is 1 − probability of the true
+   * class. A sample with a value that is not finite is *invalid* and counts as failed.
    */
   export interface DeviationMetrics extends Handle {
-    /** Share of classified samples that are right; NaN without any. */
+    /** Share of classified samples that are correct; NaN without any. */
     readonly accuracy: number;
     /** Classified samples by true class (row) and predicted class (column) (C,C). */
     readonly confusionMatrix: AnyNDArray;
@@ -3584,7 +3585,7 @@ export namespace direct {
     readonly rmse: number;
     /** Coefficient of determination of the samples with values; NaN with fewer than two. */
     readonly r2: number;
-    /** Mean over samples of max(0, 100 − deviation in %), where invalid ones count 0; NaN without samples. */
+    /** Mean over samples of max(0, 100 − deviation in %), with 0 for invalid ones; NaN without samples. */
     readonly score: number;
     /**
      * 100 · Σ weight · share of the buckets; NaN without samples.
@@ -3596,11 +3597,11 @@ export namespace direct {
      * Add one sample.
      *
      * @param output - prediction, any shape.
-     * @param target - what it should be, as many values.
-     * @param sampleId - what to call it; None is its number in order of arrival.
-     * @returns The sample's deviation as a fraction; NaN when it is invalid.
-     * @throws {@link ShapeError} output and target have different sizes, or others than before.
-     * @throws {@link DataError} they are no numbers.
+     * @param target - expected values, as many as in the output.
+     * @param sampleId - id of the sample; None numbers samples in order of arrival.
+     * @returns The sample's deviation as a fraction; NaN if it is invalid.
+     * @throws {@link ShapeError} the sizes of output and target differ, or differ from those of earlier samples.
+     * @throws {@link DataError} they are not numbers.
      */
     update(output: ArrayInput, target: ArrayInput, sampleId?: number | string | null): number;
     /**
@@ -3608,10 +3609,10 @@ export namespace direct {
      *
      * @param probabilities - probability of each class (C).
      * @param label - the true class, from 0.
-     * @param sampleId - what to call it; None is its number in order of arrival.
-     * @returns The sample's deviation; NaN when a probability is not finite.
-     * @throws {@link ShapeError} there are other classes than before.
-     * @throws {@link DataError} the label is no class, or a probability is not between 0 and 1.
+     * @param sampleId - id of the sample; None numbers samples in order of arrival.
+     * @returns The sample's deviation; NaN if a probability is not finite.
+     * @throws {@link ShapeError} the number of classes differs from that of earlier samples.
+     * @throws {@link DataError} the label is not a class, or a probability is not between 0 and 1.
      */
     updateClass(probabilities: ArrayInput, label: number, sampleId?: number | string | null): number;
     /** Add a batch of samples, one for each position of the first axis; raises as `update`. */
@@ -3619,28 +3620,29 @@ export namespace direct {
     /** Add a batch of classified samples (B,C) with their labels (B); raises as `update_class`. */
     updateClassBatch(probabilities: ArrayInput, labels: ArrayInput): void;
     /**
-     * Add the samples of other metrics with the same options; the order of merging does not matter.
+     * Add the samples of other metrics with the same options; the result is independent of the order of merging.
      *
      * @throws {@link ConfigError} the options differ.
-     * @throws {@link ShapeError} the samples have other sizes.
+     * @throws {@link ShapeError} the sizes of the samples differ.
      */
     merge(other: DeviationMetrics): void;
-    /** The buckets as the guide's picture of bars, with counts and scores. */
+    /** The buckets as a bar chart in text, with counts and scores. */
     report(): string;
-    /** These metrics (a) beside others (b): shares of the buckets, scores, which is better. */
+    /** Compare these metrics (a) with others (b): shares of the buckets, scores, and the better one. */
     compare(other: DeviationMetrics): DeviationComparison;
-    /** Everything as strict JSON. */
+    /** The metrics as strict JSON. */
     toJSON(): string;
-    /** Forget all samples. */
+    /** Remove all samples. */
     reset(): void;
-    /** Samples in each bucket by its name, from the best to the worst; invalid ones are in the last one. */
+    /** Number of samples in each bucket by name, from the best to the worst; the last includes invalid samples. */
     getBucketCounts(): Readonly<Record<string, number>>;
     /** The n worst samples, invalid ones first, then by deviation. */
     getWorstSamples(n?: number): readonly WorstSample[];
     /**
-     * Ids of samples in a bucket, by its name in any case; of very many a fair sample.
+     * Ids of the samples in a bucket, or a random sample of very many.
      *
-     * @throws {@link ConfigError} there is no bucket of that name.
+     * @param bucket - name of the bucket, upper or lower case.
+     * @throws {@link ConfigError} there is no bucket of this name.
      */
     getSamplesInBucket(bucket: string): readonly (number | string)[];
     /** All public methods in order of definition, with their current availability. */
@@ -3662,15 +3664,15 @@ export namespace direct {
     getMethodsJSON(): string;
   }
 
-  /** Looks at every pass with all rules and says what it finds at once. */
+  /** Applies all rules to every pass and reports each finding at once. */
   export interface DiagnosticObserver extends Handle {
-    /** What was found so far. */
+    /** Findings so far. */
     getFindings(): readonly Finding[];
-    /** Forget the findings; the rules go on. */
+    /** Delete the findings; the rules keep their state. */
     clear(): void;
-    /** Look at what is still being gathered. */
+    /** Examine the current pass. */
     flush(): void;
-    /** Look at what is still being gathered; further calls find nothing more. */
+    /** Examine the current pass; further calls find nothing more. */
     close(): void;
     /** All public methods in order of definition, with their current availability. */
     getMethods(): readonly MethodInfo[];
@@ -3692,21 +3694,21 @@ export namespace direct {
   }
 
   /**
-   * POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
+   * POSTs records as JSON, in batches and in order, with retries, without delaying the training.
    *
    * Body: `{"format", "version", "run", "dropped", "records"}`; a record is `{"kind": "layer" | "event", …}` with the
-   * fields of `LayerStats` or `TrainingEvent`; what was not measured is left out, NaN and infinities are the texts
-   * "NaN", "Infinity", "-Infinity". `dropped` counts the records of the run that had to make room so far.
+   * fields of `LayerStats` or `TrainingEvent`. Values that were not measured are left out; NaN and infinities are the
+   * texts "NaN", "Infinity", "-Infinity". `dropped` counts the dropped records of the run so far.
    *
-   * In CPython a thread sends with urllib, in a browser a task with `fetch`. Answers 429, 502, 503, 504 and no answer
-   * are tried again with growing waits; 413 halves the batch; anything else drops it.
+   * In CPython a thread sends with urllib, in a browser a task with `fetch`. After status 429, 502, 503, 504 or no
+   * response the request is repeated with growing waits; 413 halves the batch; any other error drops it.
    */
   export interface HTTPObserver extends Handle {
-    /** What became of the records so far. */
+    /** Counts of the records so far. */
     readonly counters: Counters;
     /** Whether `close` was called. */
     readonly closed: boolean;
-    /** Send what is queued; outside browsers waits until it is sent, at most `close_s` seconds. */
+    /** Send all queued records; outside browsers waits until they are sent, at most `close_s` seconds. */
     flush(): void;
     /** Deliver what is held back and release what the observer holds; further calls do nothing. */
     close(): void;
@@ -3732,7 +3734,7 @@ export namespace direct {
   /** Named arguments of `Network.fit`. */
   export interface NetworkFitOptions {
     /**
-     * 1 where there is something, 0 where there is padding, as for `forward`.
+     * 1 for data, 0 for padding, as in `forward`.
      *
      * @defaultValue `null`
      */
@@ -3742,7 +3744,7 @@ export namespace direct {
   /** Named arguments of `Network.evaluate`. */
   export interface NetworkEvaluateOptions {
     /**
-     * 1 where there is something, 0 where there is padding, as for `forward`.
+     * 1 for data, 0 for padding, as in `forward`.
      *
      * @defaultValue `null`
      */
@@ -3775,7 +3777,7 @@ export namespace direct {
     readonly mask?: ArrayInput | null;
   }
 
-  /** A neural network laid out on a grid of cells that run in reading order; an empty slot passes its input on. */
+  /** A neural network on a grid of cells that run in reading order; an empty slot is the identity. */
   export interface Network extends Handle {
     /** Name of the executor in use. */
     readonly device: string;
@@ -3784,24 +3786,24 @@ export namespace direct {
     /** Why the GPU can't be used; None if it can. */
     readonly gpuUnavailableReason: string | null;
     /**
-     * Train on batches as they are given, in their order, `config.epochs` times.
+     * Train on the given batches, in their order, `config.epochs` times.
      *
-     * @param batches - what to train on.
-     * @param config - options; None takes the defaults.
-     * @returns Losses of each epoch, times, and why it stopped.
-     * @throws {@link ShapeError} a batch does not fit; nothing was changed.
-     * @throws {@link DataError} a batch does not fit; nothing was changed.
+     * @param batches - training data.
+     * @param config - options; None uses the defaults.
+     * @returns Losses of each epoch, times, and the reason why training stopped.
+     * @throws {@link ShapeError} a batch does not fit; nothing is changed.
+     * @throws {@link DataError} a batch does not fit; nothing is changed.
      */
     train(batches: readonly Batch[], config?: TrainingConfig | null): TrainingResult;
     /**
-     * Train on arrays, cut into shuffled batches.
+     * Train on arrays, split into shuffled batches.
      *
      * @param x - inputs (N, …).
      * @param y - labels (N, …), class shares (N, …, C), or values in the output's shape.
-     * @param config - options; None takes the defaults.
+     * @param config - options; None uses the defaults.
      * @param options - named arguments
-     * @throws {@link ShapeError} the data does not fit; nothing was changed.
-     * @throws {@link DataError} the data does not fit; nothing was changed.
+     * @throws {@link ShapeError} the data does not fit; nothing is changed.
+     * @throws {@link DataError} the data does not fit; nothing is changed.
      */
     fit(x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: NetworkFitOptions): TrainingResult;
     /**
@@ -3818,23 +3820,23 @@ export namespace direct {
     /**
      * The network, its config and all its arrays, as the bytes of a file, for `load_model`.
      *
-     * The file is safetensors, the configs in its metadata: anything that reads that format reads the weights.
+     * The file is safetensors with the configs in its metadata: any program that reads this format reads the weights.
      *
      * @param modelId - name of the model in the file.
-     * @returns What `save_model` writes into a new file.
-     * @throws {@link ConfigError} an id that can't be.
+     * @returns The bytes that `save_model` writes into a new file.
+     * @throws {@link ConfigError} the id is invalid.
      */
     saveModel(modelId?: string): Uint8Array;
     /**
-     * Load weights that PyTorch wrote as safetensors; each layer converts their layout.
+     * Load PyTorch weights from a safetensors file; each layer converts their layout.
      *
      * @param source - path of a file, or its bytes.
      * @param names - target of each tensor, such as `{"fc1.weight": "0.weight"}`: its name in the file → a layer's path and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`. Layers that are not named keep their values. None derives the targets from shapes, and from numbers in names; then the whole file and the whole network have to match.
      * @throws {@link FileFormatError} the file is damaged or hostile.
-     * @throws {@link ConfigError} the map names something that does not exist, or the targets are ambiguous; the text lists both sides.
-     * @throws {@link StateError} no such tensor.
-     * @throws {@link ShapeError} another shape.
-     * @throws {@link DataError} not finite floating-point numbers. Nothing is changed then.
+     * @throws {@link ConfigError} the map names something that does not exist, or the targets are ambiguous; the message lists both sides.
+     * @throws {@link StateError} a tensor is missing.
+     * @throws {@link ShapeError} a shape differs.
+     * @throws {@link DataError} values are not finite floating-point numbers. Nothing is changed then.
      */
     loadTorchWeights(source: string | Uint8Array, names?: Readonly<Record<string, string>> | null): void;
     /**
@@ -3974,15 +3976,15 @@ export namespace direct {
   /**
    * Sends layer statistics and training events as OTLP gauges named `loom.layer.…` and `loom.training.…`.
    *
-   * Delivery is that of `HTTPObserver`. A partial success is never sent again: the points that the server refused are
-   * counted in `rejected_points`; records all of whose points were refused count as dropped.
+   * Records are delivered as by `HTTPObserver`. A partial success is not repeated: data points refused by the server are
+   * counted in `rejected_points`; if all points of a request were refused, its records count as dropped.
    */
   export interface OTLPObserver extends Handle {
-    /** What became of the records so far. */
+    /** Counts of the records so far. */
     readonly counters: Counters;
     /** Whether `close` was called. */
     readonly closed: boolean;
-    /** Send what is queued; outside browsers waits until it is sent, at most `close_s` seconds. */
+    /** Send all queued records; outside browsers waits until they are sent, at most `close_s` seconds. */
     flush(): void;
     /** Deliver what is held back and release what the observer holds; further calls do nothing. */
     close(): void;
@@ -4005,30 +4007,30 @@ export namespace direct {
     getMethodsJSON(): string;
   }
 
-  /** Keeps layer statistics, training events and steps of neural tweening in memory, newest `capacity` of each. */
+  /** Keeps layer statistics, training events and steps of neural tweening in memory, the newest `capacity` of each. */
   export interface RecordingObserver extends Handle {
-    /** Records that had to make room for newer ones. */
+    /** Number of records dropped for newer ones. */
     readonly dropped: number;
-    /** Bytes that the records take, about. */
+    /** Approximate size of the records in bytes. */
     readonly memoryBytes: number;
     /** Whether `close` was called. */
     readonly closed: boolean;
-    /** Forward records in the order of execution, completed with the gradient norms of their run's backward pass. */
+    /** Forward records in order of execution, with the gradient norms and update ratios of their backward pass. */
     getHistory(): readonly LayerStats[];
-    /** Backward records in the order of execution. */
+    /** Backward records in order of execution. */
     getBackwardHistory(): readonly LayerStats[];
     /** Training events in order. */
     getTrainingHistory(): readonly TrainingEvent[];
     /** Steps of neural tweening in order. */
     getTweenHistory(): readonly TweenStep[];
-    /** Forward, backward and training records together, in the order in which they came. */
+    /** Forward, backward and training records together, in order of arrival. */
     getRecords(): readonly (LayerStats | TrainingEvent)[];
-    /** Forget all records and the count of dropped ones; the header stays. */
+    /** Delete all records and reset the count of dropped ones; the header is kept. */
     clear(): void;
     /** The recording as the text of its file (JSON Lines). */
     toText(): string;
     /**
-     * Write the recording as JSON Lines; a file that was there is replaced only when all is written.
+     * Write the recording as JSON Lines; an existing file is replaced only once everything is written.
      *
      * @throws {@link OSError} the path can't be written.
      */
@@ -4036,9 +4038,9 @@ export namespace direct {
     /**
      * Write the recording for another tool.
      *
-     * @param path - file to write; for "tensorboard" the folder that gets the event file.
+     * @param path - file to write; for "tensorboard" the folder of the event file.
      * @param format - "tensorboard" event file, "trace" (Chrome and Perfetto), "otlp" (OpenTelemetry JSON Lines), "csv".
-     * @returns The file that was written.
+     * @returns The written file.
      * @throws {@link OSError} the path can't be written.
      */
     export(path: string, format: ExportFormat): string;
@@ -4074,7 +4076,7 @@ export namespace direct {
   export interface TensorBoardObserver extends Handle {
     /** Whether `close` was called. */
     readonly closed: boolean;
-    /** Bring the file up to date, for a TensorBoard that watches it. */
+    /** Flush the file, for a TensorBoard that reads it during training. */
     flush(): void;
     /** Deliver what is held back and release what the observer holds; further calls do nothing. */
     close(): void;
@@ -4100,7 +4102,7 @@ export namespace direct {
   /** Named arguments of `TweenTrainer.step`. */
   export interface TweenTrainerStepOptions {
     /**
-     * 1 where there is something, 0 where there is padding, as for `Network.forward`.
+     * 1 for data, 0 for padding, as in `Network.forward`.
      *
      * @defaultValue `null`
      */
@@ -4122,19 +4124,19 @@ export namespace direct {
      */
     readonly batch_size?: number;
     /**
-     * held-out `(x, y)`, or a Batch, measured after every epoch.
+     * held-out `(x, y)`, or a Batch, evaluated after every epoch.
      *
      * @defaultValue `null`
      */
     readonly validation?: readonly [ArrayInput, ArrayInput] | Batch | null;
     /**
-     * stop when the validation loss (without validation data: the training loss) no longer falls.
+     * stop when the validation loss (without validation data: the training loss) stops improving.
      *
      * @defaultValue `null`
      */
     readonly early_stopping?: EarlyStopping | null;
     /**
-     * 1 where there is something, 0 where there is padding, as for `Network.forward`.
+     * 1 for data, 0 for padding, as in `Network.forward`.
      *
      * @defaultValue `null`
      */
@@ -4142,29 +4144,29 @@ export namespace direct {
   }
 
   /**
-   * Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
+   * Trains a network by targets: every layer gets a target for its output, and its weights move towards it.
    *
-   * To train, take backpropagation: tweening came level with it at best, fell behind in deep networks, and its steps
-   * take longer (`docs/tweening.md`). What tweening is for is looking: each layer's link budget, gap and depth barrier,
-   * step by step.
+   * Use it to look into a network: it measures each layer's link budget, gap and depth barrier, step by step. For
+   * training, backpropagation is better: tweening was at best equal, worse in deep networks, and its steps take longer
+   * (`docs/tweening.md`).
    */
   export interface TweenTrainer extends Handle {
     /**
-     * One step on a batch; observers hear of it.
+     * Run one step on a batch; observers receive it.
      *
      * @param x - inputs (B, …).
      * @param target - labels (B, …), class shares (B, …, C), or values in the output's shape.
      * @param options - named arguments
-     * @returns What the step gave. Where an activation is not finite, no parameter was moved.
+     * @returns The step. If an activation is not finite, no parameter is changed.
      * @throws {@link ShapeError} the data does not fit; nothing is changed.
      * @throws {@link DataError} the data does not fit; nothing is changed.
      */
     step(x: ArrayInput, target: ArrayInput, options?: TweenTrainerStepOptions): TweenStep;
     /**
-     * Train on arrays, cut into shuffled batches.
+     * Train on arrays, split into shuffled batches.
      *
-     * Observers hear the events of any training run, and an anomaly where the gaps begin to explode. At a step whose
-     * activations are not finite the run stops with an anomaly and the parameters of before.
+     * Observers receive the events of a training run, and an anomaly when the gaps begin to explode. If a step's
+     * activations are not finite, the run stops with an anomaly and the parameters of the step before.
      *
      * @param x - inputs (N, …).
      * @param y - targets as for `step`.
@@ -4246,31 +4248,31 @@ export namespace direct {
   /** Named arguments of `Loom.canvasObserver`. */
   export interface LoomCanvasObserverOptions {
     /**
-     * gather layers at every N-th run of the network.
+     * collect layers at every N-th run of the network.
      *
      * @defaultValue `1`
      */
     readonly every?: number;
     /**
-     * share of the time that watching may take, such as 0.05; None is no limit.
+     * share of the running time that observation may take, such as 0.05; None is no limit.
      *
      * @defaultValue `null`
      */
     readonly budget?: number | null;
     /**
-     * gather these layer paths only; None is all.
+     * collect these layer paths only; None is all.
      *
      * @defaultValue `null`
      */
     readonly layers?: readonly (string | number)[] | null;
     /**
-     * seconds between messages of statistics, at least.
+     * shortest time in seconds between messages of statistics.
      *
      * @defaultValue `0.05`
      */
     readonly interval_s?: number;
     /**
-     * rows that are held at most; a full buffer is handed over before the interval is over.
+     * largest number of buffered rows; a full buffer is sent before the interval ends.
      *
      * @defaultValue `4096`
      */
@@ -4286,7 +4288,7 @@ export namespace direct {
      */
     readonly every?: number;
     /**
-     * share of the time that watching may take, such as 0.05; None is no limit.
+     * share of the running time that observation may take, such as 0.05; None is no limit.
      *
      * @defaultValue `null`
      */
@@ -4332,7 +4334,7 @@ export namespace direct {
      */
     readonly every?: number;
     /**
-     * share of the time that watching may take, such as 0.05; None is no limit.
+     * share of the running time that observation may take, such as 0.05; None is no limit.
      *
      * @defaultValue `null`
      */
@@ -4348,13 +4350,13 @@ export namespace direct {
   /** Named arguments of `Loom.deviationMetrics`. */
   export interface LoomDeviationMetricsOptions {
     /**
-     * worst samples that are remembered with their values.
+     * number of worst samples kept with their values.
      *
      * @defaultValue `100`
      */
     readonly worst?: number;
     /**
-     * ids that are remembered for each bucket; of more a fair sample.
+     * number of ids kept for each bucket; of more, a random sample.
      *
      * @defaultValue `1000`
      */
@@ -4364,25 +4366,25 @@ export namespace direct {
   /** Named arguments of `Loom.diagnosticObserver`. */
   export interface LoomDiagnosticObserverOptions {
     /**
-     * look at every N-th run of the network; the origin of a NaN is then the first among those.
+     * examine every N-th run of the network; the origin of a NaN is then the first among these.
      *
      * @defaultValue `1`
      */
     readonly every?: number;
     /**
-     * share of the time that watching may take, such as 0.05; None is no limit.
+     * share of the running time that observation may take, such as 0.05; None is no limit.
      *
      * @defaultValue `null`
      */
     readonly budget?: number | null;
     /**
-     * look at these layer paths only; None is all.
+     * examine these layer paths only; None is all.
      *
      * @defaultValue `null`
      */
     readonly layers?: readonly (string | number)[] | null;
     /**
-     * findings kept at most; the oldest make room.
+     * largest number of findings held; the oldest are dropped.
      *
      * @defaultValue `1000`
      */
@@ -4398,7 +4400,7 @@ export namespace direct {
      */
     readonly every?: number;
     /**
-     * share of the time that watching may take, such as 0.05; None is no limit.
+     * share of the running time that observation may take, such as 0.05; None is no limit.
      *
      * @defaultValue `null`
      */
@@ -4422,19 +4424,19 @@ export namespace direct {
      */
     readonly histograms?: boolean;
     /**
-     * headers of each request, such as one that authorises it; never shown.
+     * headers of each request, such as an authorisation; never shown.
      *
      * @defaultValue `null`
      */
     readonly headers?: Readonly<Record<string, string>> | null;
     /**
-     * records held at most; the oldest make room and are counted as dropped.
+     * largest number of queued records; beyond it the oldest are dropped and counted.
      *
      * @defaultValue `4096`
      */
     readonly capacity?: number;
     /**
-     * records in a request at most.
+     * largest number of records in a request.
      *
      * @defaultValue `256`
      */
@@ -4446,19 +4448,19 @@ export namespace direct {
      */
     readonly interval_s?: number;
     /**
-     * seconds to wait for the server.
+     * longest time in seconds to wait for the server.
      *
      * @defaultValue `10.0`
      */
     readonly timeout_s?: number;
     /**
-     * how to wait before trying again.
+     * waiting times between attempts.
      *
      * @defaultValue `null`
      */
     readonly backoff?: Backoff | null;
     /**
-     * seconds that `flush` and `close` wait at most for what is left.
+     * longest time in seconds that `flush` and `close` wait for queued records.
      *
      * @defaultValue `5.0`
      */
@@ -4474,7 +4476,7 @@ export namespace direct {
      */
     readonly every?: number;
     /**
-     * share of the time that watching may take, such as 0.05; None is no limit.
+     * share of the running time that observation may take, such as 0.05; None is no limit.
      *
      * @defaultValue `null`
      */
@@ -4486,7 +4488,7 @@ export namespace direct {
      */
     readonly layers?: readonly (string | number)[] | null;
     /**
-     * headers of each request, such as one that authorises it; never shown.
+     * headers of each request, such as an authorisation; never shown.
      *
      * @defaultValue `null`
      */
@@ -4498,13 +4500,13 @@ export namespace direct {
      */
     readonly resource?: Readonly<Record<string, string>> | null;
     /**
-     * records held at most; the oldest make room and are counted as dropped.
+     * largest number of queued records; beyond it the oldest are dropped and counted.
      *
      * @defaultValue `4096`
      */
     readonly capacity?: number;
     /**
-     * records in a request at most.
+     * largest number of records in a request.
      *
      * @defaultValue `256`
      */
@@ -4516,19 +4518,19 @@ export namespace direct {
      */
     readonly interval_s?: number;
     /**
-     * seconds to wait for the server.
+     * longest time in seconds to wait for the server.
      *
      * @defaultValue `10.0`
      */
     readonly timeout_s?: number;
     /**
-     * how to wait before trying again.
+     * waiting times between attempts.
      *
      * @defaultValue `null`
      */
     readonly backoff?: Backoff | null;
     /**
-     * seconds that `flush` and `close` wait at most for what is left.
+     * longest time in seconds that `flush` and `close` wait for queued records.
      *
      * @defaultValue `5.0`
      */
@@ -4544,7 +4546,7 @@ export namespace direct {
      */
     readonly every?: number;
     /**
-     * share of the time that watching may take, such as 0.05; None is no limit.
+     * share of the running time that observation may take, such as 0.05; None is no limit.
      *
      * @defaultValue `null`
      */
@@ -4568,13 +4570,13 @@ export namespace direct {
      */
     readonly histograms?: boolean;
     /**
-     * statistics, and events, kept at most; older ones make room. None is no limit.
+     * largest number of statistics, and of events; beyond it the oldest are dropped. None is no limit.
      *
      * @defaultValue `100000`
      */
     readonly capacity?: number | null;
     /**
-     * bytes of output values kept at most; the oldest records make room.
+     * largest size of the output values in bytes; beyond it the oldest records are dropped.
      *
      * @defaultValue `268435456`
      */
@@ -4590,7 +4592,7 @@ export namespace direct {
      */
     readonly every?: number;
     /**
-     * share of the time that watching may take, such as 0.05; None is no limit.
+     * share of the running time that observation may take, such as 0.05; None is no limit.
      *
      * @defaultValue `null`
      */
@@ -4612,7 +4614,7 @@ export namespace direct {
   /** Named arguments of `Loom.tweenTrainer`. */
   export interface LoomTweenTrainerOptions {
     /**
-     * what is reported beside the views, and what kind of target there is; it does not drive the training.
+     * reported loss, which also determines the kind of target; it does not drive the training.
      *
      * @defaultValue `"cross_entropy"`
      */
@@ -4630,10 +4632,10 @@ export namespace direct {
      */
     binaryCrossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomBinaryCrossEntropyLossGradOptions): LossGradient;
     /**
-     * Compare two recordings record by record; times and rates are left out.
+     * Compare two recordings record by record, without times and rates.
      *
-     * Records belong together when phase or kind, step, batch and layer path agree (the first of a kind with the first).
-     * NaN equals NaN.
+     * Records match if phase or event type, layer path, step, epoch and batch are equal; several of the same key match in
+     * order. NaN equals NaN.
      *
      * @param a - first recording.
      * @param b - second recording.
@@ -4662,13 +4664,13 @@ export namespace direct {
      */
     describe(): Readonly<Record<string, unknown>>;
     /**
-     * Find what is wrong, in the order in which it was found.
+     * Find faults of a run or a network, in order of occurrence.
      *
-     * A recording is looked at step by step, as if live. Of a network only its state is known, one single pass: rules
-     * about the loss are silent, and those that wait for several bad passes in a row do not wait.
+     * A recording is examined step by step, as during training. A network is examined in its current state, which is one
+     * pass: rules about the loss find nothing, and one bad pass is enough for rules that else need several in a row.
      *
      * @param subject - a recording or a network.
-     * @throws {@link ConfigError} it is neither.
+     * @throws {@link ConfigError} the subject is neither.
      */
     diagnose(subject: RecordingObserver | Network): readonly Finding[];
     /**
@@ -4678,22 +4680,22 @@ export namespace direct {
      */
     huberLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomHuberLossGradOptions): LossGradient;
     /**
-     * A network from a model bundle of the Go library Loom: JSON of `"type": "modelhost/bundle"`, version 1.
+     * Load a network from a model bundle of the Go library Loom: JSON of `"type": "modelhost/bundle"`, version 1.
      *
-     * Taken are dense, conv2d, rnn, lstm, layer_norm, rms_norm and softmax, where ours compute the same.
+     * Supported layers: dense, conv2d, rnn, lstm, layer_norm, rms_norm and softmax, where both libraries compute the same.
      *
      * @param source - path of a file, or its bytes.
-     * @param modelId - which model; None takes the only one.
-     * @throws {@link FileFormatError} the file is damaged or hostile, or a layer can't be the same here; the text names it.
+     * @param modelId - id of the model; None loads the only one.
+     * @throws {@link FileFormatError} the file is damaged or hostile, or a layer has no equivalent here; the message names it.
      * @throws {@link StateError} there is no such model.
-     * @throws {@link OSError} there is no such file.
+     * @throws {@link OSError} the file does not exist.
      */
     loadLoomBundle(source: string | Uint8Array, modelId?: string | null): Network;
     /**
-     * A network from a file of models, or from its bytes; see `Network.load_model`.
+     * Load a network from a file of models, or from its bytes; see `Network.load_model`.
      *
      * @param source - path of a file, or its bytes.
-     * @param modelId - which model; None takes the only one.
+     * @param modelId - id of the model; None loads the only one.
      * @throws {@link FileFormatError} the file is damaged or hostile.
      * @throws {@link StateError} there is no such model.
      */
@@ -4709,17 +4711,17 @@ export namespace direct {
      */
     typegen(description?: Readonly<Record<string, unknown>> | null): string;
     /**
-     * Make: Gathers statistics in columns and hands them to `sink` as messages.
+     * Make: Collects statistics in columns and passes them to `sink` as messages.
      *
-     * @param sink - called with each message; owns the arrays that it gets.
+     * @param sink - called with each message, whose arrays it owns.
      * @param options - named arguments
      */
     canvasObserver(sink: ((arg0: Readonly<Record<string, unknown>>) => void), options?: LoomCanvasObserverOptions): CanvasObserver;
     /**
-     * Make: Hands records to whoever iterates it, with `for` in another thread or with `async for`.
+     * Make: Passes records to a consumer that iterates it, with `for` in another thread or with `async for`.
      *
-     * @param capacity - records held at most.
-     * @param policy - what a full channel does with a new record: "drop_oldest" makes room for it, "drop_newest" refuses it, "block" makes the network wait for the consumer, which must be another thread.
+     * @param capacity - largest number of queued records.
+     * @param policy - handling of a new record when the channel is full: "drop_oldest" drops the oldest record, "drop_newest" the new one; "block" makes the network wait for the consumer, which needs another thread.
      * @param options - named arguments
      */
     channelObserver(capacity?: number, policy?: Policy, options?: LoomChannelObserverOptions): ChannelObserver;
@@ -4730,37 +4732,37 @@ export namespace direct {
      */
     consoleObserver(options?: LoomConsoleObserverOptions): ConsoleObserver;
     /**
-     * Make: Sorts predictions into buckets by their relative deviation, live, in bounded memory.
+     * Make: Sorts predictions into buckets by relative deviation, sample by sample, in bounded memory.
      *
      * @param preset - "guide" (Perfect … Failed) or "loom" (10/20/30/40/50/100 %, upper edges included).
      * @param aggregate - "max" or "mean" over a sample's values.
-     * @param eps - smallest |expected| that is divided by.
+     * @param eps - smallest |expected| that is used as a divisor.
      * @param options - named arguments
      */
     deviationMetrics(preset?: Preset, aggregate?: Aggregate, eps?: number, options?: LoomDeviationMetricsOptions): DeviationMetrics;
     /**
-     * Make: Looks at every pass with all rules and says what it finds at once.
+     * Make: Applies all rules to every pass and reports each finding at once.
      *
-     * @param onFinding - called with each finding when it is found.
+     * @param onFinding - called with each finding.
      * @param options - named arguments
      */
     diagnosticObserver(onFinding?: ((arg0: Finding) => void) | null, options?: LoomDiagnosticObserverOptions): DiagnosticObserver;
     /**
-     * Make: POSTs records as JSON: in batches, in order, again when the server is busy, never keeping the training waiting.
+     * Make: POSTs records as JSON, in batches and in order, with retries, without delaying the training.
      *
-     * @param url - address that takes the POST requests, http or https.
+     * @param url - http or https address for the POST requests.
      * @param options - named arguments
      */
     httpObserver(url: string, options?: LoomHTTPObserverOptions): HTTPObserver;
     /**
      * Make: Sends layer statistics and training events as OTLP gauges named `loom.layer.…` and `loom.training.…`.
      *
-     * @param url - the Collector's address for metrics.
+     * @param url - address of the Collector for metrics.
      * @param options - named arguments
      */
     otlpObserver(url?: string, options?: LoomOTLPObserverOptions): OTLPObserver;
     /**
-     * Make: Keeps layer statistics, training events and steps of neural tweening in memory, newest `capacity` of each.
+     * Make: Keeps layer statistics, training events and steps of neural tweening in memory, the newest `capacity` of each.
      *
      * @param options - named arguments
      */
@@ -4773,10 +4775,10 @@ export namespace direct {
      */
     tensorBoardObserver(logDir: string, options?: LoomTensorBoardObserverOptions): TensorBoardObserver;
     /**
-     * Make: Trains a network by targets: every layer is told where its output should be, and its weights move towards it.
+     * Make: Trains a network by targets: every layer gets a target for its output, and its weights move towards it.
      *
      * @param net - the network to train.
-     * @param config - options; None takes the defaults.
+     * @param config - options; None uses the defaults.
      * @param options - named arguments
      */
     tweenTrainer(net: Network, config?: TweenConfig | null, options?: LoomTweenTrainerOptions): TweenTrainer;
