@@ -29,7 +29,7 @@ class NanOrigin(Rule):
 
     The rule reads the counts of NaN and infinity and the norms, without a threshold, and reports once a run. Of nested
     layers the innermost is named. If not every step and layer is observed, the first of those that are is named;
-    `coverage` in the evidence distinguishes the two cases. False positives: infinities that are meant, such as those of an
+    `coverage` in the evidence distinguishes the two cases. False positives: intended infinities, such as those of an
     output that is a mask.
     """
 
