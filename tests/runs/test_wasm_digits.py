@@ -10,7 +10,7 @@ from loom_py.executors.numpy import NumpyExecutor
 from loom_py.network import device as device_module
 from tests.ops import machines
 
-pytestmark = pytest.mark.cpython  # scikit-learn is where the data lies
+pytestmark = pytest.mark.cpython  # the data come from scikit-learn
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
