@@ -45,8 +45,8 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** Runs a program, shows its output as it comes, and returns exit code and text. */
-export function tee(command, args, options = {}) {
+/** Runs a program, shows its output as it comes (`show`), and returns exit code and text. */
+export function tee(command, args, { show = true, ...options } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], ...options });
     let text = "";
@@ -57,7 +57,7 @@ export function tee(command, args, options = {}) {
       from.setEncoding("utf8");
       from.on("data", (chunk) => {
         text += chunk;
-        to.write(chunk);
+        if (show) to.write(chunk);
       });
     }
     child.on("error", reject);

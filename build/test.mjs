@@ -20,7 +20,9 @@ const WORKERS = Math.min(availableParallelism(), 4);
 // By file, since compiled kernels are kept by the process. Here and not in pyproject.toml: inside Pyodide there is no pytest-xdist.
 const pytest = (...args) => ["pytest", PYTHON, "-m", "pytest", "-n", String(WORKERS), "--dist", "loadfile", ...args];
 
-// The needs and commands of each part: runner, then program and arguments.
+const inPyodide = (...suites) => ["pytest", ...node(tests("pyodide", "run.mjs"), ...suites)];
+
+// The needs and commands of each part: runner, then program and arguments. Commands in a list run at the same time.
 const PARTS = {
   unit: {
     needs: { python: "all" },
@@ -41,7 +43,7 @@ const PARTS = {
   pyodide: {
     needs: { python: "all", node: "all", assets: true },
     commands: () => [
-      ["pytest", ...node(tests("pyodide", "run.mjs"))],
+      [inPyodide("tests/ops"), inPyodide("tests/unit", "tests/golden", "tests/runs")],
       ...(bridgeTests().length ? [["node", ...node("--test", ...bridgeTests())]] : []),
     ],
   },
@@ -100,14 +102,23 @@ async function freePort() {
   return String(port);
 }
 
+/** Runs one command of a group and counts its tests; the first shows its output as it comes, the others at their end. */
+async function runCommand([runner, command, ...args], position) {
+  const env = environment(runner, await freePort());
+  const { code, text } = await tee(command, args, { env, show: position === 0 });
+  if (position > 0) process.stdout.write(text);
+  return countTests(runner, text, code);
+}
+
 async function runPart(name) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const start = Date.now();
   console.log(`\n── ${name} ${"─".repeat(60 - name.length)}`);
-  for (const [runner, command, ...args] of PARTS[name].commands()) {
-    const { code, text } = await tee(command, args, { env: environment(runner, await freePort()) });
-    const counts = countTests(runner, text, code);
-    for (const key of Object.keys(total)) total[key] += counts[key];
+  for (const command of PARTS[name].commands()) {
+    const group = Array.isArray(command[0]) ? command : [command];
+    for (const counts of await Promise.all(group.map(runCommand))) {
+      for (const key of Object.keys(total)) total[key] += counts[key];
+    }
   }
   return { name, seconds: (Date.now() - start) / 1000, ...total };
 }
