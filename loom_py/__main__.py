@@ -75,7 +75,7 @@ def _tables_of_names() -> dict[str, str]:
 
 
 def _tables(description: Mapping[str, Any]) -> dict[str, str]:
-    """What a wheel has in addition to the source, by path below the wheel's root."""
+    """The tables that a wheel has in addition to the source, by path below its root."""
     made = {DESCRIBED: description, SURFACE: all_tables(description)}
     return {path.relative_to(ROOT).as_posix(): as_text(data) for path, data in made.items()}
 

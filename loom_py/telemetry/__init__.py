@@ -1,1 +1,1 @@
-"""What is measured, declared once; how it is recorded into a Program, read back, made into records, handed out."""
+"""Measurement: statistics declared once, recorded into Programs, read back, made into records, dispatched."""
