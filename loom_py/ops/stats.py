@@ -22,7 +22,6 @@ STAT_FIELDS = (
     "std",
     "norm",
     "dead_units",
-    "abs_max",
 )
 """Fields of a row of `stats`, in order. min … norm are over the finite values; NaN if there are none."""
 
@@ -49,15 +48,14 @@ def stats(row: AnyArray, x: AnyArray, *, unit_axis: int | None = None) -> None:
         row[10] = _dead_units(x, unit_axis % x.ndim, zeros)
     low, high = float(x.min()), float(x.max())
     if np.isfinite(low) and np.isfinite(high):
-        row[5:10], row[11] = _moments(x, low, high), max(-low, high)
+        row[5:10] = _moments(x, low, high)
         return
     row[1] = np.count_nonzero(np.isnan(x))
     row[2] = np.count_nonzero(x == np.inf)
     row[3] = np.count_nonzero(x == -np.inf)
     finite = x[np.isfinite(x)]
     if finite.size:
-        low, high = float(finite.min()), float(finite.max())
-        row[5:10], row[11] = _moments(finite, low, high), max(-low, high)
+        row[5:10] = _moments(finite, float(finite.min()), float(finite.max()))
 
 
 def _dead_units(x: AnyArray, axis: int, zeros: Any) -> int:

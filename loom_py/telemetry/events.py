@@ -97,7 +97,6 @@ class LayerStats:
     output_std: float = layer_statistic("output_std")
     zero_fraction: float = layer_statistic("zero_fraction")
     dead_units: int | None = layer_statistic("dead_units")
-    output_abs_max: float = layer_statistic("output_abs_max")
     nan_count: int = layer_statistic("nan_count")
     inf_count: int = layer_statistic("inf_count")
     compute_time_ns: int | None = layer_statistic("compute_time_ns")

@@ -136,7 +136,6 @@ LAYER_STATISTICS = (
         "Units (positions of the last axis, or channels) that are 0 for every sample of the batch.",
         FromRow(("dead_units",)), optional=True,
     ),
-    Statistic("output_abs_max", "1", "both", "output", "Largest finite |output|.", FromRow(("abs_max",))),
     Statistic("nan_count", "{element}", "both", "count", "Outputs that are NaN.", FromRow(("nan",))),
     Statistic(
         "inf_count", "{element}", "both", "count",

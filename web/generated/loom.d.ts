@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 5d63299e1cd59f1caf3fb06fab9d4ba84971637b97e3fb4ef3895578c6c21e8c
+ * Content hash of the description: 846da64c579e69e908fb79be320162b5e0456e307ae381e53a25bca4a81d6061
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -623,8 +623,6 @@ export interface LayerStatsFields {
   readonly zero_fraction: number;
   /** Units (positions of the last axis, or channels) that are 0 for every sample of the batch. */
   readonly dead_units: number | null;
-  /** Largest finite |output|. */
-  readonly output_abs_max: number;
   /** Outputs that are NaN. */
   readonly nan_count: number;
   /** Outputs that are +inf or -inf. */

@@ -13,7 +13,6 @@ export const STATISTICS = [
   { name: "output_std", unit: "1", phase: "both", kind: "output", meaning: "Standard deviation (population) of the finite outputs; NaN if none is finite." },
   { name: "zero_fraction", unit: "1", phase: "both", kind: "share", meaning: "Share of outputs that are exactly 0, between 0 and 1." },
   { name: "dead_units", unit: "{unit}", phase: "both", kind: "count", meaning: "Units (positions of the last axis, or channels) that are 0 for every sample of the batch." },
-  { name: "output_abs_max", unit: "1", phase: "both", kind: "output", meaning: "Largest finite |output|." },
   { name: "nan_count", unit: "{element}", phase: "both", kind: "count", meaning: "Outputs that are NaN." },
   { name: "inf_count", unit: "{element}", phase: "both", kind: "count", meaning: "Outputs that are +inf or -inf." },
   { name: "compute_time_ns", unit: "ns", phase: "both", kind: "clock", meaning: "Compute time of the layer in this pass, nanoseconds; None where it can't be measured." },

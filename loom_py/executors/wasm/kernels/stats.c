@@ -106,14 +106,13 @@ void op_stats(const W *a) {
   row[2] = s.positive;
   row[3] = s.negative;
   row[4] = s.zeros;
-  row[5] = row[6] = row[7] = row[8] = row[9] = row[10] = row[11] = absent;
+  row[5] = row[6] = row[7] = row[8] = row[9] = row[10] = absent;
   if (counted > 0) {
     double mean = s.sum / counted, variance = s.squares / counted - mean * mean;
     if (variance < 0.01 * mean * mean) variance = deviations(x, n, mean) / counted;  // a difference of large numbers
     row[5] = s.low;
     row[6] = s.high;
     row[7] = mean;
-    row[11] = -s.low > s.high ? -s.low : s.high;
     row[8] = __builtin_sqrt(variance > 0 ? variance : 0);
     row[9] = __builtin_sqrt(s.squares);
   }

@@ -91,7 +91,6 @@ fn write_row(row: u32, s: RunningStats, size: u32, units: bool) {
   for (var k = 0u; k < 4u; k++) { put_count(row + 2u + 2u * k, s.counts[k]); }
   if (units) { put_count(row + 20u, s.dead); } else { put_bits(row + 20u, NAN); }
   if (s.n == 0u) {
-    put_bits(row + 22u, NAN);
     for (var at = row + 10u; at < row + 20u; at += 2u) { put_bits(at, NAN); }
     return;
   }
@@ -99,7 +98,6 @@ fn write_row(row: u32, s: RunningStats, size: u32, units: bool) {
   let back = power(254u - s.scale);
   put_bits(row + 10u, from_key(~s.edges.x));
   put_bits(row + 12u, from_key(s.edges.y));
-  put_bits(row + 22u, max(from_key(~s.edges.x) & 0x7fffffffu, from_key(s.edges.y) & 0x7fffffffu));
   let mean = s.moments.x + s.origin * power(s.scale);
   put(row + 14u, mean * back, 0.0);
   put(row + 16u, sqrt(s.moments.y / n) * back, 0.0);
