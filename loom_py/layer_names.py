@@ -16,6 +16,7 @@ LAYERS = {
     "residual": "Residual",
     "rms_norm": "RMSNorm",
     "rnn": "RNN",
+    "scale": "Scale",
     "sequential": "Sequential",
     "simple": "Dropout Flatten Identity",
     "softmax": "Softmax",
