@@ -40,7 +40,6 @@ from loom_py.layers.pool import MaxPool2D as MaxPool2D
 from loom_py.layers.residual import Residual as Residual
 from loom_py.layers.rms_norm import RMSNorm as RMSNorm
 from loom_py.layers.rnn import RNN as RNN
-from loom_py.layers.scale import Scale as Scale
 from loom_py.layers.sequential import Sequential as Sequential
 from loom_py.layers.simple import Dropout as Dropout
 from loom_py.layers.simple import Flatten as Flatten
@@ -177,7 +176,6 @@ __all__ = [
     "RecordingObserver",
     "Residual",
     "SGD",
-    "Scale",
     "Score",
     "Sequential",
     "ShapeError",

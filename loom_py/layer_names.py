@@ -16,7 +16,6 @@ LAYERS = {
     "residual": "Residual",
     "rms_norm": "RMSNorm",
     "rnn": "RNN",
-    "scale": "Scale",
     "sequential": "Sequential",
     "simple": "Dropout Flatten Identity",
     "softmax": "Softmax",

@@ -27,7 +27,6 @@ from loom_py.layers.rms_norm import RMSNorm as RMSNorm
 from loom_py.layers.rnn import RNN as RNN
 from loom_py.layers.run import Params as Params
 from loom_py.layers.run import Run as Run
-from loom_py.layers.scale import Scale as Scale
 from loom_py.layers.sequential import Sequential as Sequential
 from loom_py.layers.simple import Dropout as Dropout
 from loom_py.layers.simple import Flatten as Flatten

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 40144e972bf5f59c92fd44433cf86666f6d561f173294c951973e61f575cb3fa
+ * Content hash of the description: 846da64c579e69e908fb79be320162b5e0456e307ae381e53a25bca4a81d6061
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -1958,21 +1958,6 @@ export interface ResidualConfig {
   readonly layers: readonly LayerConfig[];
 }
 
-/**
- * y = w · x over the last axis.
- *
- * Shapes: input and output (B, …, C), weight (C).
- */
-export interface ScaleConfig {
-  readonly type: "Scale";
-  /**
-   * Extent of the last axis (C).
-   *
-   * @remarks Allowed: ≥ 1.
-   */
-  readonly dim: number;
-}
-
 /** y = fₙ(… f₂(f₁(x))): layers in order, nested to any depth. */
 export interface SequentialConfig {
   readonly type: "Sequential";
@@ -2058,7 +2043,6 @@ export type LayerConfig =
   | RMSNormConfig
   | RNNConfig
   | ResidualConfig
-  | ScaleConfig
   | SequentialConfig
   | SoftmaxConfig
   | SwiGLUConfig;

@@ -22,10 +22,6 @@ def last_axis() -> Iterator[LayerCase]:
         yield LayerCase(name="wide", layer=layer | {"dim": 65}, shape=(2, 65))
 
 
-def scales() -> Iterator[LayerCase]:
-    yield LayerCase(name="plain", layer={"type": "Scale", "dim": 7}, shape=(2, 5, 7))
-
-
 def channels() -> Iterator[LayerCase]:
     layer: dict[str, Any] = {"type": "GroupNorm", "groups": 2, "dim": 6}
     yield LayerCase(name="maps", layer=layer, shape=(3, 6, 3, 5))
@@ -65,5 +61,5 @@ def softmax() -> Iterator[LayerCase]:
 
 
 def cases() -> Iterator[LayerCase]:
-    for group in (last_axis, scales, channels, softmax):
+    for group in (last_axis, channels, softmax):
         yield from group()

@@ -29,11 +29,6 @@ def rms_norm(c: Config, p: Params, x: Tensor) -> Tensor:
     return F.rms_norm(x, (c["dim"],), p["weight"], c.get("eps", EPS))
 
 
-@reference("Scale", "torch.mul", lambda c: {"weight": Spec((c["dim"],), "scale")})
-def scale(c: Config, p: Params, x: Tensor) -> Tensor:
-    return x * p["weight"]
-
-
 @reference("GroupNorm", "torch.nn.functional.group_norm", _affine)
 def group_norm(c: Config, p: Params, x: Tensor) -> Tensor:
     return F.group_norm(x, c["groups"], p["weight"], p["bias"], c.get("eps", EPS))

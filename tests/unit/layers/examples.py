@@ -121,7 +121,6 @@ EXAMPLES: dict[str, list[Example]] = {
         ex(2, 3, branches=[{"type": "Embedding", "count": n, "dim": 4} for n in (5, 6)], ids=5),
     ],
     "PositionalEmbedding": [ex(3, 5, 4, count=5, dim=4), ex(1, 2, 3, count=7, dim=3)],
-    "Scale": [ex(3, 5, dim=5)],
     "RMSNorm": [ex(3, 5, dim=5), ex(2, 3, 5, dim=5, eps=0.1)],
     "RNN": [*cell(), ex(2, 5, 3, inputs=3, hidden=4, activation="gelu"), *cell(activation="silu")[2:4]],
     "Residual": [ex(3, 4, layers=[NEST, dense(4, 4, activation="silu")]), ex(1, 2, 4, layers=[NEST, NEST])],
