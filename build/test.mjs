@@ -5,6 +5,7 @@ import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
+import { pytestFolder } from "../tests/pyodide/run.mjs";
 import { BuildError, nodeTool, PYTHON, ROOT, runMain, tee } from "./lib.mjs";
 import { setup } from "./setup.mjs";
 
@@ -42,10 +43,13 @@ const PARTS = {
   },
   pyodide: {
     needs: { python: "all", node: "all", assets: true },
-    commands: () => [
-      [inPyodide("tests/ops"), inPyodide("tests/unit", "tests/golden", "tests/runs")],
-      ...(bridgeTests().length ? [["node", ...node("--test", ...bridgeTests())]] : []),
-    ],
+    commands: () => {
+      pytestFolder(); // made here, since both processes want it
+      return [
+        [inPyodide("tests/ops"), inPyodide("tests/unit", "tests/golden", "tests/runs")],
+        ...(bridgeTests().length ? [["node", ...node("--test", ...bridgeTests())]] : []),
+      ];
+    },
   },
   browser: {
     needs: { python: "all", node: "all", assets: true, chromium: true },

@@ -4,17 +4,7 @@
 //
 // They run without JSPI (stack switching), as in a browser that lacks it; where this Node has it, once more with it.
 
-import {
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-  writeSync,
-} from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { CACHE, isMain, PYODIDE_DIR, PYTHON, probe, ROOT, run, runMain, sha256 } from "../../build/lib.mjs";
 
@@ -42,20 +32,13 @@ export function pytestFolder() {
   const key = sha256(join(ROOT, "requirements", "dev.txt"));
   if (existsSync(stamp) && readFileSync(stamp, "utf8") === key) return folder;
   const site = probe(PYTHON, ["-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]).stdout.trim();
-  // Made next to its place and then renamed: another process may want it at the same time.
-  const made = mkdtempSync(`${folder}-`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
   const modules = readdirSync(site).filter((name) => MODULES.test(name));
   for (const name of [...PACKAGES, ...modules]) {
-    cpSync(join(site, name), join(made, name), { recursive: true, preserveTimestamps: true });
+    cpSync(join(site, name), join(folder, name), { recursive: true, preserveTimestamps: true });
   }
-  writeFileSync(join(made, ".stamp"), key);
-  rmSync(folder, { recursive: true, force: true });
-  try {
-    renameSync(made, folder);
-  } catch (error) {
-    rmSync(made, { recursive: true, force: true });
-    if (!existsSync(stamp)) throw error; // else another process was faster
-  }
+  writeFileSync(stamp, key);
   return folder;
 }
 
