@@ -35,7 +35,7 @@ from loom_py.layers import dense as dense_file
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "tweening.md"
 CHOOSING = (1000, 1001, 1002)
-"""Seeds that rates are chosen by, none of those that are reported."""
+"""Seeds of the runs that choose the rates; none of them is reported."""
 
 
 def against_backpropagation(seeds: int) -> Iterator[str]:
@@ -101,7 +101,7 @@ def views() -> Iterator[str]:
 
 def guard(seeds: int) -> Iterator[str]:
     """Chain mode without a Softmax, where the signal is not bounded, with and without explosion detection."""
-    yield "| rate | test accuracy with explosion detection, % | without, % | steps judged to explode, % |\n"
+    yield "| rate | test accuracy with explosion detection, % | without, % | exploding steps, % |\n"
     yield "|---|---|---|---|\n"
     for rate in (0.3, 1.0, 3.0, 10.0, 30.0):
         found: dict[bool, list[float]] = {True: [], False: []}
@@ -148,12 +148,12 @@ def _floored(hidden: int, function: Any, seed: int) -> float:
 
 
 def replaced(page: str, name: str, table: str) -> str:
-    """The page with the table between its marks; each table has a name."""
+    """The page with the table between its markers; each table has a name."""
     begin, end = f"<!-- measured: {name} -->\n", "<!-- end -->"
     head, found, rest = page.partition(begin)
     _, closed, tail = rest.partition(end)
     if not found or not closed:
-        sys.exit(f"{PAGE}: expected the marks {begin.strip()} and {end}; put them where the table goes")
+        sys.exit(f"{PAGE}: expected the markers {begin.strip()} and {end}; do: put them where the table goes")
     return f"{head}{begin}{table}{end}{tail}"
 
 
@@ -161,7 +161,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=10, help="networks in each mean")
     parser.add_argument("--only", choices=("backpropagation", "times", "views", "guard", "floor"), help="one table")
-    parser.add_argument("--write", action="store_true", help="put the tables into docs/tweening.md")
+    parser.add_argument("--write", action="store_true", help="replace the tables of docs/tweening.md")
     options = parser.parse_args()
     tables = {
         "backpropagation": lambda: against_backpropagation(options.seeds),

@@ -1,4 +1,4 @@
-"""Runs that compare neural tweening with backpropagation: data, networks, ways of training, and one run of each."""
+"""Runs that compare neural tweening with backpropagation: data, networks, training methods, and one run of each."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from loom_py import (
 )
 
 LEARNED = 0.95
-"""Training accuracy of an epoch from which on a run counts as having learned its data."""
+"""Training accuracy of an epoch at which a run counts as having learned its data."""
 
 
 class Part(NamedTuple):
@@ -43,7 +43,7 @@ class Part(NamedTuple):
 
 
 class Split(NamedTuple):
-    """60 % to train on, 20 % to choose rates by, 20 % to report."""
+    """60 % for training, 20 % for validation (choice of rates), 20 % for the reported test."""
 
     training: Part
     validation: Part
@@ -52,7 +52,7 @@ class Split(NamedTuple):
 
 @dataclass(frozen=True)
 class Data:
-    """A data set of scikit-learn, and how long to train on it."""
+    """A data set of scikit-learn, and its number of epochs."""
 
     name: str
     load: Callable[[], Any]
@@ -122,7 +122,7 @@ COMBINATIONS = [
 
 @dataclass(frozen=True)
 class Way:
-    """A way of training, and the rates that are tried."""
+    """A training method, and the rates that are tried."""
 
     name: str
     rates: Sequence[float]
@@ -173,7 +173,7 @@ def run(data: Data, net: Net, way: Way, rate: float, seed: int, *, report: bool)
 
 
 def best_rate(data: Data, net: Net, way: Way, seeds: Sequence[int]) -> float:
-    """The rate with the best mean accuracy on validation data; of equals the one with the lowest loss."""
+    """The rate with the best mean accuracy on validation data; among equals the one with the lowest loss."""
 
     def quality(rate: float) -> tuple[float, float]:
         outcomes = [run(data, net, way, rate, seed, report=False) for seed in seeds]
