@@ -28,9 +28,9 @@ def make_wheel(folder: Path) -> Path:
 
 
 def thin(archive: Path, out: Path) -> None:
-    """Copy a zip or wheel without what a page never uses, a quarter of NumPy's.
+    """Copy a zip or wheel without files of no use in a page: a quarter of NumPy, and of what is read at every start.
 
-    Left out are docstrings and files for compilers, type checkers and installers. Line numbers stay.
+    That is docstrings, and files for compilers, type checkers and installers. Line numbers stay.
     """
     with zipfile.ZipFile(archive) as source, zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as target:
         for name in source.namelist():
@@ -40,15 +40,15 @@ def thin(archive: Path, out: Path) -> None:
 
 
 def without_docstrings(source: bytes) -> bytes:
-    """The same Python with every docstring empty and everything else on its line; as it is if it is no Python 3."""
+    """The same Python with empty docstrings and all other lines in place; unchanged if it is not Python 3."""
     try:
-        with warnings.catch_warnings(action="ignore"):  # escapes that Python means to forbid one day
+        with warnings.catch_warnings(action="ignore"):  # deprecated escapes
             nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, DOCUMENTED) and node.body]
     except SyntaxError:
         return source
     starts = [0, *itertools.accumulate(len(line) for line in source.splitlines(keepends=True))]
     docs = [node.body[0] for node in nodes if ast.get_docstring(node, clean=False)]
-    for doc in sorted(docs, key=lambda doc: -doc.lineno):  # from the end, so that positions before it hold
+    for doc in sorted(docs, key=lambda doc: -doc.lineno):  # from the end, so that earlier positions stay valid
         first, last = doc.lineno, doc.end_lineno or doc.lineno
         begin, end = starts[first - 1] + doc.col_offset, starts[last - 1] + (doc.end_col_offset or 0)
         source = source[:begin] + b'(""' + b"\n" * (last - first) + b")" + source[end:]
@@ -56,12 +56,12 @@ def without_docstrings(source: bytes) -> bytes:
 
 
 def py_compile(folder: Path) -> None:
-    """Compile every wheel and zip in `folder` to bytecode; its pyodide-lock.json takes the new names and hashes."""
+    """Compile every wheel and zip in `folder` to bytecode; update names and hashes in its pyodide-lock.json."""
     tool = shutil.which("pyodide", path=str(Path(sys.executable).parent))
     if tool is None:
         raise OSError(f"expected pyodide-build's command beside {sys.executable}; do: npm run setup")
     options = ["--silent", "--no-keep", "--compression-level", "9"]
-    # A quarter of bytecode says which columns of a line belong together, which tracebacks underline.
+    # A quarter of bytecode is column positions, which tracebacks underline.
     env = {**os.environ, "PYTHONNODEBUGRANGES": "1"}
     subprocess.run([tool, "py-compile", *options, str(folder)], check=True, stdout=subprocess.DEVNULL, env=env)
 
@@ -71,7 +71,7 @@ def add_to_lock(base_lock: Path, wheel: Path, out: Path) -> None:
     try:
         from pyodide_lock import PyodideLockSpec
         from pyodide_lock.utils import add_wheels_to_spec
-    except ImportError:  # It needs CPython 3.12; one row is soon written.
+    except ImportError:  # It needs CPython 3.12, and one row is easy to write.
         lock = json.loads(base_lock.read_text())
         name, version = wheel.name.split("-")[:2]
         lock["packages"]["loom-py"] = {

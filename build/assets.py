@@ -1,4 +1,4 @@
-"""Builds .cache/pyodide: a complete folder from which a page loads Pyodide, NumPy and this package fast.
+"""Builds .cache/pyodide: a complete folder from which a page quickly loads Pyodide, NumPy and this package.
 
 The C kernels are built first, into the package. The standard library, NumPy's wheel and our own are precompiled to
 bytecode (pyodide-build), and the folder's pyodide-lock.json lists its files with hashes (pyodide-lock). Pyodide's
@@ -30,7 +30,7 @@ LOCK = "pyodide-lock.json"
 BASE_LOCK = "base-lock.json"
 PYODIDE = ROOT / "node_modules" / "pyodide"
 # pyodide.asm.js became pyodide.asm.mjs in Pyodide 314.
-# package.json says that pyodide.asm.js is no ES module, which Node asks about.
+# package.json tells Node that pyodide.asm.js is no ES module.
 ENGINE = ("package.json", "pyodide.mjs", "pyodide.asm.js", "pyodide.asm.mjs", "pyodide.asm.wasm")
 STDLIB = "python_stdlib.zip"
 HOST = f"{sys.version_info.major}.{sys.version_info.minor}"
@@ -47,7 +47,7 @@ def digest(*parts: bytes | str) -> str:
 
 
 def sources_digest() -> str:
-    """SHA-256 of everything that our wheel is built from: paths and contents."""
+    """SHA-256 of the sources of our wheel: paths and contents."""
     files = [p for p in sorted((ROOT / "loom_py").rglob("*")) if p.is_file() and p.suffix != ".pyc"]
     extra = [
         p for name in ("pyproject.toml", "build/tables_hook.py", "LICENSE", "README.md") if (p := ROOT / name).exists()
@@ -85,7 +85,7 @@ def refresh_base(lock: dict[str, Any], stamp: dict[str, str], compiled: bool) ->
     if compiled:
         print("  compiling Python's standard library and NumPy to bytecode …", flush=True)
     else:
-        print(f"  note: Python {HOST} is not Pyodide's {lock['info']['python']}: not compiled, the page starts slower")
+        print(f"  note: Python {HOST}, Pyodide has {lock['info']['python']}: no bytecode, the page starts slower")
     fresh = Path(tempfile.mkdtemp(prefix="pyodide-", dir=CACHE))
     make_base(fresh, lock, numpy_wheel, compiled)
     shutil.rmtree(OUT, ignore_errors=True)
@@ -114,7 +114,7 @@ def refresh_wheel(base: str, stamp: dict[str, str], compiled: bool) -> str:
 
 
 def make_stock(out: Path, lock: dict[str, Any]) -> None:
-    """Make an ordinary folder for comparison in the bench: nothing precompiled, the full lock."""
+    """Make an ordinary folder as the bench's baseline: nothing precompiled, the full lock."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     for name in (*ENGINE, STDLIB):

@@ -1,8 +1,9 @@
 // `npm run bench [-- NAME …] [--only CASE,…] [--docs] [--json FILE]`: runs the benches tests/bench/*.{mjs,py}.
 //
-// `--only` chooses cases of the bench "peers", `--docs` has it write docs/benchmarks.md; other options go to the one bench
-// that is named (npm run bench -- gpu --tiny). With `--json FILE` a bench writes its result there: a list of rows
-// {case, system, median_ms, min_ms, runs, …}, or an object with figures whose names end in _ms. The file has one list.
+// `--only` chooses cases of the bench "peers", `--docs` makes it write docs/benchmarks.md; other options go to the one bench
+// that is named (npm run bench -- gpu --tiny). Each bench prints a table and takes `--json FILE` for its result: a list of
+// rows {case, system, median_ms, min_ms, runs, …}, or an object with figures whose names end in _ms. Here `--json` writes the
+// results of all benches as one list of rows.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -12,28 +13,29 @@ import { setup } from "./setup.mjs";
 
 const FOLDER = join(ROOT, "tests", "bench");
 const RUNNER = { ".py": PYTHON, ".mjs": process.execPath };
-/** Python finds the package in the source tree. */
+/** For Python to find the package in the source tree. */
 const ENV = { env: { ...process.env, PYTHONPATH: ROOT } };
-/** The bench that knows cases. */
+/** The bench with cases. */
 const PEERS = "peers";
 
-/** Takes an option and its value out of the arguments; "" for one that has none. */
+/** Removes an option and its value from the arguments; returns the value, "" for an option without one. */
 function taken(args, name, hasValue) {
   const at = args.indexOf(name);
   if (at < 0) return undefined;
   const [, value = ""] = args.splice(at, hasValue ? 2 : 1);
-  if (hasValue && !value) throw new BuildError(`expected something after ${name}`);
+  if (hasValue && !value) throw new BuildError(`expected a value after ${name}, got none`);
   return value;
 }
 
 function chosen(names) {
   const all = readdirSync(FOLDER).filter((file) => extname(file) in RUNNER && !file.startsWith("_"));
   const unknown = names.filter((name) => !all.some((file) => file.startsWith(`${name}.`)));
-  if (unknown.length) throw new BuildError(`expected benches among ${all.join(", ")}; got ${unknown.join(", ")}`);
+  const known = all.map((file) => file.slice(0, -extname(file).length));
+  if (unknown.length) throw new BuildError(`expected benches among ${known.join(", ")}, got ${unknown.join(", ")}`);
   return names.length ? all.filter((file) => names.includes(file.slice(0, -extname(file).length))) : all;
 }
 
-/** A result as rows: for an object, the path to a figure is its case and the name before _ms its system. */
+/** A result as rows; in an object the case is the path of keys to a figure, the system its name without _ms. */
 function rowsOf(result, path) {
   if (Array.isArray(result)) return result;
   if (typeof result !== "object" || result === null) return [];
@@ -53,7 +55,7 @@ await runMain(async (args) => {
   const further = args.findIndex((arg) => arg.startsWith("--"));
   const [names, own] = further < 0 ? [args, []] : [args.slice(0, further), args.slice(further)];
   if (own.length && names.length !== 1)
-    throw new BuildError(`expected one bench that ${own.join(" ")} is for; do: name it`);
+    throw new BuildError(`expected one bench for ${own.join(" ")}, got ${names.join(", ") || "none"}; do: name one`);
   const benches = chosen(passed.length && !names.length ? [PEERS] : names);
   await setup();
   const scratch = mkdtempSync(join(tmpdir(), "bench-"));

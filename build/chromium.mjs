@@ -1,4 +1,4 @@
-// Finds Chromium, installs it where that is possible, and says which flags it needs without a screen.
+// Finds or installs Chromium, and lists the flags that it needs without a screen.
 
 import { existsSync } from "node:fs";
 import { delimiter, join } from "node:path";
@@ -26,7 +26,7 @@ export const CHROMIUM_FLAGS = [
   "--use-webgpu-adapter=swiftshader",
 ];
 
-/** The path of Chromium or Chrome; undefined when there is none. CHROMIUM overrules the search. */
+/** The path of Chromium or Chrome, undefined if there is none. CHROMIUM overrides the search. */
 export function chromiumPath() {
   const own = process.env.CHROMIUM;
   if (own) {
@@ -39,7 +39,7 @@ export function chromiumPath() {
   return [...named, ...PLACES].find((path) => existsSync(path));
 }
 
-/** Installs Debian's package when that is possible; otherwise says what to install. */
+/** Installs Debian's package if possible; otherwise the error says what to install. */
 export async function installChromium() {
   const isRoot = process.getuid?.() === 0;
   if (!isRoot || !probe("apt-get", ["--version"]).ok) {
@@ -52,5 +52,7 @@ export async function installChromium() {
   await step("Debian's package lists", "apt-get", ["update", "-qq"], { env });
   await step("Chromium (Debian's package)", "apt-get", ["install", "-y", "-qq", "chromium"], { env });
   if (!chromiumPath())
-    throw new BuildError("expected chromium on the PATH after installing Debian's package, found none");
+    throw new BuildError(
+      "expected chromium on the PATH after installing Debian's package, found none; do: set CHROMIUM to its path",
+    );
 }

@@ -29,7 +29,7 @@ ABOUT = {
 
 
 def split(labels: NDArray[np.int64], seed: int = SEED) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Indices of the training and of the held-out images, each class in the same proportion, shuffled."""
+    """Shuffled indices of the training and the held-out images, each class in the same proportion."""
     generator = np.random.default_rng(seed)
     held_out = np.concatenate([_draw(np.flatnonzero(labels == label), generator) for label in np.unique(labels)])
     training = np.setdiff1d(np.arange(len(labels)), held_out)

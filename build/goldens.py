@@ -1,7 +1,7 @@
-"""Golden files from PyTorch: `npm run goldens` writes tests/golden/data, `npm run goldens -- --check` compares with it.
+"""Golden files from PyTorch: `npm run goldens` writes tests/golden/data, `npm run goldens -- --check` compares them.
 
-`npm run goldens -- --peers` runs tests/peers, which train the same networks in PyTorch. PyTorch lives in an
-environment of its own, .venv-peers with CPython 3.11, made here from requirements/peers.txt when it is missing.
+`npm run goldens -- --peers` runs tests/peers, which train PyTorch's networks and ours. PyTorch is in its own
+environment, .venv-peers with CPython 3.11, made here from requirements/peers.txt when it is missing.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ def find_python() -> str:
         if python and version_of(python) == VERSION:
             return python
     sys.exit(
-        f"PyTorch's environment: expected CPython {VERSION[0]}.{VERSION[1]}, found none; install it or set PEERS_PYTHON"
+        "PyTorch's environment: expected CPython {}.{}, got none; do: install it or set PEERS_PYTHON".format(*VERSION)
     )
 
 
 def environment() -> None:
-    """Make .venv-peers, or renew it when its requirements have changed."""
+    """Make .venv-peers, or update it when its requirements have changed."""
     stamp, wanted = HOME / "requirements.sha256", hashlib.sha256(LOCK.read_bytes()).hexdigest()
     if stamp.exists() and stamp.read_text() == wanted:
         return
     if not PYTHON.exists():
-        print("PyTorch's environment: making .venv-peers", flush=True)
+        print("PyTorch's environment: creating .venv-peers", flush=True)
         subprocess.run([find_python(), "-m", "venv", str(HOME)], check=True)
     print("PyTorch's environment: installing requirements/peers.txt (about 250 MB)", flush=True)
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", str(LOCK)]

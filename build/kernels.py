@@ -1,9 +1,9 @@
 """Compiles the C kernels: two WebAssembly side modules for Pyodide, and on request a native library for the tests.
 
-    python build/kernels.py           the modules, into loom_py/executors/wasm/; nothing is done when they are current
+    python build/kernels.py           the modules, into loom_py/executors/wasm/, unless they are current
     python build/kernels.py native    the same sources for this machine; prints the library's path
 
-The compiler is Clang as the PyPI package `ziglang` carries it. The modules are position independent (wasm-ld -shared):
+The compiler is Clang from the PyPI package `ziglang`. The modules are position independent (wasm-ld -shared):
 a `dylink.0` section declares their memory to Emscripten's loader, so that their data can't overlap Pyodide's own.
 Imports, exports and memory are checked after every build.
 """
@@ -43,9 +43,9 @@ COMMON = (
 )
 WASM = (*COMMON, "-target", "wasm32-freestanding", "-fPIC", "-nostdlib", "-fno-sanitize=all")
 FEATURES = {"simd": "simd128+bulk_memory", "relaxed": "simd128+bulk_memory+relaxed_simd"}
-"""The modules, and the features that they require of the engine."""
+"""The modules, and the engine features that they require."""
 NATIVE = (*COMMON, "-march=native", "-shared", "-fPIC", "-fno-sanitize=all")
-RECIPE = "1"  # Raise it with every change of the build below.
+RECIPE = "1"  # Increase it when the code below changes its output.
 
 
 def opcodes() -> tuple[str, ...]:
@@ -66,7 +66,7 @@ def write_opcodes(folder: Path) -> None:
 
 
 def key() -> str:
-    """Digest of everything that a build depends on."""
+    """Digest of all inputs of a build."""
     total = hashlib.sha256(f"{RECIPE} {importlib.metadata.version('ziglang')} {WASM} {FEATURES} {NATIVE}".encode())
     for path in (*sorted(SOURCES.iterdir()), PACKAGE / "opcodes.py"):
         total.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -131,7 +131,7 @@ def native() -> Path:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Build what was asked for."""
+    """Build the modules or the native library."""
     try:
         if list(arguments) == ["native"]:
             print(native())

@@ -28,6 +28,6 @@ await runMain(async () => {
     found.push(name);
     console.log(`${stdout}${stderr}`);
   }
-  console.log(found.length ? `lint: ${found.join(", ")} found something` : "lint: nothing found");
+  console.log(found.length ? `lint: problems found by ${found.join(", ")}` : "lint: no problems found");
   return found.length ? 1 : 0;
 });

@@ -1,4 +1,4 @@
-"""Compiles requirements/*.in into requirements/*.txt: every version with its hashes, for any machine.
+"""Regenerates requirements/*.txt from requirements/*.in: every version with its hashes, for any machine.
 
 `npm run lock` for the newest that fit, `npm run lock -- --keep` to change only what the .in files force.
 """

@@ -1,4 +1,4 @@
-"""Fetches the NumPy wheel that a Pyodide release was built with, and refuses any file that is not that very one.
+"""Downloads the NumPy wheel of a Pyodide release, and refuses a file with another hash.
 
 The release's own pyodide-lock.json names the file and its SHA-256. It is on Pyodide's CDN; where the CDN can't be
 reached, the same file is taken out of a package on PyPI that carries it.
@@ -21,13 +21,13 @@ from typing import NamedTuple
 
 CDN = "https://cdn.jsdelivr.net/pyodide/v{version}/full/{file}"
 CDN_TIMEOUT_S = 8
-# gbdraw 0.14.2 vendors NumPy for Pyodide 0.29; the hash decides whether it is the file that is wanted.
+# gbdraw 0.14.2 vendors NumPy for Pyodide 0.29; the hash decides whether it is the right file.
 CARRIER = "gbdraw==0.14.2"
 CARRIED_IN = "gbdraw/web/vendor/pyodide-wheels/"
 
 
 class Wanted(NamedTuple):
-    """The file to get: Pyodide's version, its name, its SHA-256 in hex."""
+    """The file to download: Pyodide's version, its name, its SHA-256 in hex."""
 
     pyodide: str
     file: str
@@ -35,18 +35,18 @@ class Wanted(NamedTuple):
 
 
 class WrongFileError(Exception):
-    """The bytes found are not the file that the lock names."""
+    """The bytes are not those of the file in the lock."""
 
 
 def wanted_from(pyodide_dir: Path) -> Wanted:
-    """Read which NumPy the Pyodide release in `pyodide_dir` (the npm package) goes with."""
+    """The NumPy wheel of the Pyodide release in `pyodide_dir` (the npm package)."""
     version = json.loads((pyodide_dir / "package.json").read_text())["version"]
     row = json.loads((pyodide_dir / "pyodide-lock.json").read_text())["packages"]["numpy"]
     return Wanted(version, row["file_name"], row["sha256"])
 
 
 def check(data: bytes, wanted: Wanted, source: str) -> bytes:
-    """Return `data` if it is the wanted file; raise WrongFileError, naming `source`, if it is not."""
+    """Return `data` if it is the wanted file, else raise WrongFileError with `source` in its message."""
     got = hashlib.sha256(data).hexdigest()
     if got != wanted.sha256:
         raise WrongFileError(
@@ -65,7 +65,7 @@ def from_cdn(wanted: Wanted) -> bytes:
 
 
 def from_carrier(wanted: Wanted) -> bytes:
-    """Download the carrier package from PyPI and take the file out."""
+    """Download the package that contains the file from PyPI, and extract the file."""
     with tempfile.TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--dest", folder, CARRIER]
         done = subprocess.run(command, capture_output=True, text=True, check=False)

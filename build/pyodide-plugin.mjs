@@ -1,4 +1,4 @@
-// Vite: gives the page the folder .cache/pyodide at pyodide/, served while developing, copied into a build.
+// Vite plugin: the folder .cache/pyodide as pyodide/ of the page, served in development, copied into a build.
 
 import { cpSync, createReadStream, existsSync, statSync } from "node:fs";
 import { extname, join, normalize, resolve, sep } from "node:path";
@@ -13,7 +13,7 @@ const TYPES = {
   ".whl": "application/zip",
 };
 
-/** Answers GET /pyodide/NAME from `folder`; anything else goes on to the next handler. */
+/** Answers GET /pyodide/NAME from `folder`; passes other requests to the next handler. */
 export function serve(folder) {
   return (request, response, next) => {
     const path = decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
@@ -26,7 +26,7 @@ export function serve(folder) {
       return response.end("not in the pyodide folder; do: npm run setup");
     }
     const tag = `"${found.size}-${found.mtimeMs}"`;
-    // The lock checks hashes: a stale wheel from the browser's cache would be refused, so it always asks.
+    // The lock checks hashes and would refuse a stale wheel from the browser's cache, so the browser always revalidates.
     response.setHeader("Cache-Control", "no-cache");
     response.setHeader("ETag", tag);
     if (request.headers["if-none-match"] === tag) {
@@ -57,7 +57,7 @@ export function pyodideFolder() {
       server.middlewares.use(serve(join(outDir, "pyodide")));
     },
     closeBundle() {
-      if (!building) return; // a development server closes its bundles too, and has built nothing
+      if (!building) return; // a development server also closes bundles, without a build
       if (!existsSync(PYODIDE_DIR)) throw new Error("expected .cache/pyodide, got nothing; do: npm run setup");
       const wanted = (path) => !path.endsWith("base-lock.json") && !path.endsWith("package.json");
       cpSync(PYODIDE_DIR, join(outDir, "pyodide"), { recursive: true, filter: wanted });

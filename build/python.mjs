@@ -1,11 +1,11 @@
-// Finds CPython; as a script, runs the virtual environment's Python with the arguments given.
+// Finds CPython; as a script, runs the virtual environment's Python with its own arguments.
 
 import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { BuildError, isMain, PYTHON, probe, run, runMain, WINDOWS } from "./lib.mjs";
 
-// Pyodide 0.29 is CPython 3.13, so bytecode compiled by 3.13 runs there; the others do everything else.
+// Pyodide 0.29 has 3.13, so bytecode made with 3.13 runs there; with the others the page compiles at start.
 const PREFERENCE = ["3.13", "3.14", "3.12", "3.11"];
 const ASK = "import sys, venv, ensurepip; print('%d.%d.%d' % sys.version_info[:3])";
 
@@ -22,7 +22,7 @@ function candidates() {
   return [...named, ...pyenvCandidates(), ...launcher, ...plain];
 }
 
-/** The best CPython on this machine: { command, args, version }. LOOM_PYTHON overrules the search. */
+/** The best CPython on this machine: { command, args, version }. LOOM_PYTHON overrides the search. */
 export function findPython() {
   const own = process.env.LOOM_PYTHON;
   const found = [];

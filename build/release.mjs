@@ -1,4 +1,4 @@
-// `npm run release`: builds everything that a release carries into release/, from this working tree.
+// `npm run release`: builds the files of a release into release/, from this working tree.
 //
 // A wheel and a source distribution, the TypeScript of web/ as an npm package, the built page as a zip, the notes of this
 // version from CHANGELOG.md, and SHA256SUMS. Publishes nothing.
@@ -13,10 +13,10 @@ import { buildPage, refreshTypes } from "./start.mjs";
 const OUT = join(ROOT, "release");
 const WEB = ["bridge", "generated", "gpu", "visualiser"];
 
-/** The version in pyproject.toml, the one place where it is written. */
+/** The version, which only pyproject.toml has. */
 export function versionOf(pyproject) {
   const found = /^version = "(\d+\.\d+\.\d+\S*)"$/m.exec(pyproject);
-  if (!found) throw new BuildError('expected a line version = "X.Y.Z" in pyproject.toml, found none');
+  if (!found) throw new BuildError('expected a line version = "X.Y.Z" in pyproject.toml, got none');
   return found[1];
 }
 
@@ -26,7 +26,7 @@ export function notesOf(changelog, version) {
   const part = parts.find((text) => text.startsWith(`[${version}]`));
   if (!part) {
     throw new BuildError(
-      `expected a heading "## [${version}] - YYYY-MM-DD" in CHANGELOG.md, found none; do: rename "## [Unreleased]"`,
+      `expected a heading "## [${version}] - YYYY-MM-DD" in CHANGELOG.md, got none; do: rename "## [Unreleased]"`,
     );
   }
   return `${part.slice(part.indexOf("\n")).trim()}\n`;
@@ -35,7 +35,9 @@ export function notesOf(changelog, version) {
 /** Refuses a tag that does not name this version. */
 export function checkTag(tag, version) {
   if (tag !== undefined && tag !== `v${version}`) {
-    throw new BuildError(`expected the tag v${version}, the version of pyproject.toml, got ${tag}; do: correct either`);
+    throw new BuildError(
+      `expected the tag v${version}, the version in pyproject.toml, got ${tag}; do: correct one of the two`,
+    );
   }
 }
 
@@ -72,7 +74,7 @@ async function release(args) {
   const sums = readdirSync(OUT).map((name) => `${sha256(join(OUT, name))}  ${name}\n`);
   writeFileSync(join(OUT, "SHA256SUMS"), sums.join(""));
   writeFileSync(join(OUT, "NOTES.md"), notes);
-  console.log(`release/ has version ${version}:\n${sums.join("")}`);
+  console.log(`Version ${version} is in release/:\n${sums.join("")}`);
 }
 
 if (isMain(import.meta.url)) await runMain(release);

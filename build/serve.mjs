@@ -1,4 +1,4 @@
-// Builds the page and serves it on the port given, for the browser tests and the bench.
+// Builds the page and serves it on a given port, for browser tests and benches.
 
 import { runMain } from "./lib.mjs";
 import { buildAndServe } from "./start.mjs";

@@ -1,6 +1,6 @@
-// `npm run setup [-- --demo]`: installs whatever is missing; prints one line when nothing is.
+// `npm run setup [-- --demo]`: installs what is missing; prints one line if nothing is.
 //
-// `--demo` installs what building and serving the page needs, and leaves out the checkers, oracles and browser of the tests.
+// `--demo` installs only what building and serving the page needs, without the tests' checkers, oracles and browser.
 
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -20,12 +20,12 @@ const ALL = { python: "all", node: "all", chromium: true, assets: true };
 const DEMO = { python: "demo", node: "demo", assets: true };
 
 /**
- * What is installed in a folder, by its stamp, against what is wanted.
+ * The installation to make: its target, whether it is there already, and its stamp.
  *
- * A complete installation satisfies the demo and is never reduced to it: once its lock has changed, all of it is renewed.
+ * A complete installation satisfies the demo and is never reduced to it: when its lock changes, all of it is updated.
  */
 export function installation(stamp, wanted, locks) {
-  // Stamps without a name are of complete installations, made before there was a smaller one.
+  // A stamp without a name is that of a complete installation, from before the demo had its own.
   const [name, hash] = stamp.includes(" ") ? stamp.split(" ") : ["all", stamp];
   const target = stamp && name === "all" ? "all" : wanted;
   return { target, fresh: name === target && hash === locks[target], stamp: `${target} ${locks[target]}` };
@@ -69,17 +69,17 @@ async function setupNode(wanted) {
 
 async function setupAssets() {
   const code = await run(PYTHON, [join(ROOT, "build", "assets.py")]);
-  if (code !== 0) throw new BuildError("could not make .cache/pyodide; the lines above say why");
+  if (code !== 0) throw new BuildError("could not build .cache/pyodide: see the messages above");
 }
 
 function checkNode() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
-    throw new BuildError(`expected Node 20.19 or later, got ${process.versions.node}; do: install a current Node`);
+    throw new BuildError(`expected Node 20.19 or later, got ${process.versions.node}; do: install a newer Node`);
   }
 }
 
-/** Installs the parts that `wanted` names, unless they are there already. */
+/** Installs the parts named in `wanted` that are missing. */
 export async function setup(wanted = ALL) {
   checkNode();
   if (wanted.python) await setupPython(wanted.python);

@@ -12,8 +12,8 @@ export function refreshTypes() {
   const typegen = (...more) => probe(PYTHON, ["-m", "loom_py", "typegen", ...more]);
   if (!existsSync(join(ROOT, "loom_py", "__main__.py")) || typegen("--check").ok) return;
   const done = typegen();
-  if (!done.ok) throw new BuildError(`could not generate the types:\n${done.stdout}${done.stderr}`);
-  console.log("  web/generated: regenerated from the Python package");
+  if (!done.ok) throw new BuildError(`could not generate the types of web/generated:\n${done.stdout}${done.stderr}`);
+  console.log("Types of web/generated: regenerated, since the Python package has changed");
 }
 
 /** Builds the demo into dist/; returns Vite. */
@@ -40,12 +40,12 @@ async function develop() {
 if (process.argv[1] === join(ROOT, "build", "start.mjs")) {
   await runMain(async (args) => {
     await setup({ python: "demo", node: "demo" });
-    // Before the wheel is built: it contains the description that is written with the types.
+    // Before the wheel is built, which contains a description of the same classes.
     refreshTypes();
     await setup({ assets: true });
     if (args.includes("--dev")) return develop();
     console.log("Building the page …");
     const { url } = await buildAndServe();
-    console.log(`The demo is served at ${url} (Ctrl-C stops it)`);
+    console.log(`The demo is at ${url} (Ctrl-C stops the server)`);
   });
 }

@@ -17,11 +17,11 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 
 class TablesHook(BuildHookInterface):  # type: ignore[type-arg]
-    """Adds `described.json` and `surface.json` to a wheel; the build fails where they can't be made."""
+    """Adds `described.json` and `surface.json` to a wheel; the build fails if they can't be made."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         self.scratch = Path(tempfile.mkdtemp())
-        if version == "editable":  # the source stands beside it, which is introspected live
+        if version == "editable":  # it runs from the source, which is introspected live
             return
         command = [sys.executable, "-m", "loom_py", "tables", "--out", str(self.scratch)]
         environment = {**os.environ, "PYTHONPATH": self.root, "PYTHONDONTWRITEBYTECODE": "1"}

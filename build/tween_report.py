@@ -1,7 +1,7 @@
 """Measures neural tweening against backpropagation and writes the tables of docs/tweening.md.
 
-`.venv/bin/python build/tween_report.py` prints them, with `--write` it puts them into the document; `--seeds N`
-sets the number of networks in each mean. Takes about half an hour.
+`.venv/bin/python build/tween_report.py` prints them, `--write` replaces those of the page; `--seeds N` is the number of
+networks behind each mean. Takes about half an hour.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ def _mean(values: Sequence[float], digits: int) -> str:
 
 
 def times() -> Iterator[str]:
-    """Time of a step relative to SGD's: the ways take turns, the fastest of many short rounds counts."""
+    """Time of a step relative to SGD's; methods take turns, and the fastest of many short rounds counts."""
     yield f"| network | {' | '.join(way.name for way in WAYS)} |\n|---|{'---|' * len(WAYS)}\n"
     for net in (SHALLOW, DEEP, CONVOLUTION, RECURRENT):
         part, best = DIGITS.split(0).training, dict.fromkeys(WAYS, math.inf)
@@ -118,7 +118,7 @@ def guard(seeds: int) -> Iterator[str]:
 
 
 def floor(seeds: int) -> Iterator[str]:
-    """The effect of a lower bound on the slopes of saturating functions: f' + floor instead of f'."""
+    """Effect of a lower bound on the slopes of saturating functions: f' + floor instead of f'."""
     floors = (0.0, 0.01, 0.1)
     yield f"| network | {' | '.join(f'floor {value:g}' for value in floors)} |\n|---|{'---|' * len(floors)}\n"
     plain = dense_file.activate_backward
@@ -159,7 +159,7 @@ def replaced(page: str, name: str, table: str) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, default=10, help="networks in each mean")
+    parser.add_argument("--seeds", type=int, default=10, help="number of networks behind each mean")
     parser.add_argument("--only", choices=("backpropagation", "times", "views", "guard", "floor"), help="one table")
     parser.add_argument("--write", action="store_true", help="replace the tables of docs/tweening.md")
     options = parser.parse_args()

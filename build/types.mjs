@@ -1,4 +1,4 @@
-// Compiles the generated declarations as users do: strict, no skipLibCheck, TypeScript 5.9 and 7.
+// Compiles the generated declarations as users would: strict, no skipLibCheck, TypeScript 5.9 and 7.
 
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ const COMPILERS = [
 const GENERATED = join(ROOT, "web", "generated");
 const CONFIG = join(ROOT, "tsconfig.types.json");
 
-/** Whether the committed generated files are what the package gives today. */
+/** Whether the committed generated files are up to date. */
 function checkFresh() {
   const done = probe(PYTHON, ["-m", "loom_py", "typegen", "--check"]);
   return { name: "generated files are fresh", ok: done.ok, text: `${done.stdout}${done.stderr}  do: npm run typegen` };
@@ -27,7 +27,7 @@ function checkWith([name, tsc]) {
   return {
     name: `${name}: ${ours} files of ours, strict, without skipLibCheck`,
     ok: done.ok && missed.length === 0,
-    text: done.stdout + done.stderr + missed.map((file) => `  ${file} was not checked\n`).join(""),
+    text: done.stdout + done.stderr + missed.map((file) => `  ${file} was not looked at\n`).join(""),
   };
 }
 

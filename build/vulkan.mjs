@@ -1,4 +1,4 @@
-// A Vulkan driver for tests without a GPU: one that is installed, else Chromium's SwiftShader.
+// A Vulkan driver for tests without a GPU: an installed one, else Chromium's SwiftShader.
 
 import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { delimiter, dirname, join } from "node:path";
@@ -7,7 +7,7 @@ import { chromiumPath } from "./chromium.mjs";
 const INSTALLED = ["/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d"];
 const DEBIAN = "/usr/lib/chromium"; // its /usr/bin/chromium is a script
 
-/** Environment variables with which a process finds a driver; undefined where there is none. */
+/** Environment variables that give a new process a driver; undefined if there is none. */
 export function vulkanEnvironment() {
   if (process.env.VK_ICD_FILENAMES) return {};
   if (INSTALLED.some((folder) => existsSync(folder) && readdirSync(folder).some((name) => name.endsWith(".json")))) {

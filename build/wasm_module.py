@@ -12,21 +12,21 @@ EXPORTS = {"loom_run", "loom_signature"}
 
 
 class BadModuleError(Exception):
-    """A module that is not what it must be."""
+    """A module that fails a check."""
 
 
 class Module(NamedTuple):
-    """The parts of a module that the checks look at."""
+    """The parts of a module that are checked."""
 
     imports: set[str]
     exports: set[str]
     memory: int
-    """Bytes of data of its own, which the loader allocates."""
+    """Bytes of the module's own data, which the loader allocates."""
     sections: set[int]
 
 
 def number(data: bytes, at: int) -> tuple[int, int]:
-    """A LEB128 number and where the next thing starts."""
+    """A LEB128 number and the offset after it."""
     value = shift = 0
     while True:
         byte = data[at]
@@ -37,7 +37,7 @@ def number(data: bytes, at: int) -> tuple[int, int]:
 
 
 def text(data: bytes, at: int) -> tuple[str, int]:
-    """A name and where the next thing starts."""
+    """A name and the offset after it."""
     length, at = number(data, at)
     return data[at : at + length].decode(), at + length
 
@@ -93,7 +93,7 @@ def examine(data: bytes) -> Module:
 
 
 def check(name: str, data: bytes) -> Module:
-    """Refuse a module that could touch anything but what it is given."""
+    """Refuse a module that could touch memory or functions that it was not given."""
     found = examine(data)
     if not data[8:].startswith(b"\x00") or b"dylink.0" not in data[:32]:
         raise BadModuleError(f"{name}: expected a dylink.0 section first, got none")

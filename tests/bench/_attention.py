@@ -15,12 +15,12 @@ from loom_py.program import Program, Recorder
 LENGTHS = (32, 64, 128, 256, 512, 1024)
 HEADS, WIDTH = 4, 32
 POSITIONS = 1024
-"""Of a batch: the longer they are the fewer sequences, so that the work outside attention would stay the same."""
+"""Positions in a batch: the longer the sequences, the fewer of them."""
 ROUNDS = 11
 
 
 def program(batch: int, length: int, *, causal: bool, backward: bool, fused: bool) -> Program:
-    """Attention alone, kept or fused whatever the rule says."""
+    """Attention alone, kept or fused regardless of the rule."""
     rule, core.fused = core.fused, lambda *_args, **_options: fused
     try:
         recorder, shape = Recorder(), (batch, HEADS, length, WIDTH)

@@ -1,4 +1,4 @@
-"""Matrix products in all variants on a graphics card through wgpu, and the clock that times them."""
+"""Measurements of a graphics card through wgpu: matrix products in all variants, and the clock that times them."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from loom_py.executors.webgpu.lower.matmul_variants import CUTS, LEAST_SHARE, MO
 from loom_py.program import Recorder
 
 ROWS = 4
-"""So many rows of a product are compared with NumPy's."""
+"""Number of rows of a product that are compared with NumPy's."""
 TOLERANCE = 1e-5
-"""Of the largest value."""
+"""Allowed difference relative to the largest value."""
 ROOM = 1 << 29
-"""Bytes that the results of one run may take."""
+"""Most bytes for the results of one run."""
 MOST_AT_ONCE = 16
-"""Products in one run: enough that Python is not what is timed."""
+"""Products in one run: enough for Python's time not to matter."""
 
 
 class Pace(NamedTuple):
-    """Duration of a measurement: `rounds` of at least `seconds` each."""
+    """Extent of a measurement: `rounds` of at least `seconds` each."""
 
     seconds: float
     rounds: int
@@ -44,7 +44,7 @@ class Taken(NamedTuple):
 
 
 def times_of(runs: dict[str, Callable[[int], None]], pace: Pace) -> dict[str, Taken]:
-    """Times of functions that make so many runs and wait for their end; they take turns."""
+    """Times of functions that make a given number of runs and wait for their end; they take turns."""
     counts = {name: _count(run, pace.seconds) for name, run in runs.items()}
     taken: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(pace.rounds):
@@ -60,7 +60,7 @@ def _seconds(run: Callable[[int], None], count: int) -> float:
 
 
 def _count(run: Callable[[int], None], seconds: float) -> int:
-    """Runs that take as long; the first, which may compile, is left out."""
+    """Number of runs that take as long; the first, which may compile, is left out."""
     run(1)
     count = 1
     while (spent := _seconds(run, count)) < seconds:
@@ -69,7 +69,7 @@ def _count(run: Callable[[int], None], seconds: float) -> int:
 
 
 def matmul(executor: WebGPUExecutor, n: int) -> tuple[int, Callable[[int], None]]:
-    """The number of products (n,n)·(n,n) in a run, and a function that does a number of runs; one product was checked.
+    """How many products (n,n)·(n,n) a run makes, and what makes so many runs; one product was checked.
 
     Raises:
         ArithmeticError: it is not what NumPy gives.
@@ -90,7 +90,7 @@ def matmul(executor: WebGPUExecutor, n: int) -> tuple[int, Callable[[int], None]
     def run(count: int) -> None:
         for _ in range(count):
             loaded.run()
-        executor.host.read(0, 4)  # when all that was queued is done
+        executor.host.read(0, 4)  # waits until the queue is empty
 
     return each, run
 
@@ -112,7 +112,7 @@ def variants_of(n: int) -> dict[str, Variant]:
 
 @contextmanager
 def forced(executor: WebGPUExecutor, variant: Variant) -> Iterator[None]:
-    """Every product loaded inside goes by this variant."""
+    """Every product loaded inside uses this variant."""
     own = executor._choose
     executor._choose = lambda product, make: variant
     try:

@@ -1,6 +1,6 @@
 // The measurements: groups of entries that take turns; an entry is a case run by a system.
 
-/** The first system of a matmul says what is right. */
+/** The first system of a matmul is the reference. */
 const MATMUL_SYSTEMS = [
   "numpy-pyodide",
   "loom-wasm",
@@ -14,7 +14,7 @@ const TRAINING_SYSTEMS = ["loom-numpy", "loom-wasm", "tfjs-wasm", "tfjs-wasm-thr
 const SQUARES = [64, 128, 256, 512, 1024];
 const ODD = [
   [100, 300, 70],
-  [104, 304, 72], // the neighbour of the one before, in multiples of 8
+  [104, 304, 72], // like the one before, in multiples of 8
   [257, 513, 129],
   [256, 512, 128],
   [128, 784, 10],
@@ -33,22 +33,22 @@ const WATCHED = ["observe-off", "observe-default", "observe-full", "observe-hist
 
 const matmulName = ([m, k, n]) => `matmul-${m === k && k === n ? m : `${m}x${k}x${n}`}`;
 
-/** Cost of sending work to the GPU: no system takes turns in it. */
+/** Cost of sending work to the GPU, by loom_py alone. */
 export const ENCODE = "encode";
-/** All that is run on WebGPU, as one name for `--only`. */
+/** All cases on WebGPU, as one name for `--only`. */
 export const WEBGPU = "webgpu";
 
-/** Allowed difference: of a product as a share of its largest value, of any of the first ten losses. */
+/** Allowed difference: of a product relative to its largest value, and of any of the first ten losses. */
 const PRODUCT = 1e-5;
 const LOSS = 1e-3;
 
 /** Blocks last about `block` milliseconds and have at least `least` runs; they come `fewest` to `most` times, after
  * `group` milliseconds no further one. Slow runs are made in every fourth round. */
 const SHORT = { block: 5, least: 1, group: 9_000, fewest: 9, most: 100, slow: 300 };
-/** Work is sent ahead to a GPU, so a block is long enough to have several steps under way. */
+/** Long enough for several steps in flight on a GPU. */
 const AHEAD = { block: 300, least: 6, group: 20_000, fewest: 5, most: 15, slow: 1_000 };
 
-/** Groups on WebGPU: `reference` says what is right and is not timed. */
+/** Groups on WebGPU: `reference` has the expected values and is not timed. */
 const gpuGroups = () => [
   ...GPU_EXTENTS.map((extents) => ({
     tolerance: PRODUCT,
@@ -91,7 +91,7 @@ const groups = () => [
 
 export const CASES = [...EXTENTS.map(matmulName), ...MODELS, ...WATCHED, ENCODE, WEBGPU];
 
-/** The groups that hold a wanted case; watching is a ratio, so its cases stay together. */
+/** The groups with a wanted case; the cost of observation is a ratio, so its cases stay together. */
 export const groupsOf = (wanted) =>
   groups().filter(
     ({ on, entries }) =>

@@ -33,7 +33,7 @@ function inNode() {
   return JSON.parse(found[1]);
 }
 
-/** Rows with microseconds a dispatch: in all, and without what the browser does in `finish` and `submit`. */
+/** Rows with microseconds per dispatch: in all, and without the browser's `finish` and `submit`. */
 function rowsOf(system, { dispatches, same, changing, single }) {
   const row = (name, count, { whole, finish, submit }) => ({
     case: `encode-${name}`,
@@ -47,7 +47,7 @@ function rowsOf(system, { dispatches, same, changing, single }) {
   return [row("same", dispatches, same), row("changing", dispatches, changing), row("single", 1, single)];
 }
 
-/** Measurements by host; a host that fails is reported and left out. */
+/** Results by place; one that fails is reported and left out. */
 export async function measureEncoding() {
   const rows = [];
   for (const [system, measure] of [

@@ -34,7 +34,7 @@ PIXELS = 64
 
 @dataclass(frozen=True)
 class Model:
-    """A model and its data: `target` is the shape of one sample's labels, `classes` their number."""
+    """A network and its data: `target` is the shape of one sample's labels, `classes` their number."""
 
     input: tuple[int, ...]
     layers: Sequence[Layer]
@@ -83,7 +83,7 @@ class Transformer(NamedTuple):
     classes: int
 
     def model(self, rate: float) -> Model:
-        """Blocks of attention and two dense layers, each with a norm before it and a skip connection."""
+        """Blocks of attention and two dense layers, each after a norm and with a residual connection."""
 
         def block() -> list[Layer]:
             attention = MultiHeadAttention(self.width, self.heads, causal=True)

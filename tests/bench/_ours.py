@@ -20,13 +20,13 @@ STEPS = 10
 EPOCH, ENDLESS = 100, 1_000_000
 Run = Callable[[int], object]
 runs: dict[str, Run] = {}
-"""The steps that `block` runs, by "case system"."""
+"""What `block` runs, by "case system"."""
 uncovered: dict[str, list[str]] = {}
 """Verbs that NumPy runs inside a Program of the WASM executor, by case."""
 
 
 class Losses(Observer):
-    """Notes each step's loss."""
+    """Collects the loss of each step."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class Losses(Observer):
 
 
 class Everything(Observer):
-    """Asks for all statistics and histograms of every layer at every step, and keeps nothing."""
+    """Requests all statistics and histograms of every layer at every step, and keeps nothing."""
 
     def __init__(self) -> None:
         super().__init__(histograms=True)
@@ -109,7 +109,7 @@ def start_matmul(case: str, system: str, extents: tuple[int, int, int]) -> NDArr
         for _ in range(count):
             loaded.run()
         if executor.depth:
-            loaded.read("product")  # waits for all steps in flight
+            loaded.read("product")  # waits for everything in flight
 
     runs[f"{case} {system}"] = run
     run(1)
@@ -131,7 +131,7 @@ def start_training(case: str, system: str, digits: bytes, watched_model: str = W
     if make is not None:
         net.add_observer(make())
 
-    # One long run, driven step by step as a page does it: data are checked once, at its beginning.
+    # One long run, driven step by step as in a page: data are checked once, at its start.
     trainer = net.trainer([batch] * EPOCH, replace(model.config, epochs=ENDLESS))
     events = trainer.run()
 
@@ -140,7 +140,7 @@ def start_training(case: str, system: str, digits: bytes, watched_model: str = W
         for event in events:
             made += event.type == "batch_end"
             if made == count:
-                trainer._settle()  # what a GPU still has under way belongs to this block
+                trainer._drain()  # steps still in flight on a GPU belong to this block
                 return
         raise RuntimeError(f"{case} {system}: expected {count} steps, made {made}; the loss is no longer finite")
 
@@ -164,7 +164,7 @@ class Material(NamedTuple):
 
 
 def material(name: str, digits: bytes) -> Material:
-    """Inputs of the peers for a model."""
+    """What the peers need for a model."""
     model, batch = MODELS[name], batch_of(name, digits)
     start = model.network("numpy").parameters()
     x, y = np.asarray(batch.input), np.asarray(batch.target)

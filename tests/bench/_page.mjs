@@ -10,7 +10,7 @@ import { WEBGPU } from "./_cases.mjs";
 import { ISOLATED, serveFolders } from "./_pyodide.mjs";
 
 const modules = (name) => join(ROOT, "node_modules", name, "dist");
-/** Entry points, bundled into one file each for the page and Node. */
+/** The folder of the bundles that the page and Node load. */
 export const BUILT = join(CACHE, "bench");
 const FOLDERS = {
   bench: join(ROOT, "tests", "bench"),
@@ -21,7 +21,7 @@ const FOLDERS = {
   jax: modules("@jax-js/jax"),
 };
 const THREADS = String(Math.max(2, availableParallelism()));
-/** The file of each worker, and its name: how many threads it may use, or that it is on the GPU. */
+/** The file and the name of each worker; the name has the number of its threads, or that it uses the GPU. */
 const WORKERS = {
   loom: ["ours.mjs", "1"],
   "tfjs-wasm": ["tfjs.mjs", "1"],
@@ -77,8 +77,8 @@ export async function bundle() {
 /** The workers that a group needs; "loom" gives all their numbers. */
 const workersOf = ({ entries }) => ["loom", ...entries.map(({ system }) => system).filter((name) => name in WORKERS)];
 
-/** Rows of results, also passed to `report` group by group; Chromium's version; verbs left to NumPy by case. */
-export async function measureInPage(groups, report) {
+/** Rows of results, group by group as `tell` gets them; Chromium's version; verbs left to NumPy by case. */
+export async function measureInPage(groups, tell) {
   const server = await serveFolders(FOLDERS, ISOLATED);
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: CHROMIUM_FLAGS });
   try {
@@ -95,7 +95,7 @@ export async function measureInPage(groups, report) {
       }
       const found = await measureGroup(page, group);
       rows.push(...found);
-      report(found);
+      tell(found);
     }
     const uncovered = groups.length ? await page.evaluate(() => globalThis.bench.uncovered()) : {};
     const adapter = await page.evaluate(() => globalThis.bench.adapter());

@@ -1,4 +1,4 @@
-"""Gain of each pass over Programs: steps with none, with each alone, and with all, taking turns."""
+"""Gain of each pass over Programs: steps with none, with each alone, and with all, which take turns."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ WARM, EPOCH, ENDLESS = 10, 100, 1_000_000
 
 
 def dispatches(program: Program) -> int:
-    """The number of dispatches of one run on a GPU."""
+    """Number of dispatches that a GPU would get for one run."""
     offsets, end = dict[str, int](), 0
     for area, nbytes in program.sizes.items():
         offsets[area] = end
@@ -43,7 +43,7 @@ def dispatches(program: Program) -> int:
 
 
 def prepared(name: str, passes: tuple[Pass, ...], digits: bytes) -> tuple[Callable[[int], None], Program, Program]:
-    """A function that runs a number of steps, the Program of a step, and that of inference."""
+    """A function that makes a number of steps of a running training, the Program of a step, and that of inference."""
     model, batch = MODELS[name], batch_of(name, digits)
     before, Recorder.passes = Recorder.passes, passes
     try:

@@ -34,7 +34,7 @@ export const ISOLATED = {
 /**
  * Serves folders by name on a free port of 127.0.0.1, and for any other address an empty page.
  *
- * As most hosts do: browsers keep files, and ask whether they are still the same.
+ * Caching is that of most hosts: browsers keep files and revalidate them.
  */
 export async function serveFolders(folders, headers = {}) {
   const server = createServer((request, response) => {

@@ -4,15 +4,15 @@ export const figure = (value) => (value >= 100 ? value.toFixed(0) : value.toPrec
 const minimum = (rows, name, system) => rows.find((row) => row.case === name && row.system === system)?.min_ms;
 const columns = (rows, key) => [...new Set(rows.map((row) => row[key]))];
 
-/** GFLOP/s of a matrix product; empty for other cases. */
+/** Rate of a matrix product; empty for other cases. */
 function rate({ extents, min_ms }) {
   if (!extents) return "";
   const [m, k, n] = extents;
   return `${figure((2 * m * k * n) / min_ms / 1e6)} GFLOP/s`;
 }
 
-/** One group of results for the terminal, with every system's time as a multiple of ours. */
-export function summary(rows) {
+/** One group for the terminal, with each system's time relative to ours. */
+export function groupLines(rows) {
   const lines = rows.map((row) => {
     const head = `  ${row.case.padEnd(20)}${row.system.padEnd(20)}`;
     if (row.failure) return `${head}${row.absent ? "can't" : "WRONG"}: ${row.failure}`;
@@ -55,7 +55,7 @@ function watching(rows) {
 const cell = (text) => (row) => text(row);
 export const signed = (value, digits = 0) => `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(digits)}`;
 
-/** The heading of the page's last part, which the bench "passes" writes. */
+/** Heading of the page's last part, which the bench "passes" writes. */
 export const PASSES = "## Passes";
 
 /** A page of the docs. */
@@ -68,20 +68,20 @@ export function page({ rows, native, uncovered, browser, cores, load, peers }) {
   return `# Benchmarks
 
 Written by \`npm run bench -- peers --docs\`; \`npm run bench -- peers --json FILE --only mlp-128,matmul-512\` measures
-some cases alone. Measured on a ${cores}-core x86-64 virtual machine without a GPU, in ${browser}. Figures are medians and, in brackets,
-minima of up to 100 short rounds in milliseconds; all systems take turns in one page, each in a worker of its own. The
-load average at the end was ${load.toFixed(0)}: compare the minima, and their ratios rather than the figures; runs of more than
-a few milliseconds suffer most from other work. A row whose \`fma-ceiling\` is far below the others was disturbed: repeat
-it on a quiet machine.
+selected cases. Measured on a ${cores}-core x86-64 virtual machine without a GPU, in ${browser}. Figures are medians and, in brackets,
+minima of up to 100 short rounds in milliseconds; all systems take turns in one page, each in its own worker. The
+load average at the end was ${load.toFixed(0)}, so compare minima, and their ratios rather than their values; runs of more than
+a few milliseconds suffer most from other work on the machine. A row whose \`fma-ceiling\` is far below the others was
+disturbed: repeat it on an idle machine.
 
-- \`numpy-pyodide\`: Pyodide's NumPy. \`loom-wasm\`, \`loom-numpy\`: ours on either executor, one thread, in any page.
+- \`numpy-pyodide\`: Pyodide's own NumPy. \`loom-wasm\`, \`loom-numpy\`: loom_py on either executor, one thread, in any page.
 - \`tfjs-wasm\`: ${peers.tfjs}, SIMD, one thread. \`jax-wasm\`: ${peers.jax}, jitted, one thread.
-- \`…-threads\`: the same with one thread per core, which only a cross-origin isolated page (headers COOP and COEP) can have.
-- \`fma-ceiling\`: the same number of multiply-adds between registers, without memory: the limit of 128-bit SIMD on one
+- \`…-threads\`: the same with one thread per core, which needs a cross-origin isolated page (headers COOP and COEP).
+- \`fma-ceiling\`: the same number of multiply-adds on registers, without memory access: the limit of 128-bit SIMD on one
   core.
 
-Peers keep their inputs on the device and get one-hot labels; ours copies the batch in at every step and also counts correct
-answers. All start from the same parameters, and only systems whose first ten losses agree to 1e-3 are timed.
+Peers keep their inputs on the device and get one-hot labels; loom_py copies the batch in at every step and also counts
+correct answers. All start from the same parameters, and only systems whose first ten losses agree to 1e-3 are timed.
 
 ## Matrix products, best GFLOP/s
 
@@ -96,9 +96,9 @@ batch 16.
 ${table(training, times, "step")}
 
 ${absent.length ? `Not timed:\n\n${absent.join("\n")}\n` : ""}${left.length ? `\nVerbs that NumPy runs inside the WASM executor's Program:\n\n${left.join("\n")}\n` : ""}
-## What watching costs, ms
+## Cost of observation, ms
 
-Without an observer; as in the demo (statistics of every fourth step); all statistics of every step; histograms as well.
+Off; the demo's default (statistics of every fourth step); all statistics of every step; histograms as well.
 
 ${watching(watched)}
 

@@ -1,14 +1,14 @@
-// The part of the docs' page that is about WebGPU.
+// The part of docs/benchmarks.md about WebGPU.
 
 import { figure, signed, table, times } from "./_report.mjs";
 
-/** The heading of this part, which ends with the page. */
+/** The heading that this part begins with; it ends with the page. */
 export const HEADING = "## WebGPU (software adapter)";
 const OURS = "loom-webgpu";
 const round = (value) => (value >= 10 || Number.isInteger(value) ? value.toFixed(0) : value.toFixed(1));
 const of = (rows, name, system) => rows.find((row) => row.case === name && row.system === system && !row.failure);
 
-/** Their time over ours: above 1 ours is faster. */
+/** A peer's time relative to ours: above 1 loom_py is faster. */
 function against(row, rows) {
   const ours = of(rows, row.case, OURS);
   return ours && row.system !== OURS ? `${times(row)}, ${figure(row.min_ms / ours.min_ms)}×` : times(row);
@@ -63,45 +63,45 @@ export function gpuPart({ rows, adapter, native, peers }) {
   const inPage = training.filter((row) => row.system !== "loom-wgpu");
   return `${HEADING}
 
-Written by \`npm run bench -- peers --docs --only webgpu\`. **No GPU here: the adapter of Chromium was ${adapter || "none"},
-that of CPython ${native || "none"}.** It is a software renderer, many times slower than the WASM executor; these figures show that all
-systems give the same numbers, and what is asked of WebGPU for them, and say nothing of a graphics card: here workgroup
-memory and barriers are dear, there they are what makes products fast. On a card: \`npm run bench -- gpu\`.
+Written by \`npm run bench -- peers --docs --only webgpu\`. **No GPU here: Chromium's adapter was ${adapter || "none"},
+CPython's ${native || "none"}.** It is a software renderer, many times slower than the WASM executor. These figures show that all
+systems give the same numbers, and their use of WebGPU. They say nothing about a graphics card: workgroup memory and
+barriers are expensive here, while on a card they make products fast. On a card: \`npm run bench -- gpu\`.
 
-Medians and, in brackets, minima in milliseconds; after each peer's its time as a multiple of ours (above 1: ours is faster).
-Systems take turns in one page; a block of steps ends when all of them are done. Ours runs as in a page: three steps in
-flight, each step's loss read as it arrives. Peers send all steps of a block and wait only at its end.
-\`loom-webgpu\`: ours from Python in Pyodide. \`loom-wgpu\`: the same plan and kernels from CPython through wgpu, timed on its own.
+Medians and, in brackets, minima in milliseconds; after a peer's time its multiple of ours (above 1: loom_py is faster).
+Systems take turns in one page; a block of steps ends when all of them are done. loom_py runs as in a page: three steps in
+flight, each step's loss read when it arrives. Peers send all steps of a block and wait only at its end.
+\`loom-webgpu\`: from Python in Pyodide. \`loom-wgpu\`: the same plan and kernels from CPython through wgpu, timed separately.
 \`tfjs-webgpu\`: ${peers.tfjs}. \`jax-webgpu\`: ${peers.jax}, jitted.
 
 ${table(training, against, "step, ms")}
 
 ${table(matmuls, against, "matrix product, ms")}
 
-${absent.length ? `Not timed:\n\n${absent.join("\n")}\n\n` : ""}### What a step asks of WebGPU
+${absent.length ? `Not timed:\n\n${absent.join("\n")}\n\n` : ""}### WebGPU calls of a step
 
-Per step: dispatches / pipelines set / passes / submits / bind groups made / buffers mapped.
+Dispatches / pipelines set / passes / submits / bind groups made / buffers mapped, per step.
 
 ${table(inPage, asked, "step")}
 
-### What watching costs on WebGPU, ms
+### Cost of observation on WebGPU, ms
 
-Without an observer; as in the demo (every fourth step); all statistics of every step; histograms as well. Statistics are further
-passes over every output, here by the processor; \`npm run bench -- gpu\` measures their cost on a card.
+Off; the demo's default; all statistics of every step; histograms as well. Statistics are additional passes over every
+output, by the processor here; \`npm run bench -- gpu\` measures their cost on a card.
 
 ${watching(watched)}
 
 ### Encoding
 
 JavaScript's time in the synchronous part of \`GPUHost.run\`, in which a plan is encoded and submitted: medians of runs with nothing
-else in flight. "Ours" excludes the browser's own \`finish\` and \`submit\`: error scope, writing of inputs, a pass with
+else in flight. "Ours" is everything except the browser's \`finish\` and \`submit\`: error scope, writing of inputs, a pass with
 \`setPipeline\` where the kernel changes, \`setBindGroup\` with its offset and \`dispatchWorkgroups\`, the copy of the report, its mapping.
-\`same\`: one pipeline for all dispatches; \`changing\`: another one for each; \`single\`: a run of one dispatch, so the cost of a run.
-Chromium queues the calls for its GPU process; in Node they go straight to Dawn through Node-API.
+\`same\`: one pipeline for all dispatches; \`changing\`: a different one for each; \`single\`: a run of one dispatch, so the fixed
+cost of a run. Chromium records the calls for its GPU process; Node calls Dawn directly through Node-API.
 
 ${encodeTable(encode)}
 
-A training step is one call of \`run\`; \`arrived\` asks whether a report is there, \`report\` waits for it.
+A training step is one call of \`run\`; \`arrived\` checks for a report, and \`report\` waits for one.
 
 ${crossings(training)}
 `;

@@ -1,4 +1,4 @@
-// TensorFlow.js as its own union package puts it together, less layers and other backends; bundled for the page.
+// TensorFlow.js composed as in its union package, without layers and other backends; bundled for the page.
 
 import "@tensorflow/tfjs-core/dist/register_all_gradients.js";
 

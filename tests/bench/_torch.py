@@ -1,4 +1,4 @@
-"""The models of the bench in PyTorch, from our parameters: what a step natively costs elsewhere."""
+"""The models of the bench in PyTorch, from our parameters, as a native baseline."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ FORWARD: dict[str, Callable[[P, Tensor], Tensor]] = {
 
 
 def step_of(name: str, digits: bytes) -> Callable[[], float]:
-    """One training step of a model; each call makes one and gives its loss."""
+    """The training step of a model; each call makes one and returns its loss."""
     step = sent_step_of(name, digits, "cpu")
     return lambda: step().item()
 

@@ -1,7 +1,7 @@
-"""Steps per second of an MLP, unwatched and watched; the same file runs on CPython and inside Pyodide.
+"""Steps per second of an MLP, with and without observers; the same file runs on CPython and inside Pyodide.
 
 `measure()` gives milliseconds per step by host-independent names. The variants take turns in short blocks, so that
-a busy moment of the machine hits all of them; the result is the median of the blocks.
+a busy moment of the machine affects all of them; results are medians of the blocks.
 """
 
 from __future__ import annotations

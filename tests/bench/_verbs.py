@@ -1,4 +1,4 @@
-"""Time of each instruction of a training step on the WASM executor, measured in its place in the step."""
+"""Time of a training step on the WASM executor, by instruction, each in its place in the step."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def _shapes(program: Program, instruction: Instruction) -> str:
 
 
 def _per_step(net: Network, batch: Batch, config: TrainingConfig) -> float:
-    """Microseconds of a step in a run under way: the least of TRIALS."""
+    """Microseconds of a step of a running training: the minimum of TRIALS."""
     trainer = net.trainer([batch] * STEPS, replace(config, epochs=TRIALS))
     found, began = [], perf_counter()
     for event in trainer.run():

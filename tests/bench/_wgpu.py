@@ -1,4 +1,4 @@
-"""Training steps on CPython through wgpu, timed in blocks that end when all of a block is done.
+"""Training steps on CPython through wgpu, timed in blocks that end when all steps of a block are done.
 
 PYTHONPATH=. python tests/bench/_wgpu.py CASE …      {"adapter", "rows"} as JSON after the word RESULT
 """

@@ -1,5 +1,5 @@
-// Attention with the matrix of scores kept in memory against without: on WASM in Chromium and on NumPy with one thread in CPython.
-// Times are the least of some rounds in which both take turns.
+// Attention with the matrix of scores in memory and without: on WASM in Chromium, on NumPy with one thread in CPython.
+// Times are minima of several rounds in which both take turns.
 //
 //   npm run bench -- attention
 
@@ -21,7 +21,7 @@ const MEASURE = `async (folder, script) => {
     "import _attention; from loom_py.executors.wasm import WasmExecutor; _attention.measure(WasmExecutor())"));
 }`;
 
-/** A line of the table: times of both systems, kept and fused, and what they keep. */
+/** A line of the table: times of both systems and memory, each kept and fused. */
 function line(name, rows) {
   const of = (system) => rows.find((row) => row.case === name && row.system === system);
   const cells = ["wasm", "numpy"].flatMap((system) => {

@@ -1,6 +1,6 @@
-// Script time of a frame of the dashboard in Chromium, without painting: `npm run bench -- dashboard`.
+// Cost of a frame of the dashboard in Chromium, without painting: `npm run bench -- dashboard`.
 //
-// `node tests/bench/dashboard.mjs --against FOLDER` measures another state of web/visualiser too, in turn with this one.
+// `node tests/bench/dashboard.mjs --against FOLDER` also measures another version of web/visualiser, in turn with this one.
 
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";

@@ -1,10 +1,10 @@
-"""A graphics card through wgpu: matrix products and steps of a transformer, compared with PyTorch on the same card.
+"""A graphics card through wgpu: matrix products and steps of a transformer, against PyTorch if it has the same card.
 
 npm run bench -- gpu [--peak TFLOPS] [--sweep] [--tiny] [--json FILE]
 PYTHONPATH=. python tests/bench/gpu.py …      (any CPython with NumPy and wgpu, and PyTorch where there is one)
 
---peak: the card's fp32 peak, of which shares are told. --sweep: all variants of the products. --tiny: everything with
-small numbers, on a software renderer too, which shows that it runs; no throughput is told then.
+--peak: the card's fp32 peak, for throughput as a share of it. --sweep: all variants of the products. --tiny: small
+numbers, also on a software renderer, as a check that everything runs; without throughput.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def their_matmul(torch: Any, n: int) -> Callable[[int], None]:
 
 
 class Bench:
-    """Measurements on one card, as rows."""
+    """Measurements of one card, as rows."""
 
     def __init__(self, executor: WebGPUExecutor, torch: Any, options: argparse.Namespace) -> None:
         self.executor, self.torch, self.options = executor, torch, options
@@ -105,7 +105,7 @@ class Bench:
             self.add(f"sweep-{n}", name, times_of({name: run}, self.pace)[name], n, each)
 
     def training(self, model: str) -> None:
-        """Steps of a model, with and without an observer; those without are compared with PyTorch, losses included."""
+        """Steps of a model with and without an observer; without one also PyTorch's, whose losses must be the same."""
         digits = DIGITS.read_bytes()
         losses = {case: start_training(case, OURS, digits, model) for case in WATCHED}
         runs: dict[str, Callable[[int], None]] = {case: _steps(case) for case in WATCHED}
@@ -164,7 +164,7 @@ def main() -> int:
     else:
         name = executor.host.adapter.name
         if executor.software and not options.tiny:
-            print(f"  skipped: {name} is a software renderer, whose throughput says nothing; do: --tiny to try")
+            print(f"  skipped: {name} is a software renderer, whose throughput means nothing; do: --tiny to try")
         else:
             rows = measure(executor, options)
     if options.json:
@@ -173,7 +173,7 @@ def main() -> int:
 
 
 def measure(executor: WebGPUExecutor, options: argparse.Namespace) -> list[Row]:
-    """Everything that was asked for; what the card has no memory for is left out."""
+    """All requested measurements, without those that need more memory than the card has."""
     torch, adapter = torch_on_card(), executor.host.adapter
     print(f"  adapter {adapter.name}, features {', '.join(sorted(adapter.features)) or 'none'}")
     print(f"  PyTorch {torch.__version__} on {torch.cuda.get_device_name()}" if torch else "  no PyTorch with CUDA")

@@ -1,6 +1,6 @@
 // Gain of the passes over Programs: training steps on the WASM executor in Chromium, with passes off and on.
 //
-//   npm run bench -- passes            (npm run bench -- passes --write puts the table into docs/benchmarks.md)
+//   npm run bench -- passes            (npm run bench -- passes --write writes the table into docs/benchmarks.md)
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -43,25 +43,25 @@ function line(row, rows) {
   return `| ${cells.join(" | ")} |`;
 }
 
-/** The gain of all passes together, by minima. */
+/** Effect of all passes together on minima. */
 function summary(rows) {
   const of = (system) => rows.filter((row) => row.system === system);
   const none = (row) => of("none").find((other) => other.case === row.case);
   const changes = (system, key) => of(system).map((row) => (row[key] / none(row)[key] - 1) * 100);
   const range = (found) => `${signed(Math.min(...found), 1)} to ${signed(Math.max(...found), 1)} %`;
-  const times = `Times change by ${range(changes("all", "min_ms"))}, by noise alone by ${range(changes("none again", "min_ms"))}`;
+  const times = `Times change by ${range(changes("all", "min_ms"))}, by noise alone ${range(changes("none again", "min_ms"))}`;
   const sent = `dispatches by ${range(changes("all", "dispatches"))} for a step`;
   return `${times}; ${sent}\nand by ${range(changes("all", "inference_dispatches"))} for inference.`;
 }
 
 const part = (rows) => `${PASSES}
 
-Written by \`npm run bench -- passes --write\`. Before a Program runs, passes reduce its instructions
-(\`loom_py/program/passes/\`); NumPy's results stay the same to the bit. \`chains\`: fuses a sequence of elementwise
-instructions whose intermediate values nothing else reads. \`epilogues\`: fuses an activation into the matrix product that only it
-reads. Training steps on \`loom-wasm\` in one worker of Chromium, taking turns: medians and minima of 60 rounds, and the change of
-the minimum against none; \`none again\` repeats none, so its change is noise. Instructions and arena (memory of values alive at one
-time) are those of the step's Program; dispatches are those of a step, and of inference, on a GPU. \`cnn-norms\`: two convolutions with
+Written by \`npm run bench -- passes --write\`. Before a Program runs, passes fuse its instructions
+(\`loom_py/program/passes/\`); NumPy's results stay the same to the bit. \`chains\`: a sequence of elementwise instructions, each the
+only reader of the one before, becomes one. \`epilogues\`: a matrix product applies the activation that is its only reader.
+Training steps on \`loom-wasm\` in one worker of Chromium take turns: medians and minima of 60 rounds, and the minimum's change
+against \`none\`; \`none again\` repeats \`none\`, so its change is noise. Instructions and arena (memory for the values of a step):
+of the step's Program. Dispatches: sent to a GPU for a step, and for inference. \`cnn-norms\`: two convolutions with
 BatchNorm and SiLU on 8×8 digits at batch 128; the other models are those above.
 
 ${summary(rows)}

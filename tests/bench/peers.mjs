@@ -1,9 +1,9 @@
-// Ours against the peers: matrix products, training steps and the cost of watching in Chromium; steps against PyTorch.
+// loom_py against its peers: matrix products, training steps and the cost of observation in Chromium; steps of PyTorch.
 //
 //   npm run bench -- peers [--only CASE,…] [--json FILE] [--docs]
 //
-// A case is measured on the processor and, where it has systems there, on WebGPU; the case "webgpu" stands for all of the
-// latter. `--docs` writes those parts of the page that were measured.
+// A case is measured on the processor and, if it has systems there, on WebGPU; the case "webgpu" is all of the latter.
+// `--docs` writes the measured parts of the page.
 
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { availableParallelism, loadavg } from "node:os";
@@ -12,7 +12,7 @@ import { BuildError, PYTHON, probe, ROOT, runMain, WINDOWS } from "../../build/l
 import { CASES, ENCODE, groupsOf, MODELS, WEBGPU } from "./_cases.mjs";
 import { measureEncoding } from "./_encode.mjs";
 import { bundle, measureInPage } from "./_page.mjs";
-import { figure, HEAD, PASSES, page, summary } from "./_report.mjs";
+import { figure, groupLines, HEAD, PASSES, page } from "./_report.mjs";
 import { gpuPart, HEADING } from "./_report_gpu.mjs";
 
 const PAGE = join(ROOT, "docs", "benchmarks.md");
@@ -22,18 +22,18 @@ const ONE_THREAD = { OPENBLAS_NUM_THREADS: "1", OMP_NUM_THREADS: "1", MKL_NUM_TH
 function option(args, name) {
   const at = args.indexOf(name);
   if (at < 0) return undefined;
-  if (!args[at + 1]) throw new BuildError(`expected something after ${name}`);
+  if (!args[at + 1]) throw new BuildError(`expected a value after ${name}, got none`);
   return args[at + 1];
 }
 
 function wantedOf(args) {
   const wanted = option(args, "--only")?.split(",") ?? CASES;
   const unknown = wanted.filter((name) => !CASES.includes(name));
-  if (unknown.length) throw new BuildError(`expected cases among ${CASES.join(", ")}; got ${unknown.join(", ")}`);
+  if (unknown.length) throw new BuildError(`expected cases among ${CASES.join(", ")}, got ${unknown.join(", ")}`);
   return wanted;
 }
 
-/** The JSON that a script of tests/bench prints after the word RESULT. */
+/** The result that a script of tests/bench prints after the word RESULT. */
 function resultOf(python, script, args) {
   const env = { ...process.env, ...ONE_THREAD, PYTHONPATH: ROOT, PYTHONDONTWRITEBYTECODE: "1" };
   const { stdout, stderr } = probe(python, [join(ROOT, "tests", "bench", script), ...args], { env });
@@ -52,7 +52,7 @@ function measureTorch(wanted) {
   return resultOf(TORCH_PYTHON, "_native.py", models);
 }
 
-/** Our steps on CPython through wgpu. */
+/** loom_py's steps on CPython through wgpu. */
 function measureWgpu(wanted) {
   const models = MODELS.filter((name) => wanted.includes(name) || wanted.includes(WEBGPU));
   if (!models.length) return { adapter: "", rows: [] };
@@ -69,7 +69,7 @@ const encoded = ({ case: name, system, median_ms, us_per_dispatch, failure }) =>
     ? `  ${name.padEnd(20)}${system.padEnd(20)}can't: ${failure}`
     : `  ${name.padEnd(20)}${system.padEnd(20)}${figure(median_ms).padStart(16)}${us_per_dispatch.toFixed(3).padStart(16)} µs a dispatch`;
 
-/** The page's parts, those that were not measured as they stand. */
+/** The page's parts; those that were not measured are unchanged. */
 function writePage(processor, webgpu) {
   const before = existsSync(PAGE) ? readFileSync(PAGE, "utf8") : "";
   const [measured = "", passes] = before.split(`${PASSES}\n`);
@@ -85,7 +85,7 @@ function writePage(processor, webgpu) {
   );
 }
 
-const show = (rows) => console.log(summary(rows));
+const show = (rows) => console.log(groupLines(rows));
 const version = (name) => JSON.parse(readFileSync(join(ROOT, "node_modules", name, "package.json"), "utf8")).version;
 
 await runMain(async (args) => {

@@ -1,4 +1,4 @@
-// Download sizes of a visit: the files of Pyodide's folder and of the built page, as they are and with gzip.
+// Download size of a visit: the files of Pyodide's folder and of the built page, raw and with gzip.
 
 import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";

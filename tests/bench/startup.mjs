@@ -1,9 +1,9 @@
-// Time until the session answers: Pyodide as published and our wheel as it is built, against our folder, where both are
-// compiled and thinned (build/assets.py). Until the session answers, in Node and in Chromium; and the demo's page,
-// from its address to "Ready", for who comes the first time and for who comes again.
+// Start-up time: Pyodide as published with our plain wheel, against our folder, where both are compiled and thinned
+// (build/assets.py). Measured until the session answers, in Node and in Chromium; and for the demo's page until "Ready",
+// on the first and on a later visit.
 //
-// Every run is a fresh process or a fresh browser profile; the two folders take turns, so a busy moment hits both.
-// Later imports (layers, observers, evaluation) are in neither; making and running a network is in the page's.
+// Every run is a fresh process or a fresh browser profile; the two folders take turns, so a busy moment affects both.
+// Later imports (layers, observers, evaluation) are in neither; building and running a network is in the page's time.
 
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ import { inChromium, inNode, serveFolders } from "./_pyodide.mjs";
 
 const FOLDERS = { stock: join(CACHE, "pyodide-stock"), ours: PYODIDE_DIR };
 const RUNS = 7;
-/** A visitor stays that long: browsers keep compiled WebAssembly for the next visit once the page is quiet. */
+/** Length of a visit: browsers keep compiled WebAssembly for the next visit once the page is idle. */
 const STAY_MS = 3000;
 
 // Crosses as text into Node and into the worker.
@@ -67,7 +67,7 @@ async function buildPages(folder) {
   return { ours: outDir, stock };
 }
 
-/** Opens the page and gives milliseconds to its first paint and to its "Ready", by the page's own clock. */
+/** Opens the page; returns milliseconds to its first paint and to its "Ready", by the page's own clock. */
 async function visit(context, url) {
   const page = await context.newPage();
   await page.addInitScript(() => {
@@ -87,7 +87,7 @@ async function visit(context, url) {
   return times;
 }
 
-/** Two visits of one visitor: a fresh profile, and the browser started again. */
+/** Two visits: with a fresh profile, then with the browser restarted. */
 async function visits(url) {
   const profile = mkdtempSync(join(tmpdir(), "visitor-"));
   const times = [];

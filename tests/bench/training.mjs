@@ -1,4 +1,4 @@
-// Steps per second and the cost of watching: _training.py on CPython, in Pyodide under Node, in Pyodide in Chromium.
+// Steps per second and the cost of observation: _training.py on CPython, in Pyodide under Node, in Pyodide in Chromium.
 
 import { spawnSync } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -18,7 +18,7 @@ const MEASURE = `async (folder, script) => {
 }`;
 
 function onCPython() {
-  // One thread of BLAS: with more they wait for each other on a busy machine, and a browser has one.
+  // One BLAS thread: more would wait for each other on a busy machine, and a browser has one.
   const env = { ...process.env, PYTHONPATH: ROOT, OPENBLAS_NUM_THREADS: "1", OMP_NUM_THREADS: "1" };
   const done = spawnSync(PYTHON, [SCRIPT], { encoding: "utf8", env });
   const found = done.stdout.match(/RESULT(.*)/);

@@ -1,4 +1,4 @@
-// Time of our training steps in Chromium by verb, on the WASM executor.
+// Time of training steps by verb, on the WASM executor in Chromium.
 //
 //   npm run bench -- verbs        (all instructions one by one: node tests/bench/verbs.mjs --each mlp-128)
 
@@ -42,7 +42,7 @@ function show(name, { step, python, program, call, rows }, each) {
     const share = `${((100 * us) / total).toFixed(1)} %`;
     console.log(`  ${words.padEnd(68)}${cells(us.toFixed(1), share, rateOf(flops, us), String(count))}`);
   }
-  console.log(`  an empty call takes ${call.toFixed(1)} µs, which is taken off\n`);
+  console.log(`  an empty call takes ${call.toFixed(1)} µs, which is subtracted\n`);
 }
 
 const server = await serveFolders({ pyodide: PYODIDE_DIR }, ISOLATED);

@@ -1,4 +1,4 @@
-// Counts the calls of WebGPU by any library, by replacing the methods of its classes for a while.
+// Counts all calls of WebGPU, by replacing the methods of its classes temporarily.
 
 const COUNTED = {
   dispatches: ["GPUComputePassEncoder", "dispatchWorkgroups"],
@@ -10,7 +10,7 @@ const COUNTED = {
   maps: ["GPUBuffer", "mapAsync"],
 };
 
-/** Counts of WebGPU calls by `work`, by the names of COUNTED. */
+/** Numbers of WebGPU calls that `work` makes, by the names of COUNTED. */
 export async function callsOf(work) {
   const counts = Object.fromEntries(Object.keys(COUNTED).map((name) => [name, 0]));
   const originals = Object.entries(COUNTED).map(([name, [owner, method]]) => {

@@ -1,6 +1,6 @@
-// The machine's limit: relaxed fused multiply-adds of four floats between registers.
+// The machine's limit: relaxed fused multiply-adds of four floats from registers to registers.
 //
-// The module is written byte by byte: 12 sums, each waiting for itself alone, in a loop that touches no memory.
+// The module is written byte by byte: 12 independent sums in a loop without memory access.
 
 import { block, prepare, serve } from "./serve.mjs";
 
