@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import inspect
+import os
 import types
 import typing
 from collections import ChainMap
@@ -19,6 +20,14 @@ from loom_py.introspect.annotations import evaluate, namespace_of
 
 Names = dict[str, object]
 Maker = Callable[[dict[str, Any]], Any]
+
+
+def _is_path(option: object) -> bool:
+    """Whether an alternative of an annotation is a path: next to bytes it says that a file is meant.
+
+    Not to be found out by what else there is: NumPy spells ArrayLike differently by version, bytes among its members.
+    """
+    return option is os.PathLike or typing.get_origin(option) is os.PathLike
 
 
 class Coercion:
@@ -52,7 +61,7 @@ class Coercion:
         if isinstance(value, list):
             element = next((found for option in options if (found := self._element(option)) is not None), None)
             return value if element is None else [self.coerce(item, element) for item in value]
-        if isinstance(value, np.ndarray) and bytes in options and float not in options:
+        if isinstance(value, np.ndarray) and bytes in options and any(map(_is_path, options)):
             return value.tobytes()  # the content of a file, not the numbers of an array
         if type(value) is int and float in options and int not in options:
             return float(value)  # JavaScript does not distinguish 1 from 1.0
