@@ -68,7 +68,8 @@ class Statistic:
             epoch), "flag" (0 or 1).
         meaning: the field's documentation.
         source: how it is made; None where it is no number of a layer.
-        optional: a count that may be absent: None, not 0.
+        optional: a count that may be absent: None, not 0. A count that joins later has to be, since recordings of
+            before lack it.
     """
 
     name: str
@@ -162,14 +163,15 @@ PARAMETER_STATISTICS = (
 )  # fmt: skip
 """The numbers of one parameter array (`ParameterStats`), each with the phase in which it is new."""
 
+_ACCURACY = Statistic(
+    "accuracy", "1", "both", "training", "Share of correct classes between 0 and 1; None where there are no classes."
+)
+
 EVENT_STATISTICS = (
     Statistic(
         "loss", "1", "both", "training", "Mean loss of the batch, epoch or validation set; NaN after a divergence."
     ),
-    Statistic(
-        "accuracy", "1", "both", "training",
-        "Share of correct classes between 0 and 1; None where there are no classes.",
-    ),
+    _ACCURACY,
     Statistic("learning_rate", "1", "both", "training", "Learning rate of the step."),
     Statistic("gradient_norm", "1", "both", "training", "L2 norm of all gradients before clipping."),
     Statistic(
@@ -185,10 +187,7 @@ TWEEN_STATISTICS = (
         "loss", "1", "both", "training",
         "Mean loss of the batch before the step, for comparison: it does not drive the training.",
     ),
-    Statistic(
-        "accuracy", "1", "both", "training",
-        "Share of correct classes between 0 and 1; None where there are no classes.",
-    ),
+    _ACCURACY,
     Statistic(
         "rate_factor", "1", "both", "training",
         "Factor on the learning rate after explosion detection, between 0.01 and 1.",

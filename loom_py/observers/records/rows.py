@@ -21,7 +21,6 @@ from loom_py.shapes import Array, Shape, size_of
 from loom_py.telemetry.events import EventType, LayerStats, ParameterStats, TrainingEvent, TweenStep, TweenView
 from loom_py.telemetry.statistics import (
     EVENT_STATISTICS,
-    LAYER_NUMBERS,
     LAYER_STATISTICS,
     PARAMETER_STATISTICS,
     TWEEN_STATISTICS,
@@ -72,6 +71,7 @@ _COUNTS = (
 )  # fmt: skip
 _OPTIONAL_COUNTS = tuple(s.name for s in LAYER_STATISTICS if s.whole and s.optional)
 _FLOATS = tuple(s.name for s in LAYER_STATISTICS if not s.whole)
+_MAY_BE_ABSENT = frozenset((*_OPTIONAL_COUNTS, *_FLOATS))  # other counts would read as 0, as if measured
 STATS_COLUMNS = (*_COUNTS, *_OPTIONAL_COUNTS, *_FLOATS, "parameters", "histogram", "output_values")
 PARAMETER_COLUMNS = names(PARAMETER_STATISTICS)
 _EVENT_COUNTS = ("epoch", "batch", "step", "time_ns")
@@ -103,7 +103,8 @@ AnyRecord = Record | TweenStep
 def read_columns(found: object) -> tuple[str, ...]:
     """The columns of a file's statistics, from its header.
 
-    A file of an earlier release has fewer statistics; in its records the others are not measured.
+    A file of an earlier release has fewer statistics; in its records the others are not measured. Counts that can't be
+    absent must be there.
 
     Raises:
         FileFormatError: a column is unknown, doubled, or one that every file has and this one lacks.
@@ -116,7 +117,7 @@ def read_columns(found: object) -> tuple[str, ...]:
     other = [kind for kind, known in COLUMNS.items() if kind != "stats" and found.get(kind) != list(known)]
     faults = {
         "unknown": [name for name in stats if name not in STATS_COLUMNS],
-        "missing": [name for name in STATS_COLUMNS if name not in stats and name not in LAYER_NUMBERS],
+        "missing": [name for name in STATS_COLUMNS if name not in stats and name not in _MAY_BE_ABSENT],
         "doubled": [name for name, count in Counter(stats).items() if count > 1],
         "other than those of its version in rows of": other + [kind for kind in found if kind not in COLUMNS],
     }
