@@ -75,7 +75,7 @@ class Engine(State):
 
         On a device whose `depth` is above 0, that many further steps may be started before this one has finished. If
         it is then refused, so are they, and they have to be dropped. When such a device is lost, or has no memory or
-        kernel for a step, training goes on on the processor and `incidents` says so.
+        kernel for a step, training continues on the processor and `incidents` says so.
         """
         step = self.with_fallback(lambda: self._launch(feed, rate, options, request))
         step.retry = partial(self._launch, feed, rate, options, request)
