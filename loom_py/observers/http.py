@@ -80,7 +80,7 @@ class HTTPObserver(LoomObserver):
         self._run_id = secrets.token_hex(8)
         self._close_s = close_s
         self._batch = batch
-        self._queue = DeliveryQueue(capacity)
+        self._queue = DeliveryQueue(capacity, type(self).__name__)
         plan = DeliveryPlan(self._queue, self._encode, self._accepted, backoff or Backoff(), batch, interval_s)
         sent = {"Content-Type": "application/json", **checked_headers(headers or {})}
         self._sender: Sender = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from loom_py.observers.delivery.retry import Backoff, Response
+from loom_py.observers.delivery.retry import Backoff, Response, one_line
 from loom_py.observers.formats.otlp import count_points, metrics_data
 from loom_py.observers.http import HTTPObserver
 from loom_py.observers.records.rows import Record
@@ -84,6 +84,14 @@ def _partial_success(body: bytes) -> tuple[int, str]:
     """Refused data points and the message of an ExportMetricsServiceResponse; (0, "") if all were accepted."""
     try:
         partial = json.loads(body)["partialSuccess"]
-        return max(int(partial.get("rejectedDataPoints", 0)), 0), str(partial.get("errorMessage", ""))[:200]
+        return _count(partial.get("rejectedDataPoints", 0)), one_line(str(partial.get("errorMessage", "")))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return 0, ""
+
+
+def _count(value: object) -> int:
+    """A count in proto3 JSON: a whole number of 64 bits, or its text; 0 for anything else."""
+    if isinstance(value, float) and not value.is_integer():
+        return 0
+    number = int(value) if isinstance(value, int | float | str) else 0
+    return number if 0 < number < 2**63 else 0

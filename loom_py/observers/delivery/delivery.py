@@ -7,14 +7,19 @@ stay in order.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from loom_py.observers.delivery.queue import DeliveryQueue
-from loom_py.observers.delivery.retry import Backoff, Response
+from loom_py.observers.delivery.retry import Backoff, Response, one_line
 from loom_py.observers.records.rows import Record
+
+log = logging.getLogger("loom_py")
+RECOVERY_S = 1.0
+"""Pause of a sender after an unexpected error, so that a repeated one costs little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +39,8 @@ class Post:
     """Send this body; the result is the response."""
 
     body: bytes
+    keepalive: bool = False
+    """Whether the request may outlive its page."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,7 @@ class Wait:
 
 
 Command = Idle | Gather | Post | Wait
+Batch = Sequence[Record]
 Delivery = Generator[Command, Response | None, None]
 
 
@@ -53,9 +61,9 @@ class DeliveryPlan:
 
     queue: DeliveryQueue
     """Queue of the records."""
-    encode: Callable[[Sequence[Record]], bytes]
+    encode: Callable[[Batch], bytes]
     """Encodes records as the body of a request."""
-    accepted: Callable[[Response, Sequence[Record]], bool]
+    accepted: Callable[[Response, Batch], bool]
     """Whether a successful response accepts the records; some protocols refuse parts of a request in it."""
     backoff: Backoff
     """Waiting times between attempts."""
@@ -92,16 +100,52 @@ def deliver(plan: DeliveryPlan) -> Delivery:
             failures = yield from _deliver_batch(plan, batch, failures)
 
 
-def _deliver_batch(
-    plan: DeliveryPlan, batch: Sequence[Record], failures: int
-) -> Generator[Command, Response | None, int]:
-    """Send one batch until it is delivered or dropped; returns the number of failures in a row, 0 after a success."""
+def next_command(delivery: Delivery, result: Response | None) -> Command | None:
+    """The command after the result of the last one; None at the end of the delivery."""
+    try:
+        return delivery.send(result)
+    except StopIteration:
+        return None
+
+
+def recover(command: Command, error: Exception) -> Response | None:
+    """The result of a command that failed unexpectedly, so that the delivery goes on."""
+    log.error("delivery of records: unexpected error, the delivery goes on", exc_info=error)
+    return Response(error=_text_of(error)) if isinstance(command, Post) else None
+
+
+Attempts = Generator[Command, Response | None, int]
+"""Commands that send a batch; returns the number of failures in a row, 0 after a success."""
+
+
+def _deliver_batch(plan: DeliveryPlan, batch: Batch, failures: int) -> Attempts:
+    """Send one batch until it is delivered or dropped, whatever a record or an answer causes."""
+    try:
+        return (yield from _encode_and_send(plan, batch, failures))
+    except Exception as error:
+        log.error("delivery of records: unexpected error, a batch is dropped", exc_info=error)
+        _drop(plan, batch, _text_of(error))
+        return failures
+
+
+def _encode_and_send(plan: DeliveryPlan, batch: Batch, failures: int) -> Attempts:
     try:
         body = plan.encode(batch)
-    except (TypeError, ValueError) as error:  # a record that can't be encoded must not end the delivery
-        plan.queue.last_error = f"{type(error).__name__}: {error}"
-        plan.queue.settle(len(batch), delivered=False)
+    except Exception as error:
+        if len(batch) > 1:  # only the record that can't be encoded is dropped
+            return (yield from _deliver_halves(plan, batch, failures))
+        _drop(plan, batch, _text_of(error))
         return failures
+    return (yield from _send(plan, batch, body, failures))
+
+
+def _deliver_halves(plan: DeliveryPlan, batch: Batch, failures: int) -> Attempts:
+    half = len(batch) // 2
+    failures = yield from _deliver_batch(plan, batch[:half], failures)
+    return (yield from _deliver_batch(plan, batch[half:], failures))
+
+
+def _send(plan: DeliveryPlan, batch: Batch, body: bytes, failures: int) -> Attempts:
     for attempt in range(plan.backoff.attempts):
         plan.queue.retries += attempt > 0
         response = (yield Post(body)) or Response(error="no response")
@@ -111,9 +155,7 @@ def _deliver_batch(
             return 0
         plan.queue.last_error = response.words
         if verdict == "smaller" and len(batch) > 1:
-            half = len(batch) // 2
-            failures = yield from _deliver_batch(plan, batch[:half], failures)
-            return (yield from _deliver_batch(plan, batch[half:], failures))
+            return (yield from _deliver_halves(plan, batch, failures))
         if verdict != "again":
             break
         failures += 1
@@ -124,6 +166,15 @@ def _deliver_batch(
         yield Wait(wait_s)
     plan.queue.settle(len(batch), delivered=False)
     return failures
+
+
+def _drop(plan: DeliveryPlan, batch: Batch, why: str) -> None:
+    plan.queue.last_error = why
+    plan.queue.settle(len(batch), delivered=False)
+
+
+def _text_of(error: Exception) -> str:
+    return one_line(f"{type(error).__name__}: {error}")
 
 
 def unload_beacon(plan: DeliveryPlan, limit: int) -> tuple[bytes, int] | None:
@@ -140,13 +191,21 @@ def unload_beacon(plan: DeliveryPlan, limit: int) -> tuple[bytes, int] | None:
     low, high, body = 0, len(waiting), b""
     while low < high:  # the largest number of records that fits
         middle = (low + high + 1) // 2
-        tried = plan.encode([waiting[i] for i in sorted(ranked[:middle])])
-        if len(tried) <= limit:
+        tried = _encoded(plan, [waiting[i] for i in sorted(ranked[:middle])])
+        if tried is not None and len(tried) <= limit:
             low, body = middle, tried
         else:
             high = middle - 1
     plan.queue.put_back([waiting[i] for i in sorted(ranked[low:])])
     return (body, low) if low else None
+
+
+def _encoded(plan: DeliveryPlan, batch: Batch) -> bytes | None:
+    """The body of a request; None if a record can't be encoded, which the delivery itself reports."""
+    try:
+        return plan.encode(batch)
+    except Exception:
+        return None
 
 
 class Sender(Protocol):

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from dataclasses import dataclass
 
 from loom_py.errors import ConfigError
 from loom_py.observers.records.rows import Record
+
+log = logging.getLogger("loom_py")
+_MOST_REASONS = 20
+"""Reasons logged for one queue; the texts of a hostile server have no end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +38,15 @@ class Counters:
 class DeliveryQueue:
     """Records waiting to be sent, oldest first; a full queue drops the oldest that is not in flight.
 
-    Safe to use from several threads.
+    Each reason for dropping records is logged once. Safe to use from several threads.
     """
 
-    def __init__(self, capacity: int) -> None:
-        """Create an empty queue; raises ConfigError if the capacity is less than 1."""
+    def __init__(self, capacity: int, name: str = "observer") -> None:
+        """Create an empty queue of an observer, named in the log; raises ConfigError if the capacity is less than 1."""
         if capacity < 1:
             raise ConfigError.expected("capacity", expected="at least 1 record", got=capacity)
-        self._capacity = capacity
+        self._capacity, self._name = capacity, name
+        self._reasons: set[str] = set()
         self._waiting: deque[Record] = deque()
         self._lock = threading.Lock()
         self._in_flight = 0
@@ -57,14 +63,17 @@ class DeliveryQueue:
             if self._closed:
                 self._dropped += 1
                 return len(self._waiting)
-            if len(self._waiting) + self._in_flight >= self._capacity:
+            full = len(self._waiting) + self._in_flight >= self._capacity
+            if full:
                 if self._waiting:
                     self._waiting.popleft()
                 self._dropped += 1
-                if self._in_flight >= self._capacity:  # all records are in flight: the new one is dropped
-                    return len(self._waiting)
-            self._waiting.append(record)
-            return len(self._waiting)
+            if self._in_flight < self._capacity:  # else all records are in flight, and the new one is dropped
+                self._waiting.append(record)
+            waiting = len(self._waiting)
+        if full:
+            self._log_once("the queue is full (capacity)", 1)
+        return waiting
 
     def take(self, limit: int) -> list[Record]:
         """Take up to `limit` records from the front; they count as queued until `settle`."""
@@ -83,8 +92,10 @@ class DeliveryQueue:
             self._dropped += len(records) - len(kept)
             self._waiting.extendleft(reversed(kept))
 
-    def settle(self, count: int, *, delivered: bool) -> None:
-        """Count records in flight as delivered or dropped."""
+    def settle(self, count: int, *, delivered: bool, why: str = "") -> None:
+        """Count records in flight as delivered, or as dropped for a reason."""
+        if not delivered:
+            self._log_once(why or self.last_error or "refused", count)
         with self._lock:
             count = min(count, self._in_flight)  # records dropped at closing were counted before
             self._in_flight -= count
@@ -97,9 +108,25 @@ class DeliveryQueue:
         """Drop all records: those waiting, those in flight, and new ones."""
         with self._lock:
             self._closed = True
-            self._dropped += len(self._waiting) + self._in_flight
+            left = len(self._waiting) + self._in_flight
+            self._dropped += left
             self._in_flight = 0
             self._waiting.clear()
+        if left:
+            self._log_once("not sent in time before closing (close_s)", left)
+
+    def _log_once(self, why: str, count: int) -> None:
+        """Log the first records dropped for a reason."""
+        with self._lock:
+            if why in self._reasons or len(self._reasons) == _MOST_REASONS:
+                return
+            self._reasons.add(why)
+        log.warning(
+            "%s dropped %d records: %s; more of them are counted in counters.dropped, not logged",
+            self._name,
+            count,
+            why,
+        )
 
     def __len__(self) -> int:
         """Number of waiting records, without those in flight."""

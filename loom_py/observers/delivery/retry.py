@@ -16,8 +16,16 @@ from typing import Literal
 RETRIED = frozenset({429, 502, 503, 504})
 TOO_LARGE = 413
 LONGEST_WAIT_S = 3600.0
+MOST_BODY_BYTES = 4 * 2**20
+"""Bytes that are read of a response's body; the rest is not waited for."""
+_MOST_TEXT = 200
 
 Verdict = Literal["delivered", "again", "smaller", "refused"]
+
+
+def one_line(text: str) -> str:
+    """The beginning of a server's text, safe to log: one line of printable characters."""
+    return "".join(c if c.isprintable() else " " for c in text[:_MOST_TEXT])
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,20 +49,22 @@ class Response:
     @property
     def words(self) -> str:
         """The response as text, for `last_error`."""
-        return self.error or f"HTTP status {self.status}"
+        if self.error is not None:
+            return one_line(self.error)
+        return f"HTTP status {self.status}" if self.status else "a redirect, which is not followed"
 
     def retry_after_s(self, now: datetime | None = None) -> float | None:
         """Seconds to wait by the header Retry-After, a number or a date (RFC 9110, 10.2.3); None without it."""
-        text = self.headers.get("retry-after", "").strip()
+        text = self.headers.get("retry-after", "")[:_MOST_TEXT].strip()
         if text.isascii() and text.isdigit():
             return float(min(int(text[:9]), LONGEST_WAIT_S))
         try:
             until = parsedate_to_datetime(text)
-        except ValueError:
+            until = until.replace(tzinfo=until.tzinfo or UTC)
+            wait_s = (until - (now or datetime.now(UTC))).total_seconds()
+        except Exception:  # the parser of dates has many, such as OverflowError for the year 10³⁰
             return None
-        if until.tzinfo is None:
-            until = until.replace(tzinfo=UTC)
-        return min(max((until - (now or datetime.now(UTC))).total_seconds(), 0.0), LONGEST_WAIT_S)
+        return min(max(wait_s, 0.0), LONGEST_WAIT_S)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,20 @@ from collections.abc import Mapping
 from contextlib import suppress
 
 from loom_py import runtime
-from loom_py.observers.delivery.delivery import Command, DeliveryPlan, Gather, Idle, Post, Wait, deliver, unload_beacon
-from loom_py.observers.delivery.retry import Response
+from loom_py.observers.delivery.delivery import (
+    RECOVERY_S,
+    Command,
+    DeliveryPlan,
+    Gather,
+    Idle,
+    Post,
+    Wait,
+    deliver,
+    next_command,
+    recover,
+    unload_beacon,
+)
+from loom_py.observers.delivery.retry import MOST_BODY_BYTES, Response
 
 KEEPALIVE_BYTES = 60 * 1024
 """Largest body of the last request; browsers allow 64 KiB for requests that outlive their page, headers included."""
@@ -51,16 +63,20 @@ class TaskSender:
         delivery = deliver(self._plan)
         command = next(delivery, None)
         while command is not None:
-            try:
-                command = delivery.send(await self._do(command))
-            except StopIteration:
-                break
+            command = next_command(delivery, await self._safely(command))
         self._plan.queue.close()
+
+    async def _safely(self, command: Command) -> Response | None:
+        try:
+            return await self._do(command)
+        except Exception as error:
+            await _until(self._closing, RECOVERY_S)
+            return recover(command, error)
 
     async def _do(self, command: Command) -> Response | None:
         match command:
-            case Post(body):
-                return await self._fetch(body)
+            case Post(body, keepalive):
+                return await self._fetch(body, keepalive=keepalive)
             case Wait(seconds):
                 await _until(self._closing, seconds)
             case Gather(seconds):
@@ -72,14 +88,20 @@ class TaskSender:
                     await self._work.wait()
         return None
 
-    async def _fetch(self, body: bytes, *, keepalive: bool = False) -> Response:
+    async def _fetch(self, body: bytes, *, keepalive: bool) -> Response:
         url, headers = self._request
         left = self._timeout_s
         if self._plan.deadline is not None:
             left = min(left, max(self._plan.deadline - time.monotonic(), 0.001))
         try:
             response = await runtime.fetch(
-                url, method="POST", headers=headers, body=body, keepalive=keepalive, timeout_s=left
+                url,
+                method="POST",
+                headers=headers,
+                body=body,
+                keepalive=keepalive,
+                timeout_s=left,
+                most_bytes=MOST_BODY_BYTES,
             )
         except OSError as error:
             return Response(error=f"{type(error).__name__}: {error}")
@@ -91,8 +113,8 @@ class TaskSender:
             runtime.spawn(self._send_last(*last))
 
     async def _send_last(self, body: bytes, count: int) -> None:
-        response = await self._fetch(body, keepalive=True)
-        self._plan.queue.settle(count, delivered=response.verdict == "delivered")
+        response = await self._safely(Post(body, keepalive=True)) or Response(error="no response")
+        self._plan.queue.settle(count, delivered=response.verdict == "delivered", why=response.words)
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:

@@ -5,13 +5,21 @@ from __future__ import annotations
 import atexit
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
-from http.client import HTTPException
-from typing import Any
 
-from loom_py.observers.delivery.delivery import Command, DeliveryPlan, Gather, Idle, Post, Wait, deliver
+from loom_py.observers.delivery.delivery import (
+    RECOVERY_S,
+    Command,
+    DeliveryPlan,
+    Gather,
+    Idle,
+    Post,
+    Wait,
+    deliver,
+    next_command,
+    recover,
+)
+from loom_py.observers.delivery.request import post
 from loom_py.observers.delivery.retry import Response
 
 
@@ -62,13 +70,16 @@ class ThreadSender:
         delivery = deliver(self._plan)
         command = next(delivery, None)
         while command is not None:
-            try:
-                command = delivery.send(self._do(command))
-            except StopIteration:
-                return
-            finally:
-                with self._progress:
-                    self._progress.notify_all()
+            command = next_command(delivery, self._safely(command))
+            with self._progress:
+                self._progress.notify_all()
+
+    def _safely(self, command: Command) -> Response | None:
+        try:
+            return self._do(command)
+        except Exception as error:
+            self._closing.wait(RECOVERY_S)
+            return recover(command, error)
 
     def _do(self, command: Command) -> Response | None:
         match command:
@@ -84,38 +95,3 @@ class ThreadSender:
                 if not len(self._plan.queue) and not self._plan.closing:
                     self._work.wait()
         return None
-
-
-_ANSWER_BYTES = 64 * 1024
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    """Refuses redirects: urllib follows a redirected POST with a GET, which loses the records despite status 200."""
-
-    def redirect_request(self, *args: Any, **kwargs: Any) -> None:
-        return None
-
-
-def post(url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Response:
-    """Send one request and read the beginning of the response; a failure is a `Response` with an error."""
-    request = urllib.request.Request(url, data=body, headers=dict(headers), method="POST")
-    opener = urllib.request.build_opener(_NoRedirects)
-    try:
-        with opener.open(request, timeout=timeout_s) as response:
-            return _read(response.status, response.headers, response, timeout_s)
-    except urllib.error.HTTPError as error:
-        with error:
-            return _read(error.code, error.headers, error, timeout_s)
-    except (OSError, HTTPException, ValueError) as error:
-        return Response(error=f"{type(error).__name__}: {error}")
-
-
-def _read(status: int, headers: Any, stream: Any, timeout_s: float) -> Response:
-    """The response with at most 64 KiB of its body, read for at most `timeout_s` seconds."""
-    until, body = time.monotonic() + timeout_s, b""
-    try:
-        while len(body) < _ANSWER_BYTES and time.monotonic() < until and (part := stream.read1(4096)):
-            body += part
-    except (OSError, HTTPException):
-        pass  # the status was read, which is enough
-    return Response(status, {name.lower(): value for name, value in headers.items()}, body)

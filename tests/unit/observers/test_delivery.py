@@ -124,7 +124,8 @@ def test_retry_after_is_honoured_as_number_and_as_date():
     assert past.retry_after_s(now) == 0
     for hostile in ("9" * 5000, "Fri, 31 Dec 9999 23:59:59 GMT"):
         assert Response(503, {"retry-after": hostile}).retry_after_s(now) == 3600
-    for nonsense in ("", "soon", "-5", "1e9", "nan", "²"):
+    huge = "Mon, 23 Nov 99999999999999999999 15:00:42 GMT"
+    for nonsense in ("", "soon", "-5", "1e9", "1e999", "nan", "²", huge, "Mon, 23 Nov 2026 15:00:42 +99999999999"):
         assert Response(503, {"retry-after": nonsense}).retry_after_s(now) is None
 
 
@@ -168,6 +169,48 @@ def test_a_record_that_cannot_be_written_is_dropped_alone():
     assert next(delivery) == Post(b"1")
     check(plan, dropped=1, queued=1)
     assert "TypeError" in plan.queue.counters().last_error
+
+
+def test_of_a_batch_only_the_record_that_cannot_be_written_is_dropped(caplog):
+    plan = make_plan(batch=4)
+    fill(plan, 4)
+    written = plan.encode
+
+    def encode(records):
+        if any(record.step == 2 for record in records):
+            raise ZeroDivisionError("by the record")
+        return written(records)
+
+    plan.encode = encode
+    delivery = deliver(plan)
+    assert steps_of(next(delivery).body) == [0, 1]
+    assert steps_of(delivery.send(Response(200)).body) == [3]
+    assert delivery.send(Response(200)) == Idle()
+    check(plan, delivered=3, dropped=1, last_error="ZeroDivisionError: by the record")
+    assert "dropped 1 records: ZeroDivisionError: by the record" in caplog.text
+    fill(plan, 4)
+    body, count = unload_beacon(plan, 3)  # the newest that can be written
+    assert (steps_of(body), count) == ([3], 1)
+
+
+def test_an_answer_that_cannot_be_judged_costs_its_batch_alone(caplog):
+    plan = make_plan(batch=4)
+    plan.accepted = lambda answer, records: 1 / 0
+    fill(plan, 5)
+    delivery = deliver(plan)
+    next(delivery)
+    assert delivery.send(Response(200)) == Gather(0.5)
+    check(plan, dropped=4, queued=1)
+    assert "unexpected error, a batch is dropped" in caplog.text
+
+
+def test_reasons_without_end_are_not_logged_without_end(caplog):
+    plan = make_plan(capacity=1)
+    fill(plan, 3)
+    for reason in range(100):
+        plan.queue.settle(0, delivered=False, why=f"reason {reason}")
+    assert len(caplog.records) == 20
+    assert caplog.records[0].getMessage().startswith("observer dropped 1 records: the queue is full (capacity);")
 
 
 @given(st.lists(st.sampled_from(["put", "take", "deliver", "drop", "put back", "close"]), max_size=60))

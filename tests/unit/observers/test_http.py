@@ -216,6 +216,110 @@ def test_answers_that_are_garbage_or_endless_harm_nobody(make_stats):
     assert balanced(observer).delivered == 2
 
 
+HOSTILE = {
+    "infinite count": b'{"partialSuccess": {"rejectedDataPoints": 1e999}}',
+    "huge count": b'{"partialSuccess": {"rejectedDataPoints": ' + b"9" * 400 + b"}}",
+    "NaN": b'{"partialSuccess": {"rejectedDataPoints": NaN}}',
+    "nested": b"[" * 100_000,
+    "wrong types": b'{"partialSuccess": [{"rejectedDataPoints": {}}]}',
+    "list as count": b'{"partialSuccess": {"rejectedDataPoints": [1], "errorMessage": 7}}',
+    "half a pair": b'{"partialSuccess": {"rejectedDataPoints": 1, "errorMessage": "\\ud800\\n\\u0000"}}',
+    "HTML": b"<!doctype html><h1>It works!</h1>",
+    "nothing": b"",
+}
+
+
+def test_no_answer_ends_the_delivery(make_stats, caplog):
+    answers = list(HOSTILE.values())
+
+    def hostile(handler):
+        handler.answer(200, answers.pop() if answers else b"{}")
+
+    with serving(hostile) as server:
+        with observer_for(server, OTLPObserver, batch=1) as observer:
+            send(observer, make_stats, len(HOSTILE) + 5)
+        assert len(server.bodies) == len(HOSTILE) + 5
+    counters = balanced(observer)
+    assert (counters.delivered, counters.dropped, counters.rejected_points) == (len(HOSTILE) + 5, 0, 1)
+    assert counters.last_error == "1 data points refused:    "
+    assert not caplog.records
+
+
+def test_a_partial_success_with_a_long_message_is_understood(make_stats):
+    answer = json.dumps({"partialSuccess": {"errorMessage": "x" * 300_000, "rejectedDataPoints": "2"}}).encode()
+    with serving(lambda handler: handler.answer(200, answer)) as server, observer_for(server, OTLPObserver) as observer:
+        send(observer, make_stats, 1)
+        observer.flush()
+    assert balanced(observer).rejected_points == 2
+    assert len(balanced(observer).last_error) < 250
+
+
+@pytest.mark.parametrize("dripped", [b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 100 Continue\r\n\r\n", b""])
+def test_a_response_that_drips_is_cut_off(dripped, make_stats):
+    gone = threading.Event()
+
+    def drip(handler):
+        try:
+            while not gone.wait(0.02):
+                handler.wfile.write(dripped or b"x")
+        except OSError:
+            gone.set()  # the client went away
+
+    behaviours = [drip]
+    with serving(lambda handler: behaviours.pop()(handler) if behaviours else handler.answer(200)) as server:
+        with observer_for(server, batch=1, timeout_s=0.1) as observer:
+            send(observer, make_stats, 2)
+            assert gone.wait(20)
+        assert server.steps == [0, 1]
+    counters = balanced(observer)
+    assert (counters.delivered, counters.retries) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    "header", [b"Retry-After: 1e999", b"Retry-After: Mon, 23 Nov 99999999999999999999 15:00:42 GMT", b"X: y\r\n" * 200]
+)
+def test_headers_of_any_kind_are_survived(header, make_stats):
+    def busy(handler):
+        handler.wfile.write(b"HTTP/1.1 503 Busy\r\n" + header.strip() + b"\r\n\r\n")
+        handler.close_connection = True
+
+    behaviours = [busy]
+    with serving(lambda handler: behaviours.pop()(handler) if behaviours else handler.answer(200)) as server:
+        with observer_for(server) as observer:
+            send(observer, make_stats, 3)
+        assert server.steps == [0, 1, 2]
+    assert balanced(observer).retries == 1
+
+
+def test_dropped_records_are_logged_once_for_each_reason(make_stats, caplog):
+    answers = [401, 401, 500]
+    with serving(lambda handler: handler.answer(answers.pop(0))) as server:
+        with observer_for(server, batch=1) as observer:
+            send(observer, make_stats, 3)
+        send(observer, make_stats, 1)
+    assert [record.getMessage() for record in caplog.records] == [
+        f"HTTPObserver dropped 1 records: HTTP status {status}; "
+        "more of them are counted in counters.dropped, not logged"
+        for status in (401, 500)
+    ]
+    assert balanced(observer).dropped == 4
+
+
+def test_an_unexpected_error_of_a_request_is_logged_and_the_delivery_goes_on(make_stats, caplog, monkeypatch):
+    def broken(*args):
+        monkeypatch.undo()
+        raise MemoryError("no memory")
+
+    monkeypatch.setattr("loom_py.observers.delivery.thread.post", broken)
+    monkeypatch.setattr("loom_py.observers.delivery.thread.RECOVERY_S", 0.001)
+    with serving() as server:
+        with observer_for(server) as observer:
+            send(observer, make_stats, 3)
+        assert server.steps == [0, 1, 2]
+    assert "unexpected error, the delivery goes on" in caplog.text
+    assert balanced(observer).last_error == "MemoryError: no memory"
+
+
 def test_a_redirect_is_not_followed_with_a_get(make_stats):
     with serving(lambda handler: handler.answer(302, Location="/elsewhere")) as server:
         with observer_for(server) as observer:

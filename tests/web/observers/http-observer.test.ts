@@ -166,6 +166,26 @@ await settled(observer)`);
   expect(gone).toMatchObject({ dropped: 10, delivered: 0 });
 });
 
+test("endless bodies are cut off, and answers of any kind are survived", async () => {
+  const behaviours: ((response: ServerResponse) => void)[] = [
+    (response) => {
+      const part = "x".repeat(1 << 20);
+      const timer = setInterval(() => response.write(part), 1);
+      response.writeHead(200).on("close", () => clearInterval(timer));
+    },
+    (response) => response.writeHead(200).end('{"partialSuccess": {"rejectedDataPoints": 1e999}}'),
+    (response) => answer(response, 503, { "retry-after": "1e999" }),
+    (response) => answer(response, 302, { location: "/elsewhere" }),
+  ];
+  behave = (response, body) => (behaviours.length ? behaviours.shift()?.(response) : accept(response, body));
+  const counters = await python(`
+observer = make(URL, OTLPObserver, batch=1)
+produce(observer, 4)
+observer.close()
+await settled(observer)`);
+  expect(counters).toMatchObject({ delivered: 3, dropped: 1, retries: 1, last_error: "HTTP status 302" });
+});
+
 test("when the page is hidden, one request of up to 60 KiB has anomalies and the latest records", async () => {
   behave = accept;
   const hidden = await python(`
