@@ -15,6 +15,9 @@ from loom_py.errors import DataError, ShapeError
 from loom_py.session.handles import KEY, Handles
 from loom_py.shapes import shape_text, size_of
 
+BYTES = "$bytes"
+"""Key of bytes that are no array of numbers, such as those of a file."""
+
 
 def encode(value: Any, handles: Handles) -> Any:
     """A value as plain data: records become dicts, sequences lists, introspectable objects handles.
@@ -82,6 +85,8 @@ def decode(value: Any, handles: Handles) -> Any:
     if isinstance(value, dict):
         if KEY in value:
             return handles.get(value[KEY])
+        if BYTES in value:
+            return _bytes(value[BYTES])
         if value.keys() == {"data", "shape"}:
             return _array(value["data"], value["shape"])
         return {key: decode(item, handles) for key, item in value.items()}
@@ -91,6 +96,12 @@ def decode(value: Any, handles: Handles) -> Any:
     if callable(value):
         return lambda *args: decode(value(*(encode_message(argument, handles) for argument in args)), handles)
     return value
+
+
+def _bytes(data: Any) -> bytes:
+    if isinstance(data, np.ndarray | bytes):
+        return bytes(data)
+    raise DataError.expected(BYTES, expected="bytes", got=f"a {type(data).__name__}")
 
 
 def _array(data: Any, shape: Any) -> np.ndarray[Any, Any]:

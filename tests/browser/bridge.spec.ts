@@ -109,6 +109,45 @@ test("a worker loads Python, reports its progress, trains while the page stays r
   expect(seen.late).toBe("closed");
 });
 
+test("values that are used twice in a call do no harm to Python", async ({ page }) => {
+  await open(page);
+  const seen = await page.evaluate(async () => {
+    const loom = await window.bridge.createLoom();
+    const dense = { type: "Dense", inputs: 4, outputs: 4 } as const;
+    const net = await loom.network({ input_shape: [4], seed: 0, layers: [dense] });
+    const points = (n: number) => Array.from({ length: n }, (_, i) => [0, 1, 2, 3].map((j) => Math.sin(4 * i + j)));
+    const shape = [3, 4];
+    const array = () => ({ data: Float32Array.from(points(3).flat()), shape });
+    const kinds: { readonly [kind: string]: (x: number[][], y: number[]) => Promise<unknown> } = {
+      "input as target": (x) => loom.mseLossGrad(x, x),
+      "training data as validation": (x, y) => net.fit(x, y, { validation: [x, y] }),
+      "one batch, several times": (x, y) => {
+        const batch = { input: x, target: y };
+        return net.train([batch, batch, batch]);
+      },
+      "one row, several times": (x, [a = 0]) => net.fit([x[0], x[1], x[0], x[0]] as number[][], [a, a, a, a]),
+      "one shape": () => loom.mseLossGrad(array(), array()),
+      "one array": () => ((one) => loom.mseLossGrad(one, one))(array()),
+      "one layer, several times": async () => {
+        const made = await loom.network({ input_shape: [4], layers: [dense, dense, dense] });
+        await made.dispose();
+      },
+    };
+    const found: [string, string][] = [];
+    for (const [kind, call] of Object.entries(kinds)) {
+      const rounds = async () => {
+        for (let round = 0; round < 100; round++) await call(points(6), [0, 1, 2, 0, 1, 2]);
+        return "fine";
+      };
+      found.push([kind, await rounds().catch(({ code, message }) => `${code}: ${message}`)]);
+    }
+    const { shape: answered } = await net.forward(points(2));
+    return { found, answered };
+  });
+  expect(seen.found).toEqual(seen.found.map(([kind]) => [kind, "fine"]));
+  expect(seen.answered).toEqual([2, 4]);
+});
+
 test("a folder without Pyodide: the error names the file", async ({ page }) => {
   await open(page);
   const error = await failureOf(page, "nowhere/");

@@ -146,6 +146,16 @@ def test_dicts_become_what_the_annotations_name(session, net):
         session.call(net, "train", [[{"input": [[0, 1]]}]])
 
 
+def test_bytes_are_marked_and_are_no_array_of_numbers(session, net):
+    saved = session.call(net, "modelBytes")
+    again = session.call(0, "loadModel", [{"$bytes": np.frombuffer(saved, np.uint8)}])["$handle"]
+    assert session.call(again, "toConfig") == session.call(net, "toConfig")
+    session.dispose(again)
+    for value in ({"$bytes": np.zeros(2, np.uint8)}, {"$bytes": "ab"}):
+        with pytest.raises(DataError, match=r"expected (numbers|bytes)"):
+            session.call(net, "forward", [value])
+
+
 def test_layers_cross_as_configs(session, net):
     session.call(net, "setLayer", [0, 0, 1, {"type": "Dense", "inputs": 4, "outputs": 7}])
     assert session.call(net, "forward", [[1, 2]]).shape == (7,)

@@ -1,8 +1,8 @@
 import type { LongCallOptions } from "../generated/loom.d.ts";
-import { Encoder } from "./encoding.ts";
+import { type Crossing, Encoder } from "./encoding.ts";
 import { bridgeError, LoomError } from "./errors.ts";
-import { RemoteObject } from "./objects.ts";
 import type { MethodEntry, WireObject, WireValue } from "./protocol.ts";
+import { isRecord, nameOf } from "./unfit.ts";
 
 /** Encoded arguments of a call, and the options that the bridge handles itself. */
 export interface CallArguments {
@@ -13,25 +13,43 @@ export interface CallArguments {
 }
 
 /** Split arguments as the types declare them: positional ones, then at most one object of options. */
-export function splitArguments(name: string, entry: MethodEntry, given: readonly unknown[]): CallArguments {
-  const count = entry.positional.length;
-  const last = given[count];
-  if (given.length > count + 1 || (last !== undefined && !isPlainObject(last))) {
-    const expected = `${entry.positional.join(", ") || "no arguments"}, and then at most one object of options`;
-    throw new LoomError(bridgeError("config", `${name}: expected ${expected}, got ${given.length} arguments`));
+export function splitArguments(
+  name: string,
+  entry: MethodEntry,
+  given: readonly unknown[],
+  crossing: Crossing,
+): CallArguments {
+  const { positional } = entry;
+  const last = given[positional.length];
+  if (given.length > positional.length + 1 || (last !== undefined && !isRecord(last))) {
+    const expected = `${positional.join(", ") || "no arguments"}, and then at most one object of options`;
+    const got = `${given.length} arguments, the last ${nameOf(given.at(-1))}`;
+    throw new LoomError(bridgeError("config", `${name}: expected ${expected}, got ${got}`));
   }
-  const { signal, onEvent, control, ...named } = (last ?? {}) as Record<string, unknown>;
-  const own = { signal, onEvent, control } as CallArguments["own"];
-  const encoder = new Encoder((value) => value instanceof RemoteObject);
-  const positional = given.slice(0, count);
-  const gap = positional.indexOf(undefined);
+  const { own, named } = entry.kind === "long" ? ownOptions(name, last ?? {}) : { own: {}, named: last ?? {} };
+  const encoder = new Encoder(name, crossing);
+  const first = given.slice(0, positional.length);
+  const gap = first.indexOf(undefined);
+  const end = gap < 0 ? first.length : gap;
   // Arguments after an omitted one are passed by name.
-  const byName = gap < 0 ? [] : entry.positional.slice(gap).map((key, at) => [key, positional[gap + at]]);
-  const args = (gap < 0 ? positional : positional.slice(0, gap)).map((value) => encoder.encode(value));
-  const options = encoder.encode({ ...named, ...Object.fromEntries(byName) }) as WireObject;
-  return { args, options, own, transfer: encoder.transfer };
+  const byName = first.slice(end).map((value, at) => [positional[end + at] ?? "", value] as const);
+  const args = first.slice(0, end).map((value, at) => encoder.encode(value, positional[at] ?? ""));
+  const options = [...Object.entries(named), ...byName].filter(([, value]) => value !== undefined);
+  const encoded = Object.fromEntries(options.map(([key, value]) => [key, encoder.encode(value, key)]));
+  return { args, options: encoded, own, transfer: encoder.transfer };
 }
 
-function isPlainObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+/** The options of a long call that the bridge handles, and the others. */
+function ownOptions(name: string, options: Readonly<Record<string, unknown>>) {
+  const { signal, onEvent, control, ...named } = options;
+  for (const [key, value, method] of [
+    ["signal", signal, "addEventListener"],
+    ["onEvent", onEvent, "call"],
+    ["control", control, "connect"],
+  ] as const) {
+    if (value === undefined || typeof Object(value)[method] === "function") continue;
+    const expected = { signal: "an AbortSignal", onEvent: "a function", control: "a RunControl" }[key];
+    throw new LoomError(bridgeError("config", `${name}: ${key}: expected ${expected}, got ${nameOf(value)}`));
+  }
+  return { own: { signal, onEvent, control } as CallArguments["own"], named };
 }

@@ -1,7 +1,8 @@
 import type { TrainingEvent } from "../generated/loom.d.ts";
 import { type CallArguments, splitArguments } from "./arguments.ts";
+import type { Crossing } from "./encoding.ts";
 import { LoomError } from "./errors.ts";
-import { type Calls, Objects, RemoteObject, targetOf } from "./objects.ts";
+import { type Calls, Objects, RemoteObject } from "./objects.ts";
 import { Observation } from "./observation.ts";
 import type { MethodEntry, Surface, WireObject, WireValue } from "./protocol.ts";
 import type { Rpc } from "./rpc.ts";
@@ -16,6 +17,7 @@ class AsyncObject extends RemoteObject {
 export class AsyncCalls implements Calls {
   readonly #rpc: Rpc;
   readonly #objects: Objects;
+  readonly #crossing: Crossing = { referenceOf: (value) => this.#objects.referenceOf(value), sameThread: false };
 
   constructor(rpc: Rpc, surface: Surface) {
     this.#rpc = rpc;
@@ -24,11 +26,12 @@ export class AsyncCalls implements Calls {
 
   invoke(owner: unknown, name: string, entry: MethodEntry, given: readonly unknown[]): unknown {
     try {
-      const split = splitArguments(name, entry, given);
-      if (entry.kind === "stream") return new Observation(this.#rpc, owner, entry.method, split.options);
-      if (entry.kind === "long") return this.#invokeLong(owner, entry, split);
+      const target = this.#objects.targetOf(owner);
+      const split = splitArguments(name, entry, given, this.#crossing);
+      if (entry.kind === "stream") return new Observation(this.#rpc, owner, target, entry.method, split.options);
+      if (entry.kind === "long") return this.#invokeLong(owner, target, entry, split);
       const { args, options, transfer } = split;
-      const call = { target: targetOf(owner), method: entry.method, args, options };
+      const call = { target, method: entry.method, args, options };
       return this.#result(this.#rpc.call(call, { transfer, owner }).value);
     } catch (error) {
       return Promise.reject(error);
@@ -44,7 +47,7 @@ export class AsyncCalls implements Calls {
     value.catch(() => {}); // the worker has ended, and the object with it
   }
 
-  async #invokeLong(owner: unknown, entry: MethodEntry, split: CallArguments): Promise<unknown> {
+  async #invokeLong(owner: unknown, target: number, entry: MethodEntry, split: CallArguments): Promise<unknown> {
     const { args, options, transfer } = split;
     const { signal, onEvent, control } = split.own;
     if (signal?.aborted) {
@@ -54,7 +57,7 @@ export class AsyncCalls implements Calls {
     let id = 0;
     const steps = control?.connect((action, count) => this.#rpc.control(id, action, count));
     const onPush = onEvent && ((messages: readonly WireObject[]) => emitAll(onEvent, messages));
-    const call = { target: targetOf(owner), method: entry.method, args, options, events: onEvent !== undefined };
+    const call = { target, method: entry.method, args, options, events: onEvent !== undefined };
     const started = this.#rpc.call(steps === undefined ? call : { ...call, steps }, { onPush, transfer, owner });
     id = started.id;
     const abort = () => this.#rpc.abort(id);

@@ -1,4 +1,5 @@
 import { decode } from "./encoding.ts";
+import { LoomError } from "./errors.ts";
 import type { HandleRef, MethodEntry, MethodTable, Surface, WireValue } from "./protocol.ts";
 
 /** Calls of objects to their originals in Python: the async API returns promises, the sync API results. */
@@ -13,7 +14,7 @@ export interface Calls {
 /** An object of Python. Methods are on the prototype of its class, made from the surface. */
 export abstract class RemoteObject {
   readonly reference: HandleRef;
-  protected readonly objects: Objects;
+  readonly objects: Objects;
 
   constructor(objects: Objects, reference: HandleRef) {
     this.objects = objects;
@@ -57,6 +58,21 @@ export class Objects {
     return this.#calls.dispose(number);
   }
 
+  /** A reference to an object of this library; undefined for other values. */
+  referenceOf(value: unknown): HandleRef | undefined {
+    if (!(value instanceof RemoteObject)) return undefined;
+    if (value.objects === this) return { ...value.reference };
+    const got = `a ${value.reference.class} of another one`;
+    const todo = "use the library that made it, or save it there and load it here";
+    const message = `expected an object of this library, got ${got}; do: ${todo}`;
+    throw new LoomError({ name: "StateError", code: "state", message });
+  }
+
+  /** The number of a method's owner; 0 for the library. */
+  targetOf(owner: unknown): number {
+    return this.referenceOf(owner)?.$handle ?? 0;
+  }
+
   /** Decode a result; its references become objects. */
   decode(value: WireValue): unknown {
     return decode(value, (reference) => this.#revive(reference));
@@ -80,11 +96,6 @@ export class Objects {
     this.#known.delete(number);
     this.#calls.release(number, known.received);
   }
-}
-
-/** The number of an object; 0 for the library. */
-export function targetOf(owner: unknown): number {
-  return owner instanceof RemoteObject ? owner.reference.$handle : 0;
 }
 
 /** Add a method per entry to an object or a class's prototype. */

@@ -1,6 +1,5 @@
 import type { ObservationMessage, Observation as ObservationType } from "../generated/loom.d.ts";
 import type { LoomError } from "./errors.ts";
-import { targetOf } from "./objects.ts";
 import type { WireObject } from "./protocol.ts";
 import { BoundedQueue } from "./queue.ts";
 import type { Rpc } from "./rpc.ts";
@@ -18,14 +17,14 @@ export class Observation implements ObservationType {
   readonly #ended: Promise<void>;
   #end: () => void = () => {};
 
-  constructor(rpc: Rpc, owner: unknown, method: string, options: WireObject) {
+  constructor(rpc: Rpc, owner: unknown, target: number, method: string, options: WireObject) {
     this.#rpc = rpc;
     this.owner = owner;
     this.#ended = new Promise((resolve) => {
       this.#end = resolve;
     });
     const onPush = (messages: readonly WireObject[], last: boolean) => this.#receive(messages, last);
-    const call = { target: targetOf(owner), method, args: [], options };
+    const call = { target, method, args: [], options };
     const { id, value } = rpc.call(call, { stream: true, onPush });
     this.#id = id;
     value.catch((error: LoomError) => this.#finish(error));

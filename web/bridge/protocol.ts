@@ -21,7 +21,17 @@ export type WireTypedArray =
   | Uint8Array
   | Uint8ClampedArray
   | Uint16Array
-  | Uint32Array;
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array;
+
+/** Bytes, such as a file's; not an array of numbers. */
+export interface WireBytes {
+  readonly $bytes: Uint8Array;
+}
+
+/** A function that Python calls, without a result; only in the same thread. */
+export type WireFunction = (...given: unknown[]) => void;
 
 /** An n-dimensional array: its elements in reading order, and its shape. */
 export interface WireArray {
@@ -34,10 +44,14 @@ export type WireValue =
   | undefined
   | boolean
   | number
+  | bigint
   | string
   | ArrayBuffer
   | WireTypedArray
   | WireArray
+  | WireBytes
+  | WireFunction
+  | Blob
   | HandleRef
   | readonly WireValue[]
   | { readonly [key: string]: WireValue };

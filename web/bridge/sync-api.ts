@@ -1,7 +1,8 @@
 import type { direct } from "../generated/loom.d.ts";
 import { splitArguments } from "./arguments.ts";
+import type { Crossing } from "./encoding.ts";
 import { bridgeError, LoomError } from "./errors.ts";
-import { addMethods, type Calls, Objects, RemoteObject, targetOf } from "./objects.ts";
+import { addMethods, type Calls, Objects, RemoteObject } from "./objects.ts";
 import type { MethodEntry, Surface, WireValue, WorkerMessage } from "./protocol.ts";
 import { type Pyodide, type Session, startSyncSession } from "./python-session.ts";
 
@@ -36,6 +37,7 @@ class SyncCalls implements Calls {
   readonly surface: Surface;
   readonly #session: Session;
   readonly #objects: Objects;
+  readonly #crossing: Crossing = { referenceOf: (value) => this.#objects.referenceOf(value), sameThread: true };
   #answer: WorkerMessage | undefined;
   #closed = false;
   #nextId = 1;
@@ -52,8 +54,9 @@ class SyncCalls implements Calls {
   }
 
   invoke(owner: unknown, name: string, entry: MethodEntry, given: readonly unknown[]): unknown {
-    const { args, options } = splitArguments(name, entry, given);
-    return this.#objects.decode(this.#call(targetOf(owner), entry.method, args, options));
+    const target = this.#objects.targetOf(owner);
+    const { args, options } = splitArguments(name, entry, given, this.#crossing);
+    return this.#objects.decode(this.#call(target, entry.method, args, options));
   }
 
   dispose(target: number): void {
