@@ -45,6 +45,7 @@ _HOMES = {
     "schedules": "Constant Cosine Exponential Linear Polynomial Step WarmUp",
     "telemetry.events": "LayerStats ParameterStats TrainingEvent TweenStep TweenView",
     "telemetry.observer": "Observer",
+    "train.check": "check",
     "train.config": "Batch EarlyStopping TrainingConfig TrainingResult",
     "train.evaluation": "Score",
     "train.trainer": "Trainer",

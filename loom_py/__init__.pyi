@@ -94,6 +94,7 @@ from loom_py.telemetry.events import TrainingEvent as TrainingEvent
 from loom_py.telemetry.events import TweenStep as TweenStep
 from loom_py.telemetry.events import TweenView as TweenView
 from loom_py.telemetry.observer import Observer as Observer
+from loom_py.train.check import check as check
 from loom_py.train.config import Batch as Batch
 from loom_py.train.config import EarlyStopping as EarlyStopping
 from loom_py.train.config import TrainingConfig as TrainingConfig
@@ -198,6 +199,7 @@ __all__ = [
     "WorstSample",
     "awaited",
     "binary_cross_entropy_loss_grad",
+    "check",
     "compare",
     "cross_entropy_loss_grad",
     "describe",

@@ -38,6 +38,7 @@ class Loss(Options):
 
     name: ClassVar[str]
     classes: ClassVar[bool] = False
+    yes_no: ClassVar[bool] = False
 
     def head(self, gives: OutputKind) -> Verb:
         """The verb for outputs of this kind."""
@@ -107,6 +108,7 @@ class BinaryCrossEntropy(Loss):
     """Mean cross-entropy of independent yes/no outputs, on logits or (after Softmax) probabilities."""
 
     name: ClassVar[str] = "binary_cross_entropy"
+    yes_no: ClassVar[bool] = True
 
     def head(self, gives: OutputKind) -> Verb:
         values = gives == "values"

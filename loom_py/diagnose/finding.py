@@ -17,13 +17,29 @@ RuleName = Literal[
     "loss_not_decreasing",
     "overfitting",
 ]
+CheckName = Literal[
+    "constant_inputs",
+    "duplicate_inputs",
+    "unscaled_inputs",
+    "missing_class",
+    "class_imbalance",
+    "conflicting_targets",
+    "shared_samples",
+    "target_range",
+    "target_scale",
+    "loss_mismatch",
+    "batch_size",
+    "learning_rate",
+    "initial_loss",
+]
+"""Rules that need no step: they examine data, options and the first outputs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One fault, with its layer, step, cause and remedies."""
 
-    rule: RuleName
+    rule: RuleName | CheckName
     """The rule that found it."""
     layer: str | None
     """Path of the layer; None when the finding is about the run as a whole."""

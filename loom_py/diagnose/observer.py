@@ -8,7 +8,7 @@ from typing import Any
 
 from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.monitor import Monitor
-from loom_py.introspect import Introspectable
+from loom_py.introspect import Introspectable, internal
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 from loom_py.telemetry.observer import Observer
 
@@ -38,6 +38,7 @@ class DiagnosticObserver(Observer, Introspectable):
         self._on_finding = on_finding
         self._findings: deque[Finding] = deque(maxlen=capacity)
         self._monitor = Monitor()
+        self._reported: set[tuple[str, str | None]] = set()
 
     def get_findings(self) -> list[Finding]:
         """Findings so far."""
@@ -52,6 +53,16 @@ class DiagnosticObserver(Observer, Introspectable):
         """Start the rules again with the network's layers."""
         self.flush()
         self._monitor = Monitor(blueprint)
+        self._reported.clear()
+
+    @internal
+    def on_run_data(self, data: Any) -> None:
+        """Examine the data and options of a run, without what is only worth knowing; each rule reports once."""
+        from loom_py.diagnose.before.examine import examine  # imported on first use: a page pays for every module
+
+        grave = [finding for finding in examine(data) if finding.severity != "info"]
+        self._report([finding for finding in grave if (finding.rule, finding.layer) not in self._reported])
+        self._reported |= {(finding.rule, finding.layer) for finding in grave}
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Examine the record."""

@@ -36,6 +36,8 @@ class BatchNorm(Layer):
     """
 
     unit_axis: ClassVar[int] = 1
+    normalises: ClassVar[bool] = True
+    batch_statistics: ClassVar[bool] = True
 
     dim: Size
     """Channels (C)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,12 @@ def chain_gives(layers: Sequence[Layer]) -> Gives:
     """Kind of the outputs: that of the last layer that is not just passing on its input's."""
     said = [layer.gives for layer in layers if layer.gives != "same"]
     return said[-1] if said else "same"
+
+
+def chain_bounds(layers: Sequence[Layer]) -> tuple[float, float]:
+    """Limits of the outputs: those of the last layer that is not just passing on its input."""
+    said = [layer.bounds for layer in layers if layer.gives != "same"]
+    return said[-1] if said else (-math.inf, math.inf)
 
 
 def chain_ids(layers: Sequence[Layer]) -> int | None:

@@ -32,6 +32,7 @@ class GroupNorm(Layer):
     """
 
     unit_axis: ClassVar[int] = 1
+    normalises: ClassVar[bool] = True
 
     groups: Size
     """Number of groups of channels; a divisor of `dim`."""

@@ -80,4 +80,5 @@ class GRU(Recurrent):
         biases = graph.array("bias_ih"), graph.array("bias_hh")
         return self.onnx_cell(graph, x, biases, (1, 0, 2), linear_before_reset=1)
 
+    bounds: ClassVar[tuple[float, float]] = FUNCTIONS["tanh"].bounds
     reach: ClassVar[tuple[float, float]] = FUNCTIONS["tanh"].reach

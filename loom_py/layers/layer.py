@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, Literal, TypeVar, cast, dataclass_transform
 
 from loom_py.config.fields import check_fields
 from loom_py.errors import ConfigError, ShapeError
@@ -56,7 +56,13 @@ class Layer:
         unit_axis: axis of the output (batch included) along which units lie; "dead units" are counted there.
             None: where they lie in what comes in.
         ids: how many integer ids the input chooses from; None where the input is values.
+        bounds: limits of the outputs, whatever the input.
+        normalises: whether the scale of the input has no effect on the output.
+        batch_statistics: whether training normalises by the statistics of the batch.
     """
+
+    normalises: ClassVar[bool] = False
+    batch_statistics: ClassVar[bool] = False
 
     @property
     def gives(self) -> Gives:
@@ -72,6 +78,11 @@ class Layer:
     def ids(self) -> int | None:
         """Number of integer ids that the input may hold; None where it holds values."""
         return None
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Limits of the outputs, whatever the input."""
+        return FUNCTIONS[self.activation_name or "linear"].bounds
 
     @property
     def fan_in(self) -> int | None:

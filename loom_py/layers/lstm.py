@@ -75,4 +75,5 @@ class LSTM(Recurrent):
         bias = graph.array("bias")
         return self.onnx_cell(graph, x, (bias, np.zeros_like(bias)), (0, 3, 1, 2))
 
+    bounds: ClassVar[tuple[float, float]] = FUNCTIONS["tanh"].bounds
     reach: ClassVar[tuple[float, float]] = FUNCTIONS["tanh"].reach

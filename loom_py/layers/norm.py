@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.config.fields import Positive, Size
@@ -26,6 +26,8 @@ class LayerNorm(Layer):
 
     Shapes: input and output (B, …, C), weight (C), bias (C).
     """
+
+    normalises: ClassVar[bool] = True
 
     dim: Size
     """Extent of the last axis (C)."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from loom_py.errors import ConfigError
-from loom_py.layers.chain import chain_backward, chain_forward, chain_gives, chain_ids
+from loom_py.layers.chain import chain_backward, chain_bounds, chain_forward, chain_gives, chain_ids
 from loom_py.layers.layer import Gives, Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, chain_nodes
 from loom_py.layers.run import Params, Run
@@ -32,6 +32,10 @@ class Sequential(Layer):
     @property
     def gives(self) -> Gives:
         return chain_gives(self.layers)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        return chain_bounds(self.layers)
 
     @property
     def unit_axis(self) -> int | None:

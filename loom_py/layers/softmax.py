@@ -34,6 +34,7 @@ class Softmax(Layer):
     """
 
     gives: ClassVar[Gives] = "probabilities"
+    bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     _: KW_ONLY
     variant: SoftmaxVariant = "standard"

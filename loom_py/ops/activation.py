@@ -104,7 +104,7 @@ def _elu(out: AnyArray, x: AnyArray) -> None:
 class Function(NamedTuple):
     """An activation: forward(out, x), gradient(out, dy, x or y), what the gradient needs, FLOPs per element.
 
-    `reach`: lowest and highest output that tweening may aim at.
+    `bounds`: limits of the outputs. `reach`: lowest and highest output that tweening may aim at.
     """
 
     forward: Callable[[AnyArray, AnyArray], None]
@@ -112,6 +112,7 @@ class Function(NamedTuple):
     needs: Literal["input", "output"]
     flops: int
     saturates: bool = False
+    bounds: tuple[float, float] = (-math.inf, math.inf)
     reach: tuple[float, float] = (-math.inf, math.inf)
 
 
@@ -163,11 +164,11 @@ def _linear_gradient(out: AnyArray, dy: AnyArray, _y: AnyArray) -> None:
 
 FUNCTIONS: dict[str, Function] = {
     "linear": Function(_linear, _linear_gradient, "output", 0),
-    "relu": Function(_relu, _relu_gradient, "output", 1),
+    "relu": Function(_relu, _relu_gradient, "output", 1, bounds=(0, math.inf)),
     "leaky_relu": Function(_leaky, _leaky_gradient, "output", 2),
-    "sigmoid": Function(_sigmoid_into, _sigmoid_gradient, "output", 4, saturates=True, reach=(0.05, 0.95)),
-    "tanh": Function(_tanh, _tanh_gradient, "output", 4, saturates=True, reach=(-0.95, 0.95)),
-    "softplus": Function(_softplus, _softplus_gradient, "output", 6),
+    "sigmoid": Function(_sigmoid_into, _sigmoid_gradient, "output", 4, True, bounds=(0, 1), reach=(0.05, 0.95)),
+    "tanh": Function(_tanh, _tanh_gradient, "output", 4, True, bounds=(-1, 1), reach=(-0.95, 0.95)),
+    "softplus": Function(_softplus, _softplus_gradient, "output", 6, bounds=(0, math.inf)),
     "gelu": Function(_gelu, _gelu_gradient, "input", 20),
     "silu": Function(_silu, _silu_gradient, "input", 5),
     "elu": Function(_elu, _elu_gradient, "output", 4),

@@ -63,6 +63,14 @@ class Dispatcher:
             if type(observer).on_training_event is not Observer.on_training_event:
                 self._safely(observer, partial(observer.on_training_event, copy(event)))
 
+    def run_data(self, make: Callable[[], object]) -> None:
+        """Deliver the data and options of a run that begins; they are made only if an observer takes them."""
+        taking = [o for o in self.observers if type(o).on_run_data is not Observer.on_run_data]
+        if taking:
+            data = make()
+            for observer in taking:
+                self._safely(observer, partial(observer.on_run_data, data))
+
     def tween_step(self, step: TweenStep) -> None:
         """Deliver a step of neural tweening."""
         for observer in list(self.observers):

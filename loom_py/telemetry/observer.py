@@ -87,6 +87,10 @@ class Observer:
     def on_tween_step(self, step: TweenStep) -> None:
         """Called after each step of neural tweening, or every N-th by `every`, with the views of `layers`."""
 
+    @internal
+    def on_run_data(self, data: Any) -> None:
+        """Called before the first step of a run whose samples are all known, with its data and options."""
+
     def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
         """Called with the network's blueprint and config when the observer is attached and when they change."""
 

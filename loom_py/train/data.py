@@ -19,6 +19,11 @@ class Batches(Protocol):
     """Source of a run's batches."""
 
     @property
+    def samples(self) -> Feed | None:
+        """All samples; None where they come in batches."""
+        ...
+
+    @property
     def per_epoch(self) -> int:
         """Batches in an epoch."""
         ...
@@ -32,19 +37,19 @@ class ArrayBatches:
     """Arrays split into batches, shuffled in each epoch by a seed of its own."""
 
     def __init__(self, samples: Feed, batch_size: int, shuffle: bool, seed: int) -> None:
-        self.all = samples
+        self.samples = samples
         self.batch_size, self.shuffle, self.seed = batch_size, shuffle, seed
 
     @property
     def per_epoch(self) -> int:
-        return -(-self.all.samples // self.batch_size)
+        return -(-self.samples.samples // self.batch_size)
 
     def epoch(self, number: int) -> Iterator[Feed]:
-        order = np.arange(self.all.samples)
+        order = np.arange(self.samples.samples)
         if self.shuffle:
             np.random.default_rng((self.seed, number)).shuffle(order)
         for start in range(0, len(order), self.batch_size):
-            yield self.all.chosen(order[start : start + self.batch_size])
+            yield self.samples.chosen(order[start : start + self.batch_size])
 
 
 class ListBatches:
@@ -52,6 +57,7 @@ class ListBatches:
 
     def __init__(self, batches: list[Feed]) -> None:
         self.batches = batches
+        self.samples = None
 
     @property
     def per_epoch(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from time import perf_counter, time_ns
 from typing import Any
@@ -72,6 +73,8 @@ class Trainer:
     def _epochs(self) -> Generator[TrainingEvent, None, TrainingResult]:
         progress = self.progress
         self._started = perf_counter() - progress.elapsed_s
+        if self.batches.samples is not None:
+            self.net.dispatcher.run_data(partial(self._run_data, self.batches.samples))
         yield self._emit("train_start")
         while progress.stopped is None and progress.epoch < self.config.epochs:
             stopped = yield from self._epoch(progress.epoch)
@@ -83,6 +86,11 @@ class Trainer:
         last = self.result.loss_history[-1] if self.result.loss_history else None
         yield self._emit("train_end", epoch=max(self.result.epochs_run - 1, 0), loss=last)
         return self.result
+
+    def _run_data(self, samples: Feed) -> object:
+        from loom_py.train.facts import run_data  # imported on first use: only diagnosis takes it
+
+        return run_data(self.net.engine, self.config, samples, self.validation)
 
     def _epoch(self, number: int) -> Generator[TrainingEvent, None, StopReason | None]:
         progress = self.progress

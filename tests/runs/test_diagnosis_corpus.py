@@ -77,7 +77,8 @@ def train(layers, data=None, shape=(64,), *, spoil=None, seed=0, split=1400, **o
     with np.errstate(all="ignore"):
         net.fit(x[:split], y[:split], TrainingConfig(**config))
     found = diagnose(recording)
-    assert [str(finding) for finding in found] == [str(finding) for finding in live.get_findings()]
+    of_steps = [finding for finding in live.get_findings() if finding.step is not None]  # no recording has the data
+    assert [str(finding) for finding in found] == [str(finding) for finding in of_steps]
     saved = diagnose(RecordingObserver.from_text(recording.to_text()))
     assert [(f.rule, f.layer, f.step) for f in saved] == [(f.rule, f.layer, f.step) for f in found]
     return found

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 846da64c579e69e908fb79be320162b5e0456e307ae381e53a25bca4a81d6061
+ * Content hash of the description: 9206e63249bdd2e4a22d80da9af7d1f0cb0c1364384f9ef70a76868c43a8da2b
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -131,6 +131,9 @@ export type ActivationName = "linear" | "relu" | "leaky_relu" | "sigmoid" | "tan
 export type Aggregate = "max" | "mean";
 
 export type Better = "a" | "b" | "equal";
+
+/** Rules that need no step: they examine data, options and the first outputs. */
+export type CheckName = "constant_inputs" | "duplicate_inputs" | "unscaled_inputs" | "missing_class" | "class_imbalance" | "conflicting_targets" | "shared_samples" | "target_range" | "target_scale" | "loss_mismatch" | "batch_size" | "learning_rate" | "initial_loss";
 
 export type Combine = "concat" | "add" | "mean" | "gated";
 
@@ -491,7 +494,7 @@ export interface ExponentialConfig {
 /** One fault, with its layer, step, cause and remedies. */
 export interface Finding {
   /** The rule that found it. */
-  readonly rule: RuleName;
+  readonly rule: RuleName | CheckName;
   /** Path of the layer; None when the finding is about the run as a whole. */
   readonly layer: string | null;
   /** Training step of the finding; None where there are no steps. */
@@ -2924,6 +2927,22 @@ export interface LoomBinaryCrossEntropyLossGradOptions {
   readonly from_logits?: boolean;
 }
 
+/** Named arguments of `Loom.check`. */
+export interface LoomCheckOptions {
+  /**
+   * 1 for data, 0 for padding, as for `fit`.
+   *
+   * @defaultValue `null`
+   */
+  readonly mask?: ArrayInput | null;
+  /**
+   * whether to try the learning rate.
+   *
+   * @defaultValue `true`
+   */
+  readonly range_test?: boolean;
+}
+
 /** Named arguments of `Loom.compare`. */
 export interface LoomCompareOptions {
   /**
@@ -3308,6 +3327,23 @@ export interface Loom extends Handle {
    * @param options - named arguments
    */
   binaryCrossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomBinaryCrossEntropyLossGradOptions): Promise<LossGradient>;
+  /**
+   * Find faults of a training run before its first step; the network does not change.
+   *
+   * Data, targets and options are examined, then the network's first outputs and, unless `range_test` is off, its
+   * learning rate: a dozen steps on one batch at this rate, and at others where it fails. All steps are made on a copy
+   * and take half a second at most.
+   *
+   * @param net - the network to train.
+   * @param x - inputs, as for `fit`.
+   * @param y - targets, as for `fit`.
+   * @param config - options of the run, its validation data included; None uses the defaults.
+   * @param options - named arguments
+   * @returns Findings, the gravest first; empty where nothing is suspicious.
+   * @throws {@link ShapeError} the data does not fit, as for `fit`.
+   * @throws {@link DataError} the data does not fit, as for `fit`.
+   */
+  check(net: Network, x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: LoomCheckOptions): Promise<readonly Finding[]>;
   /**
    * Compare two recordings record by record, without times and rates.
    *
@@ -4213,6 +4249,22 @@ export namespace direct {
     readonly from_logits?: boolean;
   }
 
+  /** Named arguments of `Loom.check`. */
+  export interface LoomCheckOptions {
+    /**
+     * 1 for data, 0 for padding, as for `fit`.
+     *
+     * @defaultValue `null`
+     */
+    readonly mask?: ArrayInput | null;
+    /**
+     * whether to try the learning rate.
+     *
+     * @defaultValue `true`
+     */
+    readonly range_test?: boolean;
+  }
+
   /** Named arguments of `Loom.compare`. */
   export interface LoomCompareOptions {
     /**
@@ -4631,6 +4683,23 @@ export namespace direct {
      * @param options - named arguments
      */
     binaryCrossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomBinaryCrossEntropyLossGradOptions): LossGradient;
+    /**
+     * Find faults of a training run before its first step; the network does not change.
+     *
+     * Data, targets and options are examined, then the network's first outputs and, unless `range_test` is off, its
+     * learning rate: a dozen steps on one batch at this rate, and at others where it fails. All steps are made on a copy
+     * and take half a second at most.
+     *
+     * @param net - the network to train.
+     * @param x - inputs, as for `fit`.
+     * @param y - targets, as for `fit`.
+     * @param config - options of the run, its validation data included; None uses the defaults.
+     * @param options - named arguments
+     * @returns Findings, the gravest first; empty where nothing is suspicious.
+     * @throws {@link ShapeError} the data does not fit, as for `fit`.
+     * @throws {@link DataError} the data does not fit, as for `fit`.
+     */
+    check(net: Network, x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: LoomCheckOptions): readonly Finding[];
     /**
      * Compare two recordings record by record, without times and rates.
      *

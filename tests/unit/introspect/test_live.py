@@ -164,6 +164,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "huberLossGrad": [OUTPUT, [[0.0, 1.0]]],
     "maeLossGrad": [OUTPUT, [[0.0, 1.0]]],
     "mseLossGrad": [OUTPUT, [[0.0, 1.0]]],
+    "check": ["network", X, Y, {"epochs": 2, **OPTIONS}],
     "compare": ["recording", "recording"],
     "describe": [],
     "diagnose": ["recording"],
