@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, BinaryIO
 
 from loom_py import store
-from loom_py.atomic_file import write_whole
+from loom_py.atomic_file import update_whole, write_whole
 from loom_py.engine.layout import checked, walk
 from loom_py.errors import ConfigError, FileFormatError, LoomError, StateError
 from loom_py.introspect import available_when, internal, runs_in_steps
@@ -142,11 +142,8 @@ class Network(NetworkCore):
             ConfigError: the id is invalid. FileFormatError: the existing file is of another kind. OSError: it can't be
                 written.
         """
-        others: dict[str, store.StoredModel] = {}
-        if os.path.exists(path):
-            file = store.ModelFile(store.read_source(path))
-            others = {known: file.model(known) for known in file.models if known != model_id}
-        write_whole(path, [store.pack_models(others | {store.check_model_id(model_id): self._stored()})])
+        own = {store.check_model_id(model_id): self._stored()}
+        update_whole(path, lambda file: [store.pack_models(_other_models(file, model_id) | own)])
 
     def model_bytes(self, model_id: str = "model") -> bytes:
         """The network, its config and all its arrays, as the bytes of a file, for `load_model`.
@@ -176,8 +173,9 @@ class Network(NetworkCore):
             FileFormatError: the file is damaged or hostile; it is refused before anything is built from it.
             StateError: there is no such model. OSError: the file does not exist.
         """
-        file = store.ModelFile(store.read_source(source))
-        stored = file.model(model_id)
+        with store.read_source(source) as opened:
+            file = store.ModelFile(opened)
+            stored = file.model(model_id)
         net = cls.__new__(cls)
         try:
             net._assemble(NetworkConfig.read(stored.config))
@@ -213,7 +211,8 @@ class Network(NetworkCore):
                 network or run. Nothing is changed then.
         """
         self._check_own(trainer)
-        stored = store.ModelFile(store.read_source(source)).model()
+        with store.read_source(source) as opened:
+            stored = store.ModelFile(opened).model()
         if stored.run is None:
             raise StateError("checkpoint: expected a file of save_checkpoint, got a model without a training run")
         if stored.config != self.to_config():
@@ -284,6 +283,14 @@ class Network(NetworkCore):
             raise StateError("checkpoint: expected a run of this network, got another's; use net.trainer(...)")
 
 
+def _other_models(file: BinaryIO | None, model_id: str) -> dict[str, store.StoredModel]:
+    """The models of an open file but the one of this id; none without a file."""
+    if file is None:
+        return {}
+    models = store.ModelFile(store.FileSource(file))
+    return {known: models.model(known) for known in models.models if known != model_id}
+
+
 def _parameters(stored: store.StoredModel) -> dict[str, Array]:
     return {name: value for name, value in stored.arrays.items() if "/" not in name}
 
@@ -318,7 +325,8 @@ def load_loom_bundle(source: str | os.PathLike[str] | bytes, model_id: str | Non
         read_loom_bundle,
     )  # imported on first use: every module delays the start of a page
 
-    found, config, arrays = read_loom_bundle(store.read_source(source), model_id)
+    with store.read_source(source) as opened:
+        found, config, arrays = read_loom_bundle(opened, model_id)
     net = Network.__new__(Network)
     try:
         net._assemble(config)

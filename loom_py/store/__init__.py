@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from loom_py.store.models import pack_models as pack_models
     from loom_py.store.safetensors import TensorFile as TensorFile
     from loom_py.store.safetensors import pack_tensors as pack_tensors
+    from loom_py.store.source import FileSource as FileSource
     from loom_py.store.source import read_source as read_source
 else:
     __getattr__, __dir__ = lazily(
@@ -18,6 +19,6 @@ else:
         {
             "models": "ModelFile StoredModel check_model_id pack_models",
             "safetensors": "TensorFile pack_tensors",
-            "source": "read_source",
+            "source": "FileSource read_source",
         },
     )

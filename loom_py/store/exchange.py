@@ -24,4 +24,5 @@ def torch_parameters(
     from loom_py.store.safetensors import TensorFile
     from loom_py.store.torch_weights import read_torch_weights
 
-    return read_torch_weights(TensorFile(read_source(source)), layers, names)
+    with read_source(source) as opened:
+        return read_torch_weights(TensorFile(opened), layers, names)

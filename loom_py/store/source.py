@@ -1,23 +1,30 @@
-"""Sources of bytes: files by path, or bytes in memory."""
+"""Sources of bytes: one open file, or bytes in memory."""
 
 from __future__ import annotations
 
 import os
-from typing import Protocol
+import weakref
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
 
+from loom_py.atomic_file import signature
 from loom_py.errors import FileFormatError
 
 PathText = str | os.PathLike[str]
 
 
 class Source(Protocol):
-    """Bytes of known size that can be read in pieces."""
+    """Bytes of known size that can be read in pieces; a context manager that closes a file which it opened."""
 
     size: int
 
     def read(self, offset: int, count: int) -> bytes:
-        """`count` bytes from an offset; raises FileFormatError if there are fewer."""
+        """`count` bytes from an offset; raises FileFormatError if there are fewer, or the file was changed."""
         ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None: ...
 
 
 class BytesSource:
@@ -30,18 +37,37 @@ class BytesSource:
     def read(self, offset: int, count: int) -> bytes:
         return _whole(bytes(self._data[offset : offset + count]), count)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        pass
+
 
 class FileSource:
-    """A file by path, open only while it is read."""
+    """One open file: all pieces are of the same save, even when another file takes its name meanwhile."""
 
-    def __init__(self, path: PathText) -> None:
-        self._path = path
-        self.size = os.stat(path).st_size
+    def __init__(self, file: BinaryIO) -> None:
+        """Read from a file that the caller closes."""
+        self._file = file
+        found = os.fstat(file.fileno())
+        self._signature = signature(found)
+        self.size = found.st_size
 
     def read(self, offset: int, count: int) -> bytes:
-        with open(self._path, "rb") as file:
-            file.seek(offset)
-            return _whole(file.read(count), count)
+        self._file.seek(offset)
+        data = self._file.read(count)
+        found = os.fstat(self._file.fileno())
+        data = _whole(data[: max(found.st_size - offset, 0)], count)
+        if signature(found) != self._signature:
+            raise FileFormatError("file: expected no change while it is read, got one; read it again")
+        return data
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self._file.close()
 
 
 def _whole(data: bytes, count: int) -> bytes:
@@ -52,4 +78,9 @@ def _whole(data: bytes, count: int) -> bytes:
 
 def read_source(where: PathText | bytes | bytearray | memoryview) -> Source:
     """A source from a path or from bytes; raises OSError if the file does not exist."""
-    return BytesSource(where) if isinstance(where, bytes | bytearray | memoryview) else FileSource(where)
+    if isinstance(where, bytes | bytearray | memoryview):
+        return BytesSource(where)
+    file = open(where, "rb")  # noqa: SIM115  # the source closes it
+    source = FileSource(file)
+    weakref.finalize(source, file.close)  # where the source is not used as a context manager
+    return source

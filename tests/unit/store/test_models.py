@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,59 @@ def test_missing_files_and_folders_are_told(tmp_path: Path) -> None:
         load_model(tmp_path / "none")
     with pytest.raises(FileNotFoundError):
         reader().save_model(tmp_path / "none" / "a")
+
+
+def filled(value: float) -> Network:
+    """A network whose parameters all have one value."""
+    net = Network.of(2, [Dense(2, 2), Dense(2, 2)], seed=1)
+    net.set_parameters({name: np.full(array.shape, value) for name, array in net.parameters().items()})
+    return net
+
+
+def test_a_load_has_the_arrays_of_one_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, read = tmp_path / "a", TensorFile.array
+    filled(1.0).save_model(path)
+
+    def slow(file: TensorFile, name: str) -> Any:
+        filled(2.0).save_model(path)  # another process, between two arrays
+        return read(file, name)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(TensorFile, "array", slow)
+        loaded = load_model(path)
+    assert {float(value) for array in loaded.parameters().values() for value in array.flat} == {1.0}
+    assert float(load_model(path).parameters()["0.bias"][0]) == 2.0
+
+
+def test_a_file_rewritten_in_place_is_not_mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, read = tmp_path / "a", TensorFile.array
+    filled(1.0).save_model(path)
+
+    def slow(file: TensorFile, name: str) -> Any:
+        path.write_bytes(filled(2.0).model_bytes())
+        os.utime(path, ns=(1, 1))
+        return read(file, name)
+
+    monkeypatch.setattr(TensorFile, "array", slow)
+    with pytest.raises(FileFormatError, match="read it again"):
+        load_model(path)
+
+
+def test_a_model_that_another_process_saves_meanwhile_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "a"
+    filled(1.0).save_model(path, "old")
+    pending = [filled(2.0)]
+    from_file = TensorFile.array
+
+    def slow(file: TensorFile, name: str) -> Any:
+        if pending:
+            pending.pop().save_model(path, "theirs")
+        return from_file(file, name)
+
+    monkeypatch.setattr(TensorFile, "array", slow)
+    filled(3.0).save_model(path, "ours")
+    kept = {name: load_model(path, name).parameters()["0.bias"][0] for name in ("old", "theirs", "ours")}
+    assert kept == {"old": 1.0, "theirs": 2.0, "ours": 3.0}
 
 
 # lies --------------------------------------------------------------------------------------------------------------
