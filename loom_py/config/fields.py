@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import reprlib
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
+from typing import IO, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from loom_py.errors import ConfigError
 
@@ -40,6 +41,12 @@ Positive = Annotated[float, Range(1e-30)]
 """A number above 0."""
 NonNegative = Annotated[float, Range(0)]
 """A number of at least 0."""
+BudgetShare = Annotated[float, Range(1e-6, 1, open_high=True)]
+"""A fraction above 0 and below 1."""
+Seconds = Annotated[float, Range(0, 1e6)]
+"""A time in seconds, up to 11 days; the timers of JavaScript end at 24 days."""
+Timeout = Annotated[float, Range(1e-3, 1e6)]
+"""A time in seconds to wait for something, at least a millisecond."""
 SizePair = tuple[Size, Size]
 """Positive whole numbers for height and width."""
 CountPair = tuple[Count, Count]
@@ -60,10 +67,15 @@ def hints(cls: type) -> dict[str, Any]:
 def check_fields(thing: object) -> None:
     """Check every field of a dataclass instance against its annotation; raises ConfigError naming the field."""
     for name, hint in hints(type(thing)).items():
-        value = getattr(thing, name)
-        problem = mismatch(value, hint)
-        if problem:
-            raise ConfigError.expected(f"{type(thing).__name__}.{name}", expected=problem, got=reprlib.repr(value))
+        check_value(f"{type(thing).__name__}.{name}", getattr(thing, name), hint)
+
+
+def check_value(name: str, value: Any, hint: Any) -> None:
+    """Check a value against an annotation; raises ConfigError, without the values of a dict, which may be secret."""
+    problem = mismatch(value, hint)
+    if problem:
+        got = "a dict with others" if isinstance(value, Mapping) else reprlib.repr(value)
+        raise ConfigError.expected(name, expected=problem, got=got)
 
 
 def mismatch(value: Any, hint: Any) -> str | None:
@@ -80,12 +92,15 @@ def mismatch(value: Any, hint: Any) -> str | None:
     if origin is tuple:
         return _tuple_mismatch(value, get_args(hint))
     if origin is Mapping:
-        return None if isinstance(value, Mapping) else "a dict"
+        return _mapping_mismatch(value, *get_args(hint))
     if origin is Sequence:
         return _tuple_mismatch(value, (*get_args(hint), Ellipsis))
     if origin in (Union, types.UnionType):
         problems = [mismatch(value, option) for option in get_args(hint)]
         return None if None in problems else " or ".join(p for p in problems if p)
+    if origin in _GENERIC:
+        word, accepted = _GENERIC[origin]
+        return None if isinstance(value, accepted) else word
     return _plain_mismatch(value, hint) if isinstance(hint, type) else None
 
 
@@ -98,10 +113,27 @@ _PLAIN: dict[type, tuple[str, type | tuple[type, ...]]] = {
 }
 
 
+_GENERIC: dict[Any, tuple[str, type]] = {
+    Callable: ("a function", Callable),  # type: ignore[dict-item]
+    Iterable: ("a list", Iterable),
+    os.PathLike: ("a path", os.PathLike),
+}
+
+
 def _plain_mismatch(value: Any, hint: type) -> str | None:
+    if issubclass(hint, IO):  # files and their like are known by their methods
+        return None if callable(getattr(value, "write", None)) else "a stream to write to"
     word, accepted = _PLAIN.get(hint, (f"a {hint.__name__}", hint))
     fits = isinstance(value, accepted) and (hint is bool or not isinstance(value, bool))
     return None if fits else word
+
+
+def _mapping_mismatch(value: Any, key_hint: Any = Any, value_hint: Any = Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return "a dict"
+    keys = (f"a dict whose keys are each {found}" for key in value if (found := mismatch(key, key_hint)))
+    values = (f"a dict with {found} at [{key!r}]" for key, v in value.items() if (found := mismatch(v, value_hint)))
+    return next(keys, None) or next(values, None)
 
 
 def _tuple_mismatch(value: Any, hints: tuple[Any, ...]) -> str | None:

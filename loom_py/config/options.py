@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform, get_args
 
+import numpy as np
+
 from loom_py.config.fields import check_fields, hints
 from loom_py.errors import ConfigError
 
@@ -87,7 +89,9 @@ def kind(cls: K) -> K:
 
 
 def revive(value: Any, hint: Any) -> Any:
-    """A field's value converted to its annotation: dicts to options, lists to tuples, whole numbers to floats."""
+    """A field's value converted to its annotation: dicts to options, lists to tuples, numbers to Python's."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if type(value) is int and float in _parts(hint) and int not in _parts(hint):
         return float(value)  # JavaScript does not distinguish 1 from 1.0
     if isinstance(value, Mapping):

@@ -6,6 +6,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from loom_py.config.arguments import checked
+from loom_py.config.fields import BudgetShare, Size
 from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.monitor import Monitor
 from loom_py.introspect import Introspectable, internal
@@ -16,14 +18,15 @@ from loom_py.telemetry.observer import Observer
 class DiagnosticObserver(Observer, Introspectable):
     """Applies all rules to every pass and reports each finding at once."""
 
+    @checked
     def __init__(
         self,
         on_finding: Callable[[Finding], None] | None = None,
         *,
-        every: int = 1,
-        budget: float | None = None,
+        every: Size = 1,
+        budget: BudgetShare | None = None,
         layers: Iterable[str | int] | None = None,
-        capacity: int = 1000,
+        capacity: Size = 1000,
     ) -> None:
         """Create the observer.
 
@@ -33,6 +36,9 @@ class DiagnosticObserver(Observer, Introspectable):
             budget: share of the running time that observation may take, such as 0.05; None is no limit.
             layers: examine these layer paths only; None is all.
             capacity: largest number of findings held; the oldest are dropped.
+
+        Raises:
+            ConfigError: an option is out of range.
         """
         super().__init__(every=every, budget=budget, layers=layers)
         self._on_finding = on_finding

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import attrgetter
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
+from loom_py.config.arguments import checked
+from loom_py.config.fields import BudgetShare, Range, Size
 from loom_py.errors import ConfigError
 from loom_py.introspect import internal
 from loom_py.shapes import AnyArray, Array
@@ -33,15 +35,16 @@ class CanvasObserver(LoomObserver):
     float32, column-major; an absent value is NaN), "anomaly" (at once, after the rows that led to it).
     """
 
+    @checked
     def __init__(
         self,
         sink: Callable[[Message], None],
         *,
-        every: int = 1,
-        budget: float | None = None,
+        every: Size = 1,
+        budget: BudgetShare | None = None,
         layers: Iterable[str | int] | None = None,
-        interval_s: float = 0.05,
-        capacity: int = 4096,
+        interval_s: Annotated[float, Range(0, 1e9)] = 0.05,
+        capacity: Size = 4096,
     ) -> None:
         """Create the observer.
 
@@ -52,10 +55,11 @@ class CanvasObserver(LoomObserver):
             layers: collect these layer paths only; None is all.
             interval_s: shortest time in seconds between messages of statistics.
             capacity: largest number of buffered rows; a full buffer is sent before the interval ends.
+
+        Raises:
+            ConfigError: an option is out of range.
         """
         super().__init__(every=every, budget=budget, layers=layers)
-        if capacity < 1:
-            raise ConfigError.expected("capacity", expected="at least 1 row", got=capacity)
         self._sink = sink
         self._interval_s = interval_s
         self._positions: dict[str, int] = {}

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
 from typing import Literal
 
+from loom_py.config.arguments import checked
+from loom_py.config.fields import BudgetShare, Size
 from loom_py.errors import ConfigError, StateError
 from loom_py.introspect import internal
 from loom_py.observers.delivery.queue import Counters
@@ -40,13 +42,14 @@ class ChannelObserver(LoomObserver):
     the last queued record.
     """
 
+    @checked
     def __init__(
         self,
-        capacity: int = 1000,
+        capacity: Size = 1000,
         policy: Policy = "drop_oldest",
         *,
-        every: int = 1,
-        budget: float | None = None,
+        every: Size = 1,
+        budget: BudgetShare | None = None,
         layers: Iterable[str | int] | None = None,
         output_values: bool = False,
         histograms: bool = False,
@@ -71,10 +74,6 @@ class ChannelObserver(LoomObserver):
             ConfigError: the capacity is less than 1, the policy is unknown, or "block" in a browser.
         """
         super().__init__(every=every, budget=budget, layers=layers, output_values=output_values, histograms=histograms)
-        if capacity < 1:
-            raise ConfigError.expected("capacity", expected="at least 1 record", got=capacity)
-        if policy not in ("drop_oldest", "drop_newest", "block"):
-            raise ConfigError.expected("policy", expected="drop_oldest, drop_newest or block", got=repr(policy))
         if policy == "block" and _single_threaded():
             raise ConfigError(
                 "policy: expected drop_oldest or drop_newest in a browser, which has one Python thread, got block"

@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable
 from typing import TextIO
 
+from loom_py.config.arguments import checked
+from loom_py.config.fields import BudgetShare, Size
 from loom_py.shapes import Shape, shape_text
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 from loom_py.telemetry.observer import LoomObserver
@@ -17,12 +19,13 @@ _PLAIN = str.maketrans({"→": "->", "×": "x", "⚠": "!"})
 class ConsoleObserver(LoomObserver):
     """Prints every layer's output statistics and time, and the training events."""
 
+    @checked
     def __init__(
         self,
         *,
         stream: TextIO | None = None,
-        every: int = 1,
-        budget: float | None = None,
+        every: Size = 1,
+        budget: BudgetShare | None = None,
         layers: Iterable[str | int] | None = None,
     ) -> None:
         """Create the observer.
@@ -32,6 +35,9 @@ class ConsoleObserver(LoomObserver):
             every: print layers at every N-th run of the network.
             budget: share of the running time that observation may take, such as 0.05; None is no limit.
             layers: print these layer paths only; None is all.
+
+        Raises:
+            ConfigError: an option is out of range.
         """
         super().__init__(every=every, budget=budget, layers=layers)
         self._stream = stream

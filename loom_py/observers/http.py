@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from loom_py import runtime
+from loom_py.config.arguments import checked
+from loom_py.config.fields import BudgetShare, Seconds, Size, Timeout
 from loom_py.errors import ConfigError
 from loom_py.observers.delivery.delivery import DeliveryPlan, Sender
 from loom_py.observers.delivery.queue import Counters, DeliveryQueue
@@ -38,22 +40,23 @@ class HTTPObserver(LoomObserver):
     response the request is repeated with growing waits; 413 halves the batch; any other error drops it.
     """
 
+    @checked
     def __init__(
         self,
         url: str,
         *,
-        every: int = 1,
-        budget: float | None = None,
+        every: Size = 1,
+        budget: BudgetShare | None = None,
         layers: Iterable[str | int] | None = None,
         output_values: bool = False,
         histograms: bool = False,
         headers: Mapping[str, str] | None = None,
-        capacity: int = 4096,
-        batch: int = 256,
-        interval_s: float = 0.5,
-        timeout_s: float = 10.0,
+        capacity: Size = 4096,
+        batch: Size = 256,
+        interval_s: Seconds = 0.5,
+        timeout_s: Timeout = 10.0,
         backoff: Backoff | None = None,
-        close_s: float = 5.0,
+        close_s: Seconds = 5.0,
     ) -> None:
         """Create the observer and start its sender.
 
@@ -73,7 +76,8 @@ class HTTPObserver(LoomObserver):
             close_s: longest time in seconds that `flush` and `close` wait for queued records.
 
         Raises:
-            ConfigError: the address is not http or https, or a header contains a line break.
+            ConfigError: an option is out of range, the address is not http or https or has a user and password, or a
+                header contains a line break or belongs to the sender, such as Content-Length.
         """
         super().__init__(every=every, budget=budget, layers=layers, output_values=output_values, histograms=histograms)
         self.url = checked_url(url)
@@ -137,18 +141,26 @@ def record_object(record: Record) -> dict[str, Any]:
     return {"kind": kind, **{name: plain_data(value) for name, value in values.items() if measured(value)}}
 
 
+_OWN_HEADERS = frozenset(
+    {"connection", "content-length", "expect", "host", "te", "trailer", "transfer-encoding", "upgrade"}
+)
+"""Headers that belong to the connection, which the sender writes itself."""
+
+
 def checked_url(url: str) -> str:
-    """The address if it is an http or https address; raises ConfigError."""
-    do = 'give an address such as "http://localhost:8080/telemetry"'
+    """The address if it is an http or https address without user and password; raises ConfigError, without these."""
+    shown = repr(re.sub(r"//.*@", "//…@", url))
+    do = 'give an address such as "http://localhost:8080/telemetry", other than ASCII percent-encoded'
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018  # raises for an invalid port
-    except ValueError as error:
-        raise ConfigError.expected(
-            "url", expected="an http or https address", got=f"{url!r} ({error})", do=do
-        ) from error
-    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[\x00-\x20\x7f]", url):
-        raise ConfigError.expected("url", expected="an http or https address", got=repr(url), do=do)
+    except ValueError:
+        raise ConfigError.expected("url", expected="an http or https address", got=shown, do=do) from None
+    if parts.scheme not in ("http", "https") or not parts.hostname or re.search(r"[^\x21-\x7e]", url):
+        raise ConfigError.expected("url", expected="an http or https address", got=shown, do=do)
+    if "@" in parts.netloc:
+        do = 'pass headers={"Authorization": …}'
+        raise ConfigError.expected("url", expected="an address without user and password", got=shown, do=do)
     return url
 
 
@@ -157,6 +169,10 @@ def checked_headers(headers: Mapping[str, str]) -> dict[str, str]:
     for name, value in headers.items():
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name):
             raise ConfigError.expected("header name", expected="letters, digits and dashes", got=repr(name))
+        if name.lower() in _OWN_HEADERS:
+            raise ConfigError.expected(
+                "header name", expected="one that the sender does not set itself", got=repr(name)
+            )
         if re.search(r"[^\t\x20-\x7e\x80-\xff]", value):
             raise ConfigError(f"header {name}: its value must be one line of Latin-1 text without control characters")
     return dict(headers)

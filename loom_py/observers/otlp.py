@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
+from loom_py.config.arguments import checked
+from loom_py.config.fields import BudgetShare, Seconds, Size, Timeout
+from loom_py.errors import ConfigError
 from loom_py.observers.delivery.retry import Backoff, Response, one_line
 from loom_py.observers.formats.otlp import count_points, metrics_data
 from loom_py.observers.http import HTTPObserver
@@ -19,21 +22,22 @@ class OTLPObserver(HTTPObserver):
     counted in `rejected_points`; if all points of a request were refused, its records count as dropped.
     """
 
+    @checked
     def __init__(
         self,
         url: str = "http://localhost:4318/v1/metrics",
         *,
-        every: int = 1,
-        budget: float | None = None,
+        every: Size = 1,
+        budget: BudgetShare | None = None,
         layers: Iterable[str | int] | None = None,
         headers: Mapping[str, str] | None = None,
         resource: Mapping[str, str] | None = None,
-        capacity: int = 4096,
-        batch: int = 256,
-        interval_s: float = 0.5,
-        timeout_s: float = 10.0,
+        capacity: Size = 4096,
+        batch: Size = 256,
+        interval_s: Seconds = 0.5,
+        timeout_s: Timeout = 10.0,
         backoff: Backoff | None = None,
-        close_s: float = 5.0,
+        close_s: Seconds = 5.0,
     ) -> None:
         """Create the observer and start its sender.
 
@@ -52,9 +56,9 @@ class OTLPObserver(HTTPObserver):
             close_s: longest time in seconds that `flush` and `close` wait for queued records.
 
         Raises:
-            ConfigError: the address is not http or https, or a header contains a line break.
+            ConfigError: as `HTTPObserver`, or a resource attribute is no text.
         """
-        self._resource = dict(resource or {})
+        self._resource = _checked_resource(resource or {})
         super().__init__(
             url,
             every=every,
@@ -78,6 +82,15 @@ class OTLPObserver(HTTPObserver):
             self._queue.rejected_points += rejected
             self._queue.last_error = f"{rejected} data points refused: {words}"
         return not rejected or rejected < count_points(metrics_data(records, self._resource))
+
+
+def _checked_resource(resource: Mapping[str, str]) -> dict[str, str]:
+    """The attributes if JSON can carry them; raises ConfigError."""
+    try:
+        dumps(dict(resource)).encode()
+    except UnicodeEncodeError:
+        raise ConfigError("resource: expected texts of whole characters, got a lone surrogate") from None
+    return dict(resource)
 
 
 def _partial_success(body: bytes) -> tuple[int, str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from loom_py.atomic_file import write_whole
+from loom_py.config.arguments import checked
+from loom_py.config.fields import BudgetShare, Count, Size
 from loom_py.errors import ConfigError
 from loom_py.introspect import internal
 from loom_py.observers.formats.registry import EXPORTS
@@ -33,16 +35,17 @@ class RecordingObserver(LoomObserver):
         truncated: whether the recording was loaded from a file that was cut off.
     """
 
+    @checked
     def __init__(
         self,
         *,
-        every: int = 1,
-        budget: float | None = None,
+        every: Size = 1,
+        budget: BudgetShare | None = None,
         layers: Iterable[str | int] | None = None,
         output_values: bool = False,
         histograms: bool = False,
-        capacity: int | None = 100_000,
-        values_bytes: int = 256 * 2**20,
+        capacity: Size | None = 100_000,
+        values_bytes: Count = 256 * 2**20,
     ) -> None:
         """Create the observer.
 
@@ -54,10 +57,11 @@ class RecordingObserver(LoomObserver):
             histograms: keep histograms too.
             capacity: largest number of statistics, and of events; beyond it the oldest are dropped. None is no limit.
             values_bytes: largest size of the output values in bytes; beyond it the oldest records are dropped.
+
+        Raises:
+            ConfigError: an option is out of range.
         """
         super().__init__(every=every, budget=budget, layers=layers, output_values=output_values, histograms=histograms)
-        if capacity is not None and capacity < 1:
-            raise ConfigError.expected("capacity", expected="at least 1 record or None", got=capacity)
         self._capacity = capacity
         self.header = Header()
         self.truncated = False

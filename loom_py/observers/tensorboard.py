@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from loom_py.config.arguments import checked
+from loom_py.config.fields import BudgetShare, Size
 from loom_py.observers.formats.tensorboard import create_event_file, write_record
 from loom_py.observers.formats.tfevents import EventFileWriter
 from loom_py.observers.records.rows import AnyRecord
@@ -24,12 +26,13 @@ class TensorBoardObserver(LoomObserver):
         path: the event file.
     """
 
+    @checked
     def __init__(
         self,
         log_dir: str | os.PathLike[str],
         *,
-        every: int = 1,
-        budget: float | None = None,
+        every: Size = 1,
+        budget: BudgetShare | None = None,
         layers: Iterable[str | int] | None = None,
         histograms: bool = False,
     ) -> None:
@@ -43,6 +46,7 @@ class TensorBoardObserver(LoomObserver):
             histograms: write histograms of outputs and their gradients too.
 
         Raises:
+            ConfigError: an option is out of range.
             OSError: the folder can't be created or written.
         """
         super().__init__(every=every, budget=budget, layers=layers, histograms=histograms)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import Any, Self
 
+from loom_py.config.arguments import checked
+from loom_py.config.fields import BudgetShare, Size
 from loom_py.errors import ConfigError
 from loom_py.introspect.introspectable import Introspectable
 from loom_py.introspect.markers import internal
@@ -36,11 +38,12 @@ class Observer:
     output_values: bool = False
     histograms: bool = False
 
+    @checked
     def __init__(
         self,
         *,
-        every: int = 1,
-        budget: float | None = None,
+        every: Size = 1,
+        budget: BudgetShare | None = None,
         layers: Iterable[str | int] | None = None,
         output_values: bool = False,
         histograms: bool = False,
@@ -50,10 +53,6 @@ class Observer:
         Raises:
             ConfigError: `every` is less than 1, `budget` is no share, or `layers` is a text instead of a list of paths.
         """
-        if budget is not None and not 0 < budget < 1:
-            raise ConfigError.expected("budget", expected="a share above 0 and below 1, or None", got=budget)
-        if every < 1:
-            raise ConfigError.expected("every", expected="a number of runs of at least 1", got=every)
         if isinstance(layers, str):
             raise ConfigError.expected("layers", expected="a list of paths", got=repr(layers), do=f"pass [{layers!r}]")
         self.every = every

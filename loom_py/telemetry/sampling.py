@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from loom_py.config.fields import BudgetShare, check_value
+
 MEMORY = 0.8
 """Weight of the past in the running means; long, because machines are noisy."""
 LONGEST_GAP = 10_000
@@ -19,6 +21,7 @@ class Sampling:
     """
 
     def __init__(self, every: int, budget: float | None) -> None:
+        check_value("budget", budget, BudgetShare | None)  # it may have been set after construction
         self.every, self.budget = max(every, 1), budget
         self.gap = max(self.every - 1, 1)
         self._bare, self._measured = math.nan, math.nan

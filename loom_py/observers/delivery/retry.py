@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Annotated, Literal
+
+from loom_py.config.fields import Range, Seconds, Size, check_fields
 
 RETRIED = frozenset({429, 502, 503, 504})
 TOO_LARGE = 413
@@ -71,16 +73,19 @@ class Response:
 class Backoff:
     """Exponential backoff: waits of `first_s · factor^(n-1)`, at most `longest_s`, times a random 1 ± `jitter`."""
 
-    first_s: float = 1.0
+    first_s: Seconds = 1.0
     """Wait in seconds after the first failure."""
-    factor: float = 2.0
+    factor: Annotated[float, Range(1, 1000)] = 2.0
     """Ratio of each wait to the previous one."""
-    longest_s: float = 30.0
+    longest_s: Seconds = 30.0
     """Longest wait in seconds."""
-    jitter: float = 0.2
+    jitter: Annotated[float, Range(0, 1)] = 0.2
     """Largest random change of a wait, as a share of it."""
-    attempts: int = 6
+    attempts: Size = 6
     """Number of attempts after which a batch is dropped."""
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def wait_s(self, failures: int, asked_s: float | None = None) -> float:
         """Seconds to wait after this number of failures in a row; at least `asked_s`, the server's request."""
