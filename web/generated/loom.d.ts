@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 9206e63249bdd2e4a22d80da9af7d1f0cb0c1364384f9ef70a76868c43a8da2b
+ * Content hash of the description: 804e57a38e7d9c08f32b84ceb1e49281ebc61f646fd4ae0794bef1037915ea48
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -246,30 +246,35 @@ export interface Backoff {
   /**
    * Wait in seconds after the first failure.
    *
+   * @remarks Allowed: ≥ 0, ≤ 1000000.0.
    * @defaultValue `1.0`
    */
   readonly first_s?: number;
   /**
    * Ratio of each wait to the previous one.
    *
+   * @remarks Allowed: ≥ 1, ≤ 1000.
    * @defaultValue `2.0`
    */
   readonly factor?: number;
   /**
    * Longest wait in seconds.
    *
+   * @remarks Allowed: ≥ 0, ≤ 1000000.0.
    * @defaultValue `30.0`
    */
   readonly longest_s?: number;
   /**
    * Largest random change of a wait, as a share of it.
    *
+   * @remarks Allowed: ≥ 0, ≤ 1.
    * @defaultValue `0.2`
    */
   readonly jitter?: number;
   /**
    * Number of attempts after which a batch is dropped.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `6`
    */
   readonly attempts?: number;
@@ -2980,12 +2985,14 @@ export interface LoomChannelObserverOptions {
   /**
    * carry layers of every N-th run of the network.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly every?: number;
   /**
    * share of the running time that observation may take, such as 0.05; None is no limit.
    *
+   * @remarks Allowed: ≥ 1e-06, < 1.
    * @defaultValue `null`
    */
   readonly budget?: number | null;
@@ -3026,12 +3033,14 @@ export interface LoomConsoleObserverOptions {
   /**
    * print layers at every N-th run of the network.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly every?: number;
   /**
    * share of the running time that observation may take, such as 0.05; None is no limit.
    *
+   * @remarks Allowed: ≥ 1e-06, < 1.
    * @defaultValue `null`
    */
   readonly budget?: number | null;
@@ -3064,12 +3073,14 @@ export interface LoomDiagnosticObserverOptions {
   /**
    * examine every N-th run of the network; the origin of a NaN is then the first among these.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly every?: number;
   /**
    * share of the running time that observation may take, such as 0.05; None is no limit.
    *
+   * @remarks Allowed: ≥ 1e-06, < 1.
    * @defaultValue `null`
    */
   readonly budget?: number | null;
@@ -3082,6 +3093,7 @@ export interface LoomDiagnosticObserverOptions {
   /**
    * largest number of findings held; the oldest are dropped.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `1000`
    */
   readonly capacity?: number;
@@ -3092,12 +3104,14 @@ export interface LoomHTTPObserverOptions {
   /**
    * send layers of every N-th run of the network.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly every?: number;
   /**
    * share of the running time that observation may take, such as 0.05; None is no limit.
    *
+   * @remarks Allowed: ≥ 1e-06, < 1.
    * @defaultValue `null`
    */
   readonly budget?: number | null;
@@ -3128,24 +3142,28 @@ export interface LoomHTTPObserverOptions {
   /**
    * largest number of queued records; beyond it the oldest are dropped and counted.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `4096`
    */
   readonly capacity?: number;
   /**
    * largest number of records in a request.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `256`
    */
   readonly batch?: number;
   /**
    * seconds to wait for a batch to fill.
    *
+   * @remarks Allowed: ≥ 0, ≤ 1000000.0.
    * @defaultValue `0.5`
    */
   readonly interval_s?: number;
   /**
    * longest time in seconds to wait for the server.
    *
+   * @remarks Allowed: ≥ 0.001, ≤ 1000000.0.
    * @defaultValue `10.0`
    */
   readonly timeout_s?: number;
@@ -3158,6 +3176,7 @@ export interface LoomHTTPObserverOptions {
   /**
    * longest time in seconds that `flush` and `close` wait for queued records.
    *
+   * @remarks Allowed: ≥ 0, ≤ 1000000.0.
    * @defaultValue `5.0`
    */
   readonly close_s?: number;
@@ -3168,12 +3187,14 @@ export interface LoomOTLPObserverOptions {
   /**
    * send layers of every N-th run of the network.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly every?: number;
   /**
    * share of the running time that observation may take, such as 0.05; None is no limit.
    *
+   * @remarks Allowed: ≥ 1e-06, < 1.
    * @defaultValue `null`
    */
   readonly budget?: number | null;
@@ -3198,24 +3219,28 @@ export interface LoomOTLPObserverOptions {
   /**
    * largest number of queued records; beyond it the oldest are dropped and counted.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `4096`
    */
   readonly capacity?: number;
   /**
    * largest number of records in a request.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `256`
    */
   readonly batch?: number;
   /**
    * seconds to wait for a batch to fill.
    *
+   * @remarks Allowed: ≥ 0, ≤ 1000000.0.
    * @defaultValue `0.5`
    */
   readonly interval_s?: number;
   /**
    * longest time in seconds to wait for the server.
    *
+   * @remarks Allowed: ≥ 0.001, ≤ 1000000.0.
    * @defaultValue `10.0`
    */
   readonly timeout_s?: number;
@@ -3228,6 +3253,7 @@ export interface LoomOTLPObserverOptions {
   /**
    * longest time in seconds that `flush` and `close` wait for queued records.
    *
+   * @remarks Allowed: ≥ 0, ≤ 1000000.0.
    * @defaultValue `5.0`
    */
   readonly close_s?: number;
@@ -3238,12 +3264,14 @@ export interface LoomRecordingObserverOptions {
   /**
    * record layers at every N-th run of the network.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly every?: number;
   /**
    * share of the running time that observation may take, such as 0.05; None is no limit.
    *
+   * @remarks Allowed: ≥ 1e-06, < 1.
    * @defaultValue `null`
    */
   readonly budget?: number | null;
@@ -3268,12 +3296,14 @@ export interface LoomRecordingObserverOptions {
   /**
    * largest number of statistics, and of events; beyond it the oldest are dropped. None is no limit.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `100000`
    */
   readonly capacity?: number | null;
   /**
    * largest size of the output values in bytes; beyond it the oldest records are dropped.
    *
+   * @remarks Allowed: ≥ 0.
    * @defaultValue `268435456`
    */
   readonly values_bytes?: number;
@@ -3284,12 +3314,14 @@ export interface LoomTensorBoardObserverOptions {
   /**
    * write layers at every N-th run of the network.
    *
+   * @remarks Allowed: ≥ 1.
    * @defaultValue `1`
    */
   readonly every?: number;
   /**
    * share of the running time that observation may take, such as 0.05; None is no limit.
    *
+   * @remarks Allowed: ≥ 1e-06, < 1.
    * @defaultValue `null`
    */
   readonly budget?: number | null;
@@ -4302,12 +4334,14 @@ export namespace direct {
     /**
      * collect layers at every N-th run of the network.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `1`
      */
     readonly every?: number;
     /**
      * share of the running time that observation may take, such as 0.05; None is no limit.
      *
+     * @remarks Allowed: ≥ 1e-06, < 1.
      * @defaultValue `null`
      */
     readonly budget?: number | null;
@@ -4320,12 +4354,14 @@ export namespace direct {
     /**
      * shortest time in seconds between messages of statistics.
      *
+     * @remarks Allowed: ≥ 0, ≤ 1000000000.0.
      * @defaultValue `0.05`
      */
     readonly interval_s?: number;
     /**
      * largest number of buffered rows; a full buffer is sent before the interval ends.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `4096`
      */
     readonly capacity?: number;
@@ -4336,12 +4372,14 @@ export namespace direct {
     /**
      * carry layers of every N-th run of the network.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `1`
      */
     readonly every?: number;
     /**
      * share of the running time that observation may take, such as 0.05; None is no limit.
      *
+     * @remarks Allowed: ≥ 1e-06, < 1.
      * @defaultValue `null`
      */
     readonly budget?: number | null;
@@ -4382,12 +4420,14 @@ export namespace direct {
     /**
      * print layers at every N-th run of the network.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `1`
      */
     readonly every?: number;
     /**
      * share of the running time that observation may take, such as 0.05; None is no limit.
      *
+     * @remarks Allowed: ≥ 1e-06, < 1.
      * @defaultValue `null`
      */
     readonly budget?: number | null;
@@ -4420,12 +4460,14 @@ export namespace direct {
     /**
      * examine every N-th run of the network; the origin of a NaN is then the first among these.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `1`
      */
     readonly every?: number;
     /**
      * share of the running time that observation may take, such as 0.05; None is no limit.
      *
+     * @remarks Allowed: ≥ 1e-06, < 1.
      * @defaultValue `null`
      */
     readonly budget?: number | null;
@@ -4438,6 +4480,7 @@ export namespace direct {
     /**
      * largest number of findings held; the oldest are dropped.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `1000`
      */
     readonly capacity?: number;
@@ -4448,12 +4491,14 @@ export namespace direct {
     /**
      * send layers of every N-th run of the network.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `1`
      */
     readonly every?: number;
     /**
      * share of the running time that observation may take, such as 0.05; None is no limit.
      *
+     * @remarks Allowed: ≥ 1e-06, < 1.
      * @defaultValue `null`
      */
     readonly budget?: number | null;
@@ -4484,24 +4529,28 @@ export namespace direct {
     /**
      * largest number of queued records; beyond it the oldest are dropped and counted.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `4096`
      */
     readonly capacity?: number;
     /**
      * largest number of records in a request.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `256`
      */
     readonly batch?: number;
     /**
      * seconds to wait for a batch to fill.
      *
+     * @remarks Allowed: ≥ 0, ≤ 1000000.0.
      * @defaultValue `0.5`
      */
     readonly interval_s?: number;
     /**
      * longest time in seconds to wait for the server.
      *
+     * @remarks Allowed: ≥ 0.001, ≤ 1000000.0.
      * @defaultValue `10.0`
      */
     readonly timeout_s?: number;
@@ -4514,6 +4563,7 @@ export namespace direct {
     /**
      * longest time in seconds that `flush` and `close` wait for queued records.
      *
+     * @remarks Allowed: ≥ 0, ≤ 1000000.0.
      * @defaultValue `5.0`
      */
     readonly close_s?: number;
@@ -4524,12 +4574,14 @@ export namespace direct {
     /**
      * send layers of every N-th run of the network.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `1`
      */
     readonly every?: number;
     /**
      * share of the running time that observation may take, such as 0.05; None is no limit.
      *
+     * @remarks Allowed: ≥ 1e-06, < 1.
      * @defaultValue `null`
      */
     readonly budget?: number | null;
@@ -4554,24 +4606,28 @@ export namespace direct {
     /**
      * largest number of queued records; beyond it the oldest are dropped and counted.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `4096`
      */
     readonly capacity?: number;
     /**
      * largest number of records in a request.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `256`
      */
     readonly batch?: number;
     /**
      * seconds to wait for a batch to fill.
      *
+     * @remarks Allowed: ≥ 0, ≤ 1000000.0.
      * @defaultValue `0.5`
      */
     readonly interval_s?: number;
     /**
      * longest time in seconds to wait for the server.
      *
+     * @remarks Allowed: ≥ 0.001, ≤ 1000000.0.
      * @defaultValue `10.0`
      */
     readonly timeout_s?: number;
@@ -4584,6 +4640,7 @@ export namespace direct {
     /**
      * longest time in seconds that `flush` and `close` wait for queued records.
      *
+     * @remarks Allowed: ≥ 0, ≤ 1000000.0.
      * @defaultValue `5.0`
      */
     readonly close_s?: number;
@@ -4594,12 +4651,14 @@ export namespace direct {
     /**
      * record layers at every N-th run of the network.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `1`
      */
     readonly every?: number;
     /**
      * share of the running time that observation may take, such as 0.05; None is no limit.
      *
+     * @remarks Allowed: ≥ 1e-06, < 1.
      * @defaultValue `null`
      */
     readonly budget?: number | null;
@@ -4624,12 +4683,14 @@ export namespace direct {
     /**
      * largest number of statistics, and of events; beyond it the oldest are dropped. None is no limit.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `100000`
      */
     readonly capacity?: number | null;
     /**
      * largest size of the output values in bytes; beyond it the oldest records are dropped.
      *
+     * @remarks Allowed: ≥ 0.
      * @defaultValue `268435456`
      */
     readonly values_bytes?: number;
@@ -4640,12 +4701,14 @@ export namespace direct {
     /**
      * write layers at every N-th run of the network.
      *
+     * @remarks Allowed: ≥ 1.
      * @defaultValue `1`
      */
     readonly every?: number;
     /**
      * share of the running time that observation may take, such as 0.05; None is no limit.
      *
+     * @remarks Allowed: ≥ 1e-06, < 1.
      * @defaultValue `null`
      */
     readonly budget?: number | null;

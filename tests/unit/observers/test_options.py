@@ -115,9 +115,8 @@ def test_addresses_are_refused_without_showing_a_password(url):
 def test_a_header_that_is_no_text_is_named_and_not_shown():
     with pytest.raises(ConfigError) as refused:
         HTTPObserver(URL, headers={"Authorization": "Bearer secret", "X-Count": 3})
-    assert (
-        str(refused.value) == "HTTPObserver.headers: expected a dict with a text at ['X-Count'] or None, got a dict with others"
-    )
+    assert "expected a dict with a text at ['X-Count'] or None, got a dict" in str(refused.value)
+    assert "secret" not in str(refused.value)
 
 
 def test_a_budget_that_is_set_later_is_checked_too():
