@@ -11,6 +11,7 @@ from loom_py.lazy import lazily, names_in
 # The one list of public names, by the module that defines them; layers are public by being defined. After a change
 # `npm run typegen` writes what type checkers read, __init__.pyi.
 _HOMES = {
+    "diagnose.baseline": "compare_to_baseline",
     "diagnose.finding": "Finding",
     "diagnose.observer": "DiagnosticObserver",
     "errors": (

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 Severity = Literal["info", "warning", "error"]
+SEVERITIES: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
+"""Severities by rank, the gravest first."""
 RuleName = Literal[
     "nan_origin",
     "exploding",

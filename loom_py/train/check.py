@@ -5,15 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from loom_py.diagnose.before.examine import examine
-from loom_py.diagnose.finding import Finding
+from loom_py.diagnose.finding import SEVERITIES, Finding
 from loom_py.network.core import NetworkCore
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import TrainingConfig
 from loom_py.train.data import check_samples
 from loom_py.train.facts import run_data
 from loom_py.train.rehearsal import rehearse
-
-_ORDER = {"error": 0, "warning": 1, "info": 2}
 
 
 def check(
@@ -54,4 +52,4 @@ def check(
         validation = check_samples(net, options.loss, held_out.input, held_out.target, held_out.mask)
     run = run_data(net.engine, config, training, validation)
     findings = examine(run) + rehearse(net, config, training, range_test=range_test)
-    return sorted((replace(finding, step=None) for finding in findings), key=lambda f: _ORDER[f.severity])
+    return sorted((replace(finding, step=None) for finding in findings), key=lambda f: SEVERITIES[f.severity])

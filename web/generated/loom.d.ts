@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 804e57a38e7d9c08f32b84ceb1e49281ebc61f646fd4ae0794bef1037915ea48
+ * Content hash of the description: cb50728a6fd98c146371891f8bda03ea2411930719afeffeeea313aca56d8752
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -154,6 +154,10 @@ export type InitializerName = "auto" | "he_normal" | "he_uniform" | "xavier_norm
 
 export type LossName = "cross_entropy" | "binary_cross_entropy" | "mse" | "mae" | "huber";
 
+export type MeasureName = "floor" | "end" | "improvement" | "speed" | "validation_floor" | "validation_end";
+
+export type MeasureVerdict = "better" | "same" | "worse";
+
 export type OptimizerName = "sgd" | "adam" | "adamw" | "rmsprop" | "lion";
 
 /** Meaning of a network's outputs; a loss picks its head by it. */
@@ -286,6 +290,18 @@ export interface BackwardResult {
   readonly input_gradient: NDArray | null;
   /** Wall clock of the pass, nanoseconds. */
   readonly duration_ns: number;
+}
+
+/** A run judged by an earlier one. */
+export interface BaselineComparison {
+  /** Whether a measure is worse, or a grave finding new. */
+  readonly worse: boolean;
+  /** The measures. */
+  readonly measures: readonly RunMeasure[];
+  /** Findings of the candidate that the baseline does not have, by rule and layer. */
+  readonly new_findings: readonly Finding[];
+  /** Findings of the baseline that the candidate does not have. */
+  readonly gone_findings: readonly Finding[];
 }
 
 /** Samples with their targets. */
@@ -881,6 +897,23 @@ export interface RecordingComparison {
   readonly final_loss_a: number | null;
   /** Last training loss of the second run. */
   readonly final_loss_b: number | null;
+}
+
+/** One measure of two runs. */
+export interface RunMeasure {
+  /**
+   * Measure: losses are means of neighbouring batches; "floor" the lowest, "end" the last, "improvement" the share of
+   * the first loss that is gone at the end, "speed" the first step at the baseline's floor.
+   */
+  readonly name: MeasureName;
+  /** Value of the baseline. */
+  readonly baseline: number;
+  /** Value of the candidate; infinite for a loss that is not finite, and a floor that is not reached. */
+  readonly candidate: number;
+  /** Worst value of the candidate that is no regression. */
+  readonly limit: number;
+  /** The candidate's value against the baseline's, within the tolerance. */
+  readonly verdict: MeasureVerdict;
 }
 
 /** Stochastic gradient descent: w ← w - ηv with v ← μv + g + λw. */
@@ -2958,6 +2991,28 @@ export interface LoomCompareOptions {
   readonly tolerance?: number;
 }
 
+/** Named arguments of `Loom.compareToBaseline`. */
+export interface LoomCompareToBaselineOptions {
+  /**
+   * share by which losses may be higher; improvement may be lower by this much.
+   *
+   * @defaultValue `0.05`
+   */
+  readonly tolerance?: number;
+  /**
+   * share by which the step that reaches the baseline's floor may be later.
+   *
+   * @defaultValue `0.5`
+   */
+  readonly speed_tolerance?: number;
+  /**
+   * least severity of a new finding that makes the run worse.
+   *
+   * @defaultValue `"warning"`
+   */
+  readonly fail_on?: Severity;
+}
+
 /** Named arguments of `Loom.crossEntropyLossGrad`. */
 export interface LoomCrossEntropyLossGradOptions {
   /**
@@ -3388,6 +3443,18 @@ export interface Loom extends Handle {
    * @throws {@link ConfigError} the tolerance is negative or NaN.
    */
   compare(a: RecordingObserver, b: RecordingObserver, options?: LoomCompareOptions): Promise<RecordingComparison>;
+  /**
+   * Judge a run by an earlier one: its lowest and last loss, its improvement, its speed and its findings.
+   *
+   * Losses are smoothed: means of a twentieth of the batches, at most of 100.
+   *
+   * @param baseline - the earlier run.
+   * @param candidate - the run to judge.
+   * @param options - named arguments
+   * @throws {@link ConfigError} a tolerance is negative or NaN, or the severity unknown.
+   * @throws {@link DataError} a recording has no training losses.
+   */
+  compareToBaseline(baseline: RecordingObserver, candidate: RecordingObserver, options?: LoomCompareToBaselineOptions): Promise<BaselineComparison>;
   /**
    * Cross-entropy and its gradient with respect to `output`.
    *
@@ -4307,6 +4374,28 @@ export namespace direct {
     readonly tolerance?: number;
   }
 
+  /** Named arguments of `Loom.compareToBaseline`. */
+  export interface LoomCompareToBaselineOptions {
+    /**
+     * share by which losses may be higher; improvement may be lower by this much.
+     *
+     * @defaultValue `0.05`
+     */
+    readonly tolerance?: number;
+    /**
+     * share by which the step that reaches the baseline's floor may be later.
+     *
+     * @defaultValue `0.5`
+     */
+    readonly speed_tolerance?: number;
+    /**
+     * least severity of a new finding that makes the run worse.
+     *
+     * @defaultValue `"warning"`
+     */
+    readonly fail_on?: Severity;
+  }
+
   /** Named arguments of `Loom.crossEntropyLossGrad`. */
   export interface LoomCrossEntropyLossGradOptions {
     /**
@@ -4775,6 +4864,18 @@ export namespace direct {
      * @throws {@link ConfigError} the tolerance is negative or NaN.
      */
     compare(a: RecordingObserver, b: RecordingObserver, options?: LoomCompareOptions): RecordingComparison;
+    /**
+     * Judge a run by an earlier one: its lowest and last loss, its improvement, its speed and its findings.
+     *
+     * Losses are smoothed: means of a twentieth of the batches, at most of 100.
+     *
+     * @param baseline - the earlier run.
+     * @param candidate - the run to judge.
+     * @param options - named arguments
+     * @throws {@link ConfigError} a tolerance is negative or NaN, or the severity unknown.
+     * @throws {@link DataError} a recording has no training losses.
+     */
+    compareToBaseline(baseline: RecordingObserver, candidate: RecordingObserver, options?: LoomCompareToBaselineOptions): BaselineComparison;
     /**
      * Cross-entropy and its gradient with respect to `output`.
      *

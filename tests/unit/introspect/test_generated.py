@@ -19,7 +19,7 @@ from loom_py.introspect.typescript.generate import unknown_names
 from loom_py.layers import REGISTRY
 
 if sys.platform != "emscripten":
-    from loom_py.__main__ import main
+    from loom_py.cli import main
 
 HOLES: set[str] = set()
 """Names that nothing is known of. Each is a member of the package's own that ought not to be public."""

@@ -166,6 +166,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "mseLossGrad": [OUTPUT, [[0.0, 1.0]]],
     "check": ["network", X, Y, {"epochs": 2, **OPTIONS}],
     "compare": ["recording", "recording"],
+    "compareToBaseline": ["recorded", "recorded"],
     "describe": [],
     "diagnose": ["recording"],
     "typegen": [],
@@ -280,8 +281,15 @@ class Page:
 
     def arguments(self, given: list[Any]) -> list[Any]:
         made = {"recording": lambda: self.recording, "metrics": lambda: self.make("deviationMetrics")}
-        made["network"] = lambda: self.make("network")
+        made |= {"network": lambda: self.make("network"), "recorded": self.recorded}
         return [made[item]() if isinstance(item, str) and item in made else self.placed(item) for item in given]
+
+    def recorded(self) -> dict[str, Any]:
+        """The recording, with a run."""
+        network = self.make("network")["$handle"]
+        self.call(network, "addObserver", ["recording"])
+        self.call(network, "fit", CALLS["Network"]["fit"])
+        return self.recording
 
     def placed(self, item: Any) -> Any:
         return item.replace("{folder}", str(self.folder)) if isinstance(item, str) else item
