@@ -82,16 +82,14 @@ def _state_of(network: Measurable) -> Iterator[LayerStats]:
                 output_shape=(1, *built.output_shape),
             )
             if phase == "forward":
-                record.weight_norm = _or_absent(layer.weight_norm)
-                record.output_min = _or_absent(layer.activation_min)
-                record.output_max = _or_absent(layer.activation_max)
-                record.output_mean = _or_absent(layer.activation_mean)
-                record.output_std = _or_absent(layer.activation_std)
-                record.zero_fraction = _or_absent(layer.zero_fraction)
+                record.weight_norm = layer.weight_norm
+                record.output_min, record.output_max = layer.activation_min, layer.activation_max
+                record.output_mean, record.output_std = layer.activation_mean, layer.activation_std
+                record.zero_fraction = layer.zero_fraction
                 record.nan_count, record.inf_count = layer.nan_count, layer.inf_count
             else:
-                record.gradient_norm = _or_absent(layer.gradient_norm)
-                record.update_ratio = _or_absent(layer.update_ratio)
+                record.gradient_norm = layer.gradient_norm if built.num_params else NOT_MEASURED
+                record.update_ratio = layer.update_ratio
             yield record
 
 
@@ -99,7 +97,3 @@ def _flat(layers: Any) -> Iterator[Any]:
     for layer in layers:
         yield layer
         yield from _flat(layer.children)
-
-
-def _or_absent(value: float | None) -> float:
-    return NOT_MEASURED if value is None else value

@@ -29,6 +29,8 @@ class LayerInfo:
     """Inputs that each unit sums over; None where that is no sum."""
     unit_axis: int
     """Axis of the output, batch included, of the units."""
+    has_parameters: bool
+    """Whether it has parameters of its own."""
 
     @property
     def unit_gain_norm(self) -> float:
@@ -56,6 +58,11 @@ class Structure:
     def info(self, stats: LayerStats) -> LayerInfo | None:
         """Facts about the record's layer; None without a blueprint."""
         return self._known.get(stats.path)
+
+    def has_parameters(self, stats: LayerStats) -> bool:
+        """Whether the layer has parameters of its own: by the blueprint, else by the record."""
+        info = self.info(stats)
+        return info.has_parameters if info else bool(stats.parameters)
 
     def units(self, stats: LayerStats) -> int:
         """Number of units in a layer's output, along the blueprint's axis, else the last; 0 without such an axis."""
@@ -94,6 +101,7 @@ def _walk(layers: Iterable[Any]) -> Iterator[LayerInfo]:
             tuple(weight) if weight is not None else None,
             _field(layer, "fan_in"),
             -1 if (axis := _field(layer, "unit_axis")) is None else int(axis),
+            bool(shapes),
         )
         yield from _walk(children)
 

@@ -16,12 +16,12 @@ from loom_py.telemetry.events import LayerStats
 from loom_py.telemetry.frame import StatsFrame
 from loom_py.telemetry.instrument import StatsRequest, StepInfo
 from loom_py.telemetry.observer import Observer
-from loom_py.telemetry.statistics import LAYER_NUMBERS
+from loom_py.telemetry.statistics import LAYER_NUMBERS, NOT_MEASURED
 
 
 @dataclass(frozen=True, kw_only=True)
 class LayerTelemetry:
-    """Current state of one layer. None: the layer has no such value, or nothing has run yet."""
+    """Current state of one layer, in numbers that can be formatted; NaN where nothing has run yet."""
 
     index: int
     """Position of the top-level layer in reading order."""
@@ -29,21 +29,21 @@ class LayerTelemetry:
     """Address of the layer."""
     type: str
     """Class name."""
-    weight_norm: float | None
-    """L2 norm of the trained values of the layer itself."""
-    gradient_norm: float | None
-    """L2 norm of their gradients after the last backward pass."""
-    activation_min: float | None
+    weight_norm: float
+    """L2 norm of the trained values of the layer itself; 0 if it has none."""
+    gradient_norm: float
+    """L2 norm of their gradients after the last backward pass; 0 if it has none, NaN before the first pass."""
+    activation_min: float
     """Smallest finite output for the last input, with the current weights."""
-    activation_max: float | None
+    activation_max: float
     """Largest finite output."""
-    activation_mean: float | None
+    activation_mean: float
     """Mean of the finite outputs."""
-    activation_std: float | None
+    activation_std: float
     """Standard deviation of the finite outputs."""
-    update_ratio: float | None
-    """`LayerStats.update_ratio` of the last training step observed; None before the first."""
-    zero_fraction: float | None
+    update_ratio: float
+    """`LayerStats.update_ratio` of the last training step observed; NaN before the first, or without parameters."""
+    zero_fraction: float
     """Share of outputs that are exactly 0."""
     nan_count: int
     """Outputs and trained values that are NaN."""
@@ -131,6 +131,13 @@ def total_bytes(memory: Mapping[str, int]) -> int:
     return sum(n for kind, n in memory.items() if kind not in ("gpu", "wasm_heap"))
 
 
+_OF_OUTPUTS = {
+    **{f"activation_{name}": f"output_{name}" for name in ("min", "max", "mean", "std")},
+    "zero_fraction": "zero_fraction",
+}
+"""Fields of `LayerTelemetry` and those of `LayerStats` that they are from."""
+
+
 def layer_telemetry(
     engine: Engine, outputs: Sequence[LayerStats], ratios: Mapping[str, float]
 ) -> tuple[LayerTelemetry, ...]:
@@ -150,13 +157,9 @@ def layer_telemetry(
                 path=path,
                 type=type(layer).__name__,
                 weight_norm=norm,
-                gradient_norm=gradient_norm,
-                update_ratio=ratios.get(path),
-                activation_min=last.output_min if last else None,
-                activation_max=last.output_max if last else None,
-                activation_mean=last.output_mean if last else None,
-                activation_std=last.output_std if last else None,
-                zero_fraction=last.zero_fraction if last else None,
+                gradient_norm=gradient_norm if engine.has_gradients or not names else NOT_MEASURED,
+                update_ratio=ratios.get(path, NOT_MEASURED),
+                **{name: getattr(last, source, NOT_MEASURED) for name, source in _OF_OUTPUTS.items()},
                 nan_count=nans + (last.nan_count if last else 0),
                 inf_count=infs + (last.inf_count if last else 0),
             )
@@ -164,10 +167,8 @@ def layer_telemetry(
     return tuple(found)
 
 
-def _condition(arrays: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]) -> tuple[float | None, int, int]:
-    """L2 norm of arrays together (finite values), and how many values are NaN or infinite."""
-    if not arrays:
-        return None, 0, 0
+def _condition(arrays: Sequence[np.ndarray[tuple[int, ...], np.dtype[np.float32]]]) -> tuple[float, int, int]:
+    """L2 norm of arrays together (finite values), 0 of none, and how many values are NaN or infinite."""
     rows = [dict(zip(STAT_FIELDS, stats(a).tolist(), strict=True)) for a in arrays]
     norm = float(np.sqrt(np.nansum([r["norm"] ** 2 for r in rows])))
     return norm, int(sum(r["nan"] for r in rows)), int(sum(r["positive_inf"] + r["negative_inf"] for r in rows))

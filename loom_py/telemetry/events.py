@@ -1,9 +1,9 @@
 """Records that observers receive: statistics of one layer in one pass, training events, views of neural tweening.
 
-Absent is never 0. A statistic (float) of a layer that was not measured is `NOT_MEASURED`, a NaN: comparisons with
-it are false, so `record.gradient_norm > 100` is safe on a forward record too. Counts and the numbers of training
-events are `None` when absent, because a loss of NaN means that the batch diverged. Records share no memory with the
-network.
+Absent is never 0, but the norm of a layer's weights is 0 if it has none. A statistic (float) of a layer that was not
+measured is `NOT_MEASURED`, a NaN: comparisons with it are false, so `record.gradient_norm > 100` is safe on a forward
+record too. Counts and the numbers of training events are `None` when absent, because a loss of NaN means that the batch
+diverged. Records share no memory with the network.
 """
 
 from __future__ import annotations

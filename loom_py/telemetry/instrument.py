@@ -98,9 +98,7 @@ class StatsRecorder:
             self._extras(parts, path, "forward", y)
         layer_pass = LayerPass(path, "forward", x.shape, y.shape, parts)
         self.passes.append(layer_pass)
-        for p in layer.parameters():
-            if p.trained:
-                self._norms.append((layer_pass, f"weight.{p.name}", "parameter", self.weights[f"{path}.{p.name}"]))
+        self._weigh(layer_pass, layer)
 
     def backward(self, path: str, layer: Layer, dy: Tensor, dx: Tensor | None, gradients: Mapping[str, Tensor]) -> None:
         if self.request is None or not self.request.wants(path):
@@ -114,9 +112,17 @@ class StatsRecorder:
             self._extras(parts, path, "backward", dy)
         layer_pass = LayerPass(path, "backward", *self.shapes[path], parts)
         self.passes.append(layer_pass)
+        self._weigh(layer_pass, layer)
         self._norms += [(layer_pass, f"gradient.{name}", "gradient", array) for name, array in gradients.items()]
         if dx is not None and path.partition(".")[0] == self.first:
             self._deferred.append((layer_pass, dx))
+
+    def _weigh(self, layer_pass: LayerPass, layer: Layer) -> None:
+        """Note the layer's trained arrays, to be measured once for both passes."""
+        for p in layer.parameters():
+            if p.trained:
+                weight = self.weights[f"{layer_pass.path}.{p.name}"]
+                self._norms.append((layer_pass, f"weight.{p.name}", "parameter", weight))
 
     def close_backward(self, input_gradient: Tensor | None, *, kept: bool) -> None:
         """Measure the input gradients inside the first layer: only now it is known which of them is the network's.

@@ -25,6 +25,7 @@ class LayerPass:
         parts: observations by what they are: "output", "weight.<name>", "gradient.<name>", "update.<name>", …
         facts: fields of LayerStats that are the same in every run; filled in by `describe`.
         norms: observations that each norm is made of, by kind: "weight", "bias", "gradient", "update", "before".
+        empty: kinds of norms that are 0, since the layer has no such parameters: "weight", "bias".
         arrays: observations of each parameter array, by its name and the kind: "weight" (its own norm), "gradient", ….
     """
 
@@ -35,6 +36,7 @@ class LayerPass:
     parts: dict[str, int]
     facts: dict[str, Any] = field(default_factory=dict)
     norms: dict[str, list[int]] = field(default_factory=dict)
+    empty: frozenset[str] = frozenset()
     arrays: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def describe(self, layer: Layer, /, **facts: Any) -> None:
@@ -49,6 +51,7 @@ class LayerPass:
                 kind = "bias" if kind == "weight" and name in biases else kind
                 groups.setdefault(kind, []).append(observation)
         self.norms, self.arrays = groups, arrays
+        self.empty = frozenset(("weight", "bias")) - {"bias" if p.is_bias else "weight" for p in layer.parameters()}
         shapes = {"input_shape": self.input_shape, "output_shape": self.output_shape}
         self.facts = {"path": self.path, "phase": self.phase, **shapes, **facts}
 

@@ -62,7 +62,7 @@ class Statistic:
     Attributes:
         name: field of the record that carries it.
         unit: UCUM code (https://ucum.org); "1" for a pure number.
-        phase: the pass in which it is measured.
+        phase: the pass in which it is new; norms of weights are in the records of both, exports have each once.
         kind: "norm" (L2 norms and their ratios), "output" (over a layer's output), "share" (between 0 and 1), "count"
             (whole numbers), "clock" (times and rates, which differ between equal runs), "training" (of a step or
             epoch), "flag" (0 or 1).
@@ -93,18 +93,19 @@ class Statistic:
 
 LAYER_STATISTICS = (
     Statistic(
-        "weight_norm", "1", "both", "norm",
-        "L2 norm of all the layer's weights; not measured if it has none.",
+        "weight_norm", "1", "forward", "norm",
+        "L2 norm of the layer's own weights, in the backward phase before the update; 0 if it has none.",
         FromNorms("weight"),
     ),
     Statistic(
-        "bias_norm", "1", "both", "norm",
-        "L2 norm of the layer's biases; not measured if it has none.",
+        "bias_norm", "1", "forward", "norm",
+        "L2 norm of the layer's own biases, in the backward phase before the update; 0 if it has none.",
         FromNorms("bias"),
     ),
     Statistic(
         "gradient_norm", "1", "backward", "norm",
-        "L2 norm of the gradients of the layer's parameters (backward phase).",
+        "L2 norm of the gradients of the layer's own parameters (backward phase); not measured if it has none, since a "
+        "norm of 0 would read as a gradient that vanishes.",
         FromNorms("gradient"),
     ),
     Statistic(

@@ -41,10 +41,12 @@ class StatsTable:
         self._moved = _Sums(_norm_groups(index, passes, ratios=True))
         self._before = _Sums(_norm_groups(index, passes, ratios=True, denominators=True))
         self._spans = _Sums(_span_groups(index, passes))
+        self._empty = np.array(list(_empty_norms(passes)), np.intp)
         self.measured = np.zeros(self._shape, bool)
         for sums in (self._added, self._norms, self._moved, self._spans):
             self.measured.reshape(-1)[sums.targets] = True
-        self.measured.reshape(-1)[self._copied] = True
+        for targets in (self._copied, self._empty):
+            self.measured.reshape(-1)[targets] = True
 
     def table(self, words: AnyArray, times: AnyArray | None) -> AnyArray:
         """LAYER_STATISTICS of every pass from the words (runs, …) and span times (runs, …): (runs, passes, statistics).
@@ -53,6 +55,7 @@ class StatsTable:
         """
         doubles, floats = words.view(np.float64), words.view(np.float32)
         table = np.full((len(words), self.measured.size), np.nan)
+        table[:, self._empty] = 0.0
         with np.errstate(all="ignore"):  # non-finite values have been counted
             table[:, self._copied] = doubles[:, self._copied_from]
             table[:, self._added.targets] = self._added.of(doubles)
@@ -126,6 +129,14 @@ def _norm_groups(
         if isinstance(source := statistic.source, FromNorms) and (source.over is not None) == ratios
         if (kind := source.over if denominators and source.over else source.norms) in layer_pass.norms
     ]
+
+
+def _empty_norms(passes: Sequence[LayerPass]) -> Iterator[int]:
+    """Targets of norms over no parameters at all."""
+    for number, layer_pass in enumerate(passes):
+        for column, statistic in enumerate(LAYER_STATISTICS):
+            if isinstance(source := statistic.source, FromNorms) and source.norms in layer_pass.empty:
+                yield _target(number, column)
 
 
 def _span_groups(index: ObservationIndex, passes: Sequence[LayerPass]) -> list[Group]:

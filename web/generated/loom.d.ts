@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: cb50728a6fd98c146371891f8bda03ea2411930719afeffeeea313aca56d8752
+ * Content hash of the description: 6b6782c30e27497cf7111a4841333737cdba521557dbb5e9977b6968273af584
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -623,11 +623,11 @@ export interface LayerStatsFields {
   readonly input_shape: readonly number[];
   /** Shape of the layer's output, batch first. */
   readonly output_shape: readonly number[];
-  /** L2 norm of all the layer's weights; not measured if it has none. */
+  /** L2 norm of the layer's own weights, in the backward phase before the update; 0 if it has none. */
   readonly weight_norm: number;
-  /** L2 norm of the layer's biases; not measured if it has none. */
+  /** L2 norm of the layer's own biases, in the backward phase before the update; 0 if it has none. */
   readonly bias_norm: number;
-  /** L2 norm of the gradients of the layer's parameters (backward phase). */
+  /** L2 norm of the gradients of the layer's own parameters (backward phase); not measured if it has none, since a norm of 0 would read as a gradient that vanishes. */
   readonly gradient_norm: number;
   /** L2 norm of the gradient with respect to the layer's input (backward phase). */
   readonly input_gradient_norm: number;
@@ -677,7 +677,7 @@ export interface BackwardLayerStats extends LayerStatsFields {
  */
 export type LayerStats = ForwardLayerStats | BackwardLayerStats;
 
-/** Current state of one layer. None: the layer has no such value, or nothing has run yet. */
+/** Current state of one layer, in numbers that can be formatted; NaN where nothing has run yet. */
 export interface LayerTelemetry {
   /** Position of the top-level layer in reading order. */
   readonly index: number;
@@ -685,22 +685,22 @@ export interface LayerTelemetry {
   readonly path: string;
   /** Class name. */
   readonly type: string;
-  /** L2 norm of the trained values of the layer itself. */
-  readonly weight_norm: number | null;
-  /** L2 norm of their gradients after the last backward pass. */
-  readonly gradient_norm: number | null;
+  /** L2 norm of the trained values of the layer itself; 0 if it has none. */
+  readonly weight_norm: number;
+  /** L2 norm of their gradients after the last backward pass; 0 if it has none, NaN before the first pass. */
+  readonly gradient_norm: number;
   /** Smallest finite output for the last input, with the current weights. */
-  readonly activation_min: number | null;
+  readonly activation_min: number;
   /** Largest finite output. */
-  readonly activation_max: number | null;
+  readonly activation_max: number;
   /** Mean of the finite outputs. */
-  readonly activation_mean: number | null;
+  readonly activation_mean: number;
   /** Standard deviation of the finite outputs. */
-  readonly activation_std: number | null;
-  /** `LayerStats.update_ratio` of the last training step observed; None before the first. */
-  readonly update_ratio: number | null;
+  readonly activation_std: number;
+  /** `LayerStats.update_ratio` of the last training step observed; NaN before the first, or without parameters. */
+  readonly update_ratio: number;
   /** Share of outputs that are exactly 0. */
-  readonly zero_fraction: number | null;
+  readonly zero_fraction: number;
   /** Outputs and trained values that are NaN. */
   readonly nan_count: number;
   /** Outputs and trained values that are infinite. */

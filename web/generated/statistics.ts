@@ -2,9 +2,9 @@
 
 /** The statistics of a layer, in the order of their columns; units are UCUM codes. */
 export const STATISTICS = [
-  { name: "weight_norm", unit: "1", phase: "both", kind: "norm", meaning: "L2 norm of all the layer's weights; not measured if it has none." },
-  { name: "bias_norm", unit: "1", phase: "both", kind: "norm", meaning: "L2 norm of the layer's biases; not measured if it has none." },
-  { name: "gradient_norm", unit: "1", phase: "backward", kind: "norm", meaning: "L2 norm of the gradients of the layer's parameters (backward phase)." },
+  { name: "weight_norm", unit: "1", phase: "forward", kind: "norm", meaning: "L2 norm of the layer's own weights, in the backward phase before the update; 0 if it has none." },
+  { name: "bias_norm", unit: "1", phase: "forward", kind: "norm", meaning: "L2 norm of the layer's own biases, in the backward phase before the update; 0 if it has none." },
+  { name: "gradient_norm", unit: "1", phase: "backward", kind: "norm", meaning: "L2 norm of the gradients of the layer's own parameters (backward phase); not measured if it has none, since a norm of 0 would read as a gradient that vanishes." },
   { name: "input_gradient_norm", unit: "1", phase: "backward", kind: "norm", meaning: "L2 norm of the gradient with respect to the layer's input (backward phase)." },
   { name: "update_ratio", unit: "1", phase: "backward", kind: "norm", meaning: "L2 norm of the parameters' last update over the L2 norm of the parameters before it (backward phase)." },
   { name: "output_min", unit: "1", phase: "both", kind: "output", meaning: "Smallest finite output; NaN if none is finite." },

@@ -56,4 +56,4 @@ class DeadRelu(Rule):
         info = self.structure.info(stats)
         # Without a blueprint, layers with weights are assumed to be ReLU if they output exact zeros; layers without
         # weights may only pass on zeros of the data.
-        return info.activation == "relu" if info else stats.weight_norm == stats.weight_norm
+        return info.activation == "relu" if info else stats.weight_norm > 0

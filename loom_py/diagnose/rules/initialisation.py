@@ -45,7 +45,7 @@ class PoorInitialisation(Rule):
         if run.step > 0:
             return
         hidden = [s for s in run.leaves() if not self.structure.is_output(s.path, run.records)]
-        zero = [stats.path for stats in hidden if stats.weight_norm == 0]
+        zero = [stats.path for stats in hidden if stats.weight_norm == 0 and self.structure.has_parameters(stats)]
         gains = {stats.path: gain for stats in run.leaves() if (gain := self._gain(stats)) > 0}
         off = {path: gain for path, gain in gains.items() if not GAIN_LOW <= gain <= GAIN_HIGH}
         if zero:

@@ -24,17 +24,24 @@ def seconds_name(statistic: Statistic) -> str:
     return statistic.name.removesuffix("_ns") + "_s" if statistic.unit == "ns" else statistic.name
 
 
-_LAYER_NUMBERS = [(s.name, seconds_name(s), 1e9 if s.unit == "ns" else None) for s in LAYER_STATISTICS]
+_LAYER_NUMBERS = {
+    phase: [
+        (s.name, seconds_name(s), 1e9 if s.unit == "ns" else None)
+        for s in LAYER_STATISTICS
+        if s.phase in ("both", phase)
+    ]
+    for phase in ("forward", "backward")
+}
 
 
 def layer_scalars(stats: LayerStats) -> list[tuple[str, float]]:
-    """Named statistics of a pass; times in seconds.
+    """Named statistics of a pass, each only in the phase in which it is new; times in seconds.
 
     In the backward phase the output statistics are those of its gradient: names start with "output_gradient".
     """
     backward = stats.phase == "backward"
     found: list[tuple[str, float]] = []
-    for field, name, divisor in _LAYER_NUMBERS:
+    for field, name, divisor in _LAYER_NUMBERS[stats.phase]:
         value = getattr(stats, field)
         if measured(value):
             name = name.replace("output_", "output_gradient_") if backward else name

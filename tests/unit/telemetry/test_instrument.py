@@ -1,6 +1,7 @@
 """What observers are told of a network: true numbers, for every layer, at no cost when nobody listens."""
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -206,8 +207,8 @@ def test_observers_come_and_go() -> None:
 def test_telemetry_measures_now() -> None:
     net = small()
     before = net.get_telemetry()
-    assert [layer.activation_max for layer in before.layer_stats] == [None, None, None]
-    assert before.layer_stats[0].gradient_norm is None
+    assert not any(measured(layer.activation_max) for layer in before.layer_stats)
+    assert not measured(before.layer_stats[0].gradient_norm)
     output, _ = net.forward_cpu(X)
     net.backward_cpu(np.ones((12, 3)))
     now = net.get_telemetry()
@@ -218,6 +219,31 @@ def test_telemetry_measures_now() -> None:
     assert now.memory_usage == sum(n for kind, n in now.memory.items() if kind not in ("gpu", "wasm_heap"))
     assert now.memory["weights"] == net.engine.memory.areas["weights"].nbytes  # type: ignore[attr-defined]
     assert now.memory["activations"] > 0 and now.memory["gpu"] == 0
+
+
+def test_a_norm_of_nothing_is_0_in_every_reader(tmp_path: Path) -> None:
+    net = Network.of(6, [Dense(6, 8, bias=False), Activation("relu"), Sequential([LayerNorm(8)]), Dense(8, 3)], seed=0)
+    for layer in net.get_telemetry().layer_stats:
+        assert f"{layer.weight_norm:.4f} {layer.gradient_norm:.4f} {layer.activation_min:.2f} {layer.update_ratio:.1e}"
+    recording = RecordingObserver()
+    net.set_observer(recording)
+    net.fit(X, Y, TrainingConfig(batch_size=12))
+    output, _ = net.forward_cpu(X)
+    net.backward_cpu(np.ones_like(output))
+    paths = [s.path for s in recording.get_history()[:5]]
+    has = {"weight_norm": {"0", "2.layers.0", "3"}, "bias_norm": {"2.layers.0", "3"}}
+    recording.save_to_file(tmp_path / "run.jsonl")
+    for known in (recording, RecordingObserver.load(tmp_path / "run.jsonl")):
+        records = known.get_history() + known.get_backward_history()
+        assert len(records) == 4 * len(paths)
+        for s in records:
+            for name, owners in has.items():
+                assert measured(getattr(s, name)) and (s.path in owners or getattr(s, name) == 0)
+        # A gradient that does not exist does not vanish: the guide's recipe compares it with 1e-6.
+        assert [s.path for s in known.get_backward_history() if not measured(s.gradient_norm)] == ["2", "1"] * 2
+    now = {layer.path: layer for layer in net.get_telemetry().layer_stats}
+    assert {path for path in paths if now[path].weight_norm > 0 and now[path].gradient_norm > 0} == has["weight_norm"]
+    assert now["1"].weight_norm == now["1"].gradient_norm == now["2"].weight_norm == now["2"].gradient_norm == 0
 
 
 def test_each_parameter_array_has_norms_of_its_own() -> None:
