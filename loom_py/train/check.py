@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loom_py.diagnose.before.examine import examine
-from loom_py.diagnose.finding import SEVERITIES, Finding
+from loom_py.diagnose.before.examine import examine, in_order
+from loom_py.diagnose.finding import Finding
 from loom_py.network.core import NetworkCore
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import TrainingConfig
@@ -38,7 +38,7 @@ def check(
         range_test: whether to try the learning rate.
 
     Returns:
-        Findings, the gravest first; empty where nothing is suspicious.
+        Findings, causes before their consequences, else the gravest first; empty where nothing is suspicious.
 
     Raises:
         ShapeError, DataError: the data does not fit, as for `fit`.
@@ -52,4 +52,4 @@ def check(
         validation = check_samples(net, options.loss, held_out.input, held_out.target, held_out.mask)
     run = run_data(net.engine, config, training, validation)
     findings = examine(run) + rehearse(net, config, training, range_test=range_test)
-    return sorted((replace(finding, step=None) for finding in findings), key=lambda f: SEVERITIES[f.severity])
+    return in_order(replace(finding, step=None) for finding in findings)

@@ -17,6 +17,7 @@ SMALL = 0.01
 APART = 100.0
 _NAMED = 8
 _COMPARED = 2048
+_BLOCK = 4096
 
 
 def check_inputs(run: RunData) -> Iterator[Finding]:
@@ -40,12 +41,16 @@ def check_inputs(run: RunData) -> Iterator[Finding]:
 
 def _constant(x: AnyArray, values: AnyArray) -> AnyArray:
     """Features that have one value only; those of a part of the samples are looked up in all."""
-    candidates = np.flatnonzero(values.min(axis=0) == values.max(axis=0))
+    same = np.flatnonzero((values == values[0]).all(axis=0))
     if values.size == x.size:
-        return candidates
+        return same
     whole = x if x.ndim < 4 else np.moveaxis(x, 1, -1)
-    same = [feature for feature in candidates if (whole[..., feature] == values[0, feature]).all()]
-    return np.array(same, np.int64)
+    for start in range(0, len(whole), _BLOCK):
+        if not len(same):
+            break
+        part = np.take(whole[start : start + _BLOCK], same, axis=-1).reshape(-1, len(same))
+        same = same[(part == values[0, same]).all(axis=0)]
+    return same
 
 
 def _constant_features(constant: AnyArray, features: int) -> Finding:

@@ -83,9 +83,9 @@ def _imbalance(counts: AnyArray) -> Iterator[Finding]:
 def _conflicts(run: RunData) -> Iterator[Finding]:
     """Equal inputs with different targets: a fault where most inputs are distinct; few kinds of input repeat anyway."""
     samples = run.training
-    groups = samples.rows.groups
-    if groups.count in (1, len(samples)):
+    if samples.rows.distinct or samples.rows.groups.count == 1:
         return
+    groups = samples.rows.groups
     bad = groups.conflicting(Rows(samples.target))
     conflicting = int(bad.sum())
     if not conflicting:
@@ -106,8 +106,8 @@ def _conflicts(run: RunData) -> Iterator[Finding]:
 def _best_accuracy(groups: AnyArray, labels: AnyArray, classes: int) -> float:
     """Accuracy of answering the commonest label of each group of equal inputs."""
     pairs, counts = np.unique(groups * classes + labels, return_counts=True)
-    most = np.zeros(int(groups.max()) + 1, np.int64)
-    np.maximum.at(most, pairs // classes, counts)
+    starts = np.flatnonzero(np.diff(pairs // classes, prepend=-1))
+    most = np.maximum.reduceat(counts, starts)
     return float(most.sum() / len(labels))
 
 

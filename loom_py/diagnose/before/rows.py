@@ -21,15 +21,16 @@ class Groups:
     Attributes:
         of: group of each row (N), from 0.
         count: number of groups.
+        order: the rows (N), group by group.
     """
 
     of: AnyArray
     count: int
+    order: AnyArray
 
     def conflicting(self, other: Rows) -> AnyArray:
         """Whether each row (N) is in a group whose rows differ in `other`."""
-        order = np.argsort(self.of, kind="stable")
-        before, after = order[:-1], order[1:]
+        before, after = self.order[:-1], self.order[1:]
         pairs = np.flatnonzero(self.of[before] == self.of[after])
         differ = pairs[~other.equal(before[pairs], other, after[pairs])]
         bad = np.zeros(self.count, bool)
@@ -63,9 +64,20 @@ class Rows:
         return keys
 
     @cached_property
+    def sorted_keys(self) -> AnyArray:
+        """The hashes (N) in order; sorting values is several times faster than sorting their positions."""
+        return np.sort(self.keys)
+
+    @cached_property
     def order(self) -> AnyArray:
         """The rows (N) in the order of their hashes."""
-        return np.argsort(self.keys, kind="stable")
+        return np.argsort(self.keys)
+
+    @cached_property
+    def distinct(self) -> bool:
+        """Whether no two rows are equal."""
+        repeated: bool = (self.sorted_keys[1:] == self.sorted_keys[:-1]).any()
+        return not repeated or self.groups.count == len(self)
 
     def equal(self, mine: AnyArray, other: Rows, theirs: AnyArray) -> AnyArray:
         """Whether rows (M) of this array equal rows (M) of another."""
@@ -79,21 +91,22 @@ class Rows:
     @cached_property
     def groups(self) -> Groups:
         """The rows in groups of equal ones."""
-        order, keys = self.order, self.keys[self.order]
+        order, keys = self.order, self.sorted_keys
         new = np.ones(len(order), bool)
         candidates = np.flatnonzero(keys[1:] == keys[:-1]) + 1
         new[candidates] = ~self.equal(order[candidates - 1], self, order[candidates])
         of = np.empty(len(order), np.int64)
         of[order] = np.cumsum(new) - 1
-        return Groups(of, int(new.sum()))
+        return Groups(of, int(new.sum()), order)
 
     def found_in(self, other: Rows) -> AnyArray:
         """Whether each row (N) is among the rows of another array."""
-        keys = other.keys[other.order]
+        keys = other.sorted_keys
         at = np.minimum(np.searchsorted(keys, self.keys), len(keys) - 1)
         found: AnyArray = keys[at] == self.keys
         which = np.flatnonzero(found)
-        found[which] = self.equal(which, other, other.order[at[which]])
+        if len(which):
+            found[which] = self.equal(which, other, other.order[at[which]])
         return found
 
 

@@ -12,7 +12,7 @@ from loom_py.diagnose.before.rows import Rows
 from loom_py.losses import Loss
 from loom_py.shapes import AnyArray, Shape, size_of
 
-LOOKED_AT = 2**20
+LOOKED_AT = 2**17
 """Values from which scales are measured; of more, every n-th sample is taken."""
 
 

@@ -221,12 +221,23 @@ def test_what_fit_refuses_is_refused():
         find(net(2))
 
 
-def test_findings_are_ordered_by_severity():
-    x = changed(2, 7) * np.array([1, 1, 1, 1e4, 1, 1], np.float32)
+def test_the_gravest_findings_come_first_and_causes_before_their_consequences():
     order = {"error": 0, "warning": 1, "info": 2}
-    severities = [order[f.severity] for f in find(net(), x, LABELS * 0)]
-    assert severities == sorted(severities)
-    assert len(set(severities)) == 3
+    severities = [order[f.severity] for f in find(net(), changed(2, 7), LABELS * 0, batch_size=1000)]
+    assert severities == [0, 2, 2]
+    found = find(net(), changed(3, X[:, 3] * 1e4), range_test=True)
+    assert [(f.rule, f.severity) for f in found] == [
+        ("unscaled_inputs", "warning"), ("learning_rate", "error"), ("initial_loss", "warning"),
+    ]  # fmt: skip
+
+
+def test_many_samples_are_looked_at_in_part_but_constants_in_all():
+    x = RANDOM.normal(size=(200_000, 2)).astype(np.float32)
+    x[:, 1] = 0
+    network, y = Network.of(2, [Dense(2, 2)], seed=0), (x[:, 0] > 0).astype(np.int64)
+    assert only(find(network, x, y), "constant_inputs", "info").evidence["which"] == "1"
+    x[100_001, 1] = 1
+    assert find(network, x, y) == []
 
 
 def test_a_diagnosed_run_examines_its_data_first_and_once():
