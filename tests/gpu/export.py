@@ -13,8 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hypothesis import HealthCheck, Phase, given, seed, settings
-from hypothesis import strategies as st
 
 import loom_py
 from loom_py import ops
@@ -41,29 +39,15 @@ from tests.ops import (
     cases_windows,
     suite,
 )
-from tests.ops.case import CASES, Call, Draw
+from tests.ops.case import Call, calls
 
 assert all(
     (cases_arithmetic, cases_attention, cases_networks, cases_tweening, cases_updates, cases_windows)
 )  # they declare the cases
-CALLS = 4
-"""Of every verb."""
+CALLS = 1
+"""Of every verb: that the host does as it is asked. The page runs the same kernels on many more (the op suite)."""
 STEPS = 3
 """Of every training run."""
-
-
-def calls_of(name: str) -> list[Call]:
-    """The same few random calls of a verb every time."""
-    found: list[Call] = []
-
-    @seed(20)
-    @settings(max_examples=CALLS, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
-    @given(data=st.data())
-    def draw(data: st.DataObject) -> None:
-        found.append(CASES[name](Draw(data), name))
-
-    draw()
-    return found[-CALLS:]
 
 
 class Expectations:
@@ -135,30 +119,29 @@ def verb_case(
 
 
 def product_cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
-    """A product that fills no tile, by every variant, whole and with K cut."""
+    """A product that fills no tile, by every variant, with K cut where the variant does that."""
     rng = np.random.default_rng(8)
     for name, variant in VARIANTS.items():
         m, k, n = (70, 44, 132) if name == "blocks" else (70, 45, 131)
         call = Call((rng.standard_normal((m, k)), rng.standard_normal((k, n)), rng.standard_normal(n)))
-        for shares in (1, 3) if variant.side else ():
-            case = verb_case("matmul", 0, call, replace(variant, shares=shares))
+        if variant.side:
+            case = verb_case("matmul", 0, call, replace(variant, shares=3))
             assert case is not None
             yield case
 
 
 def attention_cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
-    """Attention that fills no tile, by tiles and by blocks, with a mask and without."""
+    """Attention that fills no tile, by tiles and by blocks, masked and causal."""
     rng = np.random.default_rng(9)
-    arrays = [rng.standard_normal((2, 2, 70, 65)) for _ in range(4)]
-    for number, mask in enumerate((None, rng.integers(0, 2, (2, 70)).astype(np.int32))):
-        attrs = {"temperature": 8.0, "causal": mask is not None}
-        out, row_stats = ops.attention(*arrays[:3], mask, **attrs)
-        calls = {"attention": (*arrays[:3], mask), "attention_gradient": (arrays[3], *arrays[:3], out, row_stats, mask)}
-        for name, inputs in calls.items():
-            for profile in (DISCRETE_GPU, SOFTWARE_GPU):
-                case = verb_case(name, CALLS + number, Call(inputs, attrs), profile=profile)
-                assert case is not None
-                yield case
+    arrays = [rng.standard_normal((2, 2, 70, 33)) for _ in range(4)]
+    mask, attrs = rng.integers(0, 2, (2, 70)).astype(np.int32), {"temperature": 8.0, "causal": True}
+    out, row_stats = ops.attention(*arrays[:3], mask, **attrs)
+    calls = {"attention": (*arrays[:3], mask), "attention_gradient": (arrays[3], *arrays[:3], out, row_stats, mask)}
+    for name, inputs in calls.items():
+        for profile in (DISCRETE_GPU, SOFTWARE_GPU):
+            case = verb_case(name, CALLS, Call(inputs, attrs), profile=profile)
+            assert case is not None
+            yield case
 
 
 def reduction_case(*, subgroups: bool) -> tuple[dict[str, Any], ScriptHost]:
@@ -219,7 +202,7 @@ def training_case(name: str) -> tuple[dict[str, Any], ScriptHost]:
 def cases() -> Iterator[tuple[dict[str, Any], ScriptHost]]:
     """All of them."""
     for name in sorted(LOWERINGS):
-        for number, call in enumerate(calls_of(name)):
+        for number, call in enumerate(calls(name, CALLS)):
             for subgroups in (False, True):
                 found = verb_case(name, number, call, subgroups=subgroups)
                 if found is not None and (not subgroups or any(ENABLE in text for text in found[1].kernels.values())):
