@@ -3,6 +3,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
+import { setPriority } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -13,7 +14,7 @@ export const VENV = join(ROOT, ".venv");
 export const WINDOWS = process.platform === "win32";
 export const PYTHON = WINDOWS ? join(VENV, "Scripts", "python.exe") : join(VENV, "bin", "python");
 
-const HEARTBEAT_MS = 10_000;
+export const HEARTBEAT_MS = 10_000;
 
 /** A failure with a message for users, printed without a stack. */
 export class BuildError extends Error {}
@@ -45,10 +46,11 @@ export function run(command, args, options = {}) {
   });
 }
 
-/** Runs a program, shows its output as it comes (`show`), and returns exit code and text. */
-export function tee(command, args, { show = true, ...options } = {}) {
+/** Runs a program, shows its output as it comes (`show`), and returns exit code and text; `priority` as `nice` counts it. */
+export function tee(command, args, { show = true, priority = 0, ...options } = {}) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"], ...options });
+    if (priority && child.pid) setPriority(child.pid, priority); // what it starts inherits it
     let text = "";
     for (const [from, to] of [
       [child.stdout, process.stdout],

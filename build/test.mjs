@@ -6,7 +6,7 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { pytestFolder } from "../tests/pyodide/run.mjs";
-import { BuildError, nodeTool, PYTHON, ROOT, runMain, tee } from "./lib.mjs";
+import { BuildError, HEARTBEAT_MS, nodeTool, PYTHON, ROOT, runMain, tee } from "./lib.mjs";
 import { setup } from "./setup.mjs";
 
 const node = (...args) => [process.execPath, ...args];
@@ -21,13 +21,16 @@ const WORKERS = Math.min(availableParallelism(), 4);
 // By file, since compiled kernels are kept by the process. Here and not in pyproject.toml: inside Pyodide there is no pytest-xdist.
 const pytest = (...args) => ["pytest", PYTHON, "-m", "pytest", "-n", String(WORKERS), "--dist", "loadfile", ...args];
 
+// In one process: each has a device of its own and compiles the same kernels.
+const onGpu = ["pytest", PYTHON, "-m", "pytest", "-m", "gpu"];
+
 const inPyodide = (...suites) => ["pytest", ...node(tests("pyodide", "run.mjs"), ...suites)];
 
 // The needs and commands of each part: runner, then program and arguments. Commands in a list run at the same time.
 const PARTS = {
   unit: {
     needs: { python: "all" },
-    commands: () => [pytest()],
+    commands: () => [pytest("-m", "not gpu")],
   },
   runs: {
     needs: { python: "all" },
@@ -51,11 +54,20 @@ const PARTS = {
       ];
     },
   },
+  gpu: {
+    needs: { python: "all" },
+    commands: () => [onGpu],
+  },
   browser: {
     needs: { python: "all", node: "all", assets: true, chromium: true },
     commands: () => [["playwright", ...node(nodeTool("@playwright/test", "playwright"), "test")]],
   },
 };
+
+// The browser is alone in the foreground, since its tests wait for a page as people do; these fill the core that it leaves.
+const FOREGROUND = "browser";
+const BACKGROUND = ["gpu", "pyodide"];
+const LOWEST_PRIORITY = 19;
 
 // The closing lines of each runner that hold its counts.
 const CLOSING = {
@@ -106,25 +118,58 @@ async function freePort() {
   return String(port);
 }
 
-/** Runs one command of a group and counts its tests; the first shows its output as it comes, the others at their end. */
-async function runCommand([runner, command, ...args], position) {
+const title = (name) => `\n── ${name} ${"─".repeat(60 - name.length)}\n`;
+
+/** Runs one command and counts its tests; its output is shown as it comes, or afterwards if another is being shown. */
+async function runCommand([runner, command, ...args], { show, priority }) {
   const env = environment(runner, await freePort());
-  const { code, text } = await tee(command, args, { env, show: position === 0 });
-  if (position > 0) process.stdout.write(text);
-  return countTests(runner, text, code);
+  const { code, text } = await tee(command, args, { env, show, priority });
+  return { text: show ? "" : text, counts: countTests(runner, text, code) };
 }
 
-async function runPart(name) {
+async function runPart(name, { background = false } = {}) {
   const total = { passed: 0, failed: 0, skipped: 0 };
   const start = Date.now();
-  console.log(`\n── ${name} ${"─".repeat(60 - name.length)}`);
+  const priority = background ? LOWEST_PRIORITY : 0;
+  if (!background) process.stdout.write(title(name));
+  let hidden = background ? title(name) : "";
   for (const command of PARTS[name].commands()) {
     const group = Array.isArray(command[0]) ? command : [command];
-    for (const counts of await Promise.all(group.map(runCommand))) {
+    const run = (one, position) => runCommand(one, { show: !background && position === 0, priority });
+    for (const { text, counts } of await Promise.all(group.map(run))) {
+      hidden += text;
       for (const key of Object.keys(total)) total[key] += counts[key];
     }
+    if (!background) process.stdout.write(hidden);
+    if (!background) hidden = "";
   }
-  return { name, seconds: (Date.now() - start) / 1000, ...total };
+  return { name, seconds: (Date.now() - start) / 1000, hidden, ...total };
+}
+
+/** Runs parts one after another; those of the background beside the browser, if it is chosen. */
+async function runParts(names) {
+  const beside = names.includes(FOREGROUND) ? names.filter((name) => BACKGROUND.includes(name)) : [];
+  const results = [];
+  for (const name of names.filter((name) => name !== FOREGROUND && !beside.includes(name))) {
+    results.push(await runPart(name));
+  }
+  if (!names.includes(FOREGROUND)) return results;
+  const inBackground = (async () => {
+    const found = [];
+    for (const name of beside) found.push(await runPart(name, { background: true }));
+    return found;
+  })();
+  results.push(await runPart(FOREGROUND));
+  const alive = setInterval(
+    () => console.log(`still running: ${beside.join(" and ")}, beside the browser`),
+    HEARTBEAT_MS,
+  );
+  for (const result of await inBackground) {
+    process.stdout.write(result.hidden);
+    results.push(result);
+  }
+  clearInterval(alive);
+  return results;
 }
 
 const line = ({ passed, failed, skipped }) =>
@@ -142,8 +187,7 @@ if (process.argv[1] === join(ROOT, "build", "test.mjs")) {
   await runMain(async (args) => {
     const names = chosenParts(args);
     await setup(Object.assign({}, ...names.map((name) => PARTS[name].needs)));
-    const results = [];
-    for (const name of names) results.push(await runPart(name));
+    const results = await runParts(names);
     console.log("");
     for (const result of results) console.log(`${result.name}: ${line(result)}`);
     const sum = (key) => results.reduce((total, result) => total + result[key], 0);

@@ -20,6 +20,12 @@ settings.register_profile(
 settings.load_profile("loom")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Mark what runs on a GPU: `gpu` is in the name of its file, its function or its executor."""
+    if "gpu" in item.nodeid.lower() and "no_gpu" not in item.nodeid:
+        item.add_marker("gpu")
+
+
 def pytest_collection_finish() -> None:
     """Leave the tests themselves, some 100,000 objects, out of every later garbage collection."""
     gc.collect()

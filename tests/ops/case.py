@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import numpy as np
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -89,6 +91,21 @@ def case(*verbs: str) -> Callable[[C], C]:
         return draw
 
     return declare
+
+
+@cache
+def calls(name: str, count: int = 20) -> tuple[Call, ...]:
+    """The same few random calls of a verb every time; drawn once, since drawing takes longer than most verbs."""
+    found: list[Call] = []
+
+    @seed(20)
+    @settings(max_examples=count, phases=[Phase.generate], database=None, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def draw(data: st.DataObject) -> None:
+        found.append(CASES[name](Draw(data), name))
+
+    draw()
+    return tuple(found[-count:])
 
 
 def slope(f: Callable[[AnyArray], float], x: AnyArray, step: float = 1e-6) -> AnyArray:

@@ -55,8 +55,9 @@ def global_norm(d: Draw, verb: str) -> Call:
 
 @case("distance")
 def distance(d: Draw, verb: str) -> Call:
-    x = d.values(d.shape(), d.choice(1e-6, 1.0, 1e6))
-    y = d.choice(x, d.values(x.shape), x + 1e-3)
+    scale = d.choice(1e-6, 1.0, 1e6)
+    x = d.values(d.shape(), scale)
+    y = d.choice(x, d.values(x.shape), x + 1e-3 * scale)
     return Call((x, y), {}, (narrow(math.hypot(*(x - y).ravel())),), tolerance=1e-6)
 
 

@@ -111,7 +111,7 @@ def run(program: Program, inputs: dict[str, AnyArray], kept: AnyArray) -> dict[s
     return got | {"kept": memory.read("kept", 0, kept.shape), "observed": loaded.read_observed()}
 
 
-@settings(max_examples=settings.default.max_examples * 4)
+@settings(max_examples=settings.default.max_examples * 2)
 @given(data=st.data())
 def test_sharing_changes_nothing(data: st.DataObject) -> None:
     author = Author(Draw(data))

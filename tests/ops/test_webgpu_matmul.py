@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import cycle
 from typing import Any
 
 import numpy as np
@@ -145,8 +146,11 @@ def test_batches_cut_into_shares(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @on_gpu
-@pytest.mark.parametrize("variant", [*TILED, *VECTORS], ids=lambda v: f"{v.kernel}/{v.side}/{v.shares}")
-@pytest.mark.parametrize("activation", ["relu", "tanh"])
+@pytest.mark.parametrize(
+    ("variant", "activation"),
+    list(zip([*TILED, *VECTORS], cycle(("relu", "tanh", "tanh", "relu")), strict=False)),
+    ids=lambda v: v if isinstance(v, str) else f"{v.kernel}/{v.side}/{v.shares}",
+)
 def test_activations_come_last(monkeypatch: pytest.MonkeyPatch, variant: Variant, activation: ActivationName) -> None:
     """After all shares and the bias, and as they are by themselves: of NaN too."""
     force(monkeypatch, variant)

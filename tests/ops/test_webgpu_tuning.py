@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from loom_py import ops
 from loom_py.executors.webgpu import WebGPUExecutor, tuning
 from loom_py.executors.webgpu.find import find_executor
 from loom_py.executors.webgpu.lower.matmul_variants import Product, choose
-from loom_py.executors.webgpu.native import native_host
+from loom_py.executors.webgpu.native import NativeHost, native_host
 from loom_py.executors.webgpu.tuning import Tuner, cache_path
 from tests.ops import machines, suite
 from tests.ops.case import Call
@@ -24,8 +25,14 @@ pytestmark = [
 RNG = np.random.default_rng(1)
 
 
+@cache
+def host() -> NativeHost:
+    """One device for all, which compiles each variant once."""
+    return native_host()
+
+
 def executor(path: Path | None) -> WebGPUExecutor:
-    return WebGPUExecutor(native_host(), lambda host, heap: Tuner(host, heap, path, least_work=1).choose)
+    return WebGPUExecutor(host(), lambda device, heap: Tuner(device, heap, path, least_work=1).choose)
 
 
 def product(machine: WebGPUExecutor, m: int, n: int, k: int) -> None:

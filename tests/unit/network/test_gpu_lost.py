@@ -97,7 +97,7 @@ def same(got: dict[str, Any], wanted: dict[str, Any]) -> None:
         np.testing.assert_allclose(got[name], value, rtol=5e-3, atol=5e-4, err_msg=name)
 
 
-@pytest.mark.parametrize(("at", "kept"), [(7, 256), (70, 256), (71, 5), (110, 256), (131, 4), (180, 256), (222, 6)])
+@pytest.mark.parametrize(("at", "kept"), [(7, 256), (71, 5), (131, 256), (222, 4)])
 def test_lost_at_any_call(
     gpu: Callable[[int | None], Breaker], at: int, kept: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
