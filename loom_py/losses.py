@@ -162,7 +162,7 @@ def resolve_loss(loss: Loss | LossName | OptionsConfig) -> Loss:
         return loss
     if isinstance(loss, Mapping):
         return Loss.from_config(loss)
-    if loss not in LOSSES:
+    if not isinstance(loss, str) or loss not in LOSSES:
         raise ConfigError.expected("loss", expected=" or ".join(LOSSES), got=repr(loss))
     return LOSSES[loss]()
 

@@ -199,6 +199,6 @@ def resolve_optimizer(optimizer: Optimizer | OptimizerName | OptionsConfig) -> O
         return optimizer
     if isinstance(optimizer, Mapping):
         return Optimizer.from_config(optimizer)
-    if optimizer not in OPTIMIZERS:
+    if not isinstance(optimizer, str) or optimizer not in OPTIMIZERS:
         raise ConfigError.expected("optimizer", expected=" or ".join(OPTIMIZERS), got=repr(optimizer))
     return OPTIMIZERS[optimizer]()

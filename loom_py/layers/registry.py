@@ -21,6 +21,8 @@ class Registry(MutableMapping[str, "type[Layer]"]):
         self._known: dict[str, type[Layer]] = {}
 
     def __getitem__(self, name: str) -> type[Layer]:
+        if not isinstance(name, str):  # of a config, which may have anything
+            raise KeyError(name)
         if name not in self._known:
             self._import(name)
         return self._known[name]

@@ -20,11 +20,21 @@ def sender(post: JsValue) -> Callable[[Mapping[str, Any]], None]:
     return send
 
 
-def receiver(receive: Callable[[dict[str, Any]], None]) -> Callable[[JsValue], None]:
-    """A function for JavaScript that passes messages to `receive` as plain data."""
+def receiver(
+    receive: Callable[[object], None], refuse: Callable[[object, Exception], None]
+) -> Callable[[JsValue], None]:
+    """A function for JavaScript that passes messages to `receive` as plain data.
+
+    Of one that is no plain data, its kind and number go to `refuse` with the error.
+    """
 
     def on_message(message: JsValue) -> None:
-        receive(from_js(message))
+        try:
+            plain = from_js(message)
+        except Exception as error:
+            refuse({key: getattr(message, key, None) for key in ("kind", "id")}, error)
+        else:
+            receive(plain)
 
     return on_message
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import inspect
-import os
-import types
 import typing
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,17 +15,10 @@ import numpy as np
 
 from loom_py.errors import ConfigError
 from loom_py.introspect.annotations import evaluate, namespace_of
+from loom_py.session.declared import OPAQUE, AnyArray, alternatives, check
 
 Names = dict[str, object]
 Maker = Callable[[dict[str, Any]], Any]
-
-
-def _is_path(option: object) -> bool:
-    """Whether an alternative of an annotation is a path: next to bytes it says that a file is meant.
-
-    Not to be found out by what else there is: NumPy spells ArrayLike differently by version, bytes among its members.
-    """
-    return option is os.PathLike or typing.get_origin(option) is os.PathLike
 
 
 class Coercion:
@@ -46,26 +37,34 @@ class Coercion:
 
     def annotation(self, annotation: object, owner: object) -> object:
         """The evaluated annotation of a function or class; None if a name in it is unknown."""
-        return evaluate(annotation, ChainMap(namespace_of(owner), vars(builtins), self._names))
+        return evaluate(annotation, ChainMap(OPAQUE, namespace_of(owner), vars(builtins), self._names))
 
-    def coerce(self, value: Any, annotation: object) -> Any:
+    def coerce(self, value: Any, annotation: object, name: str) -> Any:
         """One value converted to its annotation, or unchanged if no conversion applies.
 
+        Args:
+            value: plain data.
+            annotation: the evaluated annotation.
+            name: the value's name for errors.
+
         Raises:
-            ConfigError: a key or the "type" of a data class is missing or unknown.
+            DataError: an array's rows differ in length.
+            ConfigError: it is of another type, or a key or the "type" of a data class is missing or unknown.
         """
-        options = list(_alternatives(annotation))
+        options = list(alternatives(annotation))
         if isinstance(value, dict):
             maker = next((made for option in options if (made := self._maker(option))), None)
-            return maker(value) if maker else value
+            if maker:
+                return maker(value)
         if isinstance(value, list):
             element = next((found for option in options if (found := self._element(option)) is not None), None)
-            return value if element is None else [self.coerce(item, element) for item in value]
-        if isinstance(value, np.ndarray) and bytes in options and any(map(_is_path, options)):
+            if element is not None:
+                return [self.coerce(item, element, f"{name}[{at}]") for at, item in enumerate(value)]
+        if isinstance(value, np.ndarray) and bytes in options and AnyArray not in options:
             return value.tobytes()  # the content of a file, not the numbers of an array
         if type(value) is int and float in options and int not in options:
-            return float(value)  # JavaScript does not distinguish 1 from 1.0
-        return value
+            return _float(value, name)  # JavaScript does not distinguish 1 from 1.0
+        return check(value, options, name)
 
     def _element(self, annotation: object) -> object | None:
         """Element type of a sequence if its elements are made from dicts."""
@@ -74,7 +73,7 @@ class Coercion:
         return args[0] if is_sequence and args and self._has_records(args[0]) else None
 
     def _has_records(self, annotation: object) -> bool:
-        return any(self._maker(part) or self._element(part) is not None for part in _alternatives(annotation))
+        return any(self._maker(part) or self._element(part) is not None for part in alternatives(annotation))
 
     def _maker(self, cls: object) -> Maker | None:
         if not isinstance(cls, type):
@@ -92,7 +91,8 @@ class Coercion:
         if missing:
             got = ", ".join(given) or "no key"
             raise ConfigError.expected(cls.__name__, expected=f"the key {missing[0]}", got=got)
-        return cls(**{k: self.coerce(value, self.annotation(fields[k].type, cls)) for k, value in given.items()})
+        annotations = {key: self.annotation(fields[key].type, cls) for key in given}
+        return cls(**{key: self.coerce(given[key], annotations[key], f"{cls.__name__}.{key}") for key in given})
 
 
 class Binder:
@@ -125,7 +125,7 @@ class Binder:
             raise ConfigError(f"{name}: {error}; its parameters are: {shown}") from None
         for key, value in bound.arguments.items():
             if key in annotations:
-                bound.arguments[key] = self._coercion.coerce(value, annotations[key])
+                bound.arguments[key] = self._coercion.coerce(value, annotations[key], f"{name}: {key}")
         return bound
 
     def _read(self, function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, object]]:
@@ -143,16 +143,11 @@ class Binder:
         return self._known[key]
 
 
-def _alternatives(annotation: object) -> Iterator[object]:
-    """The members of a union, or the annotation itself, without `Annotated` metadata."""
-    origin = typing.get_origin(annotation)
-    if origin is typing.Annotated:
-        yield from _alternatives(typing.get_args(annotation)[0])
-    elif origin in (typing.Union, types.UnionType):
-        for part in typing.get_args(annotation):
-            yield from _alternatives(part)
-    else:
-        yield annotation
+def _float(value: int, name: str) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise ConfigError.expected(name, expected="at most about 1.8e308", got="a larger one") from None
 
 
 def _is_required(field: dataclasses.Field[Any]) -> bool:

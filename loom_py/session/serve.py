@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import inspect
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
 from loom_py import runtime
-from loom_py.errors import StateError
+from loom_py.errors import ConfigError, DataError, StateError
 from loom_py.session.failures import describe_error
 from loom_py.session.jobs import Job
 from loom_py.session.package import open_session
+from loom_py.session.requests import check_request, number_of
 from loom_py.session.run_queue import RunQueue
 from loom_py.session.session import Session
 from loom_py.session.streams import Streams
 from loom_py.session.surface import OBSERVE
 
 Request = Mapping[str, Any]
+log = logging.getLogger("loom_py")
 
 
 class Server:
@@ -36,25 +40,34 @@ class Server:
         self._jobs: dict[int, tuple[int, Job]] = {}
         self._streams = Streams(session)
 
-    def receive(self, message: dict[str, Any]) -> None:
-        """Handle one message; errors become responses, never exceptions."""
-        kind = message.get("kind")
-        if kind == "call":
-            self._queue.submit(partial(self._answer, message))
-        elif kind == "abort":
-            self._abort(message["id"])
-        elif kind == "steer":
-            self._control(message)
-        elif kind == "hide":
-            self._streams.flush()
-            runtime.hidden()
-
-    def _answer(self, message: dict[str, Any]) -> None:
+    def receive(self, message: object) -> None:
+        """Handle one message; errors become responses or, where nothing waits for one, log entries."""
         try:
-            target, method = message["target"], message["method"]
+            request = check_request(message)
+        except DataError as error:
+            self.refuse(message, error)
+            return
+        if request["kind"] == "call":
+            self._queue.submit(partial(self._answer, request))
+        else:
+            _logged(partial(_SIGNALS[request["kind"]], self, request))
+
+    def refuse(self, message: object, error: Exception) -> None:
+        """Answer a call that can't be read with the error; log any other message."""
+        number = number_of(message)
+        if number is None:
+            log.warning("a message was ignored: %s", error)
+        else:
+            self._fail(number, error)
+
+    def _answer(self, message: Request) -> None:
+        try:
+            target, method = message["target"], message.get("method")
+            if not isinstance(method, str):
+                raise DataError.expected("call message, method", expected="a name", got=repr(method)[:40])
             args, options = message.get("args") or [], message.get("options") or {}
             if method in _OWN:
-                value = _OWN[method](self, message, *args, **options)
+                value = self._own(message, method, args, options)
             elif self._session.is_long(target, method):
                 self._start(message, target, method, args, options)
                 return
@@ -63,9 +76,18 @@ class Server:
                 self._flush_at_rest(target)
             self._send({"kind": "response", "id": message["id"], "ok": True, "value": value})
         except Exception as error:
-            self._fail(message.get("id"), error)
+            self._fail(message["id"], error)
 
-    def _fail(self, number: Any, error: BaseException) -> None:
+    def _own(self, message: Request, method: str, args: list[Any], options: dict[str, Any]) -> Any:
+        """Call a method of the bridge itself."""
+        function = _OWN[method]
+        try:
+            inspect.signature(function).bind(self, message, *args, **options)
+        except TypeError as error:
+            raise ConfigError(f"{method}: {error}") from None
+        return function(self, message, *args, **options)
+
+    def _fail(self, number: int, error: BaseException) -> None:
         self._send({"kind": "response", "id": number, "ok": False, "error": describe_error(error)})
 
     # ---- long calls ----
@@ -103,11 +125,12 @@ class Server:
     def _push(self, number: int, target: int, messages: list[Any], *, last: bool = False) -> None:
         self._send({"kind": "push", "id": number, "target": target, "messages": messages, "last": last})
 
-    def _abort(self, number: int) -> None:
+    def _abort(self, message: Request) -> None:
+        number = message["id"]
         if number in self._jobs:
             self._jobs[number][1].cancel()
-        else:
-            self._queue.submit(partial(self._end, number))  # the call itself may still be queued
+        else:  # the call itself may still be queued
+            self._queue.submit(partial(_logged, partial(self._end, number)))
 
     def _end(self, number: int) -> None:
         if number in self._jobs:
@@ -119,7 +142,7 @@ class Server:
         if message["id"] in self._jobs:
             self._control_job(message)
         else:
-            self._queue.submit(partial(self._control_job, message))
+            self._queue.submit(partial(_logged, partial(self._control_job, message)))
 
     def _control_job(self, message: Request) -> None:
         if message["id"] not in self._jobs:
@@ -131,6 +154,10 @@ class Server:
             job.resume()
         elif message["action"] == "step":
             job.step(message.get("steps") or 1)
+
+    def _hide(self, message: Request) -> None:
+        self._streams.flush()
+        runtime.hidden()
 
     def _flush_at_rest(self, target: int) -> None:
         """Push the measurements of a single call; a run in progress pushes them with its next message."""
@@ -153,7 +180,7 @@ class Server:
         self._streams.close_all_of(target)
         self._session.dispose(target)
 
-    def _release(self, message: Request, received: int) -> None:
+    def _release(self, message: Request, received: object) -> None:
         """Dispose an object that the page garbage-collected, unless references are still in transit."""
         if self._session.handles.release(message["target"], received):
             self._dispose(message)
@@ -170,6 +197,22 @@ _OWN: dict[str, Callable[..., Any]] = {
     "$release": Server._release,
     "$alive": Server._alive,
 }
+
+
+# Messages without an answer.
+_SIGNALS: dict[str, Callable[[Server, Request], None]] = {
+    "abort": Server._abort,
+    "steer": Server._control,
+    "hide": Server._hide,
+}
+
+
+def _logged(work: Callable[[], None]) -> None:
+    """Do work whose error nothing waits for."""
+    try:
+        work()
+    except Exception:
+        log.exception("a message of the page failed")
 
 
 def serve(post: Any) -> Callable[[Any], None]:
@@ -189,4 +232,4 @@ def _serve(session: Session, post: Any, *, nested: bool) -> Callable[[Any], None
     send = runtime.sender(post)
     server = Server(session, send, nested=nested)
     send({"kind": "ready", "surface": session.surface.table()})
-    return runtime.receiver(server.receive)
+    return runtime.receiver(server.receive, server.refuse)

@@ -69,7 +69,7 @@ class Session:
         if entry["kind"] == "property":
             return encode(getattr(value, entry["method"]), self.handles)
         function = self._callable(entry["method"]) if value is None else getattr(value, entry["method"])
-        return encode(self._invoke(f"{owner}.{entry['method']}", function, args, options), self.handles)
+        return encode(self.invoke(f"{owner}.{entry['method']}", function, args, options), self.handles)
 
     def is_long(self, target: int, method: str) -> bool:
         """Whether the method is long-running: `start` runs it in slices."""
@@ -83,8 +83,14 @@ class Session:
                 f"{owner}.{entry['method']}", expected="a method that runs in steps", got="another"
             )
         starter = getattr(type(value), starter_of(type(value), entry["method"]))
-        run: LongRun = self._invoke(f"{owner}.{entry['method']}", starter, [value, *args], options)
+        run: LongRun = self.invoke(f"{owner}.{entry['method']}", starter, [value, *args], options)
         return run
+
+    def invoke(self, name: str, function: Callable[..., Any], args: Sequence[Any], options: Any) -> Any:
+        """Call a function with plain data, checked and converted as it declares; `name` is its name in errors."""
+        given = {key: decode(value, self.handles) for key, value in (options or {}).items()}
+        bound = self._binder.bind(name, function, [decode(value, self.handles) for value in args], given)
+        return function(*bound.args, **bound.kwargs)
 
     def encode(self, value: object) -> Any:
         """A result as plain data."""
@@ -118,8 +124,3 @@ class Session:
         value = self.handles.get(target)
         owner = self.surface.owner_of(value)
         return owner, value, self.surface.find(owner, method)
-
-    def _invoke(self, name: str, function: Callable[..., Any], args: Sequence[Any], options: Any) -> Any:
-        given = {key: decode(value, self.handles) for key, value in (options or {}).items()}
-        bound = self._binder.bind(name, function, [decode(value, self.handles) for value in args], given)
-        return function(*bound.args, **bound.kwargs)

@@ -6,11 +6,10 @@ import contextlib
 from collections.abc import Mapping
 from typing import Any, Protocol
 
-from loom_py.errors import ConfigError, LoomError
+from loom_py.errors import LoomError
 from loom_py.observers import CanvasObserver
 from loom_py.session.session import Session
 from loom_py.session.surface import OBSERVE
-from loom_py.session.values import encode_message
 
 
 class Push(Protocol):
@@ -38,12 +37,9 @@ class Streams:
         self._session.surface.find(self._session.owner_of(target), OBSERVE)
 
         def sink(message: dict[str, Any]) -> None:
-            push([encode_message(message, self._session.handles)])
+            push([message])
 
-        try:
-            observer = CanvasObserver(sink, **options)
-        except TypeError as error:
-            raise ConfigError(f"observe: {error}; its options are: every, layers, interval_s, capacity") from None
+        observer = self._session.invoke("observe", CanvasObserver, [sink], options)
         self._open[number] = target, observer, push
         self._session.object(target).add_observer(observer)
 

@@ -17,15 +17,22 @@ from loom_py.shapes import shape_text, size_of
 
 BYTES = "$bytes"
 """Key of bytes that are no array of numbers, such as those of a file."""
+MAX_DEPTH = 100
+"""Levels of nesting in an argument or a result; the bridge's encoder has the same limit."""
 
 
-def encode(value: Any, handles: Handles) -> Any:
+def encode(value: Any, handles: Handles, depth: int = 0) -> Any:
     """A value as plain data: records become dicts, sequences lists, introspectable objects handles.
 
     NumPy arrays are returned unchanged.
 
+    Args:
+        value: the value.
+        handles: makes the references to objects.
+        depth: number of values that contain it.
+
     Raises:
-        DataError: the value is of another type.
+        DataError: the value is of another type, or nested too deeply.
     """
     if isinstance(value, enum.Enum):
         return value.value
@@ -35,13 +42,14 @@ def encode(value: Any, handles: Handles) -> Any:
         return value.item()
     if isinstance(value, introspect.Introspectable):
         return handles.reference(value)
+    _check_depth(depth, "result")
     if isinstance(value, Mapping):
-        return {str(key): encode(item, handles) for key, item in value.items()}
+        return {str(key): encode(item, handles, depth + 1) for key, item in value.items()}
     record = _record(value)
     if record is not None:
-        return {key: encode(item, handles) for key, item in record.items()}
+        return {key: encode(item, handles, depth + 1) for key, item in record.items()}
     if isinstance(value, list | tuple | set | frozenset):
-        return [encode(item, handles) for item in value]
+        return [encode(item, handles, depth + 1) for item in value]
     if isinstance(value, os.PathLike):
         return os.fspath(value)
     raise DataError.expected("result", expected="plain data or a public object", got=f"a {type(value).__name__}")
@@ -73,29 +81,44 @@ def _record(value: Any) -> Mapping[str, Any] | None:
     return None
 
 
-def decode(value: Any, handles: Handles) -> Any:
+def decode(value: Any, handles: Handles, depth: int = 0) -> Any:
     """Plain data as Python values: handles become their objects, `{data, shape}` arrays of that shape.
 
     Functions are wrapped so that they receive plain data.
 
+    Args:
+        value: plain data.
+        handles: has the objects of references.
+        depth: number of values that contain it.
+
     Raises:
+        DataError: it is nested too deeply, or the data of an array are no numbers.
         ShapeError: data and shape of an array do not fit.
-        StateError: a handle was disposed.
+        StateError: a handle was disposed, or is another session's.
     """
     if isinstance(value, dict):
+        _check_depth(depth, "argument")
         if KEY in value:
             return handles.get(value[KEY])
         if BYTES in value:
             return _bytes(value[BYTES])
         if value.keys() == {"data", "shape"}:
             return _array(value["data"], value["shape"])
-        return {key: decode(item, handles) for key, item in value.items()}
+        return {key: decode(item, handles, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
+        _check_depth(depth, "argument")
         numbers_only = all(type(item) is float or type(item) is int for item in value)
-        return value if numbers_only else [decode(item, handles) for item in value]
+        return value if numbers_only else [decode(item, handles, depth + 1) for item in value]
+    if isinstance(value, np.generic):
+        return value.item()
     if callable(value):
         return lambda *args: decode(value(*(encode_message(argument, handles) for argument in args)), handles)
     return value
+
+
+def _check_depth(depth: int, what: str) -> None:
+    if depth >= MAX_DEPTH:
+        raise DataError.expected(what, expected=f"at most {MAX_DEPTH} levels of nesting", got="more")
 
 
 def _bytes(data: Any) -> bytes:
@@ -105,9 +128,12 @@ def _bytes(data: Any) -> bytes:
 
 
 def _array(data: Any, shape: Any) -> np.ndarray[Any, Any]:
-    array = np.asarray(data)
-    if not (isinstance(shape, list) and all(isinstance(extent, int) and extent >= 0 for extent in shape)):
-        raise ShapeError.expected("shape of an array", expected="a list of whole numbers", got=repr(shape))
+    try:
+        array = np.asarray(data)
+    except ValueError as error:
+        raise DataError.expected("data of an array", expected="numbers", got=str(error)) from None
+    if not (isinstance(shape, list) and all(type(extent) is int and extent >= 0 for extent in shape)):
+        raise ShapeError.expected("shape of an array", expected="a list of whole numbers", got=repr(shape)[:40])
     if array.size != size_of(shape):
         raise ShapeError.expected(
             "array", expected=f"{size_of(shape)} elements for shape {shape_text(shape)}", got=f"{array.size} elements"

@@ -148,6 +148,43 @@ test("values that are used twice in a call do no harm to Python", async ({ page 
   expect(seen.answered).toEqual([2, 4]);
 });
 
+test("files and Float16Arrays are arguments; what is unreadable is an error of its call", async ({ page }) => {
+  await open(page);
+  const seen = await page.evaluate(async () => {
+    // The real worker; before it sees a call of "summary", the browser could not read the message.
+    const worker = new URL("/bridge/worker.ts?worker_file&type=module", location.href).href;
+    const lose = `addEventListener("message", (event) => {
+      if (event.data.method !== "get_telemetry") return;
+      event.stopImmediatePropagation();
+      dispatchEvent(new MessageEvent("messageerror"));
+    });`;
+    const script = (code: string) => URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+    const workerURL = script(`import "${script(lose)}"; import "${worker}";`);
+    const loom = await window.bridge.createLoom({ workerURL });
+    const layers = [{ type: "Dense", inputs: 4, outputs: 3 }] as const;
+    const net = await loom.network({ input_shape: [4], seed: 0, layers });
+    const outputs = async (x: unknown) => [...(await net.forward(x as number[])).data];
+    const said = (work: Promise<unknown>) => work.then(String, ({ code, message }) => `${code}: ${message}`);
+    const file = new File([(await net.saveModel()) as Uint8Array<ArrayBuffer>], "net.safetensors");
+    const order = [loom.loadModel(file as never), net.device()];
+    const loaded = (await order[0]) as typeof net;
+    const half = Reflect.get(globalThis, "Float16Array") as Float32ArrayConstructor;
+    return {
+      plain: await outputs([1, 2, 3, 0.5]),
+      half: await outputs(half.of(1, 2, 3, 0.5)),
+      loaded: [...(await loaded.forward([1, 2, 3, 0.5])).data],
+      bytes: await said(net.forward(new Blob(["abcd"]) as never)),
+      nested: await said(net.fit([[1, 2, 3, 4]], [0], { validation: new Blob([]) } as never)),
+      lost: await said(net.getTelemetry()),
+      after: await outputs([1, 2, 3, 0.5]),
+    };
+  });
+  expect([seen.half, seen.loaded, seen.after]).toEqual([seen.plain, seen.plain, seen.plain]);
+  expect(seen.bytes).toMatch(/^data: Network.forward: x: expected numbers .*, got bytes/);
+  expect(seen.nested).toMatch(/^data: fit: config.validation: .*got a Blob; do: .*arrayBuffer/);
+  expect(seen.lost).toMatch(/^out_of_memory: .*give less at once/);
+});
+
 test("a folder without Pyodide: the error names the file", async ({ page }) => {
   await open(page);
   const error = await failureOf(page, "nowhere/");

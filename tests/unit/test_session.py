@@ -3,9 +3,11 @@
 import gc
 import inspect
 import weakref
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike, NDArray
 
 import loom_py
 from loom_py.errors import ConfigError, DataError, LoomError, NotPublicError, ShapeError, StateError
@@ -154,6 +156,74 @@ def test_bytes_are_marked_and_are_no_array_of_numbers(session, net):
     for value in ({"$bytes": np.zeros(2, np.uint8)}, {"$bytes": "ab"}):
         with pytest.raises(DataError, match=r"expected (numbers|bytes)"):
             session.call(net, "forward", [value])
+
+
+def test_what_becomes_bytes_is_declared(session, net):
+    """Whatever NumPy makes of ArrayLike: in some versions bytes are among its members."""
+    raw = np.arange(6, dtype=np.uint8)
+
+    def either(source: "str | bytes", x: "ArrayLike", both: "bytes | ArrayLike", *, rows: "NDArray[Any] | None"):
+        return source, x, both, rows
+
+    source, x, both, rows = session.invoke("either", either, [raw, raw, raw], {"rows": raw})
+    assert source == raw.tobytes()
+    assert x is both is rows is raw
+
+
+@pytest.mark.parametrize(
+    ("method", "args", "options", "words"),
+    [
+        ("forward", ["ab"], {}, r"Network.forward: x: expected numbers in an array or nested lists, got 'ab'"),
+        ("forward", [[[1, 2], [3]]], {}, r"Network.forward: x: expected rows of one length"),
+        ("forwardCPU", [[1, 2]], {"training": []}, r"training: expected true or false, got list"),
+        ("setLayer", [0, 0.5, 0, {"type": "Softmax"}], {}, r"expected a whole number, got 0.5"),
+        ("setOptimizer", [["adam"]], {}, r"expected .*, got"),
+        ("observe", [], {"every": "2"}, r"observe: every: expected"),
+    ],
+)
+def test_arguments_have_the_declared_types(session, net, method, args, options, words):
+    with pytest.raises(LoomError, match=words):
+        if method == "observe":
+            session.invoke(method, loom_py.CanvasObserver, [print], options)
+        else:
+            session.call(net, method, args, options)
+
+
+def test_numbers_of_numpy_are_numbers(session, net):
+    with_numpy = session.call(net, "forward", [[np.float32(1), 2]])
+    assert with_numpy.tolist() == session.call(net, "forward", [[1, 2]]).tolist()
+    session.call(net, "forward", [[1, 2]], {"mask": None})
+    assert session.call(0, "recordingObserver", [], {"every": np.int64(2)})["class"] == "RecordingObserver"
+    session.dispose(max(session.handles._objects))
+
+
+def test_an_object_of_another_session_is_refused(session, net):
+    other = open_session()
+    recording = other.call(0, "recordingObserver")
+    with pytest.raises(StateError, match="of another session"):
+        session.call(net, "addObserver", [recording])
+    with pytest.raises(StateError, match="of another session"):
+        session.call(recording["$handle"], "getHistory")
+    for number in (True, "1", [1], None):
+        with pytest.raises(DataError, match="expected a whole number"):
+            session.call(net, "addObserver", [{"$handle": number}])
+
+
+def test_depth_is_limited_in_both_directions(session):
+    value = []
+    for _ in range(99):
+        value = [value]
+    assert session.encode(value) == value
+    echo = session.invoke("echo", lambda given: given, [value], {})
+    assert echo == value
+    for deep in ([value], {"a": value}):
+        with pytest.raises(DataError, match="result: expected at most 100 levels"):
+            session.encode(deep)
+        with pytest.raises(DataError, match="argument: expected at most 100 levels"):
+            session.call(0, "network", [deep])
+    value.append(value)
+    with pytest.raises(DataError, match="100 levels"):
+        session.encode(value)
 
 
 def test_layers_cross_as_configs(session, net):

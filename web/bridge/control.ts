@@ -1,4 +1,5 @@
 import type { RunControl as Control } from "../generated/loom.d.ts";
+import { LoomError } from "./errors.ts";
 import type { ControlMessage } from "./protocol.ts";
 
 type SendControl = (action: ControlMessage["action"], steps?: number) => void;
@@ -29,8 +30,18 @@ export class RunControl implements Control {
     this.#send?.("resume");
   }
 
-  /** Do a number of steps, then pause. */
+  /**
+   * Do a number of steps, then pause.
+   *
+   * @throws LoomError "config": it is no whole number from 1.
+   */
   step(steps = 1): void {
+    if (!Number.isSafeInteger(steps) || steps < 1)
+      throw new LoomError({
+        name: "ConfigError",
+        code: "config",
+        message: `step: expected a whole number from 1, got ${steps}`,
+      });
     this.#steps = (this.#steps ?? 0) + steps;
     this.#send?.("step", steps);
   }

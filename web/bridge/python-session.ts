@@ -82,8 +82,10 @@ function sessionOf(pyodide: Pyodide, receive: Receive, post: Post, pausing: bool
   if (pyodide._api) pyodide._api.on_fatal = die;
   const fail = (message: PageMessage, error: unknown) => {
     // The session answers errors of calls itself, so this is the interpreter's death or a bug in the bridge.
-    if (isFatal(error) || message.kind !== "call") die(error);
-    else post({ kind: "response", id: message.id, ok: false, error: wireError(error) }, []);
+    if (isFatal(error)) die(error);
+    else if (message.kind === "call")
+      post({ kind: "response", id: message.id, ok: false, error: wireError(error) }, []);
+    else console.error("loom_py: a message failed", error);
   };
   return {
     deliver(message) {

@@ -67,9 +67,9 @@ export class Rpc {
     if (!this.#failure) this.#endpoint.postMessage(message, [...transfer]);
   }
 
-  /** Start a call; returns its id, for control and abort, and its answer. */
+  /** Start a call; returns its id, for control and abort, and its answer. The id is 0 if it could not be sent. */
   call(call: Omit<CallMessage, "kind" | "id">, settings: CallSettings = {}): { id: number; value: Promise<WireValue> } {
-    const id = this.#nextId++;
+    let id = this.#nextId;
     const value = new Promise<WireValue>((resolve, reject) => {
       if (this.#failure) {
         reject(this.#failure);
@@ -79,9 +79,11 @@ export class Rpc {
       if (settings.onPush) this.#pushes.set(id, settings.onPush);
       try {
         this.#endpoint.postMessage({ kind: "call", id, ...call }, [...(settings.transfer ?? [])]);
+        this.#nextId += 1; // without gaps: the worker counts calls
       } catch (error) {
-        // Functions, DOM nodes and the like can't be sent.
+        // An array that can't be moved, or more than the browser can copy.
         this.#forget(id);
+        id = 0;
         reject(new LoomError(bridgeError("data", `${call.method}: an argument can't be sent: ${textOf(error)}`)));
       }
     });
@@ -101,6 +103,15 @@ export class Rpc {
     if (this.#failure) listener(this.#failure);
     else this.#failureListeners.add(listener);
     return () => this.#failureListeners.delete(listener);
+  }
+
+  /** An answer was lost: reject all calls that wait, and end those still at work. Later calls are answered again. */
+  lose(error: LoomError): void {
+    for (const [id, { reject }] of this.#pending) {
+      this.abort(id);
+      reject(error);
+    }
+    this.#pending.clear();
   }
 
   /** Fail: reject all pending calls, and all later ones. */

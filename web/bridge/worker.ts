@@ -2,6 +2,7 @@
 
 import { textOf } from "./errors.ts";
 import { PageGPU } from "./gpu.ts";
+import { Inbox } from "./inbox.ts";
 import { LoadingError, LoadingProgress, unreachable, WatchedFetch } from "./loading.ts";
 import type { BootMessage, PageMessage, WorkerMessage } from "./protocol.ts";
 import { importModule, type Pyodide, type Session, startSession, wireError } from "./python-session.ts";
@@ -25,10 +26,17 @@ function post(message: WorkerMessage, transfer: Transferable[] = []): void {
   self.postMessage(message, transfer);
 }
 
-self.addEventListener("message", ({ data }: MessageEvent<PageMessage>) => {
-  if (data.kind === "boot") void boot(data);
-  else session?.deliver(data); // no calls arrive before the session exists, since they wait for "ready"
+const inbox = new Inbox({
+  deliver(message) {
+    if (message.kind === "boot") void boot(message);
+    else session?.deliver(message); // no calls arrive before the session exists, since they wait for "ready"
+  },
+  refuse: (id, error) => post({ kind: "response", id, ok: false, error }),
+  read: (blob) => new FileReaderSync().readAsArrayBuffer(blob),
 });
+
+self.addEventListener("message", ({ data }: MessageEvent<PageMessage | null>) => inbox.receive(data));
+self.addEventListener("messageerror", () => inbox.lost());
 
 async function boot({ indexURL, packageName }: BootMessage): Promise<void> {
   const progress = new LoadingProgress(post);

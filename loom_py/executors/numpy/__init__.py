@@ -17,8 +17,11 @@ ALIGNMENT = 64
 
 
 def aligned(nbytes: int) -> AnyArray:
-    """`nbytes` zero bytes starting on a cache line."""
-    raw = np.zeros(nbytes + ALIGNMENT, np.uint8)
+    """`nbytes` zero bytes starting on a cache line; raises MemoryError."""
+    try:
+        raw = np.zeros(nbytes + ALIGNMENT, np.uint8)
+    except ValueError:  # more than an array can have: 2 GiB in WebAssembly
+        raise MemoryError(f"{nbytes} bytes are more than this machine can address; use a smaller network") from None
     start = -raw.__array_interface__["data"][0] % ALIGNMENT
     return raw[start : start + nbytes]
 

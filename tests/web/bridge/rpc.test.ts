@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { connect } from "../../../web/bridge/client.ts";
+import { RunControl } from "../../../web/bridge/control.ts";
 import { LoomError } from "../../../web/bridge/errors.ts";
 import type { CallMessage, PageMessage, Surface, WireObject, WorkerMessage } from "../../../web/bridge/protocol.ts";
 import { type Endpoint, Rpc } from "../../../web/bridge/rpc.ts";
@@ -166,6 +167,52 @@ test("wrong arguments are refused before they are sent", async () => {
   await expect(shelf.put(() => 1)).rejects.toMatchObject({ code: "data" });
   expect(keeper.calls).toEqual([]);
   expect(rpc.waiting).toBe(0);
+});
+
+test("an answer that is lost is an error of the calls that wait, and of no other", async () => {
+  const waiting = shelf.put("silence");
+  rpc.lose(new LoomError({ name: "LoomError", code: "worker", message: "too large" }));
+  await expect(waiting).rejects.toMatchObject({ code: "worker", message: "too large" });
+  expect(rpc.waiting).toBe(0);
+  expect((await shelf.put("vase")).args).toEqual(["vase"]);
+  expect(keeper.others).toMatchObject([{ kind: "abort", id: keeper.calls[0]?.id }]);
+});
+
+test("calls have numbers without gaps, also after one that can't be sent", async () => {
+  for (const transfer of [[{} as ArrayBuffer], [], [{} as ArrayBuffer]]) {
+    const { id, value } = rpc.call({ target: 1, method: "put", args: [], options: {} }, { transfer });
+    expect(id === 0).toBe(transfer.length > 0);
+    await value.catch(({ code }: LoomError) => expect(code).toBe("data"));
+  }
+  await shelf.size();
+  const ids = keeper.calls.map(({ id }) => id);
+  expect(ids).toEqual([ids[0], (ids[0] ?? 0) + 1]);
+});
+
+test("an object of another library is refused on both sides of a call", async () => {
+  const { port1, port2 } = new MessageChannel();
+  const other = new Keeper(port2);
+  const second = (await connect(new Rpc(port1 as Endpoint), () => port1.close())) as typeof loom;
+  const foreign = await second.shelf();
+  other.calls.length = 0;
+  for (const call of [shelf.put([{ foreign }]), shelf.put.call(foreign, "vase")]) {
+    await expect(call).rejects.toMatchObject({
+      code: "state",
+      message: expect.stringMatching(/a Shelf of another one/),
+    });
+  }
+  expect([...keeper.calls, ...other.calls]).toEqual([]);
+  await second.dispose();
+});
+
+test("options of the bridge are checked, and are no options of other calls", async () => {
+  for (const options of [{ signal: {} }, { onEvent: 5 }, { control: null }]) {
+    await expect(shelf.count(3, options)).rejects.toMatchObject({ code: "config" });
+  }
+  const { signal } = new AbortController();
+  await expect(shelf.put("vase", 1, { signal })).rejects.toThrow(/put: signal: .*got an AbortSignal/);
+  expect(() => new RunControl().step(0.5)).toThrow(/step: expected a whole number from 1, got 0.5/);
+  expect(keeper.calls).toEqual([]);
 });
 
 test("disposing an object is one message; its number is not reused", async () => {
