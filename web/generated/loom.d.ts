@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 6b6782c30e27497cf7111a4841333737cdba521557dbb5e9977b6968273af584
+ * Content hash of the description: 0041cdbbeeb532d5778316915ac4ac14fa8937c8f6eb1097b4e7b8fbd422adee
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -3426,7 +3426,7 @@ export interface Loom extends Handle {
    * @param y - targets, as for `fit`.
    * @param config - options of the run, its validation data included; None uses the defaults.
    * @param options - named arguments
-   * @returns Findings, the gravest first; empty where nothing is suspicious.
+   * @returns Findings, causes before their consequences, else the gravest first; empty where nothing is suspicious.
    * @throws {@link ShapeError} the data does not fit, as for `fit`.
    * @throws {@link DataError} the data does not fit, as for `fit`.
    */
@@ -4847,7 +4847,7 @@ export namespace direct {
      * @param y - targets, as for `fit`.
      * @param config - options of the run, its validation data included; None uses the defaults.
      * @param options - named arguments
-     * @returns Findings, the gravest first; empty where nothing is suspicious.
+     * @returns Findings, causes before their consequences, else the gravest first; empty where nothing is suspicious.
      * @throws {@link ShapeError} the data does not fit, as for `fit`.
      * @throws {@link DataError} the data does not fit, as for `fit`.
      */
