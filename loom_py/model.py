@@ -10,7 +10,7 @@ from typing import Any, BinaryIO
 from loom_py import store
 from loom_py.atomic_file import update_whole, write_whole
 from loom_py.engine.layout import checked, walk
-from loom_py.errors import ConfigError, FileFormatError, LoomError, StateError
+from loom_py.errors import ConfigError, DataError, FileFormatError, LoomError, StateError
 from loom_py.introspect import available_when, internal, runs_in_steps
 from loom_py.layers import Layer
 from loom_py.network.core import NetworkCore
@@ -139,8 +139,9 @@ class Network(NetworkCore):
             model_id: name of the model in the file.
 
         Raises:
-            ConfigError: the id is invalid. FileFormatError: the existing file is of another kind. OSError: it can't be
-                written.
+            ConfigError: the id is invalid, or the network is nested too deeply to be read. DataError: parameters are
+                not finite. FileFormatError: the existing file is of another kind. OSError: it can't be written. The
+                existing file is kept then.
         """
         own = {store.check_model_id(model_id): self._stored()}
         update_whole(path, lambda file: [store.pack_models(_other_models(file, model_id) | own)])
@@ -157,7 +158,7 @@ class Network(NetworkCore):
             The bytes that `save_model` writes into a new file.
 
         Raises:
-            ConfigError: the id is invalid.
+            ConfigError: the id is invalid, or the network is nested too deeply. DataError: parameters are not finite.
         """
         return store.pack_models({model_id: self._stored()})
 
@@ -192,7 +193,8 @@ class Network(NetworkCore):
         Call it between two events of `Trainer.run`.
 
         Raises:
-            StateError: the run belongs to another network. OSError: the file can't be written.
+            StateError: the run belongs to another network. DataError: parameters or the optimizer's state are not
+                finite. OSError: the file can't be written. The existing file is kept then.
         """
         self._check_own(trainer)
         snapshot = trainer.snapshot()
@@ -220,7 +222,10 @@ class Network(NetworkCore):
                 "checkpoint", expected="one of this network", got="another config",
                 do="make the network with Network.load_model(path)",
             )  # fmt: skip
-        parameters = checked(self.engine.layout, _parameters(stored))
+        try:
+            parameters = checked(self.engine.layout, _parameters(stored))
+        except DataError as error:
+            raise FileFormatError(f"checkpoint: {error}") from None
         beside = {name: value for name, value in stored.arrays.items() if "/" in name}
         trainer.restore(Snapshot(stored.run, beside))
         self.set_parameters(parameters)
@@ -257,7 +262,7 @@ class Network(NetworkCore):
 
         Raises:
             UnavailableError: layers that ONNX has no operators for, named; or the package `onnx` is not installed (the
-                extra of that name). OSError: the file can't be written.
+                extra of that name). DataError: parameters are not finite. OSError: the file can't be written.
         """
         write_whole(path, [self.onnx_bytes()])
 
@@ -270,6 +275,7 @@ class Network(NetworkCore):
 
         Raises:
             UnavailableError: layers that ONNX has no operators for, named; or the package `onnx` is not installed.
+            DataError: parameters are not finite.
         """
         from loom_py.store.onnx import onnx_model  # imported on first use: every module delays the start of a page
 

@@ -25,6 +25,10 @@ class Optimizer(Options):
         """Names of the state arrays, each of the weights' size."""
         raise NotImplementedError
 
+    def squares(self) -> tuple[str, ...]:
+        """Names of the state arrays that are means of squares, so never negative."""
+        return ()
+
     def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
         """Record the update of weights `w` by gradients `g`.
 
@@ -89,6 +93,9 @@ class Adam(Optimizer):
     def state(self) -> tuple[str, ...]:
         return ("m", "v")
 
+    def squares(self) -> tuple[str, ...]:
+        return ("v",)
+
     def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
         ops.adam(
             w, g, state["m"], state["v"], rate, count, scale, ok,
@@ -126,6 +133,9 @@ class RMSProp(Optimizer):
 
     def state(self) -> tuple[str, ...]:
         return ("square", "velocity") if self.momentum else ("square",)
+
+    def squares(self) -> tuple[str, ...]:
+        return ("square",)
 
     def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
         ops.rmsprop(

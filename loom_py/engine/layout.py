@@ -14,7 +14,7 @@ from loom_py.errors import DataError, ShapeError, StateError
 from loom_py.executors.base import Memory
 from loom_py.initializers import initialise
 from loom_py.layers import Layer, Parameter
-from loom_py.shapes import Array, ArrayLike, size_of
+from loom_py.shapes import AnyArray, Array, ArrayLike, size_of
 
 WEIGHTS, GRADIENTS, SUMMED, BUFFERS = "weights", "gradients", "summed gradients", "buffers"
 UPDATES_ALLOWED = "updates allowed"
@@ -117,7 +117,7 @@ def checked(layout: Layout, values: Mapping[str, ArrayLike]) -> dict[str, Array]
 
     Raises:
         StateError: a name that the network does not have.
-        ShapeError: another shape. DataError: not numbers, or not finite.
+        ShapeError: another shape. DataError: not numbers, not finite, or negative where that makes no sense.
     """
     ready: dict[str, Array] = {}
     for name, value in values.items():
@@ -125,12 +125,21 @@ def checked(layout: Layout, values: Mapping[str, ArrayLike]) -> dict[str, Array]
             known = ", ".join(list(layout.places)[:6]) or "none"
             raise StateError.expected("parameter name", expected=f"one of {known} …", got=repr(name))
         array = np.asarray(value)
-        wanted = layout.places[name].parameter.shape
+        parameter = layout.places[name].parameter
+        wanted = parameter.shape
         if array.dtype.kind not in "iuf":
             raise DataError.expected(f"parameter {name}", expected="numbers", got=array.dtype)
         if array.shape != wanted:
             raise ShapeError.expected(f"parameter {name}", expected=wanted, got=array.shape)
-        ready[name] = array.astype(np.float32)
-        if not np.isfinite(ready[name]).all():
-            raise DataError.expected(f"parameter {name}", expected="finite numbers", got="NaN or infinity")
+        with np.errstate(over="ignore"):  # what float32 does not have becomes infinite
+            ready[name] = check_values(f"parameter {name}", array.astype(np.float32), parameter.non_negative)
     return ready
+
+
+def check_values(name: str, array: AnyArray, non_negative: bool = False) -> AnyArray:
+    """The array if its values are finite, and none is negative where they can't be; raises DataError."""
+    if not np.isfinite(array).all():
+        raise DataError.expected(name, expected="finite numbers", got="NaN or infinity")
+    if non_negative and (array < 0).any():
+        raise DataError.expected(name, expected="numbers from 0", got=float(array.min()))
+    return array

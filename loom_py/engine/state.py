@@ -20,6 +20,7 @@ from loom_py.engine.layout import (
     WEIGHTS,
     Layout,
     Slot,
+    check_values,
     checked,
     fill_new,
     optimizer_area,
@@ -141,7 +142,8 @@ class State:
         """Set an optimizer's state from what `optimizer_state` gives; empty: zero.
 
         Raises:
-            StateError: names or shapes are not those of this optimizer's state.
+            StateError: names or shapes are not those of this optimizer's state. DataError: values are not finite, or
+                negative where they are means of squares. Nothing is changed then.
         """
         names = options.optimizer.state() if values else ()
         wanted = {f"{name}/{place.name}": (name, place) for name in names for place in self.layout.trained}
@@ -152,6 +154,9 @@ class State:
                 expected=f"that of {options.optimizer.name}, {len(shapes)} arrays",
                 got="others",
             )
+        squares = options.optimizer.squares()
+        for key, (name, _) in wanted.items():
+            check_values(f"optimizer state {key}", values[key], name in squares)
         self.optimizer = None
         self.use(options)
         for name in options.optimizer.state():

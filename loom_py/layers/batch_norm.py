@@ -55,7 +55,7 @@ class BatchNorm(Layer):
             Parameter("weight", (self.dim,), "ones"),
             Parameter("bias", (self.dim,)),
             Parameter("running_mean", (self.dim,), trained=False),
-            Parameter("running_var", (self.dim,), "ones", trained=False),
+            Parameter("running_var", (self.dim,), "ones", trained=False, non_negative=True),
         )
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, BatchNormCache]:

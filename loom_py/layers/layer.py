@@ -30,7 +30,8 @@ Gives = Literal["values", "probabilities", "same"]
 class Parameter:
     """An array of a layer: trained, or (`trained=False`) a buffer such as a running mean.
 
-    A buffer with `state` carries a run's last state into the next run; `reset_states` zeroes it.
+    A buffer with `state` carries a run's last state into the next run; `reset_states` zeroes it. A
+    `non_negative` array, such as a running variance, is never set to values below 0.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Parameter:
     fan_out: int = 1
     trained: bool = True
     state: bool = False
+    non_negative: bool = False
 
     @property
     def is_bias(self) -> bool:

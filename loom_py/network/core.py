@@ -152,7 +152,8 @@ class NetworkCore(Introspectable):
             values: arrays by full name, such as "0.weight".
 
         Raises:
-            StateError: there is no such array. ShapeError: another shape. DataError: not finite numbers.
+            StateError: there is no such array. ShapeError: another shape. DataError: not finite numbers,
+                or negative ones for a variance.
         """
         self.engine.write_parameters(dict(values))  # type: ignore[arg-type]
 

@@ -31,7 +31,7 @@ def read_loom_bundle(source: Source, model_id: str | None = None) -> tuple[str, 
         FileFormatError: the bundle is damaged, hostile or of another version, or a layer has no equivalent.
         StateError: there is no such model, or several and none was named.
     """
-    bundle = Fields(_parse(source.read(0, source.size), "bundle"), "Loom bundle")
+    bundle = Fields(loads(source.read(0, source.size), "Loom bundle"), "Loom bundle")
     if bundle.take("type") != BUNDLE or bundle.take("version") != VERSION:
         got = f"{bundle.take('type')!r} version {bundle.take('version')!r}"
         raise FileFormatError.expected("Loom bundle", expected=f"{BUNDLE!r} version {VERSION}", got=got[:120])
@@ -95,19 +95,8 @@ def _weights(fields: Fields) -> list[Any]:
         raw = base64.b64decode(fields.text("data"), validate=True)
     except (binascii.Error, ValueError) as error:
         raise FileFormatError(f"Loom weights: expected base64, got invalid text: {error}") from None
-    inner = Fields(_parse(raw, "weights"), "weights of a Loom bundle")
+    inner = Fields(loads(raw, "Loom weights"), "weights of a Loom bundle")
     if inner.take("type", "float32") != "float32" or inner.take("dtype", "") not in ("", "float32"):
         got = f"{inner.take('type', '')!r} {inner.take('dtype', '')!r}"[:80]
         raise FileFormatError.expected("Loom weights", expected="float32", got=got)
     return inner.items("layers")
-
-
-def _parse(raw: bytes, what: str) -> Any:
-    return loads(raw, f"Loom {what}", object_pairs_hook=_once)
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise FileFormatError("Loom bundle: expected unique keys in an object, got a duplicate")
-    return found

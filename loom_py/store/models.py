@@ -8,13 +8,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from loom_py.engine.layout import walk
+from loom_py.engine.layout import check_values, walk
 from loom_py.errors import ConfigError, FileFormatError, StateError
 from loom_py.layers import Layer
 from loom_py.network.grid import NetworkConfig
 from loom_py.shapes import AnyArray, Shape
 from loom_py.store.safetensors import TensorFile, pack_tensors
-from loom_py.store.source import Source
+from loom_py.store.source import BytesSource, Source
 from loom_py.strict_json import loads
 
 FORMAT, VERSION = "loom_py", 1
@@ -46,14 +46,31 @@ def check_model_id(model_id: str) -> str:
 
 
 def pack_models(models: Mapping[str, StoredModel]) -> bytes:
-    """Models by id as the bytes of one file."""
+    """Models by id as the bytes of one file.
+
+    Raises:
+        DataError: an array has values that are not finite, so that the file could not be read.
+        ConfigError: an id is invalid, or a config can't be written.
+    """
+    for model_id, model in models.items():
+        for name, array in model.arrays.items():
+            check_values(f"model {model_id}: array {name}", array)
     entries = {
         check_model_id(model_id): {"config": model.config} | ({} if model.run is None else {"run": model.run})
         for model_id, model in models.items()
     }
     index = {"version": VERSION, "models": entries}
     tensors = {f"{key}/{name}": array for key, model in models.items() for name, array in model.arrays.items()}
-    return pack_tensors(tensors, {"format": FORMAT, FORMAT: json.dumps(index, allow_nan=False)})
+    try:
+        data = pack_tensors(tensors, {"format": FORMAT, FORMAT: json.dumps(index, allow_nan=False)})
+        written = ModelFile(BytesSource(data))
+        for model_id in written.models:
+            written.check(model_id)
+    except (ValueError, RecursionError) as error:
+        raise ConfigError(
+            f"model file: expected a network that can be read back, got one that can't: {error}"
+        ) from None
+    return data
 
 
 @dataclass
@@ -94,12 +111,16 @@ class ModelFile:
         if model_id not in self.models:
             raise StateError.expected("model_id", expected=f"one of {', '.join(self.models)}", got=repr(model_id)[:120])
         entry = self.models[model_id]
-        shapes = _shapes_of(entry["config"])
-        names = [name.removeprefix(f"{model_id}/") for name in self._file.entries if name.startswith(f"{model_id}/")]
-        found = {n: self._file.entries[f"{model_id}/{n}"] for n in names}
-        _check_arrays({n: (e.shape, e.dtype) for n, e in found.items()}, shapes, "run" in entry)
-        arrays = {name: self._file.array(f"{model_id}/{name}") for name in names}
+        arrays = {name: self._file.array(f"{model_id}/{name}") for name in self.check(model_id)}
         return StoredModel(entry["config"], arrays, entry.get("run"))
+
+    def check(self, model_id: str) -> list[str]:
+        """Names of a model's arrays, after the check of its config against them; raises FileFormatError."""
+        prefix, entry = f"{model_id}/", self.models[model_id]
+        found = {name.removeprefix(prefix): e for name, e in self._file.entries.items() if name.startswith(prefix)}
+        shapes = _shapes_of(entry["config"])
+        _check_arrays({n: (e.shape, e.dtype) for n, e in found.items()}, shapes, "run" in entry)
+        return list(found)
 
 
 def _read_index(text: str) -> dict[str, dict[str, Any]]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from loom_py.engine.layout import walk
+from loom_py.engine.layout import check_values, walk
 from loom_py.errors import UnavailableError
 from loom_py.layers import Layer
 from loom_py.layers.onnx import OnnxValue
@@ -35,7 +35,8 @@ def onnx_model(net: NetworkCore) -> bytes:
         raise UnavailableError.expected(
             "ONNX export", expected="layers with ONNX nodes (to_onnx)", got=f"others: {', '.join(unknown)}"
         )
-    graph = Graph(Nodes(), dict(net.parameters()), dict(_shapes(net.get_blueprint().layers)))
+    parameters = {name: check_values(f"parameter {name}", array) for name, array in net.parameters().items()}
+    graph = Graph(Nodes(), parameters, dict(_shapes(net.get_blueprint().layers)))
     x = OnnxValue("input", net.input_shape)
     for path, layer in top:
         x = graph.run(path, layer, x)

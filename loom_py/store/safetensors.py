@@ -18,6 +18,7 @@ import numpy as np
 from loom_py.errors import ConfigError, FileFormatError, StateError
 from loom_py.shapes import AnyArray, Shape, size_of
 from loom_py.store.source import Source
+from loom_py.strict_json import loads
 
 LONGEST_HEADER = 16 * 2**20
 """Largest header that is read, in bytes; the format allows 100 MB."""
@@ -95,29 +96,7 @@ def _parse(raw: bytes) -> dict[str, Any]:
         raise FileFormatError.expected(
             "safetensors header", expected="JSON from { to }, followed by spaces only", got=got
         )
-    try:
-        return dict(
-            json.loads(
-                text.decode("utf-8"),
-                object_pairs_hook=_no_duplicates,
-                parse_int=_read_whole,
-                parse_float=_no_number,
-                parse_constant=_no_number,
-            )
-        )
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, FileFormatError):
-            raise
-        raise FileFormatError(f"safetensors header: expected JSON, got invalid text: {error}") from None
-
-
-def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise FileFormatError.expected("safetensors header", expected="each key once", got=f"{twice!r} twice")
-    return found
+    return dict(loads(text, "safetensors header", parse_int=_read_whole, parse_float=_no_number))
 
 
 def _read_whole(text: str) -> int:

@@ -8,9 +8,11 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, get_args
 
 from loom_py.engine.engine import Engine
+from loom_py.engine.layout import checked
 from loom_py.engine.update import StepOptions
-from loom_py.errors import FileFormatError, StateError
+from loom_py.errors import DataError, FileFormatError, StateError
 from loom_py.shapes import Array
+from loom_py.strict_json import decode_amount, decode_count, decode_float, encode_float
 from loom_py.train.config import StopReason, TrainingResult
 from loom_py.train.progress import Best, EpochSums, Progress
 
@@ -48,24 +50,27 @@ def restore(
     theirs = {key: facts.get(key) for key in mine}
     if mine != theirs:
         raise StateError.expected("checkpoint", expected=f"one of a run with {mine}", got=theirs)
-    counts = [facts.get(key) for key in ("steps", "updates")]
-    if not all(type(n) is int and n >= 0 for n in counts):
-        raise FileFormatError.expected("checkpoint steps, updates", expected="whole numbers from 0", got=counts)
+    steps, updates = (decode_count(facts.get(key), f"checkpoint {key}") for key in ("steps", "updates"))
+    if progress.position > per_epoch:
+        raise FileFormatError.expected("checkpoint position", expected=f"at most {per_epoch}", got=progress.position)
     parts = {
         kind: {n.removeprefix(f"{kind}/"): v for n, v in snapshot.arrays.items() if n.startswith(f"{kind}/")}
         for kind in ("best", "optimizer")
     }
-    engine.set_optimizer_state(options, parts["optimizer"])
-    engine.steps, engine.updates = (int(n) for n in counts if n is not None)
-    progress.best.parameters = parts["best"]
+    try:
+        progress.best.parameters = checked(engine.layout, parts["best"])
+        engine.set_optimizer_state(options, parts["optimizer"])
+    except DataError as error:
+        raise FileFormatError(f"checkpoint: {error}") from None
+    engine.steps, engine.updates = steps, updates
     return progress, result
 
 
 def pack_progress(progress: Progress, result: TrainingResult) -> dict[str, Any]:
-    """Progress and result as plain data; NaN and infinity become None."""
+    """Progress and result as plain data; NaN and infinity become texts, as in `strict_json`."""
     found = {"progress": asdict(progress), "result": asdict(result)}
     del found["progress"]["best"]["parameters"]
-    return dict(_finite(found))
+    return dict(_plain(found))
 
 
 def read_progress(facts: Mapping[str, Any]) -> tuple[Progress, TrainingResult]:
@@ -82,10 +87,10 @@ def read_progress(facts: Mapping[str, Any]) -> tuple[Progress, TrainingResult]:
         epoch=_whole(values, "epoch"),
         position=_whole(values, "position"),
         samples=_whole(values, "samples"),
-        elapsed_s=_number(values, "elapsed_s"),
+        elapsed_s=_amount(values, "elapsed_s"),
         stopped=stopped,
         sums=EpochSums(
-            _number(sums, "weight"), _number(sums, "loss"), _whole(sums, "correct"), _whole(sums, "answers")
+            _amount(sums, "weight"), _number(sums, "loss", math.nan), _whole(sums, "correct"), _whole(sums, "answers")
         ),
         best=Best(_number(best, "loss", math.inf), _whole(best, "waited")),
     )
@@ -99,12 +104,12 @@ def _read_result(given: Any) -> TrainingResult:
     return TrainingResult(
         final_loss=_number(values, "final_loss", math.nan),
         best_loss=_number(values, "best_loss", math.nan),
-        loss_history=[math.nan if v is None else v for v in _history(values, "loss_history")],
-        validation_history=[math.nan if v is None else v for v in _history(values, "validation_history")],
-        accuracy_history=_history(values, "accuracy_history"),
-        validation_accuracy_history=_history(values, "validation_accuracy_history"),
-        total_time_s=_number(values, "total_time_s"),
-        samples_per_second=_number(values, "samples_per_second"),
+        loss_history=_history(values, "loss_history", math.nan),
+        validation_history=_history(values, "validation_history", math.nan),
+        accuracy_history=_history(values, "accuracy_history", None),
+        validation_accuracy_history=_history(values, "validation_accuracy_history", None),
+        total_time_s=_amount(values, "total_time_s"),
+        samples_per_second=_amount(values, "samples_per_second"),
         epochs_run=_whole(values, "epochs_run"),
         steps=_whole(values, "steps"),
         stopped_because=values["stopped_because"],
@@ -121,29 +126,28 @@ def _fields_of(given: Any, what: str, cls: type) -> dict[str, Any]:
 
 
 def _whole(values: Mapping[str, Any], key: str) -> int:
-    value = values[key]
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise FileFormatError.expected(f"checkpoint {key}", expected="a whole number from 0", got=repr(value))
-    return value
+    return decode_count(values[key], f"checkpoint {key}")
 
 
-def _number(values: Mapping[str, Any], key: str, missing: float | None = None) -> float:
-    value = missing if values[key] is None else values[key]
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        raise FileFormatError.expected(f"checkpoint {key}", expected="a number", got=repr(value))
-    return float(value)
+def _amount(values: Mapping[str, Any], key: str) -> float:
+    return decode_amount(values[key], f"checkpoint {key}")
 
 
-def _history(values: Mapping[str, Any], key: str) -> list[Any]:
+def _number(values: Mapping[str, Any], key: str, missing: float) -> float:
+    """A float; `missing` for null, as earlier releases wrote what is not finite."""
+    return missing if values[key] is None else decode_float(values[key], f"checkpoint {key}")
+
+
+def _history(values: Mapping[str, Any], key: str, missing: Any) -> list[Any]:
     found = values[key]
-    if not isinstance(found, list) or not all(v is None or type(v) in (int, float) for v in found):
+    if not isinstance(found, list):
         raise FileFormatError.expected(f"checkpoint {key}", expected="a list of numbers", got="something else")
-    return list(found)
+    return [missing if value is None else decode_float(value, f"checkpoint {key}") for value in found]
 
 
-def _finite(value: Any) -> Any:
+def _plain(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: _plain(inner) for key, inner in value.items()}
     if isinstance(value, list):
-        return [_finite(inner) for inner in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+        return [_plain(inner) for inner in value]
+    return encode_float(value) if isinstance(value, float) else value

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 0041cdbbeeb532d5778316915ac4ac14fa8937c8f6eb1097b4e7b8fbd422adee
+ * Content hash of the description: faf8cec9f3c9129d436546cf53b46c57edf806c8a20d6bee14ae446d9bf3ab69
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -2577,7 +2577,8 @@ export interface Network extends Handle {
    *
    * @param modelId - name of the model in the file.
    * @returns The bytes that `save_model` writes into a new file.
-   * @throws {@link ConfigError} the id is invalid.
+   * @throws {@link ConfigError} the id is invalid, or the network is nested too deeply.
+   * @throws {@link DataError} parameters are not finite.
    */
   saveModel(modelId?: string): Promise<Uint8Array>;
   /**
@@ -2597,6 +2598,7 @@ export interface Network extends Handle {
    *
    * @returns The bytes that `export_onnx` writes.
    * @throws {@link UnavailableError} layers that ONNX has no operators for, named; or the package `onnx` is not installed.
+   * @throws {@link DataError} parameters are not finite.
    */
   exportOnnx(): Promise<Uint8Array>;
   /**
@@ -2627,7 +2629,7 @@ export interface Network extends Handle {
    * @param values - arrays by full name, such as "0.weight".
    * @throws {@link StateError} there is no such array.
    * @throws {@link ShapeError} another shape.
-   * @throws {@link DataError} not finite numbers.
+   * @throws {@link DataError} not finite numbers, or negative ones for a variance.
    */
   setParameters(values: Readonly<Record<string, ArrayInput>>): Promise<void>;
   /** Zero the states that recurrent layers carry between runs, so that the next run starts a new sequence. */
@@ -3959,7 +3961,8 @@ export namespace direct {
      *
      * @param modelId - name of the model in the file.
      * @returns The bytes that `save_model` writes into a new file.
-     * @throws {@link ConfigError} the id is invalid.
+     * @throws {@link ConfigError} the id is invalid, or the network is nested too deeply.
+     * @throws {@link DataError} parameters are not finite.
      */
     saveModel(modelId?: string): Uint8Array;
     /**
@@ -3979,6 +3982,7 @@ export namespace direct {
      *
      * @returns The bytes that `export_onnx` writes.
      * @throws {@link UnavailableError} layers that ONNX has no operators for, named; or the package `onnx` is not installed.
+     * @throws {@link DataError} parameters are not finite.
      */
     exportOnnx(): Uint8Array;
     /**
@@ -4009,7 +4013,7 @@ export namespace direct {
      * @param values - arrays by full name, such as "0.weight".
      * @throws {@link StateError} there is no such array.
      * @throws {@link ShapeError} another shape.
-     * @throws {@link DataError} not finite numbers.
+     * @throws {@link DataError} not finite numbers, or negative ones for a variance.
      */
     setParameters(values: Readonly<Record<string, ArrayInput>>): void;
     /** Zero the states that recurrent layers carry between runs, so that the next run starts a new sequence. */

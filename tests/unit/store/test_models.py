@@ -15,6 +15,7 @@ from loom_py import (
     LSTM,
     BatchNorm,
     ConfigError,
+    DataError,
     Dense,
     Embedding,
     FileFormatError,
@@ -22,11 +23,13 @@ from loom_py import (
     MultiHeadAttention,
     Network,
     Residual,
+    Sequential,
     StateError,
     TrainingConfig,
     load_model,
 )
 from loom_py.engine.engine import Engine
+from loom_py.layers import Layer
 from loom_py.store import TensorFile, pack_tensors, read_source
 
 RNG = np.random.default_rng(21)
@@ -176,6 +179,33 @@ def test_a_model_that_another_process_saves_meanwhile_is_kept(tmp_path: Path, mo
     assert kept == {"old": 1.0, "theirs": 2.0, "ours": 3.0}
 
 
+# whatever is written can be read ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("writer", ["save_model", "save_checkpoint", "export_onnx"])
+def test_values_that_are_not_finite_are_not_written(writer: str, value: float, tmp_path: Path) -> None:
+    path, net = tmp_path / "a", filled(1.0)
+    path.write_bytes(good := net.model_bytes())
+    place = net.engine.layout.places["1.bias"]
+    net.engine.memory.write(place.area, place.offset, np.array([0, value], np.float32))
+    write = getattr(net, writer)
+    if writer == "export_onnx":
+        pytest.importorskip("onnx")
+    with pytest.raises(DataError, match=r"1\.bias: expected finite numbers, got NaN or infinity"):
+        write(path, *([net.fit_trainer(np.ones((2, 2)), np.array([0, 1]))] if writer == "save_checkpoint" else []))
+    assert path.read_bytes() == good
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_network_too_deep_to_be_read_is_not_written() -> None:
+    layer: Layer = Dense(2, 2)
+    for _ in range(280):
+        layer = Sequential([layer])
+    with pytest.raises(ConfigError, match="read back"):
+        Network.of(2, [layer], seed=1).model_bytes()
+
+
 # lies --------------------------------------------------------------------------------------------------------------
 
 Tensors, Index = dict[str, Any], dict[str, Any]
@@ -241,6 +271,12 @@ LIES: dict[str, Callable[[Tensors, Index], Any]] = {
     "another shape": lambda t, i: t.update({"model/0.weight": np.zeros((3, 2), np.float32)}),
     "another dtype": lambda t, i: t.update({"model/0.bias": np.zeros(3)}),
     "NaN weights": lambda t, i: t.update({"model/0.bias": np.full(3, np.nan, np.float32)}),
+    "negative variance": lambda t, i: (
+        config(i).update(layers=[{"type": "BatchNorm", "dim": 3}, {"type": "Identity"}]),
+        t.clear(),
+        t.update({f"model/0.{n}": np.ones(3, np.float32) for n in ("weight", "bias", "running_mean")}),
+        t.update({"model/0.running_var": -np.ones(3, np.float32)}),
+    ),
     "shapes that do not chain": lambda t, i: config(i).update(input_shape=[7]),
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,8 @@ from loom_py import (
     TrainingResult,
 )
 from loom_py.store import TensorFile, pack_tensors, read_source
+from loom_py.train.checkpoint import pack_progress, read_progress
+from loom_py.train.progress import EpochSums, Progress
 
 RNG = np.random.default_rng(31)
 X, Y = RNG.standard_normal((30, 4, 3)).astype(np.float32), RNG.integers(0, 3, 30)
@@ -182,6 +185,11 @@ SPOILT: dict[str, Any] = {
     "history a text": lambda run: run["result"].update(accuracy_history="abc"),
     "odd end": lambda run: run["result"].update(stopped_because="tired"),
     "odd steps": lambda run: run.update(steps=1.5),
+    "huge steps": lambda run: run.update(steps=10**400),
+    "position behind the epoch": lambda run: run["progress"].update(position=10**9),
+    "time backwards": lambda run: run["progress"].update(elapsed_s=-1.0),
+    "huge loss": lambda run: run["progress"]["sums"].update(loss=10**400),
+    "huge number in a history": lambda run: run["result"].update(loss_history=[10**400]),
     "no updates": lambda run: run.update(updates=None),
 }
 
@@ -198,6 +206,35 @@ def test_spoilt_checkpoints_are_refused_and_change_nothing(name: str, tmp_path: 
     with pytest.raises(FileFormatError, match="checkpoint"):
         fresh.load_checkpoint(data, fresh.fit_trainer(X, Y, config("stopping")))
     assert all((fresh.parameters()[key] == value).all() for key, value in before.items())
+
+
+def spoilt_array(path: Path, name: str, value: float) -> bytes:
+    file = TensorFile(read_source(path))
+    arrays = {n: file.array(n) for n in file.entries}
+    arrays[name].flat[0] = value
+    return pack_tensors(arrays, file.metadata)
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -1.0])
+@pytest.mark.parametrize("kind", ["adam", "momentum"])
+def test_states_that_no_optimizer_has_are_refused(kind: str, value: float, tmp_path: Path) -> None:
+    net, path = model(), tmp_path / "run"
+    trainer = net.fit_trainer(X, Y, config(kind))
+    finish(trainer, [])
+    net.save_checkpoint(path, trainer)
+    square = {"adam": "v", "momentum": "square"}[kind]
+    data = spoilt_array(path, f"model/optimizer/{square}/3.bias", value)
+    before = net.engine.optimizer_state()
+    with pytest.raises(FileFormatError, match=f"{square}/3.bias"):
+        net.load_checkpoint(data, net.fit_trainer(X, Y, config(kind)))
+    assert all((net.engine.optimizer_state()[key] == array).all() for key, array in before.items())
+
+
+def test_numbers_that_are_not_finite_come_back() -> None:
+    sums, result = EpochSums(1.0, math.nan), TrainingResult(final_loss=math.inf, loss_history=[1.0, -math.inf])
+    progress = Progress(sums=sums)
+    stored = json.loads(json.dumps(pack_progress(progress, result), allow_nan=False))
+    assert repr(read_progress(stored)) == repr((progress, result))
 
 
 def test_a_state_of_another_optimizer_is_refused(tmp_path: Path) -> None:
