@@ -21,6 +21,14 @@ export type TypedArray =
   | Uint16Array
   | Uint32Array;
 
+/** A `Float16Array`, which older libraries of TypeScript lack. */
+export interface HalfArray extends ArrayLike<number> {
+  readonly [Symbol.toStringTag]: "Float16Array";
+}
+
+/** Typed arrays as arguments. */
+export type InputArray = TypedArray | BigInt64Array | BigUint64Array | HalfArray;
+
 /** An n-dimensional float32 array: its elements in row-major order, and its shape. */
 export interface NDArray {
   readonly data: Float32Array;
@@ -33,11 +41,17 @@ export interface AnyNDArray {
   readonly shape: readonly number[];
 }
 
+/** The same as an argument. */
+export interface InputNDArray {
+  readonly data: InputArray;
+  readonly shape: readonly number[];
+}
+
 /** Numbers in nested lists; the lists of each level have the same length. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];
 
 /** Array arguments. A typed array has one axis; pass `{ data, shape }` for more. */
-export type ArrayInput = number | TypedArray | NestedNumbers | AnyNDArray;
+export type ArrayInput = number | InputArray | NestedNumbers | InputNDArray;
 
 /** The grid of cells of a network; layers run in reading order: rows, columns, slots. */
 export interface GridConfig {
@@ -2592,7 +2606,7 @@ export interface Network extends Handle {
    * @throws {@link ShapeError} a shape differs.
    * @throws {@link DataError} values are not finite floating-point numbers. Nothing is changed then.
    */
-  loadTorchWeights(source: string | Uint8Array, names?: Readonly<Record<string, string>> | null): Promise<void>;
+  loadTorchWeights(source: string | Uint8Array | ArrayBuffer | Blob, names?: Readonly<Record<string, string>> | null): Promise<void>;
   /**
    * The network as the bytes of an ONNX model: `input` (N, …), ids as int64, to `output`.
    *
@@ -3504,7 +3518,7 @@ export interface Loom extends Handle {
    * @throws {@link StateError} there is no such model.
    * @throws {@link OSError} the file does not exist.
    */
-  loadLoomBundle(source: string | Uint8Array, modelId?: string | null): Promise<Network>;
+  loadLoomBundle(source: string | Uint8Array | ArrayBuffer | Blob, modelId?: string | null): Promise<Network>;
   /**
    * Load a network from a file of models, or from its bytes; see `Network.load_model`.
    *
@@ -3513,7 +3527,7 @@ export interface Loom extends Handle {
    * @throws {@link FileFormatError} the file is damaged or hostile.
    * @throws {@link StateError} there is no such model.
    */
-  loadModel(source: string | Uint8Array, modelId?: string | null): Promise<Network>;
+  loadModel(source: string | Uint8Array | ArrayBuffer | Blob, modelId?: string | null): Promise<Network>;
   /** Mean absolute error over all elements and its gradient; shapes equal. Raises ShapeError, DataError. */
   maeLossGrad(output: ArrayInput, target: ArrayInput): Promise<LossGradient>;
   /** Mean squared error over all elements and its gradient; shapes equal. Raises ShapeError, DataError. */
@@ -3976,7 +3990,7 @@ export namespace direct {
      * @throws {@link ShapeError} a shape differs.
      * @throws {@link DataError} values are not finite floating-point numbers. Nothing is changed then.
      */
-    loadTorchWeights(source: string | Uint8Array, names?: Readonly<Record<string, string>> | null): void;
+    loadTorchWeights(source: string | Uint8Array | ArrayBuffer, names?: Readonly<Record<string, string>> | null): void;
     /**
      * The network as the bytes of an ONNX model: `input` (N, …), ids as int64, to `output`.
      *
@@ -4927,7 +4941,7 @@ export namespace direct {
      * @throws {@link StateError} there is no such model.
      * @throws {@link OSError} the file does not exist.
      */
-    loadLoomBundle(source: string | Uint8Array, modelId?: string | null): Network;
+    loadLoomBundle(source: string | Uint8Array | ArrayBuffer, modelId?: string | null): Network;
     /**
      * Load a network from a file of models, or from its bytes; see `Network.load_model`.
      *
@@ -4936,7 +4950,7 @@ export namespace direct {
      * @throws {@link FileFormatError} the file is damaged or hostile.
      * @throws {@link StateError} there is no such model.
      */
-    loadModel(source: string | Uint8Array, modelId?: string | null): Network;
+    loadModel(source: string | Uint8Array | ArrayBuffer, modelId?: string | null): Network;
     /** Mean absolute error over all elements and its gradient; shapes equal. Raises ShapeError, DataError. */
     maeLossGrad(output: ArrayInput, target: ArrayInput): LossGradient;
     /** Mean squared error over all elements and its gradient; shapes equal. Raises ShapeError, DataError. */

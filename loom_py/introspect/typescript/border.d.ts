@@ -12,6 +12,14 @@ export type TypedArray =
   | Uint16Array
   | Uint32Array;
 
+/** A `Float16Array`, which older libraries of TypeScript lack. */
+export interface HalfArray extends ArrayLike<number> {
+  readonly [Symbol.toStringTag]: "Float16Array";
+}
+
+/** Typed arrays as arguments. */
+export type InputArray = TypedArray | BigInt64Array | BigUint64Array | HalfArray;
+
 /** An n-dimensional float32 array: its elements in row-major order, and its shape. */
 export interface NDArray {
   readonly data: Float32Array;
@@ -24,11 +32,17 @@ export interface AnyNDArray {
   readonly shape: readonly number[];
 }
 
+/** The same as an argument. */
+export interface InputNDArray {
+  readonly data: InputArray;
+  readonly shape: readonly number[];
+}
+
 /** Numbers in nested lists; the lists of each level have the same length. */
 export type NestedNumbers = readonly (number | NestedNumbers)[];
 
 /** Array arguments. A typed array has one axis; pass `{ data, shape }` for more. */
-export type ArrayInput = number | TypedArray | NestedNumbers | AnyNDArray;
+export type ArrayInput = number | InputArray | NestedNumbers | InputNDArray;
 
 /** The grid of cells of a network; layers run in reading order: rows, columns, slots. */
 export interface GridConfig {

@@ -109,6 +109,8 @@ class Writer:
             return self.type_of(names.aliases[name])
         if name == "Callable":
             return self._function([], "unknown")
+        if name == "bytes" and self.direction == "in":
+            return "Uint8Array | ArrayBuffer | Blob" if self.api == "async" else "Uint8Array | ArrayBuffer"
         if name not in _PRIMITIVES:
             if name not in names.opaque | _PYTHONS_OWN:
                 names.unknown.add(name)

@@ -6,6 +6,7 @@ import type {
   Blueprint,
   CreateLoom,
   ForwardResult,
+  HalfArray,
   LayerStats,
   Loom,
   NDArray,
@@ -150,3 +151,8 @@ export type AllPromises = [
 
 declare function log(...things: unknown[]): void;
 declare function never(thing: never): void;
+
+export function inputs(loom: Loom, net: Network, file: File, half: HalfArray): Promise<unknown>[] {
+  const shaped = { data: half, shape: [2, 2] };
+  return [loom.loadModel(file), net.loadTorchWeights(new ArrayBuffer(8)), net.forward(half), net.forward(shaped)];
+}

@@ -32,6 +32,12 @@ export async function refused(
     net.forward("1, 2"),
     // @ts-expect-error: nor is a list of texts
     net.forward(["1"]),
+    // @ts-expect-error: bytes are no numbers
+    net.forward(new ArrayBuffer(4)),
+    // @ts-expect-error: nor are those of a file
+    net.forward(new Blob([])),
+    // @ts-expect-error: a file is read in a worker only
+    near.loadTorchWeights(new Blob([])),
     // @ts-expect-error: data needs a shape
     net.forward({ data: new Float32Array(1) }),
     // @ts-expect-error: a keyword-only argument is not positional
