@@ -46,6 +46,11 @@ class Parallel(Layer):
     gate_inputs: Size | None = None
     """Extent of the input's last axis (I), which "gated" needs."""
 
+    @property
+    def bounds(self) -> tuple[float, float]:
+        lows, highs = zip(*(branch.bounds for branch in self.branches), strict=True)
+        return (sum(lows), sum(highs)) if self.combine == "add" else (min(lows), max(highs))
+
     def check(self) -> None:
         if not self.branches:
             raise ConfigError.expected("Parallel.branches", expected="at least one layer", got="none")

@@ -20,6 +20,7 @@ RISES = 2.0
 PEAK = 4.0
 FALLS = 0.05
 PROGRESS = 0.01
+LITTLE = 0.001
 CONVERGED = 0.1
 FACTORS = tuple(10.0**power for power in range(1, 9))
 
@@ -121,7 +122,7 @@ def _too_low(trials: Trials, rates: Rates, own: Trial) -> Finding | None:
     """Nothing where higher rates do no better: then it is not the rate."""
     rate = rates.highest
     trial = own if rates.schedule is None else trials.run(lambda step: rate)
-    if trial is None or trial.progress * max(rates.steps / STEPS, 1) >= PROGRESS:
+    if trial is None or trial.progress >= LITTLE or trial.progress * rates.steps / STEPS >= PROGRESS:
         return None
     good = _first_good(trials, lambda factor: lambda step: rate * factor)
     if good is None:

@@ -31,7 +31,6 @@ from loom_py.train.range_test import Rates, Trials, try_rates
 SAMPLES = 256
 SECONDS = 0.5
 WORSE = 10.0
-WORSE_CLASSES = 5.0
 NATS = 2.0
 
 
@@ -112,7 +111,7 @@ class FirstLoss:
         assert sample.target is not None
         expected = loss_and_gradient(options.loss, neutral, sample.target, gives).loss
         about_classes = options.loss.classes or options.loss.yes_no
-        limit = WORSE_CLASSES * expected + NATS if about_classes else WORSE * expected
+        limit = WORSE * expected + (NATS if about_classes else 0.0)
         return cls(loss, expected, float(np.abs(output).max()), limit)
 
     def findings(self) -> Iterator[Finding]:

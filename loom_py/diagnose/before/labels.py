@@ -37,7 +37,11 @@ def _counts(run: RunData, samples: Samples) -> AnyArray:
 def _missing(run: RunData, counts: AnyArray) -> Iterator[Finding]:
     """Vocabularies are rarely used up, and few samples can't have all classes: then it is no fault."""
     absent, answers = np.flatnonzero(counts == 0), int(counts.sum())
-    if answers and len(absent) == run.classes - 1:
+    if not answers:
+        text = "No training target counts: all have the label that the loss ignores."
+        yield found("missing_class", "error", text, ("another ignore_label",), missing=run.classes, classes=run.classes)
+        return
+    if answers > 1 and len(absent) == run.classes - 1:
         only = int(np.argmax(counts))
         text = f"All {answers} training targets are class {only}: there is nothing to tell apart."
         yield found("missing_class", "error", text, ("a check of how the targets are read",), only_class=only)

@@ -16,6 +16,7 @@ from loom_py.layers import (
     Flatten,
     Identity,
     LayerNorm,
+    Parallel,
     Sequential,
     Softmax,
 )
@@ -109,6 +110,8 @@ def test_classes_that_are_missing_or_rare():
         imbalance = only(find(network, y=y, loss=loss), "class_imbalance", "warning")
         assert imbalance.evidence["majority"] == 0.99
         assert imbalance.evidence["baseline_loss"] == pytest.approx(0.056, abs=1e-3)
+    ignoring = {"type": "CrossEntropy", "ignore_label": 0}
+    assert only(find(net(), y=LABELS * 0, loss=ignoring), "missing_class", "error").evidence["missing"] == 3
     weighted = {"type": "CrossEntropy", "class_weights": (1.0, 99.0)}
     assert find(net(2), y=rare, loss=weighted) == []
 
@@ -148,6 +151,9 @@ def test_targets_that_the_outputs_can_not_reach():
     assert only(find(net(1, "tanh"), y=VALUES + 20, loss="mae"), "target_range", "error").evidence["high"] == 1
     nested = Network.of(6, [Sequential([Dense(6, 1, "sigmoid"), Identity()])], seed=0)
     assert only(find(nested, y=YES * 2 - 1, loss="huber"), "target_range", "error").evidence["smallest"] == -1
+    mixed = Network.of(6, [Parallel([Dense(6, 1, "tanh"), Dense(6, 1, "sigmoid")], "add")], seed=0)
+    found = only(find(mixed, y=YES * 2 - 3, loss="mse"), "target_range", "error")
+    assert (found.evidence["low"], found.evidence["high"], found.evidence["outside"]) == (-1, 2, (YES == 0).sum())
     huge = find(net(1), y=VALUES * 1e5, loss="mse")
     assert ("target_scale", "warning") in [(f.rule, f.severity) for f in huge]
     assert only(find(net(1), y=VALUES * 0 + 3, loss="mse"), "target_scale", "error").evidence["spread"] == 0
