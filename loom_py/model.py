@@ -238,13 +238,15 @@ class Network(NetworkCore):
         Args:
             source: path of a file, or its bytes.
             names: target of each tensor, such as `{"fc1.weight": "0.weight"}`: its name in the file → a layer's path
-                and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`. Layers that are
-                not named keep their values. None derives the targets from shapes, and from numbers in names; then the
+                and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`, which must have
+                a place for each of its tensors. Layers that are not named keep their values, and tensors outside the
+                named modules are left out. None derives the targets from shapes, and from numbers in names; then the
                 whole file and the whole network have to match.
 
         Raises:
             FileFormatError: the file is damaged or hostile. ConfigError: the map names something that does not exist,
-                or the targets are ambiguous; the message lists both sides. StateError: a tensor is missing. ShapeError:
+                or a module with a tensor for which the layer has no place (another direction, a second level, a bias);
+                or the targets are ambiguous. The message names them. StateError: a tensor is missing. ShapeError:
                 a shape differs. DataError: values are not finite floating-point numbers. Nothing is changed then.
         """
         layers = walk((str(index), layer) for index, layer in enumerate(self.grid.layers))

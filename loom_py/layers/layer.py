@@ -61,8 +61,10 @@ class Layer:
         bounds: limits of the outputs, whatever the input.
         normalises: whether the scale of the input has no effect on the output.
         batch_statistics: whether training normalises by the statistics of the batch.
+        torch_unused: arrays of the PyTorch counterpart that its outputs don't depend on.
     """
 
+    torch_unused: ClassVar[tuple[str, ...]] = ()
     normalises: ClassVar[bool] = False
     batch_statistics: ClassVar[bool] = False
 

@@ -17,7 +17,6 @@ from loom_py.shapes import AnyArray, Shape, shape_text
 from loom_py.store.safetensors import TensorEntry, TensorFile
 
 _FLOATS = ("F16", "BF16", "F32", "F64")
-_COUNTER = "num_batches_tracked"  # a count of BatchNorm's batches, which is not used here
 _MOST_SHOWN = 40
 Entries = Mapping[str, TensorEntry]
 Sources = dict[str, dict[str, str]]
@@ -44,12 +43,16 @@ def read_torch_weights(
         names: see `Network.load_torch_weights`.
 
     Raises:
-        ConfigError: the map names something that does not exist, or without a map the assignment is ambiguous.
+        ConfigError: the map names something that does not exist, a module in it has tensors without a place in its
+            layer, or without a map the assignment is ambiguous.
         ShapeError, DataError: a tensor has another shape, or is not of floating-point numbers.
     """
     targets = [Target(path, layer, state) for path, layer in layers if (state := layer.torch_state())]
-    entries = {name: e for name, e in file.entries.items() if name.rpartition(".")[2] != _COUNTER}
-    sources = _in_order(targets, entries) if names is None else _by_names(targets, file.entries, names)
+    if names is None:
+        unused = {name for target in targets for name in target.layer.torch_unused}
+        sources = _in_order(targets, {n: e for n, e in file.entries.items() if n.rpartition(".")[2] not in unused})
+    else:
+        sources = _by_names(targets, file.entries, names)
     for target in targets:
         _check(target, sources.get(target.path), file.entries)
     found: dict[str, AnyArray] = {}
@@ -90,6 +93,8 @@ def _check(target: Target, names: Mapping[str, str] | None, entries: Entries) ->
 
 def _by_names(targets: list[Target], entries: Entries, names: Mapping[str, str]) -> Sources:
     """A map's entries: tensor → layer path and PyTorch's name within, or module → layer path."""
+    if not isinstance(names, Mapping) or not all(isinstance(text, str) for pair in names.items() for text in pair):
+        raise ConfigError.expected("names", expected="a dict of texts, such as {'fc1': '0'}", got=repr(names)[:80])
     places = {f"{t.path}.{local}": (t, local) for t in targets for local in t.state}
     whole = {t.path: t for t in targets}
     sources: Sources = {}
@@ -107,7 +112,24 @@ def _by_names(targets: list[Target], entries: Entries, names: Mapping[str, str])
                 raise StateError.expected("tensor in the file", expected=f"one of {_some(entries)}", got=repr(name))
             if sources.setdefault(target.path, {}).setdefault(local, name) != name:
                 raise ConfigError.expected("names", expected="one tensor for each array", got=f"two for {ours!r}")
+    used = {name for arrays in sources.values() for name in arrays.values()}
+    for theirs, ours in names.items():
+        if ours in whole:
+            _refuse_rest(theirs, whole[ours], [name for name in entries if name not in used])
     return sources
+
+
+def _refuse_rest(module: str, target: Target, unused: Iterable[str]) -> None:
+    """Refuse a module with tensors that no entry of the map takes: without them the layer computes something else."""
+    prefix = f"{module}." if module else ""
+    ignored = {f"{prefix}{name}" for name in target.layer.torch_unused}
+    rest = [name for name in unused if name.startswith(prefix) and name not in ignored]
+    if rest:
+        raise ConfigError.expected(
+            f"names[{module!r}]", expected=f"a module of {', '.join(target.state)}, as layer {target.path}"
+            f" ({type(target.layer).__name__}) has them", got=f"also {_some(rest)}",
+            do="choose a layer with a place for them, or map single tensors if the others may be left out",
+        )  # fmt: skip
 
 
 def _in_order(targets: list[Target], entries: Entries) -> Sources:

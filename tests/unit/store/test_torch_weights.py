@@ -9,13 +9,17 @@ import numpy as np
 import pytest
 
 from loom_py import (
+    GRU,
     LSTM,
     Activation,
+    BatchNorm,
     ConfigError,
     DataError,
     Dense,
+    Embedding,
     FileFormatError,
     LayerNorm,
+    MultiHeadAttention,
     Network,
     ShapeError,
     StateError,
@@ -106,6 +110,58 @@ def test_two_layers_and_both_directions_of_an_lstm_are_no_single_layer() -> None
     one = {"weight_ih_l0": (16, 3), "weight_hh_l0": (16, 4), "bias_ih_l0": (16,), "bias_hh_l0": (16,)}
     tensors = {f"rnn.{name}{end}": normal(*shape) for name, shape in one.items() for end in ("", "_reverse")}
     refused(Network.of((5, 3), [LSTM(3, 4)]), ConfigError, "weight_ih_l0_reverse", tensors)
+
+
+def lstm(*ends: str) -> dict[str, AnyArray]:
+    shapes = {"weight_ih": (16, 3), "weight_hh": (16, 4), "bias_ih": (16,), "bias_hh": (16,)}
+    return {f"m.{name}{end}": normal(*shape) for name, shape in shapes.items() for end in ends}
+
+
+NORM = {f"m.{name}": np.ones(3, np.float32) for name in ("weight", "bias", "running_mean", "running_var")}
+WHOLE_MODULES: dict[str, tuple[Any, dict[str, AnyArray], dict[str, AnyArray]]] = {
+    "a second direction": (LSTM(3, 4), lstm("_l0"), {"m.bias_hh_l0_reverse": normal(16)}),
+    "a second level": (LSTM(3, 4), lstm("_l0"), {"m.weight_ih_l1": normal(16, 4)}),
+    "a projection": (GRU(3, 4), {n: a[:12] for n, a in lstm("_l0").items()}, {"m.weight_hr_l0": normal(2, 4)}),
+    "a bias": (Dense(3, 2, bias=False), {"m.weight": normal(2, 3)}, {"m.bias": normal(2)}),
+    "attention's own keys": (
+        MultiHeadAttention(4, 2),
+        {"m.in_proj_weight": normal(12, 4), "m.in_proj_bias": normal(12)} | linear("m.out_proj", 4, 4),
+        {"m.bias_k": normal(1, 1, 4)},
+    ),
+    "a buffer": (BatchNorm(3), NORM | {"m.num_batches_tracked": np.array(7)}, {"m.running_skew": normal(3)}),
+    "a counter of no BatchNorm": (LayerNorm(3), {"m.weight": normal(3), "m.bias": normal(3)}, {
+        "m.num_batches_tracked": np.array(7)
+    }),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WHOLE_MODULES)
+def test_no_tensor_of_a_mapped_module_is_dropped(what: str) -> None:
+    layer, tensors, more = WHOLE_MODULES[what]
+    net = Network.of((3, 4 if "m.in_proj_bias" in tensors else 3), [layer], seed=1)
+    others = linear("other", 9, 9)
+    refused(net, ConfigError, rf"names\['m'\].*also {next(iter(more))};", tensors | more, {"m": "0"})
+    net.load_torch_weights(pack_tensors(tensors | others), {"m": "0"})
+    one_by_one = {name: f"0.{name.removeprefix('m.')}" for name in tensors if not name.endswith("tracked")}
+    net.load_torch_weights(pack_tensors(tensors | more | others), one_by_one)
+
+
+def test_the_whole_file_may_be_one_module() -> None:
+    net = Network.of(4, [Dense(4, 3, bias=False)], seed=1)
+    tensors = {"weight": normal(3, 4), "bias": normal(3)}
+    refused(net, ConfigError, r"names\[''\].*also bias", tensors, {"": "0"})
+
+
+def test_a_tied_weight_may_have_several_places() -> None:
+    net, tensors = Network.of(3, [Embedding(5, 2), Dense(2, 5, bias=False)], seed=1), {"embed.weight": normal(5, 2)}
+    net.load_torch_weights(pack_tensors(tensors), {"embed": "0", "embed.weight": "1.weight"})
+    np.testing.assert_array_equal(net.parameters()["0.weight"], net.parameters()["1.weight"].T)
+    refused(net, StateError, "'head.weight'", tensors, {"embed": "0", "head": "1"})
+
+
+@pytest.mark.parametrize("names", [["fc1"], {"fc1": 0}, {0: "fc1"}, {"fc1": ["0"]}, "fc1"])
+def test_a_map_is_a_dict_of_texts(names: Any) -> None:
+    refused(two(), ConfigError, "names", linear("fc1", 4, 3), names)
 
 
 def test_mistakes_in_a_map_are_named() -> None:
