@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: faf8cec9f3c9129d436546cf53b46c57edf806c8a20d6bee14ae446d9bf3ab69
+ * Content hash of the description: 1481781c1f5152b79cef05aaeebef0a176a6bdf926c0148615ffa0868ab45efd
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -2599,9 +2599,9 @@ export interface Network extends Handle {
    * Load PyTorch weights from a safetensors file; each layer converts their layout.
    *
    * @param source - path of a file, or its bytes.
-   * @param names - target of each tensor, such as `{"fc1.weight": "0.weight"}`: its name in the file → a layer's path and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`. Layers that are not named keep their values. None derives the targets from shapes, and from numbers in names; then the whole file and the whole network have to match.
+   * @param names - target of each tensor, such as `{"fc1.weight": "0.weight"}`: its name in the file → a layer's path and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`, which must have a place for each of its tensors. Layers that are not named keep their values, and tensors outside the named modules are left out. None derives the targets from shapes, and from numbers in names; then the whole file and the whole network have to match.
    * @throws {@link FileFormatError} the file is damaged or hostile.
-   * @throws {@link ConfigError} the map names something that does not exist, or the targets are ambiguous; the message lists both sides.
+   * @throws {@link ConfigError} the map names something that does not exist, or a module with a tensor for which the layer has no place (another direction, a second level, a bias); or the targets are ambiguous. The message names them.
    * @throws {@link StateError} a tensor is missing.
    * @throws {@link ShapeError} a shape differs.
    * @throws {@link DataError} values are not finite floating-point numbers. Nothing is changed then.
@@ -3983,9 +3983,9 @@ export namespace direct {
      * Load PyTorch weights from a safetensors file; each layer converts their layout.
      *
      * @param source - path of a file, or its bytes.
-     * @param names - target of each tensor, such as `{"fc1.weight": "0.weight"}`: its name in the file → a layer's path and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`. Layers that are not named keep their values. None derives the targets from shapes, and from numbers in names; then the whole file and the whole network have to match.
+     * @param names - target of each tensor, such as `{"fc1.weight": "0.weight"}`: its name in the file → a layer's path and PyTorch's name in that layer's module; or a whole module → a layer, `{"fc1": "0"}`, which must have a place for each of its tensors. Layers that are not named keep their values, and tensors outside the named modules are left out. None derives the targets from shapes, and from numbers in names; then the whole file and the whole network have to match.
      * @throws {@link FileFormatError} the file is damaged or hostile.
-     * @throws {@link ConfigError} the map names something that does not exist, or the targets are ambiguous; the message lists both sides.
+     * @throws {@link ConfigError} the map names something that does not exist, or a module with a tensor for which the layer has no place (another direction, a second level, a bias); or the targets are ambiguous. The message names them.
      * @throws {@link StateError} a tensor is missing.
      * @throws {@link ShapeError} a shape differs.
      * @throws {@link DataError} values are not finite floating-point numbers. Nothing is changed then.
