@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, replace
 from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Literal, get_args
 
+import numpy as np
+
 from loom_py import ops
 from loom_py.config.fields import NonNegative, Positive, Share
 from loom_py.config.options import Options, OptionsConfig, kind
 from loom_py.errors import ConfigError
-from loom_py.shapes import Shape
+from loom_py.shapes import Array, Shape
 
 OptimizerName = Literal["sgd", "adam", "adamw", "rmsprop", "lion"]
+LARGEST_START = 2.0**40
+"""Largest magnitude of weights and state from which `Optimizer.wear` counts."""
+LARGEST_RATIO = 2.0**10
+"""Largest |m| / (√v + ε) from which Adam's `wear` counts."""
+
+
+MOST_DECAY = 0.5
+"""Largest weight decay, added to the gradient, for which growth has a bound."""
+LEAST_EPS = 1e-15
+"""Least ε for which growth has a bound: squares of gradients may underflow."""
+
+
+def _growth(factor: float, *, bits: int) -> float:
+    """Share of `bits` doublings that growth by 1 + `factor` takes: at least log₂(1 + factor) / bits."""
+    return factor * math.log2(math.e) / bits
 
 
 class Optimizer(Options):
@@ -38,6 +56,19 @@ class Optimizer(Options):
         """
         raise NotImplementedError
 
+    def wear(self) -> float:
+        """Share of the room for growth that a step of learning rate 1 uses up; infinite: it has no bound.
+
+        While the sum over steps, each times its rate, is below 1, nothing overflows: if weights and state were
+        `settled` and at most `LARGEST_START` in magnitude before, and the norm of each step's gradients is at most
+        2²⁰. The bounds are on X, the largest of |w| and the state in units that make its growth slow.
+        """
+        return math.inf
+
+    def settled(self, state: Mapping[str, Array]) -> bool:
+        """Whether the state has the proportions that `wear` relies on, besides being small; zeros have."""
+        return True
+
     def leaves_step(self) -> str | None:
         """Array from which the step follows after `update`: a state times `rate`, or "gradient" times `rate · scale`;
         None if there is none and only a comparison of weights before and after tells the step."""
@@ -60,6 +91,12 @@ class SGD(Optimizer):
 
     def state(self) -> tuple[str, ...]:
         return ("velocity",) if self.momentum else ()
+
+    def wear(self) -> float:
+        """X is the largest of |w| and (1-μ)|v|, from 2⁴⁰ to 2¹⁰⁰; a step multiplies it by at most 1 + η(1+λ)/(1-μ)."""
+        if self.weight_decay > MOST_DECAY:
+            return math.inf
+        return _growth((1 + self.weight_decay) / (1 - self.momentum), bits=60)
 
     def leaves_step(self) -> str | None:
         if self.momentum:
@@ -95,6 +132,27 @@ class Adam(Optimizer):
 
     def squares(self) -> tuple[str, ...]:
         return ("v",)
+
+    def wear(self) -> float:
+        """X is the largest |w|, from 2⁴⁰ to 2⁶⁰.
+
+        |m| ≤ c(√v + ε) holds after a step if it held before, by the Cauchy-Schwarz inequality, for
+        c² ≥ (1-β₁)² / ((1-β₂)(1-β₁²/β₂)). So w moves by at most ηc/(1-β₁), whatever the gradient is.
+        """
+        steady = self.beta1**2 < self.beta2 and self.eps >= LEAST_EPS
+        if not steady or (self.weight_decay > MOST_DECAY and not self.decoupled):
+            return math.inf
+        least = (1 - self.beta1) ** 2 / ((1 - self.beta2) * (1 - self.beta1**2 / self.beta2))
+        if 2 * least > LARGEST_RATIO**2:
+            return math.inf
+        decay = self.weight_decay if self.decoupled else 0.0
+        return _growth(decay + LARGEST_RATIO / (1 - self.beta1) / LARGEST_START, bits=20)
+
+    def settled(self, state: Mapping[str, Array]) -> bool:
+        limit = np.sqrt(state["v"])
+        limit += np.float32(self.eps)
+        limit *= np.float32(LARGEST_RATIO)
+        return bool((np.abs(state["m"]) <= limit).all())
 
     def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
         ops.adam(
@@ -137,6 +195,12 @@ class RMSProp(Optimizer):
     def squares(self) -> tuple[str, ...]:
         return ("square",)
 
+    def wear(self) -> float:
+        """X is the largest of |w| and (1-μ)|v|, from 2⁴⁰ to 2⁶⁰; s ≥ (1-α)g², so |g|/(√s + ε) is far below X."""
+        if self.weight_decay > MOST_DECAY or self.eps < LEAST_EPS:
+            return math.inf
+        return _growth(1 / (1 - self.momentum), bits=20)
+
     def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
         ops.rmsprop(
             w, g, state["square"], state.get("velocity"), rate, scale, ok,
@@ -160,6 +224,10 @@ class Lion(Optimizer):
 
     def state(self) -> tuple[str, ...]:
         return ("m",)
+
+    def wear(self) -> float:
+        """X is the largest |w|, from 2⁴⁰ to 2¹⁰⁰; a step moves it by at most η, m stays below the largest gradient."""
+        return _growth(self.weight_decay + 1 / LARGEST_START, bits=60)
 
     def update(self, w: Any, g: Any, state: Mapping[str, Any], rate: Any, count: Any, scale: Any, ok: Any) -> None:
         ops.lion(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from dataclasses import KW_ONLY
 
-from loom_py.config.fields import Count, NonNegative, Positive, Size
+from loom_py.config.fields import LARGEST_FLOAT, Count, NonNegative, Positive, Size
 from loom_py.config.options import Options, kind
+from loom_py.errors import ConfigError
 
 
 class Schedule(Options):
@@ -15,6 +16,25 @@ class Schedule(Options):
     def factor(self, step: int) -> float:
         """Factor on the learning rate at a step of the run, counted from 0."""
         raise NotImplementedError
+
+
+def scheduled_rate(rate: float, schedule: Schedule, step: int) -> float:
+    """Learning rate times the schedule's factor at a step of the run.
+
+    Raises:
+        ConfigError: it is negative or not finite in float32.
+    """
+    try:
+        scheduled = rate * schedule.factor(step)
+    except OverflowError:
+        scheduled = math.inf
+    if not 0 <= scheduled <= LARGEST_FLOAT:
+        raise ConfigError.expected(
+            f"learning rate at step {step}",
+            expected="a finite number of at least 0", got=f"{scheduled:g} by {schedule!r}",
+            do="change the schedule or the learning rate",
+        )  # fmt: skip
+    return scheduled
 
 
 @kind

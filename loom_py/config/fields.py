@@ -12,10 +12,13 @@ from typing import IO, Annotated, Any, Literal, Union, get_args, get_origin, get
 
 from loom_py.errors import ConfigError
 
+LARGEST_FLOAT = (2 - 2**-23) * 2.0**127
+"""Largest finite float32."""
+
 
 @dataclass(frozen=True)
 class Range:
-    """Lowest and highest value allowed; `open_high` excludes the highest."""
+    """Lowest and highest value allowed; `open_high` excludes the highest. Floats are finite in float32 too."""
 
     low: float
     high: float = float("inf")
@@ -85,6 +88,8 @@ def mismatch(value: Any, hint: Any) -> str | None:
         base, *constraints = get_args(hint)
         problem = mismatch(value, base)
         ranges = [c for c in constraints if isinstance(c, Range)]
+        if problem is None and base is float and abs(value) > LARGEST_FLOAT:
+            return f"{_word(base)} that is finite in float32"
         return problem or next((f"{_word(base)} {r}" for r in ranges if value is not None and not r.holds(value)), None)
     if origin is Literal:
         choices = get_args(hint)

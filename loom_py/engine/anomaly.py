@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from loom_py.engine.compile import StepOptions
 from loom_py.engine.engine import Engine
@@ -12,14 +12,18 @@ from loom_py.engine.inputs import Feed
 from loom_py.telemetry.events import LayerStats
 
 
-def explain(engine: Engine, feed: Feed, options: StepOptions, result: StepResult) -> tuple[str | None, str]:
+def explain(
+    engine: Engine, feed: Feed, options: StepOptions, result: StepResult, rate: float
+) -> tuple[str | None, str]:
     """Path of the first layer that produced NaN or infinity, and the explanation in words.
 
     A refused step changed nothing, so the same batch with the same weights fails in the same place again.
     """
-    stats = engine.probe(feed, options)
-    forward = first_bad(s for s in stats if s.phase == "forward")
     kept = "the weights from before this step are kept"
+    if result.infinite:
+        return _overflow(result.infinite, rate, kept)
+    stats = [s for part in engine.probe(feed, options) for s in part]
+    forward = first_bad(s for s in stats if s.phase == "forward")
     if forward is not None:
         return (
             forward.path,
@@ -32,6 +36,18 @@ def explain(engine: Engine, feed: Feed, options: StepOptions, result: StepResult
         what = f"layer {backward.path} ({backward.layer_type})"
         return backward.path, f"{what}: its gradients are not finite in the backward pass; {kept}"
     return None, f"the norm of all gradients is {result.gradient_norm}; {kept}"
+
+
+def _overflow(infinite: Sequence[str], rate: float, kept: str) -> tuple[str, str]:
+    path, _, _ = infinite[0].rpartition(" ")[2].rpartition(".")
+    cause = f"the update at learning rate {rate:g} overflows: {overflow_text(infinite)} would not be finite"
+    return path, f"{cause}; {kept}; do: lower the learning rate or scale the data"
+
+
+def overflow_text(infinite: Sequence[str]) -> str:
+    """Names of what an update made infinite or NaN, the first few of many."""
+    more = f" and {len(infinite) - 3} more" if len(infinite) > 3 else ""
+    return ", ".join(infinite[:3]) + more
 
 
 def first_bad(stats: Iterable[LayerStats]) -> LayerStats | None:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar, cast
+from weakref import ref
 
 import numpy as np
 
 from loom_py.engine.compile import Compiled, Compiler, Role, StepOptions
+from loom_py.engine.headroom import UNCHECKED_NORM, UpdateCheck, may_update
 from loom_py.engine.in_flight import InFlightStep, Ready, StepResult
 from loom_py.engine.inputs import Feed, Form
 from loom_py.engine.layout import Slot
@@ -37,6 +39,7 @@ class Engine(State):
     def __init__(self, slots: Sequence[tuple[Slot, Layer]], seed: int, executor: Executor) -> None:
         super().__init__(slots, seed, executor)
         self.compiler = Compiler(self.top, self.layout, seed)
+        self._started: list[ref[InFlightStep]] = []  # and not finished, in order, on a device that works ahead
 
     # Programs ------------------------------------------------------------------------------------------------------
 
@@ -77,9 +80,8 @@ class Engine(State):
         it is then refused, so are they, and they have to be dropped. When such a device is lost, or has no memory or
         kernel for a step, training continues on the processor and `incidents` says so.
         """
-        step = self.with_fallback(lambda: self._launch(feed, rate, options, request))
-        step.retry = partial(self._launch, feed, rate, options, request)
-        return step
+        launch = partial(self._launch, feed, rate, options, request)
+        return self.with_fallback(lambda: self._start(launch, rate, options))
 
     def with_fallback(self, call: Callable[[], T]) -> T:
         """The result of a call that needs memory and kernels of the device; on the processor where it has none."""
@@ -93,10 +95,37 @@ class Engine(State):
             self.report(f"{before} can't do it ({error}); {host.name} takes over after {self.steps} steps")
         return call()
 
-    def _launch(self, feed: Feed, rate: float, options: StepOptions, request: StatsRequest | None) -> InFlightStep:
+    def _start(self, launch: Callable[[], InFlightStep], rate: float, options: StepOptions) -> InFlightStep:
+        """Launch a step; checked where its update could overflow."""
         self.use(options)
-        if options.micro_batch is not None and options.micro_batch < feed.samples:
-            return self._launch_in_parts(feed, rate, options, request, options.micro_batch)
+        checked = partial(self._launch_checked, launch, options)
+        step = launch() if self.headroom.covers(options, rate) else checked()
+        step.retry = checked
+        if self.executor.depth:
+            self._started = [*(other for other in self._started if other()), ref(step)]
+        return step
+
+    def _launch_checked(self, launch: Callable[[], InFlightStep], options: StepOptions) -> InFlightStep:
+        """Launch a step with gradients of any finite norm; it is taken back if it made anything infinite."""
+        self.use(options)
+        if not may_update(self.memory):
+            return launch()  # it will be dropped together with the refused step before it
+        check = UpdateCheck(self.memory, self.layout, options.optimizer)
+        with self.buffers_kept() as keep_new, self.any_finite_norm():
+            step = launch()
+            result = step.wait()
+            infinite = check.finish(self.headroom) if result.ok else ()
+            if result.gradient_norm > UNCHECKED_NORM:
+                self.headroom.left = 0.0  # the next step is checked at once
+            if result.ok and not infinite:
+                keep_new()
+        if infinite:
+            step.result = replace(result, ok=False, infinite=infinite)
+        return step
+
+    def _launch(self, feed: Feed, rate: float, options: StepOptions, request: StatsRequest | None) -> InFlightStep:
+        if len(parts := _parts(feed, options)) > 1:
+            return self._launch_in_parts(parts, feed, rate, options, request)
         ready = self._step_program(feed, options, request, "whole")
         self.write_feed(ready.loaded, feed)
         return self._run_step(ready, rate, feed, timed=request is not None)
@@ -104,15 +133,27 @@ class Engine(State):
     def finish(self, step: InFlightStep) -> StepResult:
         """Results of a started step, in the order of starting; a refused one is taken back from the counts."""
         result = step.wait()
-        if not result.ok and step.retry and math.isfinite(result.loss) and math.isfinite(result.gradient_norm):
-            # Nothing is wrong with it: it was started after a refused step of another run of this network.
-            self.allow_updates()
-            step.replace_by(step.retry())
+        if not result.ok and _blameless(step, result):
+            self._restart(step)
             result = step.wait()
         if not result.ok:
-            self.steps, self.updates = step.number + 1, step.updates
+            self.steps, self.updates = step.number, step.updates
             self.allow_updates()
+        if self._started:
+            self._started = [other for other in self._started if other() not in (None, step)]
         return result
+
+    def _restart(self, step: InFlightStep) -> None:
+        """Start a step again that was refused without a fault of its own, then those started after it, in order.
+
+        The norm of its gradients is large, or it was started after a refused step of another run of this network.
+        """
+        self.allow_updates()
+        steps = [other for known in self._started if (other := known())]
+        self.steps, self.updates = min(self.steps, step.number), min(self.updates, step.updates)
+        for other in steps[steps.index(step) :] if step in steps else [step]:
+            if other.retry is not None:
+                other.replace_by(other.retry())
 
     def _step_program(self, feed: Feed, options: StepOptions, request: StatsRequest | None, role: Role) -> Ready:
         form, late = feed.form, self.executor.depth > 0
@@ -122,10 +163,9 @@ class Engine(State):
         )
 
     def _launch_in_parts(
-        self, feed: Feed, rate: float, options: StepOptions, request: StatsRequest | None, size: int
+        self, parts: list[Feed], feed: Feed, rate: float, options: StepOptions, request: StatsRequest | None
     ) -> InFlightStep:
         """Sum the gradients of all parts, weighted by their share of the batch, then update; the last is measured."""
-        parts = [feed.chosen(slice(start, start + size)) for start in range(0, feed.samples, size)]
         weights = [options.loss.weight(cast("AnyArray", part.target)) for part in parts]
         shares = [weight / max(sum(weights), 1e-30) for weight in weights]
         loss, correct = 0.0, 0
@@ -140,7 +180,8 @@ class Engine(State):
                 correct += _count(ready.loaded) or 0
             ready = self._step_program(parts[-1], options, request, "last")
             self.write_feed(ready.loaded, parts[-1], len(parts) - 1)
-            ready.loaded.write("share", np.float32(shares[-1]))
+            # Where the loss of an earlier part is not finite, NaN makes the last part's guard refuse the step.
+            ready.loaded.write("share", np.float32(shares[-1] if math.isfinite(loss) else math.nan))
             step = self._run_step(ready, rate, feed, timed=request is not None)
             last = step.wait()
             if last.ok:
@@ -149,22 +190,21 @@ class Engine(State):
         step.result = replace(last, loss=loss + shares[-1] * last.loss, correct=whole)
         return step
 
-    def probe(self, feed: Feed, options: StepOptions) -> list[LayerStats]:
-        """Statistics of every layer for the step just refused: all of it again except the update."""
-        ready = self._step_program(feed, options, StatsRequest(), "whole")
-        self.write_feed(ready.loaded, feed)
-        if "draw" in ready.loaded.program.inputs:
-            ready.loaded.write("draw", np.uint32((self.steps - 1) & 0xFFFFFFFF))
+    def probe(self, feed: Feed, options: StepOptions) -> Iterator[list[LayerStats]]:
+        """Statistics of every layer for the step just refused, part by part: all of it again except the update."""
         with self.buffers_kept():
-            for segment in ("forward", "loss", "backward"):
-                ready.loaded.run(segment)
-        return self.layer_stats(ready, StepInfo(self.steps - 1), 0, ("forward", "backward"))
+            for number, part in enumerate(_parts(feed, options)):
+                ready = self._step_program(part, options, StatsRequest(), "whole")
+                self.write_feed(ready.loaded, part, number)
+                for segment in ("forward", "loss", "backward"):
+                    ready.loaded.run(segment)
+                yield self.layer_stats(ready, StepInfo(self.steps), 0, ("forward", "backward"))
 
     def update(self, rate: float, options: StepOptions) -> StepResult:
         """Apply the current gradients."""
         self.use(options)
         ready = self.ready(("update", options), lambda: self.compiler.update(options))
-        return self.finish(self._run_step(ready, rate, None, timed=False))
+        return self.finish(self._start(lambda: self._run_step(ready, rate, None, timed=False), rate, options))
 
     def _run_step(self, ready: Ready, rate: float, feed: Feed | None, *, timed: bool) -> InFlightStep:
         loaded = ready.loaded
@@ -213,6 +253,18 @@ class Engine(State):
                 layer_pass.describe(layer, layer_index=slot.index, layer_type=kind, **place)
             ready.schema = FrameSchema(ObservationIndex(ready.loaded.program), ready.passes)
         return read_frame(ready.schema.of_phases(phases), results or ready.loaded, info, seq)
+
+
+def _parts(feed: Feed, options: StepOptions) -> list[Feed]:
+    """The micro-batches of a batch, or the whole."""
+    size = options.micro_batch or feed.samples
+    return [feed.chosen(slice(start, start + size)) for start in range(0, feed.samples, size)]
+
+
+def _blameless(step: InFlightStep, result: StepResult) -> bool:
+    """Whether a refused step's loss and gradients are finite, and nothing is known to overflow in its update."""
+    loss = 0.0 if step.feed is None else result.loss
+    return not result.infinite and math.isfinite(loss) and math.isfinite(result.gradient_norm)
 
 
 def _count(loaded: Loaded) -> int | None:

@@ -36,16 +36,18 @@ class StepResult:
         loss: mean loss of the batch; NaN or infinite when it diverged.
         correct: samples classified correctly; None where there are no classes.
         gradient_norm: L2 norm of all gradients before clipping.
-        ok: whether the update was made; False when loss or gradients are not finite.
+        ok: whether the update was made; False when loss or gradients are not finite, or would be parameters.
+        infinite: parameters and optimizer state that the update would have made infinite or NaN, by name.
     """
 
     loss: float
     correct: int | None
     gradient_norm: float
     ok: bool
+    infinite: tuple[str, ...] = ()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True, eq=False)
 class InFlightStep:
     """A step that has started and whose results may not have arrived yet.
 
@@ -59,7 +61,7 @@ class InFlightStep:
         info: its position in training, for observers.
         listeners: the observers that were due when it started.
         spent_ns: time spent on starting it, nanoseconds.
-        retry: starts it again, if it is refused because of another step.
+        retry: starts it again with a check of its update, if it was refused without a fault of its own.
         result: None until the step has finished.
     """
 

@@ -17,7 +17,8 @@ from loom_py.layers import Layer, Parameter
 from loom_py.shapes import AnyArray, Array, ArrayLike, size_of
 
 WEIGHTS, GRADIENTS, SUMMED, BUFFERS = "weights", "gradients", "summed gradients", "buffers"
-UPDATES_ALLOWED = "updates allowed"
+NORM_LIMIT = "norm limit"
+"""Area of one number: the largest norm of all gradients at which an update is made; negative: none is made."""
 ALIGNMENT = 256  # bytes: WebGPU's alignment of storage offsets
 
 

@@ -11,12 +11,13 @@ from functools import partial
 import numpy as np
 
 from loom_py.engine.compile import StepOptions
+from loom_py.engine.headroom import CHECKED_NORM, UNCHECKED_NORM, Headroom
 from loom_py.engine.in_flight import Ready
 from loom_py.engine.layout import (
     BUFFERS,
     GRADIENTS,
+    NORM_LIMIT,
     SUMMED,
-    UPDATES_ALLOWED,
     WEIGHTS,
     Layout,
     Slot,
@@ -52,6 +53,7 @@ class State:
         self.layout = Layout(self.layers.items())
         self._executor = executor
         self.memory = self._allocate(executor, self._least_sizes)
+        self.headroom = Headroom()
         fill_new(self.memory, self.layout, seed)
         self.allow_updates()
         self.optimizer: Optimizer | None = None
@@ -84,7 +86,16 @@ class State:
 
     def allow_updates(self) -> None:
         """Let steps change parameters again, after a refused step blocked those started after it."""
-        self.memory.write(UPDATES_ALLOWED, 0, np.ones(1, np.float32))
+        self.memory.write(NORM_LIMIT, 0, np.asarray(UNCHECKED_NORM))
+
+    @contextmanager
+    def any_finite_norm(self) -> Iterator[None]:
+        """Let steps whose update is checked change parameters, however large the norm of their gradients is."""
+        self.memory.write(NORM_LIMIT, 0, np.asarray(CHECKED_NORM))
+        try:
+            yield
+        finally:
+            self.allow_updates()
 
     def use(self, options: StepOptions) -> None:
         """Allocate an optimizer's state: kept while the kind of optimizer stays, zeroed when it changes."""
@@ -96,6 +107,8 @@ class State:
             return
         if self.optimizer is None or self.optimizer.name != optimizer.name:
             self.updates = 0
+        if self.optimizer is not None:
+            self.headroom.left = 0.0  # its bounds are those of one optimizer
         if kept != set(before.sizes):
             sizes = self._least_sizes
             sizes |= dict.fromkeys(kept - set(sizes), self.layout.sizes[WEIGHTS])
@@ -117,14 +130,14 @@ class State:
 
     @property
     def _least_sizes(self) -> dict[str, int]:
-        return {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS], UPDATES_ALLOWED: 4}
+        return {**self.layout.sizes, GRADIENTS: self.layout.sizes[WEIGHTS], NORM_LIMIT: 4}
 
     def _areas(self, optimizer: Optimizer) -> set[str]:
         return {
             WEIGHTS,
             GRADIENTS,
             BUFFERS,
-            UPDATES_ALLOWED,
+            NORM_LIMIT,
             *(optimizer_area(optimizer.name, name) for name in optimizer.state()),
         }
 
@@ -164,6 +177,7 @@ class State:
             self.memory.write(area, 0, np.zeros(self.memory.sizes[area], np.uint8))
         for key, (name, place) in wanted.items():
             self.memory.write(optimizer_area(options.optimizer.name, name), place.offset, values[key])
+        self.headroom.left = 0.0 if values else self.headroom.left
 
     @contextmanager
     def buffers_kept(self, *, fresh_states: bool = False) -> Iterator[Callable[[], None]]:
@@ -187,6 +201,7 @@ class State:
 
     def take_over(self, before: State) -> None:
         """Copy the trained values of layers that an earlier engine has unchanged at the same path."""
+        self.headroom.left = before.headroom.left
         for path, layer in self.layers.items():
             if before.layers.get(path) == layer:
                 for parameter in layer.parameters():
@@ -196,7 +211,9 @@ class State:
 
     def write_parameters(self, values: dict[str, Array]) -> None:
         """Overwrite arrays; names and shapes are checked before any is written."""
-        for name, value in checked(self.layout, values).items():
+        arrays = checked(self.layout, values)
+        self.headroom.note(arrays.values())
+        for name, value in arrays.items():
             place = self.layout.places[name]
             self.memory.write(place.area, place.offset, value)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from loom_py import ops
-from loom_py.engine.layout import GRADIENTS, SUMMED, UPDATES_ALLOWED, WEIGHTS, Layout, Place, optimizer_area
+from loom_py.engine.layout import BUFFERS, GRADIENTS, NORM_LIMIT, SUMMED, WEIGHTS, Layout, Place, optimizer_area
 from loom_py.losses import Loss
 from loom_py.ops import Tensor
 from loom_py.optimizers import Optimizer, ParameterGroup
@@ -65,18 +65,18 @@ def record_update(
 ) -> Tensor:
     """Current gradients → parameters; outputs gradient_norm and ok, which is returned.
 
+    `ok` is 0 where the loss or a buffer is not finite, or the norm of all gradients is above the limit in NORM_LIMIT.
     `summed` gradients differ from those of the backward pass. With `late` results `ok` is also 0 after a run in which
     it was 0: for steps that were started before this was known.
     """
     weights = whole_area(recorder, layout, WEIGHTS)
     gradients = whole_area(recorder, layout, GRADIENTS, WEIGHTS)
     norm = ops.global_norm(gradients)
-    ok: Tensor = ops.finite_guard(norm if loss is None else loss, norm)
+    limit = recorder.persistent(NORM_LIMIT, 0, (), NORM_LIMIT)
+    buffers = ops.global_norm(whole_area(recorder, layout, BUFFERS)) if loss and layout.sizes[BUFFERS] else None
+    ok: Tensor = ops.finite_guard(norm if loss is None else loss, norm, limit, buffers)
     if late:
-        allowed = recorder.persistent(UPDATES_ALLOWED, 0, (1,), UPDATES_ALLOWED)
-        both = ops.multiply(ok, allowed)
-        ops.store(allowed, both)
-        ok = ops.reshape(both, shape=())
+        ops.restore_unless(limit, -1.0, ok)
     if options.clip_value is not None:
         ops.clip_values(gradients, limit=options.clip_value)
     scale = None

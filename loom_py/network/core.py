@@ -243,7 +243,7 @@ class NetworkCore(Introspectable):
 
         Raises:
             StateError: there are no gradients yet.
-            DataError: a gradient is not finite; nothing is changed.
+            DataError: a gradient is not finite, or a parameter would not be after the update; nothing is changed.
             ConfigError: the rate is negative or not a number.
         """
         self._manual.apply_gradients(self.engine, learning_rate)

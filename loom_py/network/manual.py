@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from loom_py.config.fields import LARGEST_FLOAT
+from loom_py.engine.anomaly import overflow_text
 from loom_py.engine.compile import StepOptions
 from loom_py.engine.engine import Engine
 from loom_py.engine.in_flight import Ready
@@ -94,13 +96,19 @@ class Manual:
 
     def apply_gradients(self, engine: Engine, learning_rate: float) -> None:
         """Update the parameters from the last backward pass's gradients."""
-        if not isinstance(learning_rate, int | float) or not 0 <= learning_rate < float("inf"):
+        if not isinstance(learning_rate, int | float) or not 0 <= learning_rate <= LARGEST_FLOAT:
             raise ConfigError.expected(
                 "learning_rate", expected="a finite number of at least 0", got=repr(learning_rate)
             )
         if not engine.has_gradients:
             raise StateError("apply_gradients: expected gradients, got none; call forward_cpu and backward_cpu first")
         result = engine.update(learning_rate, StepOptions(CrossEntropy(), self.optimizer))
+        if result.infinite:
+            raise DataError.expected(
+                f"update at learning rate {learning_rate:g}", expected="finite parameters and optimizer state",
+                got=f"NaN or infinity in {overflow_text(result.infinite)}",
+                do="lower the learning rate; the parameters are unchanged",
+            )  # fmt: skip
         if not result.ok:
             gradients = read_all(engine.memory, engine.layout.trained, GRADIENTS)
             bad = [name for name, g in gradients.items() if not np.isfinite(g).all()]

@@ -7,6 +7,7 @@ loss or gradient leaves parameters and optimizer state unchanged.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -52,10 +53,13 @@ def distance(out: AnyArray, x: AnyArray, y: AnyArray) -> None:
     global_norm.meaning(out, x - y)
 
 
-@verb(lambda loss, norm: scalar_spec(), flops=2)
-def finite_guard(out: AnyArray, loss: AnyArray, norm: AnyArray) -> None:
-    """1 if both are finite, else 0."""
-    out[...] = float(np.isfinite(loss) and np.isfinite(norm))
+@verb(lambda loss, norm, limit, buffers=None: scalar_spec(), flops=3)
+def finite_guard(
+    out: AnyArray, loss: AnyArray, norm: AnyArray, limit: AnyArray, buffers: AnyArray | None = None
+) -> None:
+    """1 if the loss and the norm of all buffers are finite and the norm of all gradients is at most `limit`, else 0."""
+    finite = math.isfinite(loss) and (buffers is None or math.isfinite(buffers))
+    out[...] = float(finite and float(norm) <= float(limit))
 
 
 @verb(lambda norm, *, max_norm: scalar_spec(), flops=2)

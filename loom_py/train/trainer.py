@@ -17,7 +17,7 @@ from loom_py.engine.inputs import Feed
 from loom_py.errors import StateError
 from loom_py.introspect import internal
 from loom_py.network.core import NetworkCore
-from loom_py.schedules import Schedule
+from loom_py.schedules import Schedule, scheduled_rate
 from loom_py.telemetry.events import TrainingEvent
 from loom_py.train import checkpoint
 from loom_py.train.checkpoint import Snapshot
@@ -131,7 +131,7 @@ class Trainer:
         """Start a step, unless the run is cancelled at its announcement or an earlier one turns out to be refused."""
         rate = self.config.learning_rate
         if self._schedule is not None:
-            rate *= self._schedule.factor(self.result.steps + len(self._in_flight))
+            rate = scheduled_rate(rate, self._schedule, self.result.steps + len(self._in_flight))
         yield self._emit("batch_start", epoch=epoch, batch=position, learning_rate=rate)
         while len(self._in_flight) > self.depth:
             self._complete()  # the device was changed while they were in flight
@@ -174,7 +174,7 @@ class Trainer:
         }  # fmt: skip
         if not result.ok:
             self.result.final_loss = result.loss
-            path, text = explain(self.net.engine, step.batch, self.options, result)
+            path, text = explain(self.net.engine, step.batch, self.options, result, step.rate)
             yield self._emit("anomaly", **where, gradient_norm=result.gradient_norm, path=path, text=text)
             return "anomaly"
         yield from self._emit_incidents(**where)

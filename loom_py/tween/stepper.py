@@ -67,7 +67,7 @@ class Stepper:
             loaded.run("update", timed=timed)
             if ok:
                 keep_new()
-        engine.steps += 1
+        engine.steps += ok
         correct = int(loaded.read("correct")) if self.loss.classes else None
         result = StepResult(float(loaded.read("loss")), correct, math.nan, ok)
         accuracy = None if correct is None or not answers else correct / answers

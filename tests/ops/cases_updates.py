@@ -63,8 +63,12 @@ def distance(d: Draw, verb: str) -> Call:
 
 @case("finite_guard")
 def finite_guard(d: Draw, verb: str) -> Call:
-    loss, norm = (np.asarray(d.choice(0.5, -1.0, math.nan, math.inf, -math.inf)) for _ in range(2))
-    return Call((loss, norm), {}, (narrow(math.isfinite(loss) and math.isfinite(norm)),))
+    loss, norm, buffers = (np.asarray(d.choice(0.5, 3.0, math.nan, math.inf)) for _ in range(3))
+    limit = np.asarray(d.choice(-1.0, 1.0, 1e38))
+    wanted = math.isfinite(loss) and norm <= limit
+    if d.choice(True, False):
+        return Call((loss, norm, limit), {}, (narrow(wanted),))
+    return Call((loss, norm, limit, buffers), {}, (narrow(wanted and math.isfinite(buffers)),))
 
 
 @case("clip_scale")

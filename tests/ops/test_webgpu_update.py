@@ -136,8 +136,13 @@ def test_guards_and_clipping_of_any_number() -> None:
     for value in (*SPECIAL, 1e-3, 7.0):
         norm = scalar(value)
         for other in (scalar(1), scalar(np.nan), scalar(-np.inf)):
-            assert one("finite_guard", norm, other) == float(np.isfinite(norm) and np.isfinite(other))
-            assert one("finite_guard", other, norm) == float(np.isfinite(norm) and np.isfinite(other))
+            for limit in (scalar(-1), scalar(5), scalar(3e38)):
+                if np.signbit(norm):
+                    continue
+                wanted = float(np.isfinite(other) and norm <= limit)
+                assert one("finite_guard", other, norm, limit) == wanted
+                assert one("finite_guard", other, norm, limit, scalar(1)) == wanted
+                assert one("finite_guard", scalar(1), scalar(1), limit, norm) == float(np.isfinite(norm) and limit > 0)
         if not np.signbit(norm):
             wanted = float(exactly(ops.clip_scale, norm, max_norm=0.5))
             assert one("clip_scale", norm, max_norm=0.5) == pytest.approx(wanted, rel=1e-6)

@@ -58,8 +58,10 @@ void op_distance(const W *a) {
 
 INLINE int finite(float v) { return v - v == 0; }
 
-// out loss norm
-void op_finite_guard(const W *a) { *OUT(0) = finite(*IN(1)) && finite(*IN(2)); }
+// out loss norm limit buffers
+void op_finite_guard(const W *a) {
+  *OUT(0) = finite(*IN(1)) && *IN(2) <= *IN(3) && (!a[4] || finite(*IN(4)));
+}
 
 // out norm most
 void op_clip_scale(const W *a) {

@@ -15,11 +15,6 @@ def distance(call: Call) -> list[int]:
     return operation("distance", call.outputs[0].address, call.address(0), call.address(1), call.input(0).size)
 
 
-@packs("finite_guard")
-def finite_guard(call: Call) -> list[int]:
-    return operation("finite_guard", call.outputs[0].address, call.address(0), call.address(1))
-
-
 @packs("clip_scale", knows=("max_norm",))
 def clip_scale(call: Call) -> list[int]:
     return operation("clip_scale", call.outputs[0].address, call.address(0), float_word(call.attrs["max_norm"]))
@@ -48,6 +43,11 @@ def restore_unless(call: Call) -> list[int] | None:
 
 def _addresses(call: Call) -> list[int]:
     return [call.address(place) for place in range(len(call.inputs))]
+
+
+@packs("finite_guard")
+def finite_guard(call: Call) -> list[int]:
+    return operation("finite_guard", call.outputs[0].address, *_addresses(call), *[0] * (4 - len(call.inputs)))
 
 
 @packs("sgd", knows=("momentum", "nesterov", "weight_decay"))

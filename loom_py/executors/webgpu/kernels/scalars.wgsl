@@ -22,7 +22,8 @@ fn done(operation: u32, a: u32, b: u32, before: u32) -> u32 {
     case 1u: { return bitcast<u32>(x - y); }
     case 2u: { return bitcast<u32>(x * y); }
     case 3u: { return bitcast<u32>(x / y); }
-    case 4u: { return whether(finite(a) && finite(b)); }             // finite_guard
+    case 4u: { return whether(finite(a) && finite(b)); }             // finite_guard: loss and norms …
+    case 7u: { return whether(before == 0x3f800000u && finite(a) && x <= y); } // … and the limit of one
     case 5u: { return select(a, before, (b & 0x7fffffffu) != 0u); }  // restore_unless
     default: { return a; }                                           // copy, store
   }

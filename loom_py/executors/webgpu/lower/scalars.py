@@ -23,28 +23,36 @@ class _Row(NamedTuple):
     b: int
 
 
-def _made(operation: int) -> Callable[[Call], _Row]:
+def _made(operation: int) -> Callable[[Call], list[_Row]]:
     """Row of a verb with an output; a single operand is given twice."""
-    return lambda call: _Row(operation, call.outputs[0].word, call.word(0), call.word(len(call.inputs) - 1))
+    return lambda call: [_Row(operation, call.outputs[0].word, call.word(0), call.word(len(call.inputs) - 1))]
 
 
-ROWS: dict[str, Callable[[Call], _Row]] = {
+def _guard(call: Call) -> list[_Row]:
+    """Rows of `finite_guard`: whether all are finite, then also within the limit."""
+    out, loss, norm, limit = call.outputs[0].word, *(call.word(place) for place in range(3))
+    buffers = call.given(3) if len(call.inputs) > 3 else None
+    finite = _Row(4, out, loss, norm if buffers is None else buffers.word)
+    return [finite, _Row(7, out, norm, limit)]
+
+
+ROWS: dict[str, Callable[[Call], list[_Row]]] = {
     "add": _made(0),
     "subtract": _made(1),
     "multiply": _made(2),
     "divide": _made(3),
-    "finite_guard": _made(4),
-    "restore_unless": lambda call: _Row(5, call.word(0), call.word(1), call.word(2)),
-    "store": lambda call: _Row(6, call.word(0), call.word(1), call.word(1)),
+    "finite_guard": _guard,
+    "restore_unless": lambda call: [_Row(5, call.word(0), call.word(1), call.word(2))],
+    "store": lambda call: [_Row(6, call.word(0), call.word(1), call.word(1))],
     "copy": _made(6),
 }
-"""Verbs on single numbers."""
+"""Rows of each verb on single numbers."""
 
 
 @lowers_many(*ROWS, ordered=True, takes=lambda call: all(o.size == 1 for o in call.operands) and not call.attrs)
 def scalars(calls: Sequence[Call]) -> list[Dispatch]:
     """One dispatch, with a list for each group of dependent rows."""
-    lists = _lists([ROWS[call.verb](call) for call in calls])
+    lists = _lists([row for call in calls for row in ROWS[call.verb](call)])
     starts = np.cumsum([0, *map(len, lists)])
     rows = np.array([row for rows in lists for row in rows])
     table = calls[0].table(np.concatenate([starts, rows.reshape(-1)]).astype(np.uint32))
