@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 1481781c1f5152b79cef05aaeebef0a176a6bdf926c0148615ffa0868ab45efd
+ * Content hash of the description: 84150193ee91bbe4b9742ebd50789d13f2d72fa880cb7ca7d853c52ad2da8df0
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -2689,7 +2689,7 @@ export interface Network extends Handle {
    *
    * @param learningRate - step size, 0 or more.
    * @throws {@link StateError} there are no gradients yet.
-   * @throws {@link DataError} a gradient is not finite; nothing is changed.
+   * @throws {@link DataError} a gradient is not finite, or a parameter would not be after the update; nothing is changed.
    * @throws {@link ConfigError} the rate is negative or not a number.
    */
   applyGradients(learningRate: number): Promise<void>;
@@ -4073,7 +4073,7 @@ export namespace direct {
      *
      * @param learningRate - step size, 0 or more.
      * @throws {@link StateError} there are no gradients yet.
-     * @throws {@link DataError} a gradient is not finite; nothing is changed.
+     * @throws {@link DataError} a gradient is not finite, or a parameter would not be after the update; nothing is changed.
      * @throws {@link ConfigError} the rate is negative or not a number.
      */
     applyGradients(learningRate: number): void;
