@@ -177,7 +177,7 @@ def check_target(loss: Loss, output_shape: tuple[int, ...], target: ArrayLike) -
     array = np.asarray(target)
     if array.dtype.kind not in "iufb":
         raise DataError.expected("target", expected="numbers", got=array.dtype)
-    if loss.classes and array.dtype.kind in "iub" and array.shape == output_shape[:-1]:
+    if loss.classes and array.shape == output_shape[:-1]:
         return _check_labels(array, output_shape[-1], getattr(loss, "ignore_label", None))
     if array.shape != output_shape:
         labels = f"integer labels {output_shape[:-1]} or " if loss.classes else ""
@@ -189,6 +189,8 @@ def check_target(loss: Loss, output_shape: tuple[int, ...], target: ArrayLike) -
 
 
 def _check_labels(labels: AnyArray, classes: int, ignored: int | None) -> AnyArray:
+    if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
+        raise DataError.expected("class labels", expected="whole numbers", got="fractions or NaN")
     counted = labels if ignored is None else labels[labels != ignored]
     if counted.size and (counted.min() < 0 or counted.max() >= classes):
         raise DataError.expected(

@@ -166,7 +166,8 @@ def test_a_run_can_be_driven_and_cancelled() -> None:
         (X[:, :3], Y, ShapeError, "expected (B, 4)"),
         (X, Y + 1, DataError, "expected 0 to 1, got 1 to 2"),
         (X, np.full((90, 2), np.nan), DataError, "finite"),
-        (X, Y.astype(np.float32), ShapeError, "integer labels"),
+        (X, Y + np.float32(0.5), DataError, "class labels: expected whole numbers, got fractions or NaN"),
+        (X, np.full(90, np.nan), DataError, "expected whole numbers"),
         (np.where(X > 2, np.nan, X), Y, DataError, "NaN"),
         ([], [], DataError, "at least one sample"),
         (X[0], 1, ShapeError, "batch axis"),
@@ -179,6 +180,12 @@ def test_bad_data_is_refused_before_the_first_step(x: object, y: object, error: 
         net.fit(x, y)  # type: ignore[arg-type]
     assert words in str(told.value)
     assert all((v == before[n]).all() for n, v in net.parameters().items())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.uint8, bool])
+def test_labels_are_whole_numbers_of_any_type(dtype: type) -> None:
+    history = [small().fit(X, labels).loss_history for labels in (Y, Y.astype(dtype))]
+    assert history[0] == history[1]
 
 
 def test_batches_are_checked_by_name_before_the_first() -> None:
