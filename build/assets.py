@@ -2,7 +2,7 @@
 
 The C kernels are built first, into the package. The standard library, NumPy's wheel and our own are precompiled to
 bytecode (pyodide-build), and the folder's pyodide-lock.json lists its files with hashes (pyodide-lock). Pyodide's
-part is built once per release, our wheel whenever its sources change, with the tables of build/tables_hook.py. Prints
+part is built once per release, our wheel whenever its sources change, with the tables of build/package_hook.py. Prints
 nothing if everything is up to date.
 """
 
@@ -50,7 +50,7 @@ def sources_digest() -> str:
     """SHA-256 of the sources of our wheel: paths and contents."""
     files = [p for p in sorted((ROOT / "loom_py").rglob("*")) if p.is_file() and p.suffix != ".pyc"]
     extra = [
-        p for name in ("pyproject.toml", "build/tables_hook.py", "LICENSE", "README.md") if (p := ROOT / name).exists()
+        p for name in ("pyproject.toml", "build/package_hook.py", "LICENSE", "README.md") if (p := ROOT / name).exists()
     ]
     return digest(*(x for p in [*files, *extra] for x in (p.relative_to(ROOT).as_posix(), p.read_bytes())))
 

@@ -47,6 +47,25 @@ def test_a_wheel_from_a_source_archive_has_fresh_tables(unpacked: Path) -> None:
     assert not list((unpacked / "loom_py").rglob("described.json"))
 
 
+def test_a_wheel_has_its_kernels_or_is_not_made(unpacked: Path, tmp_path: Path) -> None:
+    """From a source archive without a compiler: the archive has them."""
+    bare = tmp_path / "bare"
+    shutil.copytree(unpacked, bare, ignore=shutil.ignore_patterns("dist"))
+    kernels = {path.relative_to(bare).as_posix() for path in bare.rglob("*.wasm")}
+    assert len(kernels) == 2
+    done = build(bare, "-t", "wheel")
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next((bare / "dist").glob("*.whl"))) as wheel:
+        assert kernels <= set(wheel.namelist())
+    shutil.rmtree(bare / "dist")
+    for kernel in kernels:
+        (bare / kernel).unlink()
+    done = build(bare, "-t", "wheel")
+    assert done.returncode != 0
+    assert "expected compiled kernels" in done.stderr
+    assert not list(bare.rglob("*.whl"))
+
+
 def test_a_wheel_is_not_made_without_its_tables(unpacked: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(unpacked, broken, ignore=shutil.ignore_patterns("dist"))
