@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -15,7 +15,7 @@ from loom_py.config.fields import BudgetShare, Count, Size
 from loom_py.errors import ConfigError
 from loom_py.introspect import internal
 from loom_py.observers.formats.registry import EXPORTS
-from loom_py.observers.records.buffer import RECORD_BYTES, StatsBuffer
+from loom_py.observers.records.buffer import RECORD_BYTES, StatsBuffer, thinned
 from loom_py.observers.records.file import Header, Reader, write_lines
 from loom_py.observers.records.json_values import plain_data
 from loom_py.observers.records.rows import AnyRecord
@@ -42,10 +42,10 @@ class RecordingObserver(LoomObserver):
         every: Size = 1,
         budget: BudgetShare | None = None,
         layers: Iterable[str | int] | None = None,
-        output_values: bool = False,
+        output_values: bool | None = None,
         histograms: bool = False,
         capacity: Size | None = 100_000,
-        values_bytes: Count = 256 * 2**20,
+        values_bytes: Count = 64 * 2**20,
     ) -> None:
         """Create the observer.
 
@@ -53,19 +53,23 @@ class RecordingObserver(LoomObserver):
             every: record layers at every N-th run of the network.
             budget: share of the running time that observation may take, such as 0.05; None is no limit.
             layers: record these layer paths only; None is all.
-            output_values: keep a copy of each layer's outputs too.
+            output_values: keep a copy of each layer's outputs, and of their gradients. None keeps outputs alone: those
+                of the first samples of a batch, within 16 KiB a layer and at least one. False keeps none.
             histograms: keep histograms too.
             capacity: largest number of statistics, and of events; beyond it the oldest are dropped. None is no limit.
-            values_bytes: largest size of the output values in bytes; beyond it the oldest records are dropped.
+            values_bytes: largest size of the output values in bytes; beyond it the oldest records are dropped, but if
+                `output_values` is None they are first thinned to an even sample of 64 values, as in files.
 
         Raises:
             ConfigError: an option is out of range.
         """
-        super().__init__(every=every, budget=budget, layers=layers, output_values=output_values, histograms=histograms)
+        whole = output_values is True
+        super().__init__(every=every, budget=budget, layers=layers, output_values=whole, histograms=histograms)
+        self.output_samples = output_values is None
         self._capacity = capacity
         self.header = Header()
         self.truncated = False
-        self._stats = StatsBuffer(capacity, values_bytes)
+        self._stats = StatsBuffer(capacity, values_bytes, thin=self.output_samples)
         self._numbered_events: deque[tuple[int, TrainingEvent]] = deque()
         self._numbered_tweens: deque[tuple[int, TweenStep]] = deque()
         self._count = 0
@@ -152,7 +156,7 @@ class RecordingObserver(LoomObserver):
 
     def to_text(self) -> str:
         """The recording as the text of its file (JSON Lines)."""
-        return "".join(write_lines(self.header, self._all()))
+        return "".join(self._lines())
 
     def save_to_file(self, path: str | os.PathLike[str]) -> None:
         """Write the recording as JSON Lines; an existing file is replaced only once everything is written.
@@ -160,7 +164,7 @@ class RecordingObserver(LoomObserver):
         Raises:
             OSError: the path can't be written.
         """
-        write_whole(path, (line.encode() for line in write_lines(self.header, self._all())))
+        write_whole(path, (line.encode() for line in self._lines()))
 
     def export(self, path: str | os.PathLike[str], format: ExportFormat) -> Path:
         """Write the recording for another tool.
@@ -197,7 +201,7 @@ class RecordingObserver(LoomObserver):
 
     @classmethod
     def _read(cls, lines: Iterable[bytes]) -> RecordingObserver:
-        recording, reader = cls(capacity=None, values_bytes=2**62), Reader()
+        recording, reader = cls(capacity=None, values_bytes=2**62, output_values=False), Reader()
         for record in reader.read(lines):
             if isinstance(record, LayerStats):
                 recording._keep(record)
@@ -208,6 +212,12 @@ class RecordingObserver(LoomObserver):
         recording.header = reader.header
         recording.truncated = reader.truncated
         return recording
+
+    def _lines(self) -> Iterator[str]:
+        records = self._all()
+        if self.output_samples:  # whole values would be most of the file
+            records = [thinned(record) if isinstance(record, LayerStats) else record for record in records]
+        return write_lines(self.header, records)
 
     def _all(self) -> list[AnyRecord]:
         """All records in order of arrival."""

@@ -47,14 +47,15 @@ class Dispatcher:
         listening = [o for o in self.observers if wants_layers(o) and self.sampling(o).due(tick)]
         request: StatsRequest | None = None
         for o in listening:
-            wanted = StatsRequest(o.layers, o.output_values, o.histograms)
+            wanted = StatsRequest(o.layers, o.output_values, o.histograms, o.output_samples)
             request = wanted if request is None else request.union(wanted)
         return request, listening
 
     def frame(self, listeners: Iterable[Observer], frame: StatsFrame) -> None:
         """Deliver the measurements of one run, to each observer the part that it asked for."""
         for observer in listeners:
-            own = frame.subset(observer.layers, values=observer.output_values, histograms=observer.histograms)
+            values = observer.output_values or observer.output_samples
+            own = frame.subset(observer.layers, values=values, histograms=observer.histograms)
             self._safely(observer, partial(observer.on_frame, own))
 
     def event(self, event: TrainingEvent) -> None:

@@ -103,7 +103,8 @@ class LayerStats:
     histogram: tuple[int, ...] | None = None
     """Counts of outputs in fixed logarithmic bins; only when asked for."""
     output_values: NDArray[np.float32] | None = None
-    """A copy of the outputs; only when asked for."""
+    """A flat copy of the outputs, in the backward phase of their gradients; only when asked for. A recording keeps some
+    of them by default, see `RecordingObserver`."""
 
 
 @discriminated_by("type")

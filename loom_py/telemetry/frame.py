@@ -6,7 +6,7 @@ So a run is handed over as a frame, and an observer that packs numbers into arra
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import groupby
@@ -114,7 +114,7 @@ class _RecordMaker:
             seq=seq,
             parameters={name: _parameter(norms, *places) for name, places in self._arrays},
             histogram=_counts(frame, self._pass) if large else None,
-            output_values=frame.array(self._pass, "values") if large else None,
+            output_values=frame.values(self._pass) if large else None,
         )
 
 
@@ -169,10 +169,15 @@ class StatsFrame:
         observation = self.schema.passes[record].parts.get("values", -1)
         return self.large[observation].nbytes if observation in self.large else 0
 
-    def array(self, layer_pass: LayerPass, part: str) -> AnyArray | None:
-        """A copy of a large part of a pass; None if it has none."""
-        found = self.large.get(layer_pass.parts.get(part, -1))
-        return None if found is None else found.copy()
+    def values(self, layer_pass: LayerPass) -> AnyArray | None:
+        """A flat copy of the output values of a pass; None if it has none."""
+        found = self.large.get(layer_pass.parts.get("values", -1))
+        return None if found is None else found.flatten()
+
+    def with_values(self, change: Callable[[AnyArray], AnyArray]) -> StatsFrame:
+        """The frame with other output values."""
+        values = self.schema.large("values")
+        return replace(self, large={n: change(a) if n in values else a for n, a in self.large.items()})
 
     def subset(self, layers: frozenset[str] | None, *, values: bool, histograms: bool) -> StatsFrame:
         """The part of the frame that an observer asked for."""

@@ -15,6 +15,9 @@ from loom_py.program import Recorder
 from loom_py.shapes import Shape
 from loom_py.telemetry.observations import LayerPass
 
+SAMPLED_BYTES = 16 * 1024
+"""Bytes of a layer's outputs that are kept by default: small beside a step's own traffic."""
+
 
 @dataclass(frozen=True)
 class StatsRequest:
@@ -22,13 +25,15 @@ class StatsRequest:
 
     Attributes:
         layers: paths to measure, None for all.
-        values: keep copies of outputs.
+        values: keep copies of outputs and of their gradients.
         histograms: count outputs in logarithmic bins.
+        samples: keep copies of outputs of the first samples of the batch, as many as fit in SAMPLED_BYTES.
     """
 
     layers: frozenset[str] | None = None
     values: bool = False
     histograms: bool = False
+    samples: bool = False
 
     def wants(self, path: str) -> bool:
         """Whether a layer is measured."""
@@ -37,7 +42,9 @@ class StatsRequest:
     def union(self, other: StatsRequest) -> StatsRequest:
         """The request that satisfies both."""
         both = None if self.layers is None or other.layers is None else self.layers | other.layers
-        return StatsRequest(both, self.values or other.values, self.histograms or other.histograms)
+        return StatsRequest(
+            both, self.values or other.values, self.histograms or other.histograms, self.samples or other.samples
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,12 +229,21 @@ class StatsRecorder:
         assert self.request is not None
         if self.request.values:
             parts["values"] = self._note("values", path, phase, ops.copy(tensor))
+        elif self.request.samples and phase == "forward":
+            parts["values"] = self._note("values", path, phase, ops.copy(_first_samples(tensor)))
         if self.request.histograms:
             parts["histogram"] = self._note("histogram", path, phase, ops.histogram(tensor))
 
     def _note(self, kind: Any, path: str, phase: str, tensor: Tensor, name: str = "") -> int:
         self.recorder.observe(kind, path, phase, tensor, name)
         return len(self.recorder.observations) - 1
+
+
+def _first_samples(outputs: Tensor) -> Tensor:
+    """Outputs (B,…) of the first samples that fit in SAMPLED_BYTES, at least one: each has all units."""
+    batch = outputs.shape[0]
+    count = max(SAMPLED_BYTES * batch // outputs.spec.nbytes, 1)
+    return outputs if count >= batch else cast("Tensor", ops.rows(outputs, start=0, stop=count))
 
 
 @dataclass(frozen=True, slots=True)

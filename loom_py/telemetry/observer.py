@@ -27,7 +27,8 @@ class Observer:
             every N-th run; None for no limit.
         measured_share: the share of run time that they take now; None without a budget or before it was measured.
         layers: deliver only these layer paths (None = all).
-        output_values: ask for a copy of each layer's outputs in `LayerStats.output_values`.
+        output_values: ask for a copy of each layer's outputs, and of their gradients, in `LayerStats.output_values`.
+        output_samples: ask for those of the first samples of a batch in the forward pass, within 16 KiB a layer.
         histograms: ask for `LayerStats.histogram`.
     """
 
@@ -36,6 +37,7 @@ class Observer:
     measured_share: float | None = None
     layers: frozenset[str] | None = None
     output_values: bool = False
+    output_samples: bool = False
     histograms: bool = False
 
     @checked

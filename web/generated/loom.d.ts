@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 84150193ee91bbe4b9742ebd50789d13f2d72fa880cb7ca7d853c52ad2da8df0
+ * Content hash of the description: 9e159dd14c79869f5f640f2f44bd5ffe88234a0e159c4293e7a037eae63ccfc6
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -669,7 +669,10 @@ export interface LayerStatsFields {
   readonly compute_time_ns: number | null;
   /** Counts of outputs in fixed logarithmic bins; only when asked for. */
   readonly histogram: readonly number[] | null;
-  /** A copy of the outputs; only when asked for. */
+  /**
+   * A flat copy of the outputs, in the backward phase of their gradients; only when asked for. A recording keeps some
+   * of them by default, see `RecordingObserver`.
+   */
   readonly output_values: NDArray | null;
 }
 
@@ -3353,11 +3356,11 @@ export interface LoomRecordingObserverOptions {
    */
   readonly layers?: readonly (string | number)[] | null;
   /**
-   * keep a copy of each layer's outputs too.
+   * keep a copy of each layer's outputs, and of their gradients. None keeps outputs alone: those of the first samples of a batch, within 16 KiB a layer and at least one. False keeps none.
    *
-   * @defaultValue `false`
+   * @defaultValue `null`
    */
-  readonly output_values?: boolean;
+  readonly output_values?: boolean | null;
   /**
    * keep histograms too.
    *
@@ -3372,10 +3375,10 @@ export interface LoomRecordingObserverOptions {
    */
   readonly capacity?: number | null;
   /**
-   * largest size of the output values in bytes; beyond it the oldest records are dropped.
+   * largest size of the output values in bytes; beyond it the oldest records are dropped, but if `output_values` is None they are first thinned to an even sample of 64 values, as in files.
    *
    * @remarks Allowed: ≥ 0.
-   * @defaultValue `268435456`
+   * @defaultValue `67108864`
    */
   readonly values_bytes?: number;
 }
@@ -4776,11 +4779,11 @@ export namespace direct {
      */
     readonly layers?: readonly (string | number)[] | null;
     /**
-     * keep a copy of each layer's outputs too.
+     * keep a copy of each layer's outputs, and of their gradients. None keeps outputs alone: those of the first samples of a batch, within 16 KiB a layer and at least one. False keeps none.
      *
-     * @defaultValue `false`
+     * @defaultValue `null`
      */
-    readonly output_values?: boolean;
+    readonly output_values?: boolean | null;
     /**
      * keep histograms too.
      *
@@ -4795,10 +4798,10 @@ export namespace direct {
      */
     readonly capacity?: number | null;
     /**
-     * largest size of the output values in bytes; beyond it the oldest records are dropped.
+     * largest size of the output values in bytes; beyond it the oldest records are dropped, but if `output_values` is None they are first thinned to an even sample of 64 values, as in files.
      *
      * @remarks Allowed: ≥ 0.
-     * @defaultValue `268435456`
+     * @defaultValue `67108864`
      */
     readonly values_bytes?: number;
   }

@@ -47,6 +47,28 @@ def test_capacity_makes_room_and_counts(deliver):
         RecordingObserver(capacity=0)
 
 
+def test_values_kept_by_default_are_thinned_before_records_are_dropped(make_stats, tmp_path):
+    recording = RecordingObserver(values_bytes=4000)
+    units = np.arange(10) < 3  # of 10 units the first 3 are dead
+    for step in range(8):
+        values = np.where(units, 0, np.ones((20, 10), np.float32)).ravel()
+        recording.on_layer_forward(0, make_stats(step=step, output_values=values))
+    kept = [r.output_values for r in recording.get_history()]
+    assert len(kept) == 8
+    assert [len(values) for values in kept] == [64] * 5 + [200] * 3
+    assert all(abs(np.mean(values == 0) - 0.3) < 0.05 for values in kept)
+    assert sum(values.nbytes for values in kept) <= 4000
+    recording.save_to_file(tmp_path / "run.jsonl")
+    loaded = RecordingObserver.load(tmp_path / "run.jsonl").get_history()
+    assert {len(r.output_values) for r in loaded} == {64}
+    for step in range(200):
+        recording.on_layer_forward(0, make_stats(step=step, output_values=np.zeros(64, np.float32)))
+    assert recording.dropped > 0
+    assert sum(r.output_values.nbytes for r in recording.get_history()) <= 4000
+    recording.clear()
+    assert recording.memory_bytes == 0
+
+
 def test_output_values_are_bounded_in_bytes(make_stats):
     recording = RecordingObserver(output_values=True, values_bytes=1000)
     for _ in range(10):

@@ -74,7 +74,7 @@ def test_forward_statistics_are_those_of_the_outputs() -> None:
     first = notes.forward[0]
     truth = np.maximum(X @ weights["0.weight"] + weights["0.bias"], 0)
     assert first.output_values is not None
-    np.testing.assert_allclose(first.output_values, truth, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(first.output_values, truth.ravel(), rtol=1e-5, atol=1e-6)
     for s in notes.forward:
         assert s.output_values is not None
         v = s.output_values.astype(np.float64)
@@ -244,6 +244,24 @@ def test_a_norm_of_nothing_is_0_in_every_reader(tmp_path: Path) -> None:
     now = {layer.path: layer for layer in net.get_telemetry().layer_stats}
     assert {path for path in paths if now[path].weight_norm > 0 and now[path].gradient_norm > 0} == has["weight_norm"]
     assert now["1"].weight_norm == now["1"].gradient_norm == now["2"].weight_norm == now["2"].gradient_norm == 0
+
+
+def test_a_recording_keeps_outputs_of_whole_samples_by_default() -> None:
+    net, recording = Network.of(6, [Dense(6, 3000, "relu"), Dense(3000, 2)], seed=0), RecordingObserver()
+    net.set_observer(recording)
+    output, _ = net.forward_cpu(X)
+    net.backward_cpu(np.ones_like(output))
+    wide, last = recording.get_history()
+    assert wide.output_values is not None and last.output_values is not None
+    assert wide.output_values.shape == (3000,)  # 16 KiB hold one sample
+    np.testing.assert_array_equal(last.output_values, output.ravel())
+    alone = net.parameters()["0.weight"].T @ X[0]
+    np.testing.assert_allclose(wide.output_values, np.maximum(alone, 0), rtol=1e-4, atol=1e-5)
+    assert all(r.output_values is None for r in recording.get_backward_history())
+    none = RecordingObserver(output_values=False)
+    net.add_observer(none)
+    net.forward_cpu(X)
+    assert [r.output_values is None for r in none.get_history()] == [True, True]
 
 
 def test_each_parameter_array_has_norms_of_its_own() -> None:
