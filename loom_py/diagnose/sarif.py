@@ -26,7 +26,7 @@ def sarif_log(findings: Sequence[Finding], recording: str | None, version: str |
     """
     rules = [_rule(rule) for rule in RULES]
     index = {rule["id"]: number for number, rule in enumerate(rules)}
-    driver = {"name": "loom_py", "rules": rules} | ({"version": version} if version else {})
+    driver = {"name": "loom_py", "rules": rules} | ({"version": version} if isinstance(version, str) else {})
     run: dict[str, Any] = {
         "tool": {"driver": driver},
         "invocations": [{"executionSuccessful": True}],

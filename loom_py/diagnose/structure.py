@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from operator import index
 from typing import Any
 
+from loom_py.errors import FileFormatError
 from loom_py.shapes import Shape, size_of
 from loom_py.telemetry.events import LayerStats
 
@@ -44,9 +46,16 @@ class Structure:
     """The layers of a network by path, in reading order; empty when there is no blueprint."""
 
     def __init__(self, blueprint: Any = None) -> None:
-        """Read a blueprint: a dict as in recordings, or the network's own object."""
+        """Read a blueprint: a dict as in recordings, or the network's own object.
+
+        Raises:
+            FileFormatError: a recording's blueprint is damaged.
+        """
         layers = _field(blueprint, "layers") or ()
-        self._known = {info.path: info for info in _walk(layers)}
+        try:
+            self._known = {info.path: info for info in _walk(layers)}
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
+            raise FileFormatError(f"blueprint: expected layers with shapes of whole numbers, got {error}") from None
         leaves = [info.path for info in self._known.values() if info.leaf]
         self._last = leaves[-1] if leaves else None
 
@@ -68,7 +77,8 @@ class Structure:
         """Number of units in a layer's output, along the blueprint's axis, else the last; 0 without such an axis."""
         shape = stats.output_shape
         info = self.info(stats)
-        return shape[info.unit_axis if info else -1] if len(shape) > 1 else 0
+        axis = info.unit_axis if info else -1
+        return shape[axis] if len(shape) > 1 and -len(shape) <= axis < len(shape) else 0
 
     def is_output(self, path: str, seen: Iterable[str]) -> bool:
         """Whether the layer is the network's last: by the blueprint, else the last of the paths in `seen`."""
@@ -98,9 +108,9 @@ def _walk(layers: Iterable[Any]) -> Iterator[LayerInfo]:
             str(_field(layer, "type")),
             _field(layer, "activation"),
             not children,
-            tuple(weight) if weight is not None else None,
-            _field(layer, "fan_in"),
-            -1 if (axis := _field(layer, "unit_axis")) is None else int(axis),
+            tuple(map(_count, weight)) if weight is not None else None,
+            None if (fan_in := _field(layer, "fan_in")) is None else _count(fan_in),
+            -1 if (axis := _field(layer, "unit_axis")) is None else index(axis),
             bool(shapes),
         )
         yield from _walk(children)
@@ -108,3 +118,10 @@ def _walk(layers: Iterable[Any]) -> Iterator[LayerInfo]:
 
 def _field(owner: Any, name: str) -> Any:
     return owner.get(name) if isinstance(owner, dict) else getattr(owner, name, None)
+
+
+def _count(value: Any) -> int:
+    count = index(value)
+    if count < 0:
+        raise ValueError(f"{count}")
+    return count

@@ -154,7 +154,7 @@ def _checked_header(found: dict[str, Any]) -> Header:
         "dropped": int,
     }
     for name, kind in kinds.items():
-        if not isinstance(found.get(name), kind):
+        if name not in found or not isinstance(found[name], kind):
             raise FileFormatError(f"the header's {name} is missing or of the wrong kind")
     return Header(
         blueprint=found["blueprint"],

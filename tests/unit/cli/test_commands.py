@@ -153,6 +153,39 @@ def test_what_is_no_recording_is_refused_in_words(tmp_path, capsys, monkeypatch,
     assert main(["diagnose", "-"]) == 2
 
 
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ('"fan_in":4', '"fan_in":"NaN"'),
+        ('"fan_in":4', '"fan_in":-1'),
+        ('"param_shapes":{"weight":[4,16]', '"param_shapes":{"weight":[4,{}]'),
+        ('"unit_axis":-1', '"unit_axis":[]'),
+        ('"children":[]', '"children":5'),
+        ('"blueprint":', '"blue":'),
+    ],
+)
+def test_a_damaged_header_is_refused_in_words(runs, tmp_path, capsys, good, bad):
+    text = Path(runs["dead"]).read_text()
+    assert good in text
+    path = tmp_path / "damaged.jsonl"
+    path.write_text(text.replace(good, bad, 1))
+    assert main(["diagnose", str(path)]) == 2
+    assert "blueprint" in capsys.readouterr().err
+
+
+def test_numbers_of_a_file_may_be_anything(runs, tmp_path, capsys):
+    text = Path(runs["dead"]).read_text()
+    for good, bad in (
+        ('"unit_axis":-1', '"unit_axis":10000000000000000000000'),
+        ('"loom_py":"', '"loom_py":1e999,"a":"'),
+    ):
+        assert good in text
+        path, out = tmp_path / "odd.jsonl", tmp_path / "odd.sarif"
+        path.write_text(text.replace(good, bad))
+        assert main(["diagnose", str(path), "--json", "--sarif", str(out)]) == 1
+        expect_sarif(json.loads(out.read_text()))
+
+
 def test_unusable_arguments(runs, tmp_path, capsys):
     assert main(["diagnose", str(tmp_path / "none.jsonl")]) == 2
     assert "none.jsonl" in capsys.readouterr().err
