@@ -107,7 +107,8 @@ class FirstLoss:
         with engine.buffers_kept():
             output, loss, _ = engine.evaluation(sample, options)
         gives = engine.compiler.gives
-        neutral = np.zeros_like(output) if gives == "values" else np.full_like(output, 1 / output.shape[-1])
+        even = 0.5 if options.loss.yes_no else 1 / output.shape[-1]
+        neutral = np.full_like(output, 0.0 if gives == "values" else even)
         assert sample.target is not None
         expected = loss_and_gradient(options.loss, neutral, sample.target, gives).loss
         about_classes = options.loss.classes or options.loss.yes_no

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from loom_py.diagnose.before.made import found
+from loom_py.diagnose.before.made import found, named
 from loom_py.diagnose.before.rows import Rows
 from loom_py.diagnose.before.run_data import RunData
 from loom_py.diagnose.finding import Finding
@@ -15,7 +15,7 @@ from loom_py.shapes import AnyArray
 LARGE = 30.0
 SMALL = 0.01
 APART = 100.0
-_NAMED = 8
+MANY = 16
 _COMPARED = 2048
 _BLOCK = 4096
 
@@ -57,9 +57,9 @@ def _constant_features(constant: AnyArray, features: int) -> Finding:
     mostly = 2 * len(constant) > features
     text = f"{len(constant)} of {features} input features have the same value in every sample: they tell nothing."
     return found(
-        "constant_inputs", "warning" if mostly and features > 2 * _NAMED else "info", text,
+        "constant_inputs", "warning" if mostly and features > MANY else "info", text,
         ("leaving them out", "a check of how the inputs are read, if they should vary"),
-        constant=len(constant), features=features, which=_named(constant),
+        constant=len(constant), features=features, which=named(constant),
     )  # fmt: skip
 
 
@@ -78,7 +78,7 @@ def _copies(x: AnyArray, varying: AnyArray) -> list[tuple[int, int]]:
 def _copied_features(pairs: list[tuple[int, int]]) -> Finding:
     text = f"{len(pairs)} input features are equal to another one in every sample, such as {pairs[0][1]} to "
     text += f"{pairs[0][0]}: they add no information, and their weights share one gradient."
-    which = ", ".join(f"{copy} = {original}" for original, copy in pairs[:_NAMED])
+    which = ", ".join(f"{copy} = {original}" for original, copy in pairs[:MANY])
     return found("duplicate_inputs", "info", text, ("leaving the copies out",), copies=len(pairs), which=which)
 
 
@@ -104,8 +104,3 @@ def _scales(values: AnyArray, varying: AnyArray) -> Iterator[Finding]:
         remedies = (f"inputs divided by {largest:.2g}", "each feature with mean 0 and standard deviation 1")
         bound = LARGE if largest > LARGE else SMALL
         yield found("unscaled_inputs", "warning", text, remedies, factor=largest, threshold=bound, **evidence)
-
-
-def _named(features: AnyArray) -> str:
-    more = ", …" if len(features) > _NAMED else ""
-    return ", ".join(map(str, features[:_NAMED].tolist())) + more

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from loom_py.diagnose.before.made import found
+from loom_py.diagnose.before.made import found, named
 from loom_py.diagnose.before.rows import Rows
 from loom_py.diagnose.before.run_data import RunData, Samples
 from loom_py.diagnose.finding import Finding, Severity
@@ -17,7 +17,6 @@ RARE = 0.02
 ENOUGH = 10
 CONFLICTS = 0.01
 DISTINCT = 0.5
-_NAMED = 8
 
 
 def check_labels(run: RunData) -> Iterator[Finding]:
@@ -26,7 +25,7 @@ def check_labels(run: RunData) -> Iterator[Finding]:
         counts = _counts(run, run.training)
         yield from _missing(run, counts)
         if run.one_answer and np.count_nonzero(counts) > 1 and getattr(run.loss, "class_weights", None) is None:
-            yield from _imbalance(counts)
+            yield from _imbalance(run, counts)
     yield from _conflicts(run)
 
 
@@ -53,8 +52,8 @@ def _missing(run: RunData, counts: AnyArray) -> Iterator[Finding]:
         return
     expected = answers >= ENOUGH * run.classes
     severity: Severity = "warning" if expected or len(unseen) else "info"
-    text = f"{len(absent)} of {run.classes} classes have no training sample (class {_named(absent)})"
-    text += f"; validation has class {_named(unseen)}." if len(unseen) else ": the network learns never to answer them."
+    text = f"{len(absent)} of {run.classes} classes have no training sample (class {named(absent)})"
+    text += f"; validation has class {named(unseen)}." if len(unseen) else ": the network learns never to answer them."
     advice = (
         "a check of the labels: do they start at 0?",
         "as many outputs as there are classes",
@@ -62,11 +61,11 @@ def _missing(run: RunData, counts: AnyArray) -> Iterator[Finding]:
     )
     yield found(
         "missing_class", severity, text, advice,
-        missing=len(absent), classes=run.classes, which=_named(absent), in_validation=len(unseen),
+        missing=len(absent), classes=run.classes, which=named(absent), in_validation=len(unseen),
     )  # fmt: skip
 
 
-def _imbalance(counts: AnyArray) -> Iterator[Finding]:
+def _imbalance(run: RunData, counts: AnyArray) -> Iterator[Finding]:
     present = counts[counts > 0]
     total, most, least = int(counts.sum()), int(counts.max()), int(present.min())
     if most / total < MAJORITY and least / most > RARE:
@@ -77,7 +76,8 @@ def _imbalance(counts: AnyArray) -> Iterator[Finding]:
         f"Class {np.argmax(counts)} has {most} of {total} samples, the rarest {least}: always answering it is right in "
     )
     text += f"{most / total:.1%} of cases and has a loss of {entropy:.3g}."
-    advice = ("class_weights of the loss", "more samples of the rare classes", "per-class accuracy as the measure")
+    weights = ("class_weights of the loss",) if run.loss.classes else ()
+    advice = (*weights, "more samples of the rare classes", "per-class accuracy as the measure")
     yield found(
         "class_imbalance", "warning", text, advice,
         majority=most / total, largest=most, smallest=least, baseline_loss=entropy, threshold=MAJORITY,
@@ -100,8 +100,8 @@ def _conflicts(run: RunData) -> Iterator[Finding]:
         "samples": conflicting, "share": share, "distinct_inputs": groups.count, "threshold": CONFLICTS,
     }  # fmt: skip
     text = f"{conflicting} samples ({share:.1%}) have the same input as another one with a different target"
-    if run.classes > 1 and run.one_answer and samples.target.dtype.kind in "iu":
-        evidence["best_accuracy"] = best = _best_accuracy(groups.of, samples.target.reshape(-1), run.classes)
+    if run.classes > 1 and run.one_answer and len(labels := run.labels(samples)) == len(samples):
+        evidence["best_accuracy"] = best = _best_accuracy(groups.of, labels, run.classes)
         text += f"; no network can be right in more than {best:.1%} of cases"
     advice = ("a check that each target belongs to its input", "inputs that tell these samples apart")
     yield found("conflicting_targets", "warning" if wrong else "info", f"{text}.", advice, **evidence)
@@ -113,8 +113,3 @@ def _best_accuracy(groups: AnyArray, labels: AnyArray, classes: int) -> float:
     starts = np.flatnonzero(np.diff(pairs // classes, prepend=-1))
     most = np.maximum.reduceat(counts, starts)
     return float(most.sum() / len(labels))
-
-
-def _named(classes: AnyArray) -> str:
-    more = ", …" if len(classes) > _NAMED else ""
-    return ", ".join(map(str, classes[:_NAMED].tolist())) + more

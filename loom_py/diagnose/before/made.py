@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from loom_py.diagnose.finding import CheckName, Finding, Severity
+from loom_py.shapes import AnyArray
+
+NAMED = 8
 
 
 def found(
@@ -10,3 +13,9 @@ def found(
 ) -> Finding:
     """A finding without layer and step."""
     return Finding(rule, None, None, severity, evidence, text, suggestions)
+
+
+def named(numbers: AnyArray) -> str:
+    """The first numbers of features or classes, as text."""
+    more = ", …" if len(numbers) > NAMED else ""
+    return ", ".join(map(str, numbers[:NAMED].tolist())) + more
