@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { decimate, extent, lowerBound, nearestRow } from "../../../web/visualiser/data/decimate";
+import { decimate, extent, lowerBound, nearestRow, positiveExtent } from "../../../web/visualiser/data/decimate";
 import { Smoother } from "../../../web/visualiser/data/history";
 import { ColumnRing } from "../../../web/visualiser/data/ring";
 import { Timeline } from "../../../web/visualiser/data/timeline";
@@ -123,6 +123,14 @@ describe("decimate", () => {
   it("leaves out rows outside of the domain", () => {
     const reduced = decimate(rowsOf([5, 6, 7, 8]), 0, 1, 2, 2);
     expect([...reduced.mid]).toEqual([6, 7]);
+  });
+
+  it("the positive extent leaves zeros out and says that there are some", () => {
+    const part = decimate(rowsOf([0, 1e-9, 4]), 0, 0, 2, 3);
+    expect(positiveExtent(part)).toEqual({ least: expect.closeTo(1e-9), most: 4, zeros: true });
+    expect(positiveExtent(decimate(rowsOf([0, 6]), 0, 0, 1, 1)).least).toBe(3); // one pixel: the mean
+    expect(positiveExtent(decimate(rowsOf([2]), 0, 0, 0, 1)).zeros).toBe(false);
+    expect(positiveExtent(decimate(rowsOf([0]), 0, 0, 0, 1))).toMatchObject({ most: 0, zeros: true });
   });
 
   it("extent is over finite values, and absent without any", () => {

@@ -8,7 +8,7 @@ import {
   formatTick,
 } from "../../../web/visualiser/draw/format";
 import { boxAt, type LayerBox, layoutNetwork } from "../../../web/visualiser/draw/layout";
-import { followDomain, makeScale, paddedDomain } from "../../../web/visualiser/draw/scale";
+import { followDomain, logAxis, makeScale, paddedDomain } from "../../../web/visualiser/draw/scale";
 import { arrangeMultiples } from "../../../web/visualiser/panels/multiples";
 import { grid, layer, mlp } from "./generator";
 
@@ -20,6 +20,24 @@ describe("scales", () => {
     const log = makeScale("log", [0.01, 100], [0, 400]);
     expect(log.at(1)).toBeCloseTo(200);
     expect(log.invert(300)).toBeCloseTo(10);
+  });
+
+  it("log has a strip for 0 where it is asked for", () => {
+    const scale = makeScale("log", [0.01, 100], [412, 0], true);
+    expect([scale.at(0), scale.at(0.01), scale.at(1), scale.at(100)]).toEqual([412, 400, 200, 0]);
+    expect([scale.invert(412), scale.invert(400)]).toEqual([0, 0.01]);
+    expect(scale.ticks(5)).toEqual([0, 0.01, 0.1, 1, 10, 100]);
+  });
+
+  it("a log axis shows the smallest positive value, and 0 apart from it", () => {
+    const all = { least: 1e-9, most: 1, zeros: true };
+    expect(logAxis(all)).toMatchObject({ kind: "log", zeros: true });
+    expect(logAxis(all).domain[0]).toBeLessThanOrEqual(1e-9);
+    expect(logAxis({ least: 1e-30, most: 1, zeros: false }).domain[0]).toBeGreaterThan(1e-14);
+    expect(logAxis({ least: Number.POSITIVE_INFINITY, most: 0, zeros: true })).toMatchObject({
+      kind: "linear",
+      domain: [0, 1],
+    });
   });
 
   it("log clamps values that are not positive", () => {

@@ -127,3 +127,25 @@ export function extent(...parts: readonly Decimated[]): [number, number] | undef
   }
   return low <= high ? [low, high] : undefined;
 }
+
+/** Extent of what a log axis can show; `most` is 0 where there is no positive value. */
+export interface PositiveExtent {
+  readonly least: number;
+  readonly most: number;
+  /** Whether there are values of 0 (or below). */
+  readonly zeros: boolean;
+}
+
+export function positiveExtent(...parts: readonly Decimated[]): PositiveExtent {
+  let [least, most, zeros] = [Number.POSITIVE_INFINITY, 0, false];
+  for (const { width, low, mid, high } of parts) {
+    for (let pixel = 0; pixel < width; pixel++) {
+      const smallest = low[pixel] as number;
+      if (smallest <= 0) zeros = true;
+      const lowest = smallest > 0 ? smallest : (mid[pixel] as number); // of a pixel that has a 0, its mean
+      if (lowest > 0 && lowest < least) least = lowest;
+      if ((high[pixel] as number) > most) most = high[pixel] as number;
+    }
+  }
+  return { least, most, zeros };
+}

@@ -1,4 +1,10 @@
-/** Maps values to pixels and back. Log scales clamp values that are not positive to their lower end. */
+import type { PositiveExtent } from "../data/decimate";
+
+/**
+ * Maps values to pixels and back.
+ *
+ * Log scales clamp values that are not positive to their lower end; with `zeros` they have a strip for 0 below it.
+ */
 export interface Scale {
   readonly kind: ScaleKind;
   readonly domain: Domain;
@@ -11,19 +17,41 @@ export interface Scale {
 export type ScaleKind = "linear" | "log";
 export type Domain = readonly [number, number];
 
-export function makeScale(kind: ScaleKind, domain: Domain, range: Domain): Scale {
-  const forward = kind === "log" ? (value: number) => Math.log10(Math.max(value, domain[0])) : (value: number) => value;
-  const backward = kind === "log" ? (value: number) => 10 ** value : (value: number) => value;
+/** Description of an axis: `zeros` asks for a strip for 0 below a log scale, where 0 has no place of its own. */
+export interface Axis {
+  readonly kind: ScaleKind;
+  readonly domain: Domain;
+  readonly zeros: boolean;
+}
+
+/** Pixels between 0 and the lower end of a log scale. */
+const ZERO_STRIP = 12;
+
+export function makeScale(kind: ScaleKind, domain: Domain, range: Domain, zeros = false): Scale {
+  const log = kind === "log";
+  const forward = log ? (value: number) => Math.log10(Math.max(value, domain[0])) : (value: number) => value;
+  const backward = log ? (value: number) => 10 ** value : (value: number) => value;
+  const strip = log && zeros ? Math.sign(range[1] - range[0]) * ZERO_STRIP : 0;
+  const low = range[0] + strip;
   const [start, end] = [forward(domain[0]), forward(domain[1])];
-  const perUnit = end === start ? 0 : (range[1] - range[0]) / (end - start);
+  const perUnit = end === start ? 0 : (range[1] - low) / (end - start);
+  const place = (value: number) => low + (forward(value) - start) * perUnit;
+  const valueAt = (pixel: number) => backward(perUnit === 0 ? start : start + (pixel - low) / perUnit);
   return {
     kind,
     domain,
     range,
-    at: (value) => range[0] + (forward(value) - start) * perUnit,
-    invert: (pixel) => backward(perUnit === 0 ? start : start + (pixel - range[0]) / perUnit),
-    ticks: (count) => (kind === "log" ? logTicks(domain, count) : linearTicks(domain, count)),
+    at: strip ? (value) => (value > 0 ? place(value) : range[0]) : place,
+    invert: strip ? (pixel) => (Math.abs(pixel - range[0]) < ZERO_STRIP / 2 ? 0 : valueAt(pixel)) : valueAt,
+    ticks: (count) => (log ? [...(strip ? [0] : []), ...logTicks(domain, count)] : linearTicks(domain, count)),
   };
+}
+
+/** The log axis of measurements, at most twelve decades; a linear one where all of them are 0. */
+export function logAxis({ least, most, zeros }: PositiveExtent): Axis {
+  if (most <= 0) return { kind: zeros ? "linear" : "log", domain: zeros ? [0, 1] : [0.1, 1], zeros: false };
+  const domain = settledDomain("log", paddedDomain("log", [Math.max(least, most * 1e-12), most]));
+  return { kind: "log", domain, zeros };
 }
 
 /** Round values 1, 2 or 5 · 10^k apart inside the domain, about `count` of them. */

@@ -1,4 +1,4 @@
-import { type Decimated, decimate, extent, nearestRow } from "../data/decimate";
+import { type Decimated, decimate, extent, nearestRow, positiveExtent } from "../data/decimate";
 import type { History } from "../data/history";
 import { RAW, type RunModel, SMOOTH } from "../data/run-model";
 import { drawAxes } from "../draw/axes";
@@ -6,7 +6,16 @@ import { el, setText, toggleButton } from "../draw/dom";
 import { ABSENT, formatCount, formatTick } from "../draw/format";
 import { HidpiCanvas } from "../draw/hidpi-canvas";
 import { drawCursor, drawDots, drawExtremes, drawMeans, drawNonFinite, type Plot, pixelsAcross } from "../draw/plot";
-import { type Domain, makeScale, paddedDomain, type Scale, type ScaleKind, settledDomain } from "../draw/scale";
+import {
+  type Axis,
+  type Domain,
+  logAxis,
+  makeScale,
+  paddedDomain,
+  type Scale,
+  type ScaleKind,
+  settledDomain,
+} from "../draw/scale";
 import { StaticLayer } from "../draw/static-layer";
 import { followCursor } from "./chart-input";
 import { type Panel, type PanelHost, stepDomain, type View } from "./panel-host";
@@ -79,9 +88,10 @@ export class CurvePanel implements Panel {
     if (rect.width < 20 || rect.height < 20) return;
     this.#x = makeScale("linear", stepDomain(view), [rect.x, rect.x + rect.width]);
     const lines = this.#reduce(view, this.#x.domain, pixelsAcross({ rect, ratio: target.ratio }));
-    const y = makeScale(this.#kind, this.#domain(lines), [rect.y + rect.height, rect.y]);
+    const axis = this.#axis(lines);
+    const y = makeScale(axis.kind, axis.domain, [rect.y + rect.height, rect.y], axis.zeros);
     const plot = { context: target.context, theme: view.theme, ratio: target.ratio, rect, x: this.#x, y };
-    const key = JSON.stringify([view.theme.mode, view.theme.font, this.#kind, this.#x.domain, y.domain]);
+    const key = JSON.stringify([view.theme.mode, view.theme.font, this.#x.domain, axis]);
     this.#static.draw(target, key, (context) =>
       drawAxes(
         { ...plot, context },
@@ -127,15 +137,15 @@ export class CurvePanel implements Panel {
     context.restore();
   }
 
-  /** Domain of all lines, within the bounds, and from 0 if that is the lower bound. */
-  #domain({ raw, smooth, validation }: Lines): Domain {
+  /** Axis of all lines, within the bounds, and from 0 if that is the lower bound. */
+  #axis({ raw, smooth, validation }: Lines): Axis {
+    if (this.#kind === "log") return logAxis(positiveExtent(raw, smooth, validation));
     const found = extent(raw, smooth, validation);
-    if (!found) return this.#kind === "log" ? [0.1, 1] : [0, 1];
+    if (!found) return { kind: "linear", domain: [0, 1], zeros: false };
     const [least, most] = found;
-    if (this.#kind === "log") return settledDomain("log", paddedDomain("log", [Math.max(least, most * 1e-6), most]));
     const [low, high] = this.options.bounds;
     const [from, to] = settledDomain("linear", paddedDomain("linear", [low === 0 ? Math.min(least, 0) : least, most]));
-    return [Math.max(low, from), Math.min(high, to)];
+    return { kind: "linear", domain: [Math.max(low, from), Math.min(high, to)], zeros: false };
   }
 
   #drawLegend({ model, span, cursor }: View): void {

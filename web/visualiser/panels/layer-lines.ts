@@ -1,6 +1,6 @@
-import { type Decimated, decimate, extent } from "../data/decimate";
+import { type Decimated, decimate, extent, positiveExtent } from "../data/decimate";
 import { type LayerState, OUTPUT } from "../data/layer-state";
-import { type Domain, paddedDomain, settledDomain } from "../draw/scale";
+import { type Axis, type Domain, logAxis, paddedDomain, settledDomain } from "../draw/scale";
 import type { View } from "./panel-host";
 
 /** Column of a layer's gradient history. */
@@ -26,14 +26,11 @@ export function reduceLayer(state: LayerState, { span }: View, [from, to]: Domai
   };
 }
 
-export function outputDomain(lines: readonly LayerLines[]): Domain {
+export function outputAxis(lines: readonly LayerLines[]): Axis {
   const found = extent(...lines.flatMap(({ low, high }) => [low, high]));
-  return settledDomain("linear", paddedDomain("linear", found ?? [-1, 1]));
+  return { kind: "linear", domain: settledDomain("linear", paddedDomain("linear", found ?? [-1, 1])), zeros: false };
 }
 
-export function gradientDomain(lines: readonly LayerLines[]): Domain {
-  const found = extent(...lines.map(({ norm }) => norm));
-  if (!found || found[1] <= 0) return [0.1, 1];
-  // A gradient of 0 has no place on a log axis, so the axis ends six decades below the largest value.
-  return settledDomain("log", paddedDomain("log", [Math.max(found[0], found[1] * 1e-6), found[1]]));
+export function gradientAxis(lines: readonly LayerLines[]): Axis {
+  return logAxis(positiveExtent(...lines.map(({ norm }) => norm)));
 }

@@ -17,11 +17,11 @@ import {
   type Plot,
   pixelsAcross,
 } from "../draw/plot";
-import { type Domain, makeScale, type Scale, type ScaleKind } from "../draw/scale";
+import { type Axis, type Domain, makeScale, type Scale } from "../draw/scale";
 import { StaticLayer } from "../draw/static-layer";
 import { font } from "../draw/theme";
 import { followCursor } from "./chart-input";
-import { gradientDomain, type LayerLines, NORM, outputDomain, reduceLayer } from "./layer-lines";
+import { gradientAxis, type LayerLines, NORM, outputAxis, reduceLayer } from "./layer-lines";
 import { arrangeMultiples, type Multiple } from "./multiples";
 import { type Panel, type PanelHost, stepDomain, type View } from "./panel-host";
 
@@ -76,12 +76,12 @@ export class LayersPanel implements Panel {
     const steps = stepDomain(view);
     const across = pixelsAcross({ rect: first.outputs, ratio: this.#canvas.ratio });
     const lines = view.model.layers.map((state) => reduceLayer(state, view, steps, across));
-    const shared = this.#shared ? { outputs: outputDomain(lines), gradients: gradientDomain(lines) } : undefined;
+    const shared = this.#shared ? { outputs: outputAxis(lines), gradients: gradientAxis(lines) } : undefined;
     const charts = lines.flatMap((line, index): Chart[] => {
       const place = arranged.multiples[index];
       if (!place) return [];
-      const outputs = this.#plot(view, place.outputs, steps, shared?.outputs ?? outputDomain([line]), "linear");
-      const gradients = this.#plot(view, place.gradients, steps, shared?.gradients ?? gradientDomain([line]), "log");
+      const outputs = this.#plot(view, place.outputs, steps, shared?.outputs ?? outputAxis([line]));
+      const gradients = this.#plot(view, place.gradients, steps, shared?.gradients ?? gradientAxis([line]));
       return [{ line, place, outputs, gradients }];
     });
     this.#plots = charts.flatMap(({ outputs, gradients }) => [outputs, gradients]);
@@ -132,9 +132,9 @@ export class LayersPanel implements Panel {
     if (row >= 0) this.#drawValue(plot, formatNumber(line.state.gradients.view(view.span).mid(row, NORM)));
   }
 
-  #plot(view: View, rect: Rect, steps: Domain, domain: Domain, kind: ScaleKind): Plot {
+  #plot(view: View, rect: Rect, steps: Domain, { kind, domain, zeros }: Axis): Plot {
     const x = makeScale("linear", steps, [rect.x, rect.x + rect.width]);
-    const y = makeScale(kind, domain, [rect.y + rect.height, rect.y]);
+    const y = makeScale(kind, domain, [rect.y + rect.height, rect.y], zeros);
     return { context: this.#canvas.context, theme: view.theme, ratio: this.#canvas.ratio, rect, x, y };
   }
 
@@ -167,7 +167,8 @@ const LABEL =
 function keyOf({ theme }: View, charts: readonly Chart[], shared: boolean): string {
   const shown = charts.map(({ line, outputs, gradients }) => {
     const { path, type, activation, num_params } = line.state.node.info;
-    return [path, type, activation, num_params, outputs.x.domain, outputs.y.domain, gradients.y.domain];
+    const { x, y } = outputs;
+    return [path, type, activation, num_params, x.domain, y.domain, gradients.y.domain, gradients.y.ticks(1)];
   });
   return JSON.stringify([theme.mode, theme.font, shared, shown]);
 }
