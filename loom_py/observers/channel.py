@@ -13,8 +13,9 @@ from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Size
 from loom_py.errors import ConfigError, StateError
 from loom_py.introspect import internal
-from loom_py.observers.delivery.queue import Counters
+from loom_py.observers.delivery.queue import QUEUE_BYTES, Counters
 from loom_py.observers.records.rows import Record
+from loom_py.observers.records.size import frame_bytes, record_bytes
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 from loom_py.telemetry.frame import StatsFrame, records_of
 from loom_py.telemetry.observer import LoomObserver
@@ -25,8 +26,10 @@ Policy = Literal["drop_oldest", "drop_newest", "block"]
 class _Frame:
     """A frame in the channel; its records are created when the first of them is taken."""
 
-    def __init__(self, frame: StatsFrame) -> None:
+    def __init__(self, frame: StatsFrame, queued: int) -> None:
+        """Hold a frame for this number of records in the queue."""
         self._frame, self._records = frame, list[LayerStats]()
+        self.share_bytes = frame_bytes(frame) // max(queued, 1)
 
     def record(self, place: int) -> LayerStats:
         """One of its records."""
@@ -55,6 +58,7 @@ class ChannelObserver(LoomObserver):
         histograms: bool = False,
         backward: bool = False,
         events: bool = False,
+        capacity_bytes: Size = QUEUE_BYTES,
     ) -> None:
         """Create the observer.
 
@@ -69,6 +73,7 @@ class ChannelObserver(LoomObserver):
             histograms: carry histograms too.
             backward: carry records of the backward pass too.
             events: carry training events too.
+            capacity_bytes: largest size of the queued records in memory, in bytes; with more the channel is full.
 
         Raises:
             ConfigError: the capacity is less than 1, the policy is unknown, or "block" in a browser.
@@ -78,7 +83,8 @@ class ChannelObserver(LoomObserver):
             raise ConfigError(
                 "policy: expected drop_oldest or drop_newest in a browser, which has one Python thread, got block"
             )
-        self._capacity, self._policy = capacity, policy
+        self._capacity, self._capacity_bytes, self._policy = capacity, capacity_bytes, policy
+        self._bytes = 0
         self._backward, self._events = backward, events
         self._queue: deque[Record | tuple[_Frame, int]] = deque()
         self._changed = threading.Condition()
@@ -91,13 +97,18 @@ class ChannelObserver(LoomObserver):
         with self._changed:
             return Counters(self._produced, self._delivered, self._dropped, len(self._queue))
 
+    @property
+    def memory_bytes(self) -> int:
+        """Approximate size of the queued records in bytes."""
+        return self._bytes
+
     @internal
     def on_frame(self, frame: StatsFrame) -> None:
         """Queue the frame's records, which are created when they are taken."""
-        held = _Frame(frame)
-        for place, phase in enumerate(frame.schema.phases):
-            if phase == "forward" or self._backward:
-                self._put((held, place))
+        places = [n for n, phase in enumerate(frame.schema.phases) if phase == "forward" or self._backward]
+        held = _Frame(frame, len(places))
+        for place in places:
+            self._put((held, place))
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Queue the record."""
@@ -164,22 +175,33 @@ class ChannelObserver(LoomObserver):
     def _pop(self) -> Record:
         self._delivered += 1
         self._changed.notify_all()
-        item = self._queue.popleft()
+        item = self._remove()
         return item[0].record(item[1]) if isinstance(item, tuple) else item
 
+    def _remove(self) -> Record | tuple[_Frame, int]:
+        item = self._queue.popleft()
+        self._bytes -= _bytes_of(item)
+        return item
+
+    def _is_full_for(self, size: int) -> bool:
+        """Whether a record of this size in bytes does not fit; an empty channel takes any."""
+        queued = len(self._queue)
+        return queued >= self._capacity or (queued > 0 and self._bytes + size > self._capacity_bytes)
+
     def _put(self, record: Record | tuple[_Frame, int]) -> None:
+        size = _bytes_of(record)
         with self._changed:
             self._produced += 1
             if self._policy == "block":
-                self._changed.wait_for(lambda: len(self._queue) < self._capacity or self._closed)
-            full = len(self._queue) >= self._capacity
-            if self._closed or (full and self._policy == "drop_newest"):
+                self._changed.wait_for(lambda: not self._is_full_for(size) or self._closed)
+            if self._closed or (self._policy == "drop_newest" and self._is_full_for(size)):
                 self._dropped += 1
                 return
-            if full:
-                self._queue.popleft()
+            while self._is_full_for(size):
+                self._remove()
                 self._dropped += 1
             self._queue.append(record)
+            self._bytes += size
             self._wake()
 
     def _wake(self) -> None:
@@ -188,6 +210,10 @@ class ChannelObserver(LoomObserver):
         for loop, arrived in waiters:
             if not loop.is_closed():
                 loop.call_soon_threadsafe(arrived.set)
+
+
+def _bytes_of(item: Record | tuple[_Frame, int]) -> int:
+    return item[0].share_bytes if isinstance(item, tuple) else record_bytes(item)
 
 
 def _single_threaded() -> bool:

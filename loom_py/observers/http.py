@@ -14,7 +14,7 @@ from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Seconds, Size, Timeout
 from loom_py.errors import ConfigError
 from loom_py.observers.delivery.delivery import DeliveryPlan, Sender
-from loom_py.observers.delivery.queue import Counters, DeliveryQueue
+from loom_py.observers.delivery.queue import QUEUE_BYTES, Counters, DeliveryQueue
 from loom_py.observers.delivery.retry import Backoff, Response
 from loom_py.observers.delivery.task import TaskSender
 from loom_py.observers.delivery.thread import ThreadSender
@@ -52,6 +52,7 @@ class HTTPObserver(LoomObserver):
         histograms: bool = False,
         headers: Mapping[str, str] | None = None,
         capacity: Size = 4096,
+        capacity_bytes: Size = QUEUE_BYTES,
         batch: Size = 256,
         interval_s: Seconds = 0.5,
         timeout_s: Timeout = 10.0,
@@ -69,6 +70,7 @@ class HTTPObserver(LoomObserver):
             histograms: send histograms too.
             headers: headers of each request, such as an authorisation; never shown.
             capacity: largest number of queued records; beyond it the oldest are dropped and counted.
+            capacity_bytes: largest size of the queued records in memory, in bytes; beyond it likewise.
             batch: largest number of records in a request.
             interval_s: seconds to wait for a batch to fill.
             timeout_s: longest time in seconds to wait for the server.
@@ -84,7 +86,7 @@ class HTTPObserver(LoomObserver):
         self._run_id = secrets.token_hex(8)
         self._close_s = close_s
         self._batch = batch
-        self._queue = DeliveryQueue(capacity, type(self).__name__)
+        self._queue = DeliveryQueue(capacity, type(self).__name__, capacity_bytes)
         plan = DeliveryPlan(self._queue, self._encode, self._accepted, backoff or Backoff(), batch, interval_s)
         sent = {"Content-Type": "application/json", **checked_headers(headers or {})}
         self._sender: Sender = (
@@ -97,6 +99,11 @@ class HTTPObserver(LoomObserver):
     def counters(self) -> Counters:
         """Counts of the records so far."""
         return self._queue.counters()
+
+    @property
+    def memory_bytes(self) -> int:
+        """Approximate size of the queued records in bytes."""
+        return self._queue.memory_bytes
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Queue the record."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Seconds, Size, Timeout
 from loom_py.errors import ConfigError
+from loom_py.observers.delivery.queue import QUEUE_BYTES
 from loom_py.observers.delivery.retry import Backoff, Response, one_line
 from loom_py.observers.formats.otlp import count_points, metrics_data
 from loom_py.observers.http import HTTPObserver
@@ -33,6 +34,7 @@ class OTLPObserver(HTTPObserver):
         headers: Mapping[str, str] | None = None,
         resource: Mapping[str, str] | None = None,
         capacity: Size = 4096,
+        capacity_bytes: Size = QUEUE_BYTES,
         batch: Size = 256,
         interval_s: Seconds = 0.5,
         timeout_s: Timeout = 10.0,
@@ -49,6 +51,7 @@ class OTLPObserver(HTTPObserver):
             headers: headers of each request, such as an authorisation; never shown.
             resource: resource attributes, such as `{"service.name": "digits"}`.
             capacity: largest number of queued records; beyond it the oldest are dropped and counted.
+            capacity_bytes: largest size of the queued records in memory, in bytes; beyond it likewise.
             batch: largest number of records in a request.
             interval_s: seconds to wait for a batch to fill.
             timeout_s: longest time in seconds to wait for the server.
@@ -66,6 +69,7 @@ class OTLPObserver(HTTPObserver):
             layers=layers,
             headers=headers,
             capacity=capacity,
+            capacity_bytes=capacity_bytes,
             batch=batch,
             interval_s=interval_s,
             timeout_s=timeout_s,

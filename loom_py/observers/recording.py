@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import Any, Literal
 from loom_py.atomic_file import write_whole
 from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Count, Size
-from loom_py.errors import ConfigError
+from loom_py.errors import ConfigError, FileFormatError
 from loom_py.introspect import internal
 from loom_py.observers.formats.registry import EXPORTS
-from loom_py.observers.records.buffer import RECORD_BYTES, StatsBuffer, thinned
+from loom_py.observers.records.buffer import RecordBuffer, StatsBuffer, thinned
 from loom_py.observers.records.file import Header, Reader, write_lines
 from loom_py.observers.records.json_values import plain_data
 from loom_py.observers.records.rows import AnyRecord
@@ -27,7 +26,7 @@ ExportFormat = Literal["tensorboard", "trace", "otlp", "csv"]
 
 
 class RecordingObserver(LoomObserver):
-    """Keeps layer statistics, training events and steps of neural tweening in memory, the newest `capacity` of each.
+    """Keeps layer statistics, training events and steps of neural tweening in memory, the newest within its limits.
 
     Attributes:
         header: blueprint, config, seed and versions, as in the file; `config` and `seed` may be set by hand.
@@ -46,6 +45,7 @@ class RecordingObserver(LoomObserver):
         histograms: bool = False,
         capacity: Size | None = 100_000,
         values_bytes: Count = 64 * 2**20,
+        capacity_bytes: Size | None = 256 * 2**20,
     ) -> None:
         """Create the observer.
 
@@ -59,6 +59,7 @@ class RecordingObserver(LoomObserver):
             capacity: largest number of statistics, and of events; beyond it the oldest are dropped. None is no limit.
             values_bytes: largest size of the output values in bytes; beyond it the oldest records are dropped, but if
                 `output_values` is None they are first thinned to an even sample of 64 values, as in files.
+            capacity_bytes: largest size of everything in bytes (`memory_bytes`); beyond it likewise. None is no limit.
 
         Raises:
             ConfigError: an option is out of range.
@@ -66,12 +67,12 @@ class RecordingObserver(LoomObserver):
         whole = output_values is True
         super().__init__(every=every, budget=budget, layers=layers, output_values=whole, histograms=histograms)
         self.output_samples = output_values is None
-        self._capacity = capacity
+        self._capacity, self._values_bytes, self._capacity_bytes = capacity, values_bytes, capacity_bytes
         self.header = Header()
         self.truncated = False
-        self._stats = StatsBuffer(capacity, values_bytes, thin=self.output_samples)
-        self._numbered_events: deque[tuple[int, TrainingEvent]] = deque()
-        self._numbered_tweens: deque[tuple[int, TweenStep]] = deque()
+        self._stats = StatsBuffer()
+        self._events = RecordBuffer[TrainingEvent]()
+        self._tweens = RecordBuffer[TweenStep]()
         self._count = 0
 
     @property
@@ -82,7 +83,7 @@ class RecordingObserver(LoomObserver):
     @property
     def memory_bytes(self) -> int:
         """Approximate size of the records in bytes."""
-        return self._stats.memory_bytes + RECORD_BYTES * (len(self._numbered_events) + len(self._numbered_tweens))
+        return self._stats.memory_bytes + self._events.memory_bytes + self._tweens.memory_bytes
 
     def on_attach(self, blueprint: object, config: Mapping[str, Any]) -> None:
         """Keep the blueprint for the file's header."""
@@ -96,27 +97,27 @@ class RecordingObserver(LoomObserver):
     def on_frame(self, frame: StatsFrame) -> None:
         """Keep a frame; its records are created on demand."""
         if len(frame):
-            self._keep(frame)
+            self._stats.add(self._number(frame), frame)
+            self._drop_excess()
 
     def on_layer_forward(self, layer_idx: int, stats: LayerStats) -> None:
         """Keep the record."""
-        self._keep(stats)
+        self._stats.add(self._number(stats), stats)
+        self._drop_excess()
 
     def on_layer_backward(self, layer_idx: int, stats: LayerStats) -> None:
         """Keep the record."""
-        self._keep(stats)
+        self.on_layer_forward(layer_idx, stats)
 
     def on_training_event(self, event: TrainingEvent) -> None:
         """Keep the event."""
-        self._number(event)
-        self._numbered_events.append((self._count, event))
-        self._bound(self._numbered_events)
+        self._events.add(self._number(event), event)
+        self._drop_excess()
 
     def on_tween_step(self, step: TweenStep) -> None:
         """Keep the step of neural tweening."""
-        self._number(step)
-        self._numbered_tweens.append((self._count, step))
-        self._bound(self._numbered_tweens)
+        self._tweens.add(self._number(step), step)
+        self._drop_excess()
 
     def get_history(self) -> list[LayerStats]:
         """Forward records in order of execution, with the gradient norms and update ratios of their backward pass."""
@@ -136,11 +137,11 @@ class RecordingObserver(LoomObserver):
 
     def get_training_history(self) -> list[TrainingEvent]:
         """Training events in order."""
-        return [event for _, event in self._numbered_events]
+        return [event for _, event in self._events]
 
     def get_tween_history(self) -> list[TweenStep]:
         """Steps of neural tweening in order."""
-        return [step for _, step in self._numbered_tweens]
+        return [step for _, step in self._tweens]
 
     def get_records(self) -> list[LayerStats | TrainingEvent]:
         """Forward, backward and training records together, in order of arrival."""
@@ -148,9 +149,8 @@ class RecordingObserver(LoomObserver):
 
     def clear(self) -> None:
         """Delete all records and reset the count of dropped ones; the header is kept."""
-        self._stats.clear()
-        self._numbered_events.clear()
-        self._numbered_tweens.clear()
+        for buffer in self._buffers:
+            buffer.clear()
         self.header.dropped = 0
         self.header.time_origin_ns = 0
 
@@ -184,34 +184,49 @@ class RecordingObserver(LoomObserver):
         return EXPORTS[format](self._all(), self.header, Path(path))
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> RecordingObserver:
+    def load(cls, path: str | os.PathLike[str], *, capacity_bytes: int | None = 2**30) -> RecordingObserver:
         """Read a recording; a file that was cut off is read up to its last whole row and marked as `truncated`.
 
+        Args:
+            path: the file.
+            capacity_bytes: largest size of the recording in memory, in bytes; None is no limit.
+
         Raises:
-            FileFormatError: the file is not a recording, is damaged, or of another version.
+            FileFormatError: the file is not a recording, is damaged, of another version, or larger than
+                `capacity_bytes` in memory.
             OSError: the file can't be read.
         """
         with open(path, "rb") as file:
-            return cls._read(file)
+            return cls._read(file, capacity_bytes)
 
     @classmethod
-    def from_text(cls, text: str) -> RecordingObserver:
+    def from_text(cls, text: str, *, capacity_bytes: int | None = 2**30) -> RecordingObserver:
         """Read a recording from the text of its file; raises as `load` does."""
-        return cls._read(text.encode().splitlines(keepends=True))
+        return cls._read(text.encode(errors="surrogatepass").splitlines(keepends=True), capacity_bytes)
 
     @classmethod
-    def _read(cls, lines: Iterable[bytes]) -> RecordingObserver:
-        recording, reader = cls(capacity=None, values_bytes=2**62, output_values=False), Reader()
+    def _read(cls, lines: Iterable[bytes], capacity_bytes: int | None) -> RecordingObserver:
+        recording, reader = cls._unlimited(), Reader()
         for record in reader.read(lines):
+            if capacity_bytes is not None and recording.memory_bytes + reader.memory_bytes > capacity_bytes:
+                raise FileFormatError.expected(
+                    "recording", expected=f"at most {capacity_bytes} bytes in memory", got="more",
+                    do="load it with a larger capacity_bytes",
+                )  # fmt: skip
             if isinstance(record, LayerStats):
-                recording._keep(record)
+                recording.on_layer_forward(record.layer_index, record)
             elif isinstance(record, TweenStep):
                 recording.on_tween_step(record)
             else:
                 recording.on_training_event(record)
         recording.header = reader.header
         recording.truncated = reader.truncated
+        recording._capacity_bytes = capacity_bytes
         return recording
+
+    @classmethod
+    def _unlimited(cls) -> RecordingObserver:
+        return cls(output_values=False, capacity=None, values_bytes=2**62, capacity_bytes=None)
 
     def _lines(self) -> Iterator[str]:
         records = self._all()
@@ -221,22 +236,46 @@ class RecordingObserver(LoomObserver):
 
     def _all(self) -> list[AnyRecord]:
         """All records in order of arrival."""
-        numbered: list[tuple[int, AnyRecord]] = [*self._stats, *self._numbered_events, *self._numbered_tweens]
+        numbered: list[tuple[int, AnyRecord]] = [*self._stats, *self._events, *self._tweens]
         return [record for _, record in sorted(numbered, key=lambda pair: pair[0])]
 
-    def _bound(self, kept: deque[Any]) -> None:
-        if self._capacity is not None and len(kept) > self._capacity:
-            kept.popleft()
+    @property
+    def _buffers(self) -> tuple[StatsBuffer, RecordBuffer[TrainingEvent], RecordBuffer[TweenStep]]:
+        return self._stats, self._events, self._tweens
+
+    def _drop_excess(self) -> None:
+        if self.output_samples:
+            while (self._has_many_values() or self._is_large()) and self._stats.thin_oldest():
+                pass
+        while (buffer := self._too_full()) is not None:
+            buffer.drop_oldest()
             self.header.dropped += 1
 
-    def _keep(self, item: StatsFrame | LayerStats) -> None:
-        self._number(item)
-        self.header.dropped += self._stats.add(self._count, item)
+    def _too_full(self) -> StatsBuffer | RecordBuffer[Any] | None:
+        """The buffer whose oldest record goes next; None if all is within the limits. One record always stays."""
+        if self._capacity is not None:
+            for buffer in self._buffers:
+                if len(buffer) > self._capacity:
+                    return buffer
+        if self._has_many_values() and len(self._stats) > 1:
+            return self._stats
+        if not self._is_large():
+            return None
+        filled = [buffer for buffer in self._buffers if len(buffer)]
+        return min(filled, key=lambda buffer: buffer.oldest) if sum(len(buffer) for buffer in filled) > 1 else None
 
-    def _number(self, record: StatsFrame | AnyRecord) -> None:
+    def _has_many_values(self) -> bool:
+        return self._stats.value_bytes > self._values_bytes
+
+    def _is_large(self) -> bool:
+        return self._capacity_bytes is not None and self.memory_bytes > self._capacity_bytes
+
+    def _number(self, record: StatsFrame | AnyRecord) -> int:
+        """Number of arrival of the next record."""
         self._count += 1
         if self.header.time_origin_ns == 0:
             self.header.time_origin_ns = record.time_ns
+        return self._count
 
 
 def _completed(forward: LayerStats, backward: LayerStats) -> LayerStats:

@@ -161,8 +161,9 @@ class StatsFrame:
 
     @property
     def nbytes(self) -> int:
-        """Bytes held, without output values."""
-        return self.words.nbytes + (0 if self.times is None else self.times.nbytes)
+        """Bytes held."""
+        large = sum(array.nbytes for array in self.large.values())
+        return self.words.nbytes + (0 if self.times is None else self.times.nbytes) + large
 
     def value_bytes(self, record: int) -> int:
         """Bytes of output values in one of its records."""
@@ -178,6 +179,11 @@ class StatsFrame:
         """The frame with other output values."""
         values = self.schema.large("values")
         return replace(self, large={n: change(a) if n in values else a for n, a in self.large.items()})
+
+    def without_values(self, record: int) -> StatsFrame:
+        """The frame without the output values of one of its records."""
+        gone = self.schema.passes[record].parts.get("values", -1)
+        return replace(self, large={number: array for number, array in self.large.items() if number != gone})
 
     def subset(self, layers: frozenset[str] | None, *, values: bool, histograms: bool) -> StatsFrame:
         """The part of the frame that an observer asked for."""

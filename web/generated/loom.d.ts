@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 9e159dd14c79869f5f640f2f44bd5ffe88234a0e159c4293e7a037eae63ccfc6
+ * Content hash of the description: 2826d70f8542b9364fd36bd0384788adce73045adcabf5c7b67dd850c52c8fda
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -2280,6 +2280,8 @@ export interface Network {
 export interface ChannelObserver extends Handle {
   /** Counts of the records so far; delivered means taken by a consumer. */
   counters(): Promise<Counters>;
+  /** Approximate size of the queued records in bytes. */
+  memoryBytes(): Promise<number>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
   /** Take all queued records, without waiting. */
@@ -2475,6 +2477,8 @@ export interface DiagnosticObserver extends Handle {
 export interface HTTPObserver extends Handle {
   /** Counts of the records so far. */
   counters(): Promise<Counters>;
+  /** Approximate size of the queued records in bytes. */
+  memoryBytes(): Promise<number>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
   /** Send all queued records; outside browsers waits until they are sent, at most `close_s` seconds. */
@@ -2754,6 +2758,8 @@ export interface Network extends Handle {
 export interface OTLPObserver extends Handle {
   /** Counts of the records so far. */
   counters(): Promise<Counters>;
+  /** Approximate size of the queued records in bytes. */
+  memoryBytes(): Promise<number>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
   /** Send all queued records; outside browsers waits until they are sent, at most `close_s` seconds. */
@@ -2779,7 +2785,7 @@ export interface OTLPObserver extends Handle {
   getMethodsJSON(): Promise<string>;
 }
 
-/** Keeps layer statistics, training events and steps of neural tweening in memory, the newest `capacity` of each. */
+/** Keeps layer statistics, training events and steps of neural tweening in memory, the newest within its limits. */
 export interface RecordingObserver extends Handle {
   /** Number of records dropped for newer ones. */
   dropped(): Promise<number>;
@@ -3100,6 +3106,13 @@ export interface LoomChannelObserverOptions {
    * @defaultValue `false`
    */
   readonly events?: boolean;
+  /**
+   * largest size of the queued records in memory, in bytes; with more the channel is full.
+   *
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `67108864`
+   */
+  readonly capacity_bytes?: number;
 }
 
 /** Named arguments of `Loom.consoleObserver`. */
@@ -3221,6 +3234,13 @@ export interface LoomHTTPObserverOptions {
    */
   readonly capacity?: number;
   /**
+   * largest size of the queued records in memory, in bytes; beyond it likewise.
+   *
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `67108864`
+   */
+  readonly capacity_bytes?: number;
+  /**
    * largest number of records in a request.
    *
    * @remarks Allowed: ≥ 1.
@@ -3297,6 +3317,13 @@ export interface LoomOTLPObserverOptions {
    * @defaultValue `4096`
    */
   readonly capacity?: number;
+  /**
+   * largest size of the queued records in memory, in bytes; beyond it likewise.
+   *
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `67108864`
+   */
+  readonly capacity_bytes?: number;
   /**
    * largest number of records in a request.
    *
@@ -3381,6 +3408,13 @@ export interface LoomRecordingObserverOptions {
    * @defaultValue `67108864`
    */
   readonly values_bytes?: number;
+  /**
+   * largest size of everything in bytes (`memory_bytes`); beyond it likewise. None is no limit.
+   *
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `268435456`
+   */
+  readonly capacity_bytes?: number | null;
 }
 
 /** Named arguments of `Loom.tensorBoardObserver`. */
@@ -3585,7 +3619,7 @@ export interface Loom extends Handle {
    */
   otlpObserver(url?: string, options?: LoomOTLPObserverOptions): Promise<OTLPObserver>;
   /**
-   * Make: Keeps layer statistics, training events and steps of neural tweening in memory, the newest `capacity` of each.
+   * Make: Keeps layer statistics, training events and steps of neural tweening in memory, the newest within its limits.
    *
    * @param options - named arguments
    */
@@ -3665,6 +3699,8 @@ export namespace direct {
   export interface ChannelObserver extends Handle {
     /** Counts of the records so far; delivered means taken by a consumer. */
     readonly counters: Counters;
+    /** Approximate size of the queued records in bytes. */
+    readonly memoryBytes: number;
     /** Whether `close` was called. */
     readonly closed: boolean;
     /** Take all queued records, without waiting. */
@@ -3860,6 +3896,8 @@ export namespace direct {
   export interface HTTPObserver extends Handle {
     /** Counts of the records so far. */
     readonly counters: Counters;
+    /** Approximate size of the queued records in bytes. */
+    readonly memoryBytes: number;
     /** Whether `close` was called. */
     readonly closed: boolean;
     /** Send all queued records; outside browsers waits until they are sent, at most `close_s` seconds. */
@@ -4138,6 +4176,8 @@ export namespace direct {
   export interface OTLPObserver extends Handle {
     /** Counts of the records so far. */
     readonly counters: Counters;
+    /** Approximate size of the queued records in bytes. */
+    readonly memoryBytes: number;
     /** Whether `close` was called. */
     readonly closed: boolean;
     /** Send all queued records; outside browsers waits until they are sent, at most `close_s` seconds. */
@@ -4163,7 +4203,7 @@ export namespace direct {
     getMethodsJSON(): string;
   }
 
-  /** Keeps layer statistics, training events and steps of neural tweening in memory, the newest `capacity` of each. */
+  /** Keeps layer statistics, training events and steps of neural tweening in memory, the newest within its limits. */
   export interface RecordingObserver extends Handle {
     /** Number of records dropped for newer ones. */
     readonly dropped: number;
@@ -4523,6 +4563,13 @@ export namespace direct {
      * @defaultValue `false`
      */
     readonly events?: boolean;
+    /**
+     * largest size of the queued records in memory, in bytes; with more the channel is full.
+     *
+     * @remarks Allowed: ≥ 1.
+     * @defaultValue `67108864`
+     */
+    readonly capacity_bytes?: number;
   }
 
   /** Named arguments of `Loom.consoleObserver`. */
@@ -4644,6 +4691,13 @@ export namespace direct {
      */
     readonly capacity?: number;
     /**
+     * largest size of the queued records in memory, in bytes; beyond it likewise.
+     *
+     * @remarks Allowed: ≥ 1.
+     * @defaultValue `67108864`
+     */
+    readonly capacity_bytes?: number;
+    /**
      * largest number of records in a request.
      *
      * @remarks Allowed: ≥ 1.
@@ -4720,6 +4774,13 @@ export namespace direct {
      * @defaultValue `4096`
      */
     readonly capacity?: number;
+    /**
+     * largest size of the queued records in memory, in bytes; beyond it likewise.
+     *
+     * @remarks Allowed: ≥ 1.
+     * @defaultValue `67108864`
+     */
+    readonly capacity_bytes?: number;
     /**
      * largest number of records in a request.
      *
@@ -4804,6 +4865,13 @@ export namespace direct {
      * @defaultValue `67108864`
      */
     readonly values_bytes?: number;
+    /**
+     * largest size of everything in bytes (`memory_bytes`); beyond it likewise. None is no limit.
+     *
+     * @remarks Allowed: ≥ 1.
+     * @defaultValue `268435456`
+     */
+    readonly capacity_bytes?: number | null;
   }
 
   /** Named arguments of `Loom.tensorBoardObserver`. */
@@ -5016,7 +5084,7 @@ export namespace direct {
      */
     otlpObserver(url?: string, options?: LoomOTLPObserverOptions): OTLPObserver;
     /**
-     * Make: Keeps layer statistics, training events and steps of neural tweening in memory, the newest `capacity` of each.
+     * Make: Keeps layer statistics, training events and steps of neural tweening in memory, the newest within its limits.
      *
      * @param options - named arguments
      */

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections import deque
 from dataclasses import dataclass
 
 from loom_py.errors import ConfigError
+from loom_py.observers.records.buffer import RecordBuffer
 from loom_py.observers.records.rows import Record
 
 log = logging.getLogger("loom_py")
+QUEUE_BYTES = 64 * 2**20
+"""Default limit on the size of queued records in memory, in bytes."""
 _MOST_REASONS = 20
 """Reasons logged for one queue; the texts of a hostile server have no end."""
 
@@ -41,15 +43,15 @@ class DeliveryQueue:
     Each reason for dropping records is logged once. Safe to use from several threads.
     """
 
-    def __init__(self, capacity: int, name: str = "observer") -> None:
+    def __init__(self, capacity: int, name: str = "observer", capacity_bytes: int = QUEUE_BYTES) -> None:
         """Create an empty queue of an observer, named in the log; raises ConfigError if the capacity is less than 1."""
         if capacity < 1:
             raise ConfigError.expected("capacity", expected="at least 1 record", got=capacity)
-        self._capacity, self._name = capacity, name
+        self._capacity, self._capacity_bytes, self._name = capacity, capacity_bytes, name
         self._reasons: set[str] = set()
-        self._waiting: deque[Record] = deque()
+        self._waiting = RecordBuffer[Record]()
         self._lock = threading.Lock()
-        self._in_flight = 0
+        self._in_flight = self._in_flight_bytes = 0
         self._produced = self._delivered = self._dropped = 0
         self.retries = 0
         self.rejected_points = 0
@@ -63,23 +65,39 @@ class DeliveryQueue:
             if self._closed:
                 self._dropped += 1
                 return len(self._waiting)
-            full = len(self._waiting) + self._in_flight >= self._capacity
-            if full:
-                if self._waiting:
-                    self._waiting.popleft()
-                self._dropped += 1
-            if self._in_flight < self._capacity:  # else all records are in flight, and the new one is dropped
-                self._waiting.append(record)
+            self._waiting.add(self._produced, record)
+            limit = "capacity" if len(self._waiting) + self._in_flight > self._capacity else "capacity_bytes"
+            dropped = self._drop_excess()
             waiting = len(self._waiting)
-        if full:
-            self._log_once("the queue is full (capacity)", 1)
+        if dropped:
+            self._log_once(f"the queue is full ({limit})", dropped)
         return waiting
+
+    def _drop_excess(self) -> int:
+        """Drop the oldest waiting records beyond the limits; returns their number. A record that is alone stays."""
+        dropped = 0
+        while self._waiting and self._is_too_full():
+            self._waiting.drop_oldest()
+            dropped += 1
+        self._dropped += dropped
+        return dropped
+
+    def _is_too_full(self) -> bool:
+        queued = len(self._waiting) + self._in_flight
+        return queued > self._capacity or (queued > 1 and self.memory_bytes > self._capacity_bytes)
+
+    @property
+    def memory_bytes(self) -> int:
+        """Approximate size in bytes of the records waiting and in flight."""
+        return self._waiting.memory_bytes + self._in_flight_bytes
 
     def take(self, limit: int) -> list[Record]:
         """Take up to `limit` records from the front; they count as queued until `settle`."""
         with self._lock:
-            batch = [self._waiting.popleft() for _ in range(min(limit, len(self._waiting)))]
+            before = self._waiting.memory_bytes
+            batch = [self._waiting.take_oldest() for _ in range(min(limit, len(self._waiting)))]
             self._in_flight += len(batch)
+            self._in_flight_bytes += before - self._waiting.memory_bytes
             return batch
 
     def put_back(self, records: list[Record]) -> None:
@@ -87,10 +105,10 @@ class DeliveryQueue:
         with self._lock:
             if self._closed:
                 return
-            self._in_flight -= len(records)
-            kept = records[max(len(records) + len(self._waiting) + self._in_flight - self._capacity, 0) :]
-            self._dropped += len(records) - len(kept)
-            self._waiting.extendleft(reversed(kept))
+            self._land(len(records))
+            for record in reversed(records):
+                self._waiting.add_oldest(record)
+            self._drop_excess()
 
     def settle(self, count: int, *, delivered: bool, why: str = "") -> None:
         """Count records in flight as delivered, or as dropped for a reason."""
@@ -98,11 +116,17 @@ class DeliveryQueue:
             self._log_once(why or self.last_error or "refused", count)
         with self._lock:
             count = min(count, self._in_flight)  # records dropped at closing were counted before
-            self._in_flight -= count
+            self._land(count)
             if delivered:
                 self._delivered += count
             else:
                 self._dropped += count
+
+    def _land(self, count: int) -> None:
+        """Count records as no longer in flight, each as large as the mean of those that were."""
+        if count:
+            self._in_flight_bytes -= self._in_flight_bytes * count // self._in_flight
+            self._in_flight -= count
 
     def close(self) -> None:
         """Drop all records: those waiting, those in flight, and new ones."""
@@ -110,7 +134,7 @@ class DeliveryQueue:
             self._closed = True
             left = len(self._waiting) + self._in_flight
             self._dropped += left
-            self._in_flight = 0
+            self._in_flight = self._in_flight_bytes = 0
             self._waiting.clear()
         if left:
             self._log_once("not sent in time before closing (close_s)", left)

@@ -1,4 +1,4 @@
-"""Buffer of layer statistics: frames and single records, the newest within limits."""
+"""Buffers of records: the newest within limits on their number and their size in memory."""
 
 from __future__ import annotations
 
@@ -6,56 +6,128 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import groupby
+from typing import Generic, TypeVar
 
 import numpy as np
 
+from loom_py.observers.records.rows import AnyRecord
+from loom_py.observers.records.size import frame_bytes, record_bytes, value_bytes
 from loom_py.shapes import AnyArray
 from loom_py.telemetry.events import LayerStats
 from loom_py.telemetry.frame import StatsFrame, records_of
 
-# Measured with tracemalloc on CPython 3.13, entry in the buffer included: a record with its numbers, a frame without.
-RECORD_BYTES = 700
-FRAME_BYTES = 500
 THINNED_VALUES = 64
 """Output values that are left of a record when it is thinned."""
 
+R = TypeVar("R", bound=AnyRecord)
 
-class StatsBuffer:
-    """Records with their numbers of arrival; the oldest are thinned if allowed, then dropped, for the newest.
+
+class RecordBuffer(Generic[R]):
+    """Records with their numbers of arrival, oldest first.
 
     Attributes:
-        count: number of records.
-        value_bytes: size of their output values in bytes.
+        memory_bytes: approximate size in bytes.
     """
 
-    def __init__(self, capacity: int | None, most_value_bytes: int, *, thin: bool = False) -> None:
-        """Create an empty buffer with a limit on records, and on bytes of output values, which may be thinned."""
-        self._capacity, self._most, self._thin = capacity, most_value_bytes, thin
-        self._thinned = 0  # items at the front that were thinned already
+    def __init__(self) -> None:
+        self._items: deque[tuple[int, R]] = deque()
+        self.memory_bytes = 0
+
+    @property
+    def oldest(self) -> int:
+        """Number of the oldest record, if there is one."""
+        return self._items[0][0]
+
+    def add(self, number: int, record: R) -> None:
+        """Add a record."""
+        self._items.append((number, record))
+        self.memory_bytes += record_bytes(record)
+
+    def add_oldest(self, record: R) -> None:
+        """Add a record before all others."""
+        self._items.appendleft((self.oldest - 1 if self._items else 0, record))
+        self.memory_bytes += record_bytes(record)
+
+    def take_oldest(self) -> R:
+        """Remove and return the oldest record."""
+        _, record = self._items.popleft()
+        self.memory_bytes -= record_bytes(record)
+        return record
+
+    def drop_oldest(self) -> None:
+        """Drop the oldest record."""
+        self.take_oldest()
+
+    def __iter__(self) -> Iterator[tuple[int, R]]:
+        """All records, each with its number."""
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        """Number of records."""
+        return len(self._items)
+
+    def clear(self) -> None:
+        """Delete all records."""
+        self._items.clear()
+        self.memory_bytes = 0
+
+
+class StatsBuffer:
+    """Layer statistics with their numbers of arrival: frames and single records, whose output values can be thinned.
+
+    Attributes:
+        memory_bytes: approximate size in bytes.
+        value_bytes: part of it that is output values.
+    """
+
+    def __init__(self) -> None:
         self._items: deque[tuple[int, StatsFrame | LayerStats]] = deque()
         self._gone = 0  # records of the first item that were dropped already
-        self._bytes = 0
-        self.count = 0
+        self._thinned = 0  # items at the front that were thinned already
+        self._count = 0
+        self.memory_bytes = 0
         self.value_bytes = 0
 
     @property
-    def memory_bytes(self) -> int:
-        """Approximate size in bytes."""
-        return self._bytes + self.value_bytes
+    def oldest(self) -> int:
+        """Number of the oldest record, if there is one."""
+        return self._items[0][0]
 
-    def add(self, number: int, item: StatsFrame | LayerStats) -> int:
-        """Add a record or a frame; returns the number of records dropped."""
+    def add(self, number: int, item: StatsFrame | LayerStats) -> None:
+        """Add a record or a frame."""
         self._items.append((number, item))
-        self._bytes += _bytes_of(item)
-        self.count += _length(item)
+        self.memory_bytes += _bytes_of(item)
+        self._count += _length(item)
         self.value_bytes += sum(_values_of(item, place) for place in range(_length(item)))
-        while self._thin and self.value_bytes > self._most and self._thinned < len(self._items):
-            self._thin_next()
-        dropped = 0
-        while self._too_much():
-            self._drop_oldest()
-            dropped += 1
-        return dropped
+
+    def drop_oldest(self) -> None:
+        """Drop the oldest record; a frame that loses one gives up its output values, and goes with its last."""
+        number, item = self._items.popleft()
+        self.memory_bytes -= _bytes_of(item)
+        self.value_bytes -= _values_of(item, self._gone)
+        self._count -= 1
+        self._gone += 1
+        if self._gone == _length(item):
+            self._gone = 0
+            self._thinned = max(self._thinned - 1, 0)
+            return
+        assert isinstance(item, StatsFrame)
+        rest = item.without_values(self._gone - 1) if item.large else item
+        self._items.appendleft((number, rest))
+        self.memory_bytes += _bytes_of(rest)
+
+    def thin_oldest(self) -> bool:
+        """Leave a sample of the output values of the oldest item that has all; returns whether there is one."""
+        if self._thinned == len(self._items):
+            return False
+        number, item = self._items[self._thinned]
+        thin = thinned(item) if isinstance(item, LayerStats) else item.with_values(sampled)
+        gone = self._gone if self._thinned == 0 else 0
+        self.value_bytes += sum(_values_of(thin, i) - _values_of(item, i) for i in range(gone, _length(item)))
+        self.memory_bytes += _bytes_of(thin) - _bytes_of(item)
+        self._items[self._thinned] = number, thin
+        self._thinned += 1
+        return True
 
     def __iter__(self) -> Iterator[tuple[int, LayerStats]]:
         """All records, each with its number; those of frames are created at every iteration."""
@@ -72,33 +144,14 @@ class StatsBuffer:
                 else:
                     yield number, stats
 
+    def __len__(self) -> int:
+        """Number of records."""
+        return self._count
+
     def clear(self) -> None:
         """Delete all records."""
         self._items.clear()
-        self._gone = self._bytes = self.count = self.value_bytes = self._thinned = 0
-
-    def _too_much(self) -> bool:
-        full = self._capacity is not None and self.count > self._capacity
-        return full or (self.value_bytes > self._most and self.count > 1)
-
-    def _drop_oldest(self) -> None:
-        _, item = self._items[0]
-        self.value_bytes -= _values_of(item, self._gone)
-        self.count -= 1
-        self._gone += 1
-        if self._gone == _length(item):
-            self._items.popleft()
-            self._bytes -= _bytes_of(item)
-            self._gone = 0
-            self._thinned = max(self._thinned - 1, 0)
-
-    def _thin_next(self) -> None:
-        number, item = self._items[self._thinned]
-        thin = thinned(item) if isinstance(item, LayerStats) else item.with_values(sampled)
-        gone = self._gone if self._thinned == 0 else 0
-        self.value_bytes += sum(_values_of(thin, i) - _values_of(item, i) for i in range(gone, _length(item)))
-        self._items[self._thinned] = number, thin
-        self._thinned += 1
+        self._gone = self._thinned = self._count = self.memory_bytes = self.value_bytes = 0
 
 
 def thinned(stats: LayerStats) -> LayerStats:
@@ -120,11 +173,9 @@ def _length(item: StatsFrame | LayerStats) -> int:
 
 
 def _bytes_of(item: StatsFrame | LayerStats) -> int:
-    return RECORD_BYTES if isinstance(item, LayerStats) else FRAME_BYTES + item.nbytes
+    return record_bytes(item) if isinstance(item, LayerStats) else frame_bytes(item)
 
 
 def _values_of(item: StatsFrame | LayerStats, place: int) -> int:
     """Bytes of output values in one record of an item."""
-    if isinstance(item, LayerStats):
-        return 0 if item.output_values is None else item.output_values.nbytes
-    return item.value_bytes(place)
+    return value_bytes(item) if isinstance(item, LayerStats) else item.value_bytes(place)

@@ -19,6 +19,7 @@ from loom_py.errors import FileFormatError
 from loom_py.observers.records import rows
 from loom_py.observers.records.json_values import plain_data
 from loom_py.observers.records.rows import AnyRecord, Identity, Row
+from loom_py.observers.records.size import identity_bytes
 from loom_py.strict_json import dumps, loads
 from loom_py.telemetry.events import TrainingEvent, TweenStep
 
@@ -80,10 +81,12 @@ class Reader:
     Attributes:
         header: the header, after it was read.
         truncated: whether the file ended in the middle of a row.
+        memory_bytes: approximate size in bytes of the layers' identities.
     """
 
     header: Header = field(default_factory=Header)
     truncated: bool = False
+    memory_bytes: int = 0
     _columns: tuple[str, ...] = ()
     _layers: list[dict[str, Any]] = field(default_factory=list)
 
@@ -110,6 +113,7 @@ class Reader:
         match row[0]:
             case rows.LAYER:
                 self._layers.append(rows.read_identity(row))
+                self.memory_bytes += identity_bytes(self._layers[-1])
                 return None
             case rows.FORWARD | rows.BACKWARD:
                 return rows.read_stats(row, self._columns, self._layers, self.header.time_origin_ns)

@@ -17,12 +17,12 @@ import numpy as np
 
 from loom_py.errors import FileFormatError
 from loom_py.observers.records.json_values import decode_statistic, encode_statistic, plain_data
+from loom_py.observers.records.norms import PARAMETER_COLUMNS, StoredNorms
 from loom_py.shapes import Array, Shape, size_of
 from loom_py.telemetry.events import EventType, LayerStats, ParameterStats, TrainingEvent, TweenStep, TweenView
 from loom_py.telemetry.statistics import (
     EVENT_STATISTICS,
     LAYER_STATISTICS,
-    PARAMETER_STATISTICS,
     TWEEN_STATISTICS,
     VIEW_STATISTICS,
     measured,
@@ -73,7 +73,6 @@ _OPTIONAL_COUNTS = tuple(s.name for s in LAYER_STATISTICS if s.whole and s.optio
 _FLOATS = tuple(s.name for s in LAYER_STATISTICS if not s.whole)
 _MAY_BE_ABSENT = frozenset((*_OPTIONAL_COUNTS, *_FLOATS))  # other counts would read as 0, as if measured
 STATS_COLUMNS = (*_COUNTS, *_OPTIONAL_COUNTS, *_FLOATS, "parameters", "histogram", "output_values")
-PARAMETER_COLUMNS = names(PARAMETER_STATISTICS)
 _EVENT_COUNTS = ("epoch", "batch", "step", "time_ns")
 _EVENT_FLOATS = names(EVENT_STATISTICS)
 EVENT_COLUMNS = ("type", *_EVENT_COUNTS, *_EVENT_FLOATS, "path", "text")
@@ -181,16 +180,16 @@ def read_identity(row: Row) -> dict[str, Any]:
         checked_text(fields[name], name)
     for name in ("input_shape", "output_shape"):
         fields[name] = checked_shape(fields[name], name)
-    fields["parameters"] = [
-        checked_text(name, "name of a parameter") for name in checked_list(fields["parameters"], "parameters")
-    ]
+    found = [checked_text(name, "name of a parameter") for name in checked_list(fields["parameters"], "parameters")]
+    fields["parameters"] = {name: place for place, name in enumerate(found)}
+    exactly(found, len(fields["parameters"]), "different names of parameters")
     return fields
 
 
 def read_stats(row: Row, columns: Sequence[str], layers: list[dict[str, Any]], origin_ns: int) -> LayerStats:
     """The statistics from their row with the columns of the file's header; raises FileFormatError."""
     number, *values = exactly(row[1:], len(columns) + 1, "statistics row")
-    if checked_count(number, "layer number") >= len(layers):
+    if not 0 <= checked_count(number, "layer number") < len(layers):
         raise FileFormatError.expected("layer number", expected=f"less than {len(layers)}", got=number)
     fields = dict(zip(columns, values, strict=True))
     for name in fields:
@@ -201,24 +200,25 @@ def read_stats(row: Row, columns: Sequence[str], layers: list[dict[str, Any]], o
     fields["time_ns"] += origin_ns
     fields["histogram"] = None if fields["histogram"] is None else checked_shape(fields["histogram"], "histogram")
     fields["output_values"] = _decode_array(fields["output_values"])
-    names = layers[number]["parameters"]
-    found = exactly(checked_list(fields["parameters"], "parameters"), len(names), "norms of parameters")
-    fields["parameters"] = {name: _read_parameter(values) for name, values in zip(names, found, strict=True)}
+    places = layers[number]["parameters"]
+    found = exactly(checked_list(fields["parameters"], "parameters"), len(places), "norms of parameters")
+    fields["parameters"] = StoredNorms(places, [_read_parameter(values) for values in found])
     return LayerStats(**(layers[number] | fields), phase="forward" if row[0] == FORWARD else "backward")
 
 
-def _read_parameter(row: object) -> ParameterStats:
+def _read_parameter(row: object) -> list[float]:
     values = checked_list(row, "norms of a parameter")
     if len(values) > len(PARAMETER_COLUMNS):
         raise FileFormatError.expected("norms of a parameter", expected=f"{len(PARAMETER_COLUMNS)}", got=len(values))
-    return ParameterStats(**dict(zip(PARAMETER_COLUMNS, map(decode_statistic, values), strict=False)))
+    return [decode_statistic(value) for value in values]
 
 
 def read_event(row: Row, origin_ns: int) -> TrainingEvent:
     """The event from its row; raises FileFormatError."""
     fields = dict(zip(EVENT_COLUMNS, exactly(row[1:], len(EVENT_COLUMNS), "event row"), strict=True))
     if fields["type"] not in get_args(EventType):
-        raise FileFormatError.expected("event type", expected=f"one of {get_args(EventType)}", got=fields["type"])
+        got = repr(fields["type"])[:40]
+        raise FileFormatError.expected("event type", expected=f"one of {get_args(EventType)}", got=got)
     for name in _EVENT_COUNTS:
         checked_count(fields[name], name)
     for name in _EVENT_FLOATS:
