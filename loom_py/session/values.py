@@ -17,8 +17,10 @@ from loom_py.shapes import shape_text, size_of
 
 BYTES = "$bytes"
 """Key of bytes that are no array of numbers, such as those of a file."""
-MAX_DEPTH = 100
-"""Levels of nesting in an argument or a result; the bridge's encoder has the same limit."""
+ARGUMENT_DEPTH = 100
+"""Levels of nesting in an argument; the bridge's encoder has the same limit."""
+RESULT_DEPTH = 200
+"""Levels of nesting in a result: the description of a network nests deeper than its config."""
 
 
 def encode(value: Any, handles: Handles, depth: int = 0) -> Any:
@@ -42,7 +44,7 @@ def encode(value: Any, handles: Handles, depth: int = 0) -> Any:
         return value.item()
     if isinstance(value, introspect.Introspectable):
         return handles.reference(value)
-    _check_depth(depth, "result")
+    _check_depth(depth, RESULT_DEPTH, "result")
     if isinstance(value, Mapping):
         return {str(key): encode(item, handles, depth + 1) for key, item in value.items()}
     record = _record(value)
@@ -97,7 +99,7 @@ def decode(value: Any, handles: Handles, depth: int = 0) -> Any:
         StateError: a handle was disposed, or is another session's.
     """
     if isinstance(value, dict):
-        _check_depth(depth, "argument")
+        _check_depth(depth, ARGUMENT_DEPTH, "argument")
         if KEY in value:
             return handles.get(value[KEY])
         if BYTES in value:
@@ -106,7 +108,7 @@ def decode(value: Any, handles: Handles, depth: int = 0) -> Any:
             return _array(value["data"], value["shape"])
         return {key: decode(item, handles, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
-        _check_depth(depth, "argument")
+        _check_depth(depth, ARGUMENT_DEPTH, "argument")
         numbers_only = all(type(item) is float or type(item) is int for item in value)
         return value if numbers_only else [decode(item, handles, depth + 1) for item in value]
     if isinstance(value, np.generic):
@@ -116,9 +118,9 @@ def decode(value: Any, handles: Handles, depth: int = 0) -> Any:
     return value
 
 
-def _check_depth(depth: int, what: str) -> None:
-    if depth >= MAX_DEPTH:
-        raise DataError.expected(what, expected=f"at most {MAX_DEPTH} levels of nesting", got="more")
+def _check_depth(depth: int, limit: int, what: str) -> None:
+    if depth >= limit:
+        raise DataError.expected(what, expected=f"at most {limit} levels of nesting", got="more")
 
 
 def _bytes(data: Any) -> bytes:
@@ -132,6 +134,7 @@ def _array(data: Any, shape: Any) -> np.ndarray[Any, Any]:
         array = np.asarray(data)
     except ValueError as error:
         raise DataError.expected("data of an array", expected="numbers", got=str(error)) from None
+    shape = shape.tolist() if isinstance(shape, np.ndarray) else shape
     if not (isinstance(shape, list) and all(type(extent) is int and extent >= 0 for extent in shape)):
         raise ShapeError.expected("shape of an array", expected="a list of whole numbers", got=repr(shape)[:40])
     if array.size != size_of(shape):

@@ -6,6 +6,8 @@ import math
 import numpy as np
 import pytest
 
+from loom_py import runtime
+from loom_py.errors import DataError
 from loom_py.session.failures import describe_error
 from loom_py.session.jobs import Job
 from loom_py.session.package import open_session
@@ -38,10 +40,17 @@ class Client:
     def of(self, number: int, kind: str) -> list[dict]:
         return [message for message in self.sent if message["id"] == number and message["kind"] == kind]
 
-    async def response(self, number: int) -> dict:
-        while not self.of(number, "response"):
+    async def until(self, number: int, kind: str) -> dict:
+        """The first message of a kind with a call's number; fails where a refused call would be waited for for ever."""
+        for _ in range(10_000):
+            if found := self.of(number, kind):
+                return found[0]
+            assert not self.of(number, "response"), f"expected a {kind}, got {self.of(number, 'response')[0]}"
             await asyncio.sleep(0)
-        return self.of(number, "response")[0]
+        raise AssertionError(f"expected a {kind} of call {number}, got none")
+
+    async def response(self, number: int) -> dict:
+        return await self.until(number, "response")
 
 
 @pytest.fixture
@@ -59,6 +68,35 @@ def test_every_call_is_answered_once(client):
         "error": {"name": "NotPublicError", "code": "not_public", "message": refused["error"]["message"]},
     }
     assert len(client.of(2, "response")) == len(client.of(3, "response")) == 1
+
+
+def test_an_answer_that_cannot_be_sent_is_an_error_of_its_call(client):
+    def send(message):
+        if message.get("ok"):
+            raise DataError("too odd for JavaScript")
+        client.sent.append(message)
+
+    client.server = Server(client.session, send)
+    assert client.call(client.net, "forward", X, number=2)["error"]["message"] == "too odd for JavaScript"
+    assert len(client.of(2, "response")) == 1
+
+
+def test_unreadable_messages_are_answered_or_logged(client, caplog):
+    before = len(client.sent)
+    client.server.refuse({"kind": "hide", "id": None}, DataError("unreadable"))
+    assert (len(client.sent), "unreadable" in caplog.text) == (before, True)
+    client.server.refuse({"kind": "call", "id": 9}, DataError("unreadable"))
+    assert client.sent[-1]["error"]["code"] == "data"
+
+
+def test_an_error_that_nothing_waits_for_is_logged(client, monkeypatch, caplog):
+    def fail():
+        raise ZeroDivisionError("while hiding")
+
+    monkeypatch.setattr(runtime, "hidden", fail)
+    client.server.receive({"kind": "hide"})
+    assert "while hiding" in caplog.text
+    assert client.call(client.net, "forward", X, number=2)["ok"]
 
 
 def test_malformed_messages_are_answered_or_ignored(client):
@@ -79,8 +117,7 @@ def test_training_lets_others_in_and_is_aborted_between_steps(client):
         assert client.call(client.net, "forward", X, number=3)["id"] == 3
         busy = client.call(client.net, "fit", X, Y, number=4)
         assert busy["error"]["code"] == "state"
-        while not client.of(2, "push"):
-            await asyncio.sleep(0)
+        await client.until(2, "push")
         assert client.call(client.net, "forward", X, number=5)["ok"]
         assert not client.of(2, "response")
         client.post("abort", 2)

@@ -123,6 +123,9 @@ def test_arrays_come_as_lists_and_with_their_shape(session, net):
         session.call(net, "forward", [{**flat, "shape": [3, 2]}])
     with pytest.raises(ShapeError, match="whole numbers"):
         session.call(net, "forward", [{**flat, "shape": [-2, -2]}])
+    assert session.call(net, "forward", [{**flat, "shape": np.array([2, 2])}]).tolist() == nested.tolist()
+    with pytest.raises(DataError, match="data of an array: expected numbers"):
+        session.call(net, "forward", [{"data": [1, [2]], "shape": [2]}])
 
 
 def test_arguments_are_checked_by_name(session, net):
@@ -209,21 +212,36 @@ def test_an_object_of_another_session_is_refused(session, net):
             session.call(net, "addObserver", [{"$handle": number}])
 
 
-def test_depth_is_limited_in_both_directions(session):
-    value = []
-    for _ in range(99):
+def nested(levels: int) -> list:
+    value: list = []
+    for _ in range(levels - 1):
         value = [value]
-    assert session.encode(value) == value
-    echo = session.invoke("echo", lambda given: given, [value], {})
-    assert echo == value
-    for deep in ([value], {"a": value}):
-        with pytest.raises(DataError, match="result: expected at most 100 levels"):
-            session.encode(deep)
-        with pytest.raises(DataError, match="argument: expected at most 100 levels"):
+    return value
+
+
+def test_depth_is_limited_in_both_directions(session):
+    assert session.encode(nested(200)) == nested(200)
+    assert session.invoke("echo", lambda given: given, [nested(100)], {}) == nested(100)
+    with pytest.raises(DataError, match="result: expected at most 200 levels of nesting, got more"):
+        session.encode(nested(201))
+    for deep in (nested(101), {"a": nested(100)}):
+        with pytest.raises(DataError, match="argument: expected at most 100 levels of nesting, got more"):
             session.call(0, "network", [deep])
-    value.append(value)
-    with pytest.raises(DataError, match="100 levels"):
-        session.encode(value)
+    endless: list = []
+    endless += [endless, endless]
+    with pytest.raises(DataError, match="200 levels"):
+        session.encode(endless)
+
+
+def test_the_deepest_network_that_can_be_given_can_be_described(session):
+    layer: dict = {"type": "Softmax"}
+    for _ in range(48):
+        layer = {"type": "Residual", "layers": [layer]}
+    deep = session.call(0, "network", [{"input_shape": [2], "layers": [layer]}])["$handle"]
+    again = session.call(0, "network", [session.call(deep, "toConfig")])["$handle"]
+    assert session.call(again, "getBlueprint") == session.call(deep, "getBlueprint")
+    session.dispose(deep)
+    session.dispose(again)
 
 
 def test_layers_cross_as_configs(session, net):

@@ -37,17 +37,18 @@ export class RunControl implements Control {
    */
   step(steps = 1): void {
     if (!Number.isSafeInteger(steps) || steps < 1)
-      throw new LoomError({
-        name: "ConfigError",
-        code: "config",
-        message: `step: expected a whole number from 1, got ${steps}`,
-      });
+      throw refused("ConfigError", "config", `step: expected a whole number from 1, got ${steps}`);
     this.#steps = (this.#steps ?? 0) + steps;
     this.#send?.("step", steps);
   }
 
-  /** Connect with a starting call; returns the number of steps it may do at first. */
+  /**
+   * Connect with a starting call; returns the number of steps it may do at first.
+   *
+   * @throws LoomError "state": another call has it.
+   */
   connect(send: SendControl): number | undefined {
+    if (this.#send) throw refused("StateError", "state", "RunControl: expected one call at a time, got a second one");
     this.#send = send;
     return this.#steps;
   }
@@ -56,4 +57,8 @@ export class RunControl implements Control {
   disconnect(): void {
     this.#send = undefined;
   }
+}
+
+function refused(name: string, code: string, message: string): LoomError {
+  return new LoomError({ name, code, message });
 }

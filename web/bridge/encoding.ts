@@ -52,10 +52,18 @@ export class Encoder {
       return this.#item(value, name);
     } catch (error) {
       if (!(error instanceof Unfit)) throw error;
-      const place = this.#path.map((key, at) => (typeof key === "number" ? `[${key}]` : `${at > 0 ? "." : ""}${key}`));
-      const message = `${this.#method}: ${place.join("")}: ${error.message}`;
-      throw new LoomError({ name: "DataError", code: "data", message });
+      throw new LoomError({
+        name: "DataError",
+        code: "data",
+        message: `${this.#method}: ${this.#place()}: ${error.message}`,
+      });
     }
+  }
+
+  /** Where the value is that was encoded last: "config.layers[0].units". */
+  #place(): string {
+    const keys = this.#path.map((key, at) => (typeof key === "number" ? `[${key}]` : `${at > 0 ? "." : ""}${key}`));
+    return (keys.length > 12 ? [...keys.slice(0, 6), "…", ...keys.slice(-4)] : keys).join("");
   }
 
   #item(value: unknown, key: string | number): WireValue {

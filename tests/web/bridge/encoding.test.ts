@@ -68,7 +68,7 @@ test("depth and size have limits, which the error names", () => {
   for (const wrap of [(inner: unknown) => [inner], (inner: unknown) => ({ inner })]) {
     expect(encode(nested(100, wrap))).toEqual(nested(100, wrap));
     expect(errorOf(nested(101, wrap))).toMatch(/expected at most 100 levels of nesting, got more/);
-    expect(errorOf(nested(20_000, wrap))).toMatch(/at most 100 levels/);
+    expect(errorOf(nested(20_000, wrap))).toMatch(/^call: x(\[0\]|\.inner){5}…(\[0\]|\.inner){4}: .*100 levels/);
   }
   expect(errorOf({ a: new Array(2 ** 31) })).toMatch(/x\.a: expected at most 67108864 items in a call, got 2147483649/);
   expect(errorOf([new Float32Array(1), ...Array(2).fill(new Uint8Array(2 ** 30))])).toMatch(

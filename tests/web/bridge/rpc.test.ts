@@ -211,7 +211,10 @@ test("options of the bridge are checked, and are no options of other calls", asy
   }
   const { signal } = new AbortController();
   await expect(shelf.put("vase", 1, { signal })).rejects.toThrow(/put: signal: .*got an AbortSignal/);
-  expect(() => new RunControl().step(0.5)).toThrow(/step: expected a whole number from 1, got 0.5/);
+  const control = new RunControl();
+  expect(() => control.step(0.5)).toThrow(/step: expected a whole number from 1, got 0.5/);
+  control.connect(() => {});
+  await expect(shelf.count(3, { control })).rejects.toMatchObject({ code: "state" });
   expect(keeper.calls).toEqual([]);
 });
 
