@@ -230,6 +230,53 @@ describe("errors", () => {
     expect(error.message).toMatch(/can't be sent/);
   });
 
+  test("a message that Python can't read is an error of its call alone", async () => {
+    const net = await loom.network(CONFIG);
+    const target = (net as unknown as { reference: { $handle: number } }).reference.$handle;
+    const raw = [
+      new Map([[{}, 1]]),
+      new Date(0),
+      [new Set([1, true])],
+      { $handle: [target] },
+      { $bytes: "a" },
+      2n ** 70n,
+    ];
+    for (const value of raw) {
+      const call = { target, method: "forward", args: [value as never], options: {} };
+      const error = await errorOf(bridge.rpc.call(call).value);
+      expect([error.message, error.code]).not.toContain("worker");
+    }
+    for (const message of [
+      { kind: "abort", id: new Map([[{}, 1]]) },
+      { kind: "noise" },
+      { kind: "steer", id: "1" },
+      42,
+    ]) {
+      bridge.rpc.post(message as never);
+    }
+    expect((await net.forward([1, 2])).shape).toEqual([2]);
+    await net.dispose();
+  });
+
+  test("a value used twice is two values, in both APIs", async () => {
+    const net = await loom.network(CONFIG);
+    const near = openDirect(pyodide);
+    const nearNet = near.network(CONFIG);
+    const row = [0.5, -0.5];
+    const [x, y] = [
+      [row, row, row],
+      [0, 1, 1],
+    ];
+    for (let round = 0; round < 100; round++) {
+      const { loss } = await loom.mseLossGrad(x, x);
+      expect([loss, near.mseLossGrad(x, x).loss]).toEqual([0, 0]);
+    }
+    const config = { epochs: 2, validation: [x, y] as const };
+    expect((await net.fit(x, y, config)).steps).toBe(nearNet.fit(x, y, config).steps);
+    near.dispose();
+    await net.dispose();
+  });
+
   test("too many arguments and unknown options are named", async () => {
     const net = await loom.network(CONFIG);
     const forward = net.forward as (...args: unknown[]) => Promise<unknown>;
@@ -383,6 +430,14 @@ describe("the sync API", () => {
     expect(() => direct.network(3 as never)).toThrow(LoomError);
     expect(() => direct.network({ ...CONFIG, layers: [{ type: "Densest" }] } as never)).toThrow(/Densest/);
     direct.dispose();
+  });
+
+  test("an object of another library is refused", () => {
+    const [direct, other] = [open(), open()];
+    const foreign = other.recordingObserver();
+    expect(() => direct.network(CONFIG).addObserver(foreign)).toThrow(/a RecordingObserver of another one/);
+    direct.dispose();
+    other.dispose();
   });
 
   test("calls functions given as arguments, with plain data", () => {
