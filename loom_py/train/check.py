@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from loom_py.diagnose.before.examine import examine, in_order
 from loom_py.diagnose.finding import Finding
+from loom_py.errors import ConfigError
 from loom_py.network.core import NetworkCore
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import TrainingConfig
@@ -41,8 +42,10 @@ def check(
         Findings, causes before their consequences, else the gravest first; empty where nothing is suspicious.
 
     Raises:
-        ShapeError, DataError: the data does not fit, as for `fit`.
+        ShapeError, DataError: the data does not fit, as for `fit`. ConfigError: it is no network.
     """
+    if not isinstance(net, NetworkCore):
+        raise ConfigError.expected("check", expected="a network, then x and y", got=type(net).__name__)
     config = config or TrainingConfig()
     options = config.options()
     training = check_samples(net, options.loss, x, y, mask)

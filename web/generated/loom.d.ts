@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 2826d70f8542b9364fd36bd0384788adce73045adcabf5c7b67dd850c52c8fda
+ * Content hash of the description: a5b12505714f080730c69f34cd1414402bec064f541fd215134cfc652963b256
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -3482,6 +3482,7 @@ export interface Loom extends Handle {
    * @returns Findings, causes before their consequences, else the gravest first; empty where nothing is suspicious.
    * @throws {@link ShapeError} the data does not fit, as for `fit`.
    * @throws {@link DataError} the data does not fit, as for `fit`.
+   * @throws {@link ConfigError} it is no network.
    */
   check(net: Network, x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: LoomCheckOptions): Promise<readonly Finding[]>;
   /**
@@ -4939,6 +4940,7 @@ export namespace direct {
      * @returns Findings, causes before their consequences, else the gravest first; empty where nothing is suspicious.
      * @throws {@link ShapeError} the data does not fit, as for `fit`.
      * @throws {@link DataError} the data does not fit, as for `fit`.
+     * @throws {@link ConfigError} it is no network.
      */
     check(net: Network, x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: LoomCheckOptions): readonly Finding[];
     /**

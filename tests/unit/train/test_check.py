@@ -6,7 +6,7 @@ import pytest
 import loom_py
 from loom_py import check
 from loom_py.diagnose import DiagnosticObserver
-from loom_py.errors import DataError
+from loom_py.errors import ConfigError, DataError
 from loom_py.layers import (
     Activation,
     BatchNorm,
@@ -23,6 +23,7 @@ from loom_py.layers import (
 from loom_py.model import Network
 from loom_py.schedules import Linear
 from loom_py.session.package import open_session
+from loom_py.train import rehearsal
 from loom_py.train.config import TrainingConfig
 
 RANDOM = np.random.default_rng(0)
@@ -206,6 +207,11 @@ def test_a_rate_of_nothing():
     assert only(find(net(), schedule={"type": "Constant", "value": 0.0}), "learning_rate", "error")
 
 
+def test_a_rate_that_can_not_be_tried_in_time_is_said(monkeypatch):
+    monkeypatch.setattr(rehearsal, "SECONDS", 0.0)
+    assert only(find(net(), range_test=True), "learning_rate", "info").evidence == {"learning_rate": 0.1}
+
+
 def test_the_network_does_not_change():
     layers = [Dense(6, 16), BatchNorm(16), Dropout(0.5), Dense(16, 3)]
     checked, other = (Network.of(6, layers, seed=3) for _ in range(2))
@@ -225,6 +231,8 @@ def test_what_fit_refuses_is_refused():
         find(net(), changed(0, np.nan))
     with pytest.raises(DataError, match="class labels"):
         find(net(2))
+    with pytest.raises(ConfigError, match="expected a network, then x and y, got ndarray"):
+        check(X, LABELS, LABELS)
 
 
 def test_the_gravest_findings_come_first_and_causes_before_their_consequences():
