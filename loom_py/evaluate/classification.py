@@ -145,6 +145,21 @@ def checked_label(label: int, classes: int) -> int:
     return number
 
 
+def label_of(target: Vector) -> int:
+    """A target of one value as a label; raises DataError if it is no whole number."""
+    value = float(target[0])
+    if not value.is_integer():
+        raise DataError.expected("label", expected="a class number", got=value, do="pass as many targets as outputs")
+    return int(value)
+
+
+def are_probabilities(output: Vector) -> bool:
+    """Whether an output is a distribution over several classes, or would be but for values that are not finite."""
+    if output.size < 2 or not np.isfinite(output).all():
+        return output.size > 1
+    return float(np.min(output)) >= 0 and abs(float(np.sum(output)) - 1) < 1e-3
+
+
 def true_class_probability(probabilities: Vector, label: int) -> float:
     """Probability of the true class; NaN if any probability is not finite."""
     return float(probabilities[label]) if np.isfinite(probabilities).all() else math.nan

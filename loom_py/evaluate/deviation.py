@@ -10,7 +10,13 @@ from numpy.typing import ArrayLike
 from loom_py.errors import ConfigError, DataError
 from loom_py.evaluate.arrays import Vector, pairs, vector
 from loom_py.evaluate.buckets import Preset
-from loom_py.evaluate.classification import Counts, checked_label, true_class_probability
+from loom_py.evaluate.classification import (
+    Counts,
+    are_probabilities,
+    checked_label,
+    label_of,
+    true_class_probability,
+)
 from loom_py.evaluate.comparison import DeviationComparison, compare_deviations
 from loom_py.evaluate.deviation_counts import Aggregate, DeviationCounts
 from loom_py.evaluate.deviation_file import read_state, write_state
@@ -59,11 +65,11 @@ class DeviationMetrics(DeviationCounts):
         super().__init__(preset, aggregate, eps, worst, samples_per_bucket)
 
     def update(self, output: ArrayLike, target: ArrayLike, sample_id: int | str | None = None) -> float:
-        """Add one sample.
+        """Add one sample; probabilities of several classes with a label are added as by `update_class`.
 
         Args:
             output: prediction, any shape.
-            target: expected values, as many as in the output.
+            target: expected values, as many as in the output, or the label of the true class.
             sample_id: id of the sample; None numbers samples in order of arrival.
 
         Returns:
@@ -71,10 +77,12 @@ class DeviationMetrics(DeviationCounts):
 
         Raises:
             ShapeError: the sizes of output and target differ, or differ from those of earlier samples.
-            DataError: they are not numbers.
+            DataError: they are not numbers, or the label is not a class.
         """
         sample_id = given_id(sample_id)
         predicted, expected = vector(output, "output"), vector(target, "target")
+        if expected.size == 1 and are_probabilities(predicted):
+            return self.update_class(output, label_of(expected), sample_id)
         self.regression.update(predicted, expected)  # raises before anything else is changed
         deviation = self._deviation(predicted, expected)
         self._add(deviation, expected, predicted, sample_id)

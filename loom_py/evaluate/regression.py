@@ -127,4 +127,7 @@ _SUMS = ("absolute", "squared", "mean", "spread")
 def check_sizes(predicted: Vector, expected: Vector) -> None:
     """Raise ShapeError unless prediction and target have equally many values."""
     if predicted.size != expected.size:
-        raise ShapeError.expected("output", expected=f"{expected.size} values as in the target", got=predicted.size)
+        do = "end the network with Softmax, or use update_class with probabilities" if expected.size == 1 else ""
+        raise ShapeError.expected(
+            "output", expected=f"{expected.size} values as in the target", got=predicted.size, do=do
+        )

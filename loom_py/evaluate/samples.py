@@ -77,7 +77,7 @@ class WorstHeap:
 
     def merge(self, other: WorstHeap) -> None:
         """Add the samples of another."""
-        for entry in other._heap:
+        for entry in tuple(other._heap):  # which may be this one
             self.add(entry.sample)
 
 

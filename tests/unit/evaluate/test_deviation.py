@@ -67,6 +67,36 @@ def test_classes_are_never_a_distance_between_class_numbers():
     assert DeviationMetrics().update_class(nine_for_eight, 0) == 1.0
 
 
+def test_a_label_is_added_as_a_class_or_the_way_is_named():
+    metrics, same = DeviationMetrics(), DeviationMetrics()
+    for label in (2, np.int64(2), 2.0, np.array(2), [2]):
+        assert metrics.update([0.1, 0.2, 0.7], label) == pytest.approx(0.3)
+        same.update_class([0.1, 0.2, 0.7], 2)
+    assert math.isnan(metrics.update([0.1, math.nan, 0.7], 2))
+    same.update_class([0.1, math.nan, 0.7], 2)
+    assert metrics.to_json() == same.to_json()
+    with pytest.raises(ShapeError, match="update_class"):
+        metrics.update([1.0, -2.0, 7.0], 2)  # no probabilities
+    with pytest.raises(DataError, match="label: expected a class number from 0 to 2, got 3"):
+        metrics.update([0.1, 0.2, 0.7], 3)
+    with pytest.raises(DataError, match=r"label: expected a class number, got 0\.5"):
+        metrics.update([0.1, 0.2, 0.7], 0.5)
+    assert metrics.to_json() == same.to_json()
+    assert DeviationMetrics().update([0.5], 1) == 0.5  # one output is a value
+
+
+def test_metrics_merged_with_themselves_count_twice():
+    metrics = DeviationMetrics()
+    for sample in range(3):
+        metrics.update([float(sample)], [1.0])
+        metrics.update_class([0.25, 0.75], sample % 2)
+    twice = DeviationMetrics.from_json(metrics.to_json())
+    twice.merge(metrics)
+    metrics.merge(metrics)
+    assert metrics.to_json() == twice.to_json()
+    assert len(metrics.get_worst_samples(1000)) == metrics.count == 12
+
+
 def test_invalid_samples_fail_are_counted_and_come_first():
     metrics = DeviationMetrics()
     metrics.update([5.0], [1.0], "bad")
