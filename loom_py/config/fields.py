@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import queue
 import reprlib
 import types
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -122,6 +123,7 @@ _GENERIC: dict[Any, tuple[str, type]] = {
     Callable: ("a function", Callable),  # type: ignore[dict-item]
     Iterable: ("a list", Iterable),
     os.PathLike: ("a path", os.PathLike),
+    queue.Queue: ("a queue.Queue", queue.Queue),
 }
 
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import sys
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Iterable, Iterator
-from typing import Literal
+from typing import Any, Literal
 
 from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Size
 from loom_py.errors import ConfigError, StateError
 from loom_py.introspect import internal
 from loom_py.observers.delivery.queue import QUEUE_BYTES, Counters
+from loom_py.observers.records.queue_sink import QueueSink
 from loom_py.observers.records.rows import Record
 from loom_py.observers.records.size import frame_bytes, record_bytes
 from loom_py.telemetry.events import LayerStats, TrainingEvent
@@ -21,6 +23,7 @@ from loom_py.telemetry.frame import StatsFrame, records_of
 from loom_py.telemetry.observer import LoomObserver
 
 Policy = Literal["drop_oldest", "drop_newest", "block"]
+_MOST_UNLIMITED = 1000
 
 
 class _Frame:
@@ -42,13 +45,13 @@ class ChannelObserver(LoomObserver):
     """Passes records to a consumer that iterates it, with `for` in another thread or with `async for`.
 
     By default it carries forward records only, like the history of a recording. After closing, the iteration ends with
-    the last queued record.
+    the last queued record. Records go into a `queue.Queue` instead, if one is given.
     """
 
     @checked
     def __init__(
         self,
-        capacity: Size = 1000,
+        capacity: Size | queue.Queue[Any] = 1000,
         policy: Policy = "drop_oldest",
         *,
         every: Size = 1,
@@ -63,7 +66,8 @@ class ChannelObserver(LoomObserver):
         """Create the observer.
 
         Args:
-            capacity: largest number of queued records.
+            capacity: largest number of queued records; or a `queue.Queue` to put them into, read by its own methods. It
+                is not closed with the observer; one without a limit is kept within 1000 records.
             policy: handling of a new record when the channel is full: "drop_oldest" drops the oldest record,
                 "drop_newest" the new one; "block" makes the network wait for the consumer, which needs another thread.
             every: carry layers of every N-th run of the network.
@@ -76,14 +80,16 @@ class ChannelObserver(LoomObserver):
             capacity_bytes: largest size of the queued records in memory, in bytes; with more the channel is full.
 
         Raises:
-            ConfigError: the capacity is less than 1, the policy is unknown, or "block" in a browser.
+            ConfigError: an option is out of range, or the policy is "block" in a browser.
         """
         super().__init__(every=every, budget=budget, layers=layers, output_values=output_values, histograms=histograms)
         if policy == "block" and _single_threaded():
             raise ConfigError(
                 "policy: expected drop_oldest or drop_newest in a browser, which has one Python thread, got block"
             )
-        self._capacity, self._capacity_bytes, self._policy = capacity, capacity_bytes, policy
+        self._sink = None if isinstance(capacity, int) else QueueSink(capacity, _MOST_UNLIMITED)
+        self._capacity = capacity if isinstance(capacity, int) else _MOST_UNLIMITED
+        self._capacity_bytes, self._policy = capacity_bytes, policy
         self._bytes = 0
         self._backward, self._events = backward, events
         self._queue: deque[Record | tuple[_Frame, int]] = deque()
@@ -95,7 +101,10 @@ class ChannelObserver(LoomObserver):
     def counters(self) -> Counters:
         """Counts of the records so far; delivered means taken by a consumer."""
         with self._changed:
-            return Counters(self._produced, self._delivered, self._dropped, len(self._queue))
+            if self._sink is None:
+                return Counters(self._produced, self._delivered, self._dropped, len(self._queue))
+            queued = min(len(self._sink), self._produced - self._dropped)
+            return Counters(self._produced, self._produced - self._dropped - queued, self._dropped, queued)
 
     @property
     def memory_bytes(self) -> int:
@@ -105,6 +114,9 @@ class ChannelObserver(LoomObserver):
     @internal
     def on_frame(self, frame: StatsFrame) -> None:
         """Queue the frame's records, which are created when they are taken."""
+        if self._sink is not None:
+            super().on_frame(frame)
+            return
         places = [n for n, phase in enumerate(frame.schema.phases) if phase == "forward" or self._backward]
         held = _Frame(frame, len(places))
         for place in places:
@@ -125,7 +137,8 @@ class ChannelObserver(LoomObserver):
             self._put(event)
 
     def take(self) -> list[LayerStats | TrainingEvent]:
-        """Take all queued records, without waiting."""
+        """Take all queued records, without waiting; raises StateError if they go into a queue of the caller's."""
+        self._own_queue()
         with self._changed:
             return [self._pop() for _ in range(len(self._queue))]
 
@@ -133,8 +146,10 @@ class ChannelObserver(LoomObserver):
         """Iterate, waiting for records until the channel is closed.
 
         Raises:
-            StateError: the channel is open and empty, and no other thread can fill it (in a browser).
+            StateError: the channel is open and empty, and no other thread can fill it (in a browser); or records go
+                into a queue of the caller's.
         """
+        self._own_queue()
         while True:
             with self._changed:
                 if not self._queue and not self._closed and _single_threaded():
@@ -148,7 +163,8 @@ class ChannelObserver(LoomObserver):
             yield record
 
     async def __aiter__(self) -> AsyncIterator[LayerStats | TrainingEvent]:
-        """Iterate in an event loop, waiting for records until the channel is closed."""
+        """Iterate in an event loop, waiting for records until the channel is closed; raises as iteration does."""
+        self._own_queue()
         while True:
             arrived = asyncio.Event()
             waiter = asyncio.get_running_loop(), arrived
@@ -188,7 +204,28 @@ class ChannelObserver(LoomObserver):
         queued = len(self._queue)
         return queued >= self._capacity or (queued > 0 and self._bytes + size > self._capacity_bytes)
 
+    def _own_queue(self) -> None:
+        if self._sink is not None:
+            raise StateError("the records go into the queue that was given to the channel; do: read that queue")
+
+    def _put_into(self, sink: QueueSink, record: Record) -> None:
+        dropped = 0
+        if self._closed:
+            dropped = 1
+        elif self._policy == "drop_oldest":
+            dropped = sink.put_or_drop_oldest(record)
+        elif self._policy == "drop_newest":
+            dropped = not sink.put_or_refuse(record)
+        else:
+            dropped = not sink.put_or_wait(record, lambda: self._closed)
+        with self._changed:
+            self._produced += 1
+            self._dropped += dropped
+
     def _put(self, record: Record | tuple[_Frame, int]) -> None:
+        if self._sink is not None and not isinstance(record, tuple):
+            self._put_into(self._sink, record)
+            return
         size = _bytes_of(record)
         with self._changed:
             self._produced += 1

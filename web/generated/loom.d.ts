@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: a5b12505714f080730c69f34cd1414402bec064f541fd215134cfc652963b256
+ * Content hash of the description: b2480cd60c7fa22cb88302404b2f38aea3cfd3ab00c2e7ae906390e54e237bab
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -2275,7 +2275,7 @@ export interface Network {
  * Passes records to a consumer that iterates it, with `for` in another thread or with `async for`.
  *
  * By default it carries forward records only, like the history of a recording. After closing, the iteration ends with
- * the last queued record.
+ * the last queued record. Records go into a `queue.Queue` instead, if one is given.
  */
 export interface ChannelObserver extends Handle {
   /** Counts of the records so far; delivered means taken by a consumer. */
@@ -2284,7 +2284,7 @@ export interface ChannelObserver extends Handle {
   memoryBytes(): Promise<number>;
   /** Whether `close` was called. */
   closed(): Promise<boolean>;
-  /** Take all queued records, without waiting. */
+  /** Take all queued records, without waiting; raises StateError if they go into a queue of the caller's. */
   take(): Promise<readonly (LayerStats | TrainingEvent)[]>;
   /** Deliver what is held back and release what the observer holds; further calls do nothing. */
   close(): Promise<void>;
@@ -2365,14 +2365,14 @@ export interface DeviationMetrics extends Handle {
    */
   weightedScore(): Promise<number>;
   /**
-   * Add one sample.
+   * Add one sample; probabilities of several classes with a label are added as by `update_class`.
    *
    * @param output - prediction, any shape.
-   * @param target - expected values, as many as in the output.
+   * @param target - expected values, as many as in the output, or the label of the true class.
    * @param sampleId - id of the sample; None numbers samples in order of arrival.
    * @returns The sample's deviation as a fraction; NaN if it is invalid.
    * @throws {@link ShapeError} the sizes of output and target differ, or differ from those of earlier samples.
-   * @throws {@link DataError} they are not numbers.
+   * @throws {@link DataError} they are not numbers, or the label is not a class.
    */
   update(output: ArrayInput, target: ArrayInput, sampleId?: number | string | null): Promise<number>;
   /**
@@ -3579,7 +3579,7 @@ export interface Loom extends Handle {
   /**
    * Make: Passes records to a consumer that iterates it, with `for` in another thread or with `async for`.
    *
-   * @param capacity - largest number of queued records.
+   * @param capacity - largest number of queued records; or a `queue.Queue` to put them into, read by its own methods. It is not closed with the observer; one without a limit is kept within 1000 records.
    * @param policy - handling of a new record when the channel is full: "drop_oldest" drops the oldest record, "drop_newest" the new one; "block" makes the network wait for the consumer, which needs another thread.
    * @param options - named arguments
    */
@@ -3695,7 +3695,7 @@ export namespace direct {
    * Passes records to a consumer that iterates it, with `for` in another thread or with `async for`.
    *
    * By default it carries forward records only, like the history of a recording. After closing, the iteration ends with
-   * the last queued record.
+   * the last queued record. Records go into a `queue.Queue` instead, if one is given.
    */
   export interface ChannelObserver extends Handle {
     /** Counts of the records so far; delivered means taken by a consumer. */
@@ -3704,7 +3704,7 @@ export namespace direct {
     readonly memoryBytes: number;
     /** Whether `close` was called. */
     readonly closed: boolean;
-    /** Take all queued records, without waiting. */
+    /** Take all queued records, without waiting; raises StateError if they go into a queue of the caller's. */
     take(): readonly (LayerStats | TrainingEvent)[];
     /** Deliver what is held back and release what the observer holds; further calls do nothing. */
     close(): void;
@@ -3785,14 +3785,14 @@ export namespace direct {
      */
     readonly weightedScore: number;
     /**
-     * Add one sample.
+     * Add one sample; probabilities of several classes with a label are added as by `update_class`.
      *
      * @param output - prediction, any shape.
-     * @param target - expected values, as many as in the output.
+     * @param target - expected values, as many as in the output, or the label of the true class.
      * @param sampleId - id of the sample; None numbers samples in order of arrival.
      * @returns The sample's deviation as a fraction; NaN if it is invalid.
      * @throws {@link ShapeError} the sizes of output and target differ, or differ from those of earlier samples.
-     * @throws {@link DataError} they are not numbers.
+     * @throws {@link DataError} they are not numbers, or the label is not a class.
      */
     update(output: ArrayInput, target: ArrayInput, sampleId?: number | string | null): number;
     /**
@@ -5044,7 +5044,7 @@ export namespace direct {
     /**
      * Make: Passes records to a consumer that iterates it, with `for` in another thread or with `async for`.
      *
-     * @param capacity - largest number of queued records.
+     * @param capacity - largest number of queued records; or a `queue.Queue` to put them into, read by its own methods. It is not closed with the observer; one without a limit is kept within 1000 records.
      * @param policy - handling of a new record when the channel is full: "drop_oldest" drops the oldest record, "drop_newest" the new one; "block" makes the network wait for the consumer, which needs another thread.
      * @param options - named arguments
      */

@@ -35,7 +35,7 @@ _PRIMITIVES = {
 }
 _SEQUENCES = frozenset({"list", "Sequence", "Collection", "Iterable", "Iterator", "set", "frozenset", "deque"})
 # `OptionsConfig` is any family's plain data; annotations always name the family beside it.
-_PYTHONS_OWN = frozenset({"OptionsConfig", "TextIO", "BinaryIO", "IO", "ModuleType"})
+_PYTHONS_OWN = frozenset({"OptionsConfig", "TextIO", "BinaryIO", "IO", "ModuleType", "Queue"})
 _MAPPINGS = frozenset({"dict", "Mapping", "MutableMapping", "OrderedDict"})
 
 

@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import math
+import queue
 import re
 import threading
 from collections import defaultdict
@@ -92,16 +93,25 @@ def test_blueprint_listing() -> None:
 
 def test_live_telemetry() -> None:
     network = classifier()
-    network.forward_cpu(RNG.normal(size=(8, 12)))
-    network.backward_cpu(np.ones((8, 3)))
-    telemetry = network.get_telemetry()
-    assert re.fullmatch(r"Memory Usage: 0\.\d\d MB", f"Memory Usage: {telemetry.memory_usage / 1024 / 1024:.2f} MB")
-    for layer in telemetry.layer_stats[:3]:
-        line = (
+
+    def lines() -> list[str]:
+        telemetry = network.get_telemetry()
+        assert re.fullmatch(r"Memory Usage: 0\.\d\d MB", f"Memory Usage: {telemetry.memory_usage / 1024 / 1024:.2f} MB")
+        return [
             f"Layer {layer.index}: weights={layer.weight_norm:.4f}, gradients={layer.gradient_norm:.4f}, "
             f"activation=[{layer.activation_min:.2f}, {layer.activation_max:.2f}]"
+            for layer in telemetry.layer_stats
+        ]
+
+    assert lines()[3] == "Layer 3: weights=0.0000, gradients=0.0000, activation=[nan, nan]"  # nothing has run yet
+    network.forward_cpu(RNG.normal(size=(8, 12)))
+    network.backward_cpu(np.ones((8, 3)))
+    number = r"-?\d+\.\d\d"
+    for line in lines():
+        assert re.fullmatch(
+            rf"Layer \d: weights={number}\d\d, gradients={number}\d\d, activation=\[{number}, {number}\]", line
         )
-        assert re.fullmatch(r"Layer \d: weights=\d+\.\d{4}, gradients=\d+\.\d{4}, activation=\[-?\d+\.\d\d, .*\]", line)
+    assert lines()[3].startswith("Layer 3: weights=0.0000, gradients=0.0000, activation=[0.")
 
 
 def test_console_observer() -> None:
@@ -132,12 +142,13 @@ def test_recording_observer(tmp_path: Path) -> None:
 @pytest.mark.cpython
 def test_channel_observer() -> None:
     network = classifier()
-    observer = nn.ChannelObserver(capacity=1000)
+    stats_chan: queue.Queue[nn.LayerStats | None] = queue.Queue(1000)
+    observer = nn.ChannelObserver(stats_chan)
     network.set_observer(observer)
     layer_means = defaultdict(list)
 
     def drain() -> None:
-        for stats in observer:
+        for stats in iter(stats_chan.get, None):
             layer_means[stats.layer_index].append(stats.output_mean)
 
     consumer = threading.Thread(target=drain)
@@ -145,6 +156,7 @@ def test_channel_observer() -> None:
     for batch in samples(120):
         network.forward_cpu(batch.input)
     observer.close()
+    stats_chan.put(None)
     consumer.join(10)
     assert sorted(layer_means) == [0, 1, 2, 3]
     assert all(len(means) == 120 for means in layer_means.values())
@@ -213,6 +225,28 @@ def test_deviation_metrics_and_worst_samples() -> None:
     assert "Perfect" in metrics.report() and "Failed" in metrics.report()
 
 
+def test_deviation_metrics_of_labels() -> None:
+    network = classifier()
+    metrics = nn.DeviationMetrics()
+    for sample in samples(10):
+        output, _ = network.forward_cpu(sample.input)
+        label = int(np.argmax(sample.target))
+        assert metrics.update(output, label) == pytest.approx(1 - output[label], abs=1e-6)
+    assert 0 < metrics.score < 100
+    assert metrics.confusion_matrix.sum() == 10
+
+
+def test_healthy_layers_without_parameters_do_not_vanish() -> None:
+    layers = [nn.Dense(12, 16), nn.Activation("relu"), nn.Flatten(), nn.Dropout(0.1), nn.Dense(16, 3), nn.Softmax()]
+    network = nn.Network.of(12, layers, seed=0)
+    observer = nn.RecordingObserver()
+    network.set_observer(observer)
+    network.fit(RNG.normal(size=(32, 12)), np.arange(32) % 3)
+    history = observer.get_backward_history()
+    assert len(history) == 6
+    assert [record.layer_index for record in history if record.gradient_norm < 1e-6] == []
+
+
 def test_vanishing_gradients_recipe() -> None:
     deep = [nn.Dense(12, 12, "sigmoid") for _ in range(12)]
     network = nn.Network.of(12, [*deep, nn.Dense(12, 3)], seed=0)
@@ -247,18 +281,31 @@ def test_exploding_gradients_recipe() -> None:
 
 def test_dead_relu_recipe() -> None:
     network = classifier()
-    network.set_parameters({"0.bias": np.full(16, -100.0)})
-    observer = nn.RecordingObserver(output_values=True)
+    biases = np.where(np.arange(16) < 12, -100.0, 100.0)  # of 16 units 12 are dead
+    network.set_parameters(
+        {"0.bias": biases, "1.bias": np.full(8, 2000.0), "2.weight": np.zeros((8, 3)), "2.bias": np.ones(3)}
+    )
+    observer = nn.RecordingObserver()
     network.set_observer(observer)
-    network.forward_cpu(RNG.normal(size=(16, 12)))
-    dead = []
-    for record in observer.get_history():
-        zeros = int((record.output_values == 0).sum())
-        ratio = zeros / record.output_values.size
-        if ratio > 0.5:
-            dead.append((record.layer_index, f"{ratio * 100:.0f}%"))
-    assert (0, "100%") in dead
-    assert observer.get_history()[0].dead_units == 16
+
+    def count_zeros(values: np.ndarray) -> int:
+        return sum(1 for value in values if value == 0)
+
+    def recipe() -> None:
+        for record in observer.get_history():
+            zeros = count_zeros(record.output_values)
+            ratio = zeros / len(record.output_values)
+            assert ratio == record.zero_fraction
+            if ratio > 0.5:
+                print(f"Layer {record.layer_index} has {ratio * 100:.0f}% dead neurons")
+
+    for size in ((12,), (1, 12), (16, 12)):
+        observer.clear()
+        network.forward_cpu(RNG.normal(size=size))
+        assert printed(recipe) == "Layer 0 has 75% dead neurons\n"
+    observer.clear()
+    network.fit(RNG.normal(size=(64, 12)), np.arange(64) % 3, nn.TrainingConfig(epochs=2, learning_rate=1e-6))
+    assert printed(recipe) == "Layer 0 has 75% dead neurons\n" * 4
 
 
 def test_the_complete_monitoring_loop(tmp_path: Path) -> None:

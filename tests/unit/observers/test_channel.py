@@ -1,11 +1,12 @@
 """ChannelObserver: policies, counters, both ways to iterate."""
 
 import asyncio
+import queue
 import threading
 
 import pytest
 
-from loom_py.errors import ConfigError
+from loom_py.errors import ConfigError, StateError
 from loom_py.observers import ChannelObserver
 
 
@@ -22,6 +23,48 @@ def test_a_full_channel_drops_by_its_policy(policy, steps, make_stats):
     assert [record.step for record in channel] == steps
     counters = channel.counters
     assert (counters.produced, counters.delivered, counters.dropped, counters.queued) == (10, 3, 7, 0)
+
+
+@pytest.mark.parametrize(("policy", "steps"), [("drop_oldest", [7, 8, 9]), ("drop_newest", [0, 1, 2])])
+def test_a_queue_of_the_caller_is_filled_by_the_policy(policy, steps, make_stats):
+    records = queue.Queue(3)
+    channel = ChannelObserver(records, policy)
+    send(channel, make_stats, 10)
+    counters = channel.counters
+    assert (counters.produced, counters.delivered, counters.dropped, counters.queued) == (10, 0, 7, 3)
+    assert [records.get_nowait().step for _ in steps] == steps
+    assert channel.counters.delivered == 3
+    channel.close()
+    send(channel, make_stats, 1)
+    assert (records.qsize(), channel.counters.dropped) == (0, 8)
+    for read in (channel.take, lambda: next(iter(channel)), lambda: asyncio.run(anext(aiter(channel)))):
+        with pytest.raises(StateError, match="read that queue"):
+            read()
+
+
+def test_a_queue_without_a_limit_is_bounded_and_others_are_refused(make_stats):
+    records = queue.Queue()
+    channel = ChannelObserver(records)
+    send(channel, make_stats, 1010)
+    assert (records.qsize(), records.get().step) == (1000, 10)
+    for other in (queue.SimpleQueue(), asyncio.Queue(), []):
+        with pytest.raises(ConfigError, match=r"capacity: expected a whole number or a queue\.Queue"):
+            ChannelObserver(other)
+
+
+@pytest.mark.cpython
+def test_a_channel_that_blocks_waits_for_the_reader_of_its_queue(make_stats):
+    records, taken = queue.Queue(1), []
+    channel = ChannelObserver(records, "block")
+    reader = threading.Thread(target=lambda: taken.extend(records.get().step for _ in range(5)))
+    reader.start()
+    send(channel, make_stats, 5)
+    reader.join(20)
+    assert taken == [0, 1, 2, 3, 4]
+    send(channel, make_stats, 1)
+    threading.Timer(0.01, channel.close).start()
+    send(channel, make_stats, 1)  # nobody reads: closing ends the wait
+    assert channel.counters.dropped == 1
 
 
 def test_forward_only_unless_asked(deliver):
