@@ -25,14 +25,13 @@ def check_batches(run: RunData) -> Iterator[Finding]:
 def _batches_of_one(run: RunData, layer: str, size: int) -> Iterator[Finding]:
     part = min(run.part_size or size, size)
     samples = len(run.training)
-    rest = samples % size % part if samples % size else size % part
-    if part > 1 and rest != 1:
+    if part > 1 and 1 not in (size % part, samples % size % part):
         return
     if part == 1:
         text = "Its statistics are those of batches of 1 sample, which have no variance: it never learns them."
         yield _finding(layer, "warning", text, ("a larger batch size", "LayerNorm"), batch_size=part, samples=samples)
         return
-    text = "The last batch of each epoch has 1 sample: it is normalised by the running statistics, unlike all others."
+    text = "The last batch, or part of a batch, has 1 sample: running statistics normalise it, unlike all others."
     advice = ("a batch size that leaves no rest of 1", "one sample less")
     yield _finding(layer, "info", text, advice, batch_size=part, samples=samples, rest=1)
 

@@ -175,6 +175,7 @@ def test_batch_sizes():
     norm = Network.of(6, [Dense(6, 16), BatchNorm(16), Activation("relu"), Dense(16, 3)], seed=0)
     assert only(find(norm, batch_size=1), "batch_size", "warning").layer == "1"
     assert only(find(norm, X[:97], LABELS[:97]), "batch_size", "info").evidence["rest"] == 1
+    assert only(find(norm, batch_size=16, micro_batch_size=5), "batch_size", "info").evidence["batch_size"] == 5
     assert only(find(net(), batch_size=1000), "batch_size", "info").evidence["samples"] == N
     assert find(net(), batch_size=1) == []
     assert find(net(), X[:8], LABELS[:8]) == []
