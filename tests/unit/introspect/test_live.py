@@ -109,7 +109,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "clear": [],
         **OBSERVER,
     },
-    "ChannelObserver": {"take": [], "counters": [], **OBSERVER},
+    "ChannelObserver": {"take": [], "counters": [], "memoryBytes": [], **OBSERVER},
     "ConsoleObserver": OBSERVER,
     "DiagnosticObserver": {"getFindings": [], "clear": [], **BASE},
     "DeviationMetrics": {
