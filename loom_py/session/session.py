@@ -69,7 +69,8 @@ class Session:
         if entry["kind"] == "property":
             return encode(getattr(value, entry["method"]), self.handles)
         function = self._callable(entry["method"]) if value is None else getattr(value, entry["method"])
-        return encode(self.invoke(f"{owner}.{entry['method']}", function, args, options), self.handles)
+        name = entry["method"] if value is None else f"{owner}.{entry['method']}"
+        return encode(self.invoke(name, function, args, options), self.handles)
 
     def is_long(self, target: int, method: str) -> bool:
         """Whether the method is long-running: `start` runs it in slices."""

@@ -75,11 +75,7 @@ function connectWorker(worker: Worker, options: LoomOptions): Rpc {
     const where = event.filename ? ` (${event.filename}:${event.lineno})` : "";
     crash(`The worker failed: ${event.message || "its script could not be loaded; do: check its address"}${where}`);
   });
-  worker.addEventListener("messageerror", () => {
-    rpc.lose(
-      new LoomError(bridgeError("worker", "An answer of the worker could not be read; do: ask for less at once.")),
-    );
-  });
+  worker.addEventListener("messageerror", () => rpc.lose());
   worker.addEventListener("message", ({ data }: MessageEvent<WorkerMessage>) => {
     if (data.kind === "crash") worker.terminate();
   });

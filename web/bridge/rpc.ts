@@ -14,7 +14,8 @@ import type {
 /** Transport of messages: a Worker, or one end of a MessageChannel. */
 export interface Endpoint {
   postMessage(message: PageMessage, transfer: Transferable[]): void;
-  onmessage: ((event: MessageEvent<WorkerMessage>) => void) | null;
+  /** The data is null if it could not be read. */
+  onmessage: ((event: MessageEvent<WorkerMessage | null>) => void) | null;
 }
 
 /** Receives the messages that a call pushes while it runs; `last` is true at the end of a stream. */
@@ -49,7 +50,10 @@ export class Rpc {
   constructor(endpoint: Endpoint, onProgress?: (message: ProgressMessage) => void) {
     this.#endpoint = endpoint;
     this.#surface.promise.catch(() => {}); // it may never be awaited
-    endpoint.onmessage = ({ data }) => this.#receive(data, onProgress);
+    endpoint.onmessage = ({ data }) => {
+      if (data === null) this.lose();
+      else this.#receive(data, onProgress);
+    };
   }
 
   /** The callable names; resolves once the other side is ready. */
@@ -105,8 +109,11 @@ export class Rpc {
     return () => this.#failureListeners.delete(listener);
   }
 
-  /** An answer was lost: reject all calls that wait, and end those still at work. Later calls are answered again. */
-  lose(error: LoomError): void {
+  /** An answer could not be read: reject all calls that wait, and end those still at work. Later calls are answered again. */
+  lose(): void {
+    const error = new LoomError(
+      bridgeError("worker", "An answer of the worker could not be read; do: ask for less at once."),
+    );
     for (const [id, { reject }] of this.#pending) {
       this.abort(id);
       reject(error);
