@@ -142,8 +142,8 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "getHistory": [],
         **SHARED,
     },
-    "HTTPObserver": {"counters": [], **OBSERVER},
-    "OTLPObserver": {"counters": [], **OBSERVER},
+    "HTTPObserver": {"counters": [], "memoryBytes": [], **OBSERVER},
+    "OTLPObserver": {"counters": [], "memoryBytes": [], **OBSERVER},
 }
 MAKERS: dict[str, list[Any]] = {
     "channelObserver": [8, "drop_oldest"],
