@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+_LONGEST_GOT = 1000
+
 
 class LoomError(Exception):
     """Base of every error that this package raises on purpose.
@@ -16,7 +18,10 @@ class LoomError(Exception):
     @classmethod
     def expected(cls, what: str, *, expected: object, got: object, do: str = "") -> LoomError:
         """Build the usual three-part message: `what: expected …, got …; do …`."""
-        text = f"{what}: expected {expected}, got {got}"
+        found = str(got)
+        if len(found) > _LONGEST_GOT:  # such as a hostile file's
+            found = f"{found[:_LONGEST_GOT]} …"
+        text = f"{what}: expected {expected}, got {found}"
         return cls(f"{text}; {do}" if do else text)
 
 

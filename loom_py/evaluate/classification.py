@@ -120,11 +120,16 @@ class ClassificationMetrics:
             made._confusion = np.array(rows, np.int64).reshape(len(rows), len(rows))
             made._bin_count = [decode_count(n, "bin_count") for n in data["bin_count"]]
             made._bin_right = [decode_count(n, "bin_right") for n in data["bin_right"]]
-            made._bin_confidence = [decode_count(int(n), "bin_confidence") for n in data["bin_confidence"]]
+            made._bin_confidence = [
+                decode_count(int(n), "bin_confidence", 2**63 * _UNIT) for n in data["bin_confidence"]
+            ]
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise FileFormatError(f"classification metrics are damaged: {error}") from error
         if {len(made._bin_count), len(made._bin_right), len(made._bin_confidence)} != {CALIBRATION_BINS}:
             raise FileFormatError.expected("calibration bins", expected=CALIBRATION_BINS, got="another number")
+        totals = [sum(map(sum, rows)), sum(made._bin_count)]
+        if totals != [made.count, made.count] or any(map(operator.gt, made._bin_right, made._bin_count)):
+            raise FileFormatError.expected("samples in bins and classes", expected=made.count, got=totals)
         return made
 
     def _resize(self, classes: int) -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
-from loom_py.errors import ConfigError, DataError
+from loom_py.errors import ConfigError, DataError, FileFormatError, LoomError
 from loom_py.evaluate.arrays import Vector, pairs, vector
 from loom_py.evaluate.buckets import Preset
 from loom_py.evaluate.classification import (
@@ -187,7 +187,10 @@ class DeviationMetrics(DeviationCounts):
     def from_json(cls, text: str) -> DeviationMetrics:
         """Metrics from the text of `to_json`; raises FileFormatError if it is damaged or of another version."""
         options, fill = read_state(text)
-        made = cls(**options)
+        try:
+            made = cls(**options)
+        except (LoomError, TypeError) as error:
+            raise FileFormatError(f"metrics: {error}") from None
         fill(made)
         return made
 

@@ -65,7 +65,7 @@ def _fill(metrics: DeviationCounts, data: dict[str, Any]) -> None:
     try:
         metrics.count = decode_count(data["count"], "count")
         metrics.invalid = decode_count(data["invalid"], "invalid")
-        metrics.score_units = decode_count(int(data["score_units"]), "score_units")
+        metrics.score_units = decode_count(int(data["score_units"]), "score_units", 2**120)
         metrics.bucket_counts = [decode_count(bucket["count"], "bucket count") for bucket in data["buckets"]]
         for ids, bucket in zip(metrics.bucket_ids, data["buckets"], strict=True):
             for sample_id in bucket["sample_ids"]:

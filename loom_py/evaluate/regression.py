@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from loom_py.errors import ShapeError
+from loom_py.errors import FileFormatError, ShapeError
 from loom_py.evaluate.arrays import Vector, pairs, vector
 from loom_py.strict_json import decode_count, decode_float, encode_float
 
@@ -113,15 +113,24 @@ class RegressionMetrics:
     def from_dict(cls, data: dict[str, Any]) -> RegressionMetrics:
         """The metrics from the data of `to_dict`; raises FileFormatError."""
         made = cls(decode_count(data.get("count"), "count"), decode_count(data.get("invalid"), "invalid"))
-        for name in _SUMS:
-            values = data.get(name)
-            setattr(
-                made, "_" + name, np.array([decode_float(v) for v in values if values] if values else [], np.float64)
-            )
+        found = [_read_sums(data.get(name), name) for name in _SUMS]
+        made._absolute, made._squared, made._mean, made._spread = found
+        if len({sums.size for sums in found}) != 1 or (made.count > 0) != (found[0].size > 0):
+            got = f"{made.count} samples and {[sums.size for sums in found]} sums"
+            raise FileFormatError.expected("regression metrics", expected="as many sums as outputs", got=got)
         return made
 
 
 _SUMS = ("absolute", "squared", "mean", "spread")
+
+
+def _read_sums(values: Any, name: str) -> Vector:
+    if not isinstance(values, list):
+        raise FileFormatError.expected(f"regression {name}", expected="a list of numbers", got=repr(values)[:40])
+    sums = np.array([decode_float(value, f"regression {name}") for value in values], np.float64)
+    if name != "mean" and (sums < 0).any():
+        raise FileFormatError.expected(f"regression {name}", expected="numbers from 0", got=float(sums.min()))
+    return sums
 
 
 def check_sizes(predicted: Vector, expected: Vector) -> None:

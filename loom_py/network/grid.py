@@ -12,6 +12,9 @@ from loom_py.errors import ConfigError
 from loom_py.layers import Identity, Layer, from_config
 from loom_py.shapes import Shape
 
+MOST_AXES = 16
+"""Largest number of axes of one sample; arrays of NumPy have at most 32 in some functions."""
+
 
 class Grid:
     """rows × cols cells of layers_per_cell slots, in reading order (rows, columns, slots)."""
@@ -45,9 +48,11 @@ class Grid:
 def read_shape(shape: Any) -> Shape:
     """An input shape from a number or a sequence of them; raises ConfigError."""
     extents = (shape,) if isinstance(shape, int) else shape
-    good = isinstance(extents, Sequence) and not isinstance(extents, str) and len(extents) > 0
+    good = isinstance(extents, Sequence) and not isinstance(extents, str) and 0 < len(extents) <= MOST_AXES
     if not good or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in extents):
-        raise ConfigError.expected("input_shape", expected="a positive number or a list of them", got=repr(shape))
+        raise ConfigError.expected(
+            "input_shape", expected=f"a positive number or a list of 1 to {MOST_AXES} of them", got=repr(shape)
+        )
     return tuple(extents)
 
 

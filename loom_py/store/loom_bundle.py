@@ -38,7 +38,9 @@ def read_loom_bundle(source: Source, model_id: str | None = None) -> tuple[str, 
     models = [Fields(model, "model of a Loom bundle") for model in bundle.items("models")]
     ids = [model.text("id") for model in models]
     wanted = ids[0] if model_id is None and len(ids) == 1 else model_id
-    if wanted is None or ids.count(wanted) != 1:
+    if len(set(ids)) != len(ids):
+        raise FileFormatError.expected("models of a Loom bundle", expected="different ids", got=", ".join(ids)[:80])
+    if wanted not in ids:
         raise StateError.expected("model_id", expected=f"one of {', '.join(ids)}"[:400], got=repr(wanted)[:120])
     try:
         return (wanted, *_network(models[ids.index(wanted)]))

@@ -237,6 +237,7 @@ LIES: dict[str, Callable[[Tensors, Index], Any]] = {
     "unimaginable layer": lambda t, i: config(i)["layers"][0].update(inputs=10**400),
     "huge grid": lambda t, i: config(i).update(grid={"rows": 10**9, "cols": 10**9, "layers_per_cell": 1}),
     "huge input": lambda t, i: config(i).update(input_shape=[10**12, 2, 10**300]),
+    "too many axes": lambda t, i: config(i).update(input_shape=[1] * 53 + [2]),
     "endless sequence": lambda t, i: (
         config(i).update(
             input_shape=[10**9, 1],

@@ -1,0 +1,1 @@
+"""Fuzzing of the readers of files: mutations of good files, drawn from a seed."""
