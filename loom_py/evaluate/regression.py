@@ -129,7 +129,7 @@ def _read_sums(values: Any, name: str) -> Vector:
         raise FileFormatError.expected(f"regression {name}", expected="a list of numbers", got=repr(values)[:40])
     sums = np.array([decode_float(value, f"regression {name}") for value in values], np.float64)
     if name != "mean" and (sums < 0).any():
-        raise FileFormatError.expected(f"regression {name}", expected="numbers from 0", got=float(sums.min()))
+        raise FileFormatError.expected(f"regression {name}", expected="numbers from 0", got=min(sums.tolist()))
     return sums
 
 
