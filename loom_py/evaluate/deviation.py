@@ -7,6 +7,8 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+from loom_py.config.arguments import checked
+from loom_py.config.fields import Count, NonNegative
 from loom_py.errors import ConfigError, DataError, FileFormatError, LoomError
 from loom_py.evaluate.arrays import Vector, pairs, vector
 from loom_py.evaluate.buckets import Preset
@@ -41,14 +43,15 @@ class DeviationMetrics(DeviationCounts):
         bucket_counts: samples in each bucket, in order.
     """
 
+    @checked
     def __init__(
         self,
         preset: Preset = "guide",
         aggregate: Aggregate = "max",
-        eps: float = 1e-10,
+        eps: NonNegative = 1e-10,
         *,
-        worst: int = 100,
-        samples_per_bucket: int = 1000,
+        worst: Count = 100,
+        samples_per_bucket: Count = 1000,
     ) -> None:
         """Create empty metrics.
 

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: b2480cd60c7fa22cb88302404b2f38aea3cfd3ab00c2e7ae906390e54e237bab
+ * Content hash of the description: 017a2a4c037f865a84f84231f6187779a82e57ffb0868172af55eb8c5f4a5243
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -3144,12 +3144,14 @@ export interface LoomDeviationMetricsOptions {
   /**
    * number of worst samples kept with their values.
    *
+   * @remarks Allowed: ≥ 0.
    * @defaultValue `100`
    */
   readonly worst?: number;
   /**
    * number of ids kept for each bucket; of more, a random sample.
    *
+   * @remarks Allowed: ≥ 0.
    * @defaultValue `1000`
    */
   readonly samples_per_bucket?: number;
@@ -4602,12 +4604,14 @@ export namespace direct {
     /**
      * number of worst samples kept with their values.
      *
+     * @remarks Allowed: ≥ 0.
      * @defaultValue `100`
      */
     readonly worst?: number;
     /**
      * number of ids kept for each bucket; of more, a random sample.
      *
+     * @remarks Allowed: ≥ 0.
      * @defaultValue `1000`
      */
     readonly samples_per_bucket?: number;

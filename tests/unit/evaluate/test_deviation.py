@@ -85,6 +85,15 @@ def test_a_label_is_added_as_a_class_or_the_way_is_named():
     assert DeviationMetrics().update([0.5], 1) == 0.5  # one output is a value
 
 
+@pytest.mark.parametrize(
+    "options",
+    [{"worst": 2.5}, {"worst": -1}, {"samples_per_bucket": None}, {"eps": "x"}, {"eps": math.nan}, {"eps": 0}],
+)
+def test_options_out_of_range_are_refused(options):
+    with pytest.raises(ConfigError, match=f"{next(iter(options))}: expected a"):
+        DeviationMetrics(**options)
+
+
 def test_metrics_merged_with_themselves_count_twice():
     metrics = DeviationMetrics()
     for sample in range(3):
