@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, NoReturn, SupportsIndex
 
 _LONGEST_GOT = 1000
 
@@ -23,6 +24,20 @@ class LoomError(Exception):
             found = f"{found[:_LONGEST_GOT]} …"
         text = f"{what}: expected {expected}, got {found}"
         return cls(f"{text}; {do}" if do else text)
+
+
+def uncopyable(holds: str, do: str) -> Callable[[object, SupportsIndex], NoReturn]:
+    """A `__reduce_ex__` that refuses `copy` and `pickle` in words.
+
+    Args:
+        holds: what the object has that can't be copied.
+        do: what to do instead.
+    """
+
+    def refuse(self: object, protocol: SupportsIndex) -> NoReturn:
+        raise UnavailableError.expected(f"copy of a {type(self).__name__}", expected="plain data", got=holds, do=do)
+
+    return refuse
 
 
 class ShapeError(LoomError, ValueError):

@@ -15,6 +15,7 @@ from loom_py.introspect import available_when, internal, runs_in_steps
 from loom_py.layers import Layer
 from loom_py.network.core import NetworkCore
 from loom_py.network.grid import NetworkConfig
+from loom_py.network.lock import exclusive
 from loom_py.shapes import Array, ArrayLike
 from loom_py.store.exchange import onnx_missing, torch_parameters
 from loom_py.train.checkpoint import Snapshot
@@ -25,7 +26,11 @@ from loom_py.train.trainer import Trainer
 
 
 class Network(NetworkCore):
-    """A neural network on a grid of cells that run in reading order; an empty slot is the identity."""
+    """A neural network on a grid of cells that run in reading order; an empty slot is the identity.
+
+    `copy.copy`, `copy.deepcopy` and `pickle` make an independent network, the one that `load_model` makes of
+    `model_bytes`. Several threads may call one network; it does one call after the other.
+    """
 
     @classmethod
     def of(cls, input_shape: int | Sequence[int], layers: Sequence[Layer], *, seed: int | None = None) -> Network:
@@ -187,6 +192,7 @@ class Network(NetworkCore):
         return net
 
     @internal
+    @exclusive
     def save_checkpoint(self, path: str | os.PathLike[str], trainer: Trainer) -> None:
         """Write the current state of a training run of this network, for an exact continuation.
 
@@ -203,6 +209,7 @@ class Network(NetworkCore):
         write_whole(path, [store.pack_models({store.check_model_id(self.model_id): stored})])
 
     @internal
+    @exclusive
     def load_checkpoint(self, source: str | os.PathLike[str] | bytes, trainer: Trainer) -> None:
         """Restore this network and a new run of it from a checkpoint; `Trainer.run` continues from there.
 
@@ -229,6 +236,15 @@ class Network(NetworkCore):
         beside = {name: value for name, value in stored.arrays.items() if "/" in name}
         trainer.restore(Snapshot(stored.run, beside))
         self.set_parameters(parameters)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The copy that `copy.copy`, `copy.deepcopy` and `pickle` make: what `load_model` makes of `model_bytes`.
+
+        Attributes that were added to the network are copied with it. A copy has no observers, chooses its device by
+        itself, and starts its optimizer state, counts and random streams like any loaded network.
+        """
+        added = {name: value for name, value in vars(self).items() if name not in self._assembled}
+        return _copied, (type(self), self.model_bytes(self.model_id)), added or None
 
     def load_torch_weights(
         self, source: str | os.PathLike[str] | bytes, names: Mapping[str, str] | None = None
@@ -283,6 +299,7 @@ class Network(NetworkCore):
 
         return onnx_model(self)
 
+    @exclusive
     def _stored(self) -> store.StoredModel:
         return store.StoredModel(self.to_config(), dict(self.parameters()))
 
@@ -314,6 +331,11 @@ def load_model(source: str | os.PathLike[str] | bytes, model_id: str | None = No
         FileFormatError: the file is damaged or hostile. StateError: there is no such model.
     """
     return Network.load_model(source, model_id)
+
+
+def _copied(cls: type[Network], model: bytes) -> Network:
+    """The network of a copy or pickle, of its own class."""
+    return cls.load_model(model)
 
 
 def load_loom_bundle(source: str | os.PathLike[str] | bytes, model_id: str | None = None) -> Network:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter_ns
 from typing import Any
@@ -22,6 +23,7 @@ from loom_py.network import device
 from loom_py.network.blueprint import Blueprint, make_blueprint
 from loom_py.network.device import Device, DeviceChoice, ForwardElsewhere
 from loom_py.network.grid import Grid, NetworkConfig, read_seed, read_shape
+from loom_py.network.lock import OneRun, exclusive
 from loom_py.network.manual import BackwardResult, ForwardResult, Manual
 from loom_py.network.report import Telemetry, make_telemetry
 from loom_py.network.steps import Outcome, Steps
@@ -34,6 +36,9 @@ from loom_py.telemetry.observer import Observer
 
 class NetworkCore(Introspectable):
     """Structure, passes by hand, device, telemetry and observers; `Network` adds training and files.
+
+    Threads may share a network: each call has it alone, and a training run holds it step by step. Calls that belong
+    together, such as `forward_cpu` and `backward_cpu`, are kept together by `with net.lock:`.
 
     The work is done by collaborators: `Steps` runs and delivers, `Manual` keeps the state of passes by hand,
     `DeviceChoice` knows the device.
@@ -74,9 +79,13 @@ class NetworkCore(Introspectable):
         self._elsewhere: ForwardElsewhere | None = None
         self._steps = Steps(self.dispatcher)
         self._manual = Manual(self._steps)
+        self.lock = threading.RLock()
+        self.one_run = OneRun()
+        self._assembled = frozenset((*vars(self), "_assembled"))
 
     # structure -----------------------------------------------------------------------------------------------------
 
+    @exclusive
     def set_layer(self, row: int, col: int, layer: int, what: Layer) -> None:
         """Put a layer into a slot of the grid. Trained values of the other layers are kept.
 
@@ -103,6 +112,7 @@ class NetworkCore(Introspectable):
             "layers": [layer.to_config() for layer in g.layers],
         }
 
+    @exclusive
     def get_blueprint(self) -> Blueprint:
         """Structure of the network: grid, layers, shapes, parameters, FLOPs.
 
@@ -112,6 +122,7 @@ class NetworkCore(Introspectable):
         return make_blueprint(self.build(), self.grid, self.input_shape, self.model_id)
 
     @internal
+    @exclusive
     def build(self) -> Engine:
         """Memory and Programs for the current layers; built on first use and after `set_layer`.
 
@@ -137,14 +148,17 @@ class NetworkCore(Introspectable):
 
     # arrays --------------------------------------------------------------------------------------------------------
 
+    @exclusive
     def parameters(self) -> dict[str, Array]:
         """Copies of all arrays of the layers by full name, such as "0.weight", buffers included."""
         return read_all(self.engine.memory, self.engine.layout.places.values())
 
+    @exclusive
     def gradients(self) -> dict[str, Array]:
         """Copies of the last backward pass's gradients by full name; zeros before the first."""
         return read_all(self.engine.memory, self.engine.layout.trained, GRADIENTS)
 
+    @exclusive
     def set_parameters(self, values: Mapping[str, ArrayLike]) -> None:
         """Overwrite some or all arrays; all are checked before any is changed.
 
@@ -157,12 +171,14 @@ class NetworkCore(Introspectable):
         """
         self.engine.write_parameters(dict(values))  # type: ignore[arg-type]
 
+    @exclusive
     def reset_states(self) -> None:
         """Zero the states that recurrent layers carry between runs, so that the next run starts a new sequence."""
         self.engine.reset_states()
 
     # passes --------------------------------------------------------------------------------------------------------
 
+    @exclusive
     def forward(self, x: ArrayLike, *, mask: ArrayLike | None = None) -> Array:
         """The output for an input, on the active device, with nothing kept for a backward pass.
 
@@ -182,6 +198,7 @@ class NetworkCore(Introspectable):
         output = self._manual.forward(self.engine, feed)
         return output[0] if single else output
 
+    @exclusive
     def forward_cpu(self, x: ArrayLike, *, training: bool = False, mask: ArrayLike | None = None) -> ForwardResult:
         """The output for an input, with what `backward_cpu` needs kept.
 
@@ -200,6 +217,7 @@ class NetworkCore(Introspectable):
         return ForwardResult(output[0] if single else output, perf_counter_ns() - started)
 
     @available_when(lambda self: self.gpu_unavailable_reason)
+    @exclusive
     def forward_gpu(self, x: ArrayLike) -> ForwardResult:
         """The output for an input, computed on the GPU.
 
@@ -221,6 +239,7 @@ class NetworkCore(Introspectable):
         output = ready.loaded.read("output")
         return ForwardResult(output[0] if single else output, perf_counter_ns() - started)
 
+    @exclusive
     def backward_cpu(self, grad: ArrayLike) -> BackwardResult:
         """Gradients of everything from the gradient of the last `forward_cpu`'s output.
 
@@ -235,6 +254,7 @@ class NetworkCore(Introspectable):
         """
         return self._manual.backward_cpu(self.engine, grad)
 
+    @exclusive
     def apply_gradients(self, learning_rate: float) -> None:
         """Update the parameters from the last backward pass's gradients, by the network's optimizer.
 
@@ -263,6 +283,7 @@ class NetworkCore(Introspectable):
         return Feed(batch, mask=read_mask(mask, batch, single=single)), single
 
     @internal
+    @exclusive
     def start_step(self, feed: Feed, rate: float, options: StepOptions, epoch: int = 0, batch: int = 0) -> InFlightStep:
         """Start a training step on checked arrays; the first one lets "auto" choose the device."""
         if self._choice.undecided and self._choice.decide(self.build(), feed, options):
@@ -270,11 +291,13 @@ class NetworkCore(Introspectable):
         return self._steps.start(self.engine, feed, rate, options, epoch, batch)
 
     @internal
+    @exclusive
     def finish_step(self, step: InFlightStep) -> StepResult:
         """Results of a started step, when they arrive; observers receive its statistics."""
         return self._steps.finish(self.engine, step)
 
     @internal
+    @exclusive
     def run_observed(
         self, feed: Feed, step: Callable[[StatsRequest | None], tuple[Outcome, Ready]], epoch: int, batch: int
     ) -> Outcome:
@@ -283,6 +306,7 @@ class NetworkCore(Introspectable):
 
     # device --------------------------------------------------------------------------------------------------------
 
+    @exclusive
     def to(self, device: Device) -> NetworkCore:
         """Choose the device; returns the network. Trained values are kept; a pending `forward_cpu` is dropped.
 
@@ -298,6 +322,7 @@ class NetworkCore(Introspectable):
         return self
 
     @internal
+    @exclusive
     def use_executor(self, executor: Executor) -> None:
         """Run on this executor; trained values are kept, a pending `forward_cpu` is dropped."""
         if self._choice.move_to(executor, self._engine):
@@ -321,6 +346,7 @@ class NetworkCore(Introspectable):
 
     # observation ---------------------------------------------------------------------------------------------------
 
+    @exclusive
     def get_telemetry(self) -> Telemetry:
         """Memory and the current state of every layer.
 
@@ -336,6 +362,7 @@ class NetworkCore(Introspectable):
         if observer is not None:
             self.add_observer(observer)
 
+    @exclusive
     def add_observer(self, observer: Observer) -> None:
         """Watch the network with one more observer; adding one twice has no effect.
 

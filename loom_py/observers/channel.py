@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Size
-from loom_py.errors import ConfigError, StateError
+from loom_py.errors import ConfigError, StateError, uncopyable
 from loom_py.introspect import internal
 from loom_py.observers.delivery.queue import QUEUE_BYTES, Counters
 from loom_py.observers.records.queue_sink import QueueSink
@@ -47,6 +47,8 @@ class ChannelObserver(LoomObserver):
     By default it carries forward records only, like the history of a recording. After closing, the iteration ends with
     the last queued record. Records go into a `queue.Queue` instead, if one is given.
     """
+
+    __reduce_ex__ = uncopyable("a queue with readers", "make a new observer")
 
     @checked
     def __init__(

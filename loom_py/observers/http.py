@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from loom_py import runtime
 from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Seconds, Size, Timeout
-from loom_py.errors import ConfigError
+from loom_py.errors import ConfigError, uncopyable
 from loom_py.observers.delivery.delivery import DeliveryPlan, Sender
 from loom_py.observers.delivery.queue import QUEUE_BYTES, Counters, DeliveryQueue
 from loom_py.observers.delivery.retry import Backoff, Response
@@ -39,6 +39,8 @@ class HTTPObserver(LoomObserver):
     In CPython a thread sends with urllib, in a browser a task with `fetch`. After status 429, 502, 503, 504 or no
     response the request is repeated with growing waits; 413 halves the batch; any other error drops it.
     """
+
+    __reduce_ex__ = uncopyable("connections and a thread", "make a new observer")
 
     @checked
     def __init__(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Size
+from loom_py.errors import uncopyable
 from loom_py.observers.formats.tensorboard import create_event_file, write_record
 from loom_py.observers.formats.tfevents import EventFileWriter
 from loom_py.observers.records.rows import AnyRecord
@@ -25,6 +26,8 @@ class TensorBoardObserver(LoomObserver):
     Attributes:
         path: the event file.
     """
+
+    __reduce_ex__ = uncopyable("an open file", "make a new observer with a folder of its own")
 
     @checked
     def __init__(

@@ -101,6 +101,10 @@ class Verb:
     view: Callable[..., int] | None = None
     doc: str = field(default="", repr=False)
 
+    def __reduce__(self) -> tuple[Callable[[str], Verb], tuple[str]]:
+        """A verb is copied and pickled by its name."""
+        return _by_name, (self.name,)
+
     def __call__(self, *inputs: Any, **attrs: Any) -> Any:
         """Record the call if an argument is a Tensor, else run it and return new arrays."""
         for value in inputs:
@@ -149,6 +153,10 @@ def verb(
 
 VERBS: dict[str, Verb] = {}
 """Every verb by name; the op suite runs all of them on all executors."""
+
+
+def _by_name(name: str) -> Verb:
+    return VERBS[name]
 
 
 def same(x: Spec, *_rest: Spec | None, **_attrs: Any) -> Spec:

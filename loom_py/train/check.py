@@ -53,6 +53,7 @@ def check(
     validation = None
     if held_out is not None:
         validation = check_samples(net, options.loss, held_out.input, held_out.target, held_out.mask)
-    run = run_data(net.engine, config, training, validation)
-    findings = examine(run) + rehearse(net, config, training, range_test=range_test)
+    with net.lock:
+        run = run_data(net.engine, config, training, validation)
+        findings = examine(run) + rehearse(net, config, training, range_test=range_test)
     return in_order(replace(finding, step=None) for finding in findings)

@@ -25,7 +25,7 @@ def evaluate_samples(net: NetworkCore, samples: Feed, options: StepOptions, batc
     Stateful layers start from zero; their states are restored afterwards.
     """
     loss, weight, right, answers, classes = 0.0, 0.0, 0, 0, False
-    with net.engine.buffers_kept(fresh_states=True):
+    with net.lock, net.engine.buffers_kept(fresh_states=True):
         for start in range(0, samples.samples, batch_size):
             part = samples.chosen(slice(start, start + batch_size))
             assert part.target is not None

@@ -14,7 +14,7 @@ from loom_py.config.options import resolve
 from loom_py.engine.anomaly import explain
 from loom_py.engine.in_flight import InFlightStep, StepResult
 from loom_py.engine.inputs import Feed
-from loom_py.errors import StateError
+from loom_py.errors import StateError, uncopyable
 from loom_py.introspect import internal
 from loom_py.network.core import NetworkCore
 from loom_py.schedules import Schedule, scheduled_rate
@@ -59,16 +59,23 @@ class Trainer:
         self._in_flight: deque[InFlightStep] = deque()
         self._completed: deque[tuple[InFlightStep, StepResult]] = deque()
 
+    __reduce_ex__ = uncopyable("a run in progress", "save it with save_checkpoint, or copy the network")
+
     def cancel(self) -> None:
         """Stop after the current step; `result.stopped_because` becomes "cancelled"."""
         self.cancelled = True
 
     def run(self) -> Generator[TrainingEvent, None, TrainingResult]:
-        """Train from the current position to the end; yields every event, returns the result."""
-        try:
-            return (yield from self._epochs())
-        finally:
-            self._drain()
+        """Train from the current position to the end; yields every event, returns the result.
+
+        Raises:
+            StateError: another run of the network has not ended.
+        """
+        with self.net.one_run():
+            try:
+                return (yield from self._epochs())
+            finally:
+                self._drain()
 
     def _epochs(self) -> Generator[TrainingEvent, None, TrainingResult]:
         progress = self.progress
@@ -174,7 +181,8 @@ class Trainer:
         }  # fmt: skip
         if not result.ok:
             self.result.final_loss = result.loss
-            path, text = explain(self.net.engine, step.batch, self.options, result, step.rate)
+            with self.net.lock:
+                path, text = explain(self.net.engine, step.batch, self.options, result, step.rate)
             yield self._emit("anomaly", **where, gradient_norm=result.gradient_norm, path=path, text=text)
             return "anomaly"
         yield from self._emit_incidents(**where)
@@ -252,7 +260,8 @@ class Trainer:
             )  # fmt: skip
         self._drain()
         self._update_clock()
-        return checkpoint.take(self.net.engine, self.options, self.batches.per_epoch, self.progress, self.result)
+        with self.net.lock:
+            return checkpoint.take(self.net.engine, self.options, self.batches.per_epoch, self.progress, self.result)
 
     @internal
     def restore(self, snapshot: Snapshot) -> None:
