@@ -83,10 +83,16 @@ def _histogram(stats: LayerStats) -> Histogram | None:
 def export_tensorboard(records: Iterable[AnyRecord], header: Header, path: Path) -> Path:
     """Write an event file into the folder `path`; returns the file."""
     target, file = create_event_file(path)
-    with file:
-        writer = EventFileWriter(file, header.time_origin_ns / 1e9)
-        for record in records:
-            write_record(writer, record)
+    try:
+        with file:
+            writer = EventFileWriter(file, header.time_origin_ns / 1e9)
+            for record in records:
+                write_record(writer, record)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        target.unlink()  # TensorBoard would read half of it
+        raise
     return target
 
 

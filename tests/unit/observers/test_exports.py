@@ -104,6 +104,20 @@ def test_tensorboard_reads_histograms_of_a_real_network(tmp_path):
     assert sum(truth) == output.size
 
 
+@pytest.mark.parametrize("format", ["tensorboard", "trace", "otlp", "csv"])
+def test_an_export_that_is_interrupted_leaves_no_file(format, recording, tmp_path, monkeypatch):
+    records = recording.get_records()[:3]
+
+    def interrupted():
+        yield from records
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(recording, "_all", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        recording.export(tmp_path / "a", format)
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
 def test_tensorboard_folder_that_is_a_file(tmp_path):
     (tmp_path / "taken").write_text("")
     with pytest.raises(OSError, match="taken"):
