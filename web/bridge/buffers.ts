@@ -47,8 +47,11 @@ export class Buffers {
   encode(value: ArrayBufferView | ArrayBufferLike): WireTypedArray | WireBytes {
     if (!ArrayBuffer.isView(value)) return this.#raw(value, 0, value.byteLength);
     const name = elementsOf(value);
-    if (name === undefined) return this.#raw(value.buffer, value.byteOffset, value.byteLength);
-    if (name === "Float16Array") return this.#own(Float32Array.from(value as unknown as Iterable<number>));
+    if (name === undefined) {
+      const [start, length] = viewOf(() => [value.byteOffset, value.byteLength] as const);
+      return this.#raw(value.buffer, start, length);
+    }
+    if (name === "Float16Array") return this.#half(value as unknown as Iterable<number>);
     const { buffer, byteOffset, length } = value as WireTypedArray;
     return this.#part(TYPED_ARRAYS[name] ?? refuse(name), buffer, byteOffset, length);
   }
@@ -58,6 +61,13 @@ export class Buffers {
     this.#bytes += bytes;
     if (this.#bytes <= MAX_BYTES) return;
     throw new Unfit(`at most ${MAX_BYTES} bytes of arrays and texts in a call`, `${this.#bytes}`, "give it in parts");
+  }
+
+  /** Half floats as float32, since Pyodide reads no others. */
+  #half(values: Iterable<number>): Float32Array {
+    const copy = viewOf(() => Float32Array.from(values));
+    this.count(copy.byteLength);
+    return this.#own(copy);
   }
 
   #raw(buffer: ArrayBufferLike, start: number, length: number): WireBytes {

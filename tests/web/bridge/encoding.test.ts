@@ -99,9 +99,11 @@ test.each<[string, unknown, RegExp]>([
 
 test("an array whose memory was moved is refused", () => {
   const values = Float32Array.of(1, 2);
+  const view = new DataView(values.buffer);
   structuredClone(values, { transfer: [values.buffer] });
   expect(errorOf(values)).toMatch(/got one whose memory was moved away/);
   expect(errorOf(values.buffer)).toMatch(/moved away/);
+  expect(errorOf(view)).toMatch(/moved away/);
 });
 
 test("in the same thread functions cross, without their results, and blobs do not", () => {
