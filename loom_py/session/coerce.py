@@ -56,6 +56,9 @@ class Coercion:
             maker = next((made for option in options if (made := self._maker(option))), None)
             if maker:
                 return maker(value)
+            item = next((found for option in options if (found := self._item(option)) is not None), None)
+            if item is not None:
+                return {key: self.coerce(inner, item, f"{name}.{key}") for key, inner in value.items()}
         if isinstance(value, list):
             element = next((found for option in options if (found := self._element(option)) is not None), None)
             if element is not None:
@@ -67,13 +70,20 @@ class Coercion:
         return check(value, options, name)
 
     def _element(self, annotation: object) -> object | None:
-        """Element type of a sequence if its elements are made from dicts."""
+        """Element type of a sequence if its elements are converted: made from dicts, or arrays."""
         origin, args = typing.get_origin(annotation), typing.get_args(annotation)
         is_sequence = isinstance(origin, type) and issubclass(origin, Iterable) and not issubclass(origin, Mapping)
-        return args[0] if is_sequence and args and self._has_records(args[0]) else None
+        return args[0] if is_sequence and args and self._is_converted(args[0]) else None
 
-    def _has_records(self, annotation: object) -> bool:
-        return any(self._maker(part) or self._element(part) is not None for part in alternatives(annotation))
+    def _item(self, annotation: object) -> object | None:
+        """Type of a mapping's values if they are arrays."""
+        origin, args = typing.get_origin(annotation), typing.get_args(annotation)
+        is_mapping = isinstance(origin, type) and issubclass(origin, Mapping)
+        return args[1] if is_mapping and AnyArray in alternatives(args[1]) else None
+
+    def _is_converted(self, annotation: object) -> bool:
+        parts = list(alternatives(annotation))
+        return AnyArray in parts or any(self._maker(part) or self._element(part) is not None for part in parts)
 
     def _maker(self, cls: object) -> Maker | None:
         if not isinstance(cls, type):
@@ -84,9 +94,10 @@ class Coercion:
 
     def _from_fields(self, cls: Any, given: dict[str, Any]) -> Any:
         fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
-        unknown = ", ".join(sorted(given.keys() - fields.keys()))
+        unknown = sorted(map(str, given.keys() - fields.keys()))
         if unknown:
-            raise ConfigError.expected(cls.__name__, expected=f"keys {', '.join(fields) or '(none)'}", got=unknown)
+            got = ", ".join(key or '""' for key in unknown)
+            raise ConfigError.expected(cls.__name__, expected=f"keys {', '.join(fields) or '(none)'}", got=got)
         missing = [name for name, field in fields.items() if name not in given and _is_required(field)]
         if missing:
             got = ", ".join(given) or "no key"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import types
 import typing
@@ -83,6 +84,8 @@ def _rule(option: object) -> tuple[str, Callable[[Any], bool]]:
         return "one of its names", lambda value: isinstance(value, kinds)
     if (scalar := _SCALARS.get(origin or option)) is not None:
         return scalar[0], partial(_is_scalar, scalar[1])
+    if isinstance(option, type) and dataclasses.is_dataclass(option):
+        return f"a dict of {option.__name__}", lambda value: isinstance(value, option)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return "a dict", lambda value: isinstance(value, Mapping)
     if isinstance(origin, type) and issubclass(origin, Iterable):

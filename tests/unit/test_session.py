@@ -182,6 +182,10 @@ def test_what_becomes_bytes_is_declared(session, net):
         ("setLayer", [0, 0.5, 0, {"type": "Softmax"}], {}, r"expected a whole number, got 0.5"),
         ("setOptimizer", [["adam"]], {}, r"expected .*, got"),
         ("observe", [], {"every": "2"}, r"observe: every: expected"),
+        ("setParameters", [{"0.weight": [[1, 2], [3]]}], {}, r"0.weight: expected rows of one length"),
+        ("fit", [[[1, 2]], [0], [3]], {}, r"fit: config: expected a dict of TrainingConfig or nothing, got list"),
+        ("fit", [[[1, 2]], [0], {"": 1}], {}, r'TrainingConfig: expected keys .*, got ""'),
+        ("fit", [[[1, 2]], [0], {"validation": [[[1], [2, 3]], [0]]}], {}, r"validation\[0\]: expected rows of one"),
     ],
 )
 def test_arguments_have_the_declared_types(session, net, method, args, options, words):
