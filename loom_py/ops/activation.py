@@ -46,17 +46,15 @@ def _horner(coefficients: tuple[float, ...], x: AnyArray) -> AnyArray:
     return total
 
 
-def _sigmoid_into(out: AnyArray, x: AnyArray) -> None:
-    """1 / (1 + exp(-x)) as (1 + tanh(x/2)) / 2, which can't overflow."""
-    np.multiply(x, 0.5, out=out)
-    np.tanh(out, out=out)
-    out += 1
-    out *= 0.5
+def sigmoid_into(out: AnyArray, x: AnyArray) -> None:
+    """1 / (1 + exp(-x)); exp(x) / (1 + exp(x)) for x < 0, so that it neither overflows nor loses its tail."""
+    tail = np.exp(-np.abs(x))
+    np.divide(np.where(x < 0, tail, 1), tail + 1, out=out)
 
 
 def _sigmoid(x: AnyArray) -> AnyArray:
     out = np.empty_like(x)
-    _sigmoid_into(out, x)
+    sigmoid_into(out, x)
     return out
 
 
@@ -166,7 +164,7 @@ FUNCTIONS: dict[str, Function] = {
     "linear": Function(_linear, _linear_gradient, "output", 0),
     "relu": Function(_relu, _relu_gradient, "output", 1, bounds=(0, math.inf)),
     "leaky_relu": Function(_leaky, _leaky_gradient, "output", 2),
-    "sigmoid": Function(_sigmoid_into, _sigmoid_gradient, "output", 4, True, bounds=(0, 1), reach=(0.05, 0.95)),
+    "sigmoid": Function(sigmoid_into, _sigmoid_gradient, "output", 4, True, bounds=(0, 1), reach=(0.05, 0.95)),
     "tanh": Function(_tanh, _tanh_gradient, "output", 4, True, bounds=(-1, 1), reach=(-0.95, 0.95)),
     "softplus": Function(_softplus, _softplus_gradient, "output", 6, bounds=(0, math.inf)),
     "gelu": Function(_gelu, _gelu_gradient, "input", 20),

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from loom_py.errors import ShapeError
+from loom_py.ops.activation import sigmoid_into
 from loom_py.ops.verb import Spec, verb
 from loom_py.shapes import AnyArray
 
@@ -128,9 +129,7 @@ def binary_cross_entropy_logits(loss: AnyArray, dx: AnyArray, logits: AnyArray, 
     """loss = mean max(x,0) - x·t + log(1 + exp(-|x|)), dx = (sigmoid(x) - t)/n."""
     softplus = np.log1p(np.exp(-np.abs(logits)))
     loss[...] = np.mean(np.maximum(logits, 0) - logits * target + softplus, dtype=np.float64)
-    np.tanh(0.5 * logits, out=dx)
-    dx += 1
-    dx *= 0.5
+    sigmoid_into(dx, logits)
     dx -= target
     dx /= max(dx.size, 1)
 

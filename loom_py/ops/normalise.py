@@ -76,16 +76,17 @@ def _normalised(x: Spec, *, axes: tuple[int, ...], eps: float, centre: bool = Tr
 def normalise(
     normal: AnyArray, rstd: AnyArray, x: AnyArray, *, axes: tuple[int, ...], eps: float, centre: bool = True
 ) -> None:
-    """normal = (x - mean) · rstd with rstd = 1/√(var + eps), over `axes`; without `centre` the mean is 0 (RMS)."""
+    """normal = (x - mean) · rstd with rstd = 1/√(var + eps), over `axes`; without `centre` the mean is 0 (RMS).
+
+    Both are NaN where the variance is beyond float32.
+    """
     where = normal_axes(axes, x.ndim)
     if centre:
         np.subtract(x, x.mean(axis=where, keepdims=True), out=normal)
     else:
         np.copyto(normal, x)
     np.mean(np.square(normal), axis=where, keepdims=True, out=rstd)
-    rstd += eps
-    np.sqrt(rstd, out=rstd)
-    np.reciprocal(rstd, out=rstd)
+    inverse_root.meaning(rstd, rstd, eps=eps)
     normal *= rstd
 
 
@@ -119,7 +120,8 @@ def moments(mean: AnyArray, variance: AnyArray, x: AnyArray, *, axes: tuple[int,
 
 @verb(same, flops=3, reuses=(0,))
 def inverse_root(out: AnyArray, x: AnyArray, *, eps: float) -> None:
-    """1 / √(x + eps)."""
+    """1 / √(x + eps); NaN where x is infinite: a variance beyond float32, by which nothing can be normalised."""
     np.add(x, eps, out=out)
     np.sqrt(out, out=out)
     np.reciprocal(out, out=out)
+    out[out == 0] = np.nan

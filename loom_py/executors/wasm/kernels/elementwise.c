@@ -181,6 +181,6 @@ void op_inverse_root(const W *a) {
   const float *x = IN(1);
   f4 eps = splat(word_float(a[2]));
   EACH(a[3])
-    PUT(out, ONE / sqrt4(TAKE(x) + eps))
+    PUT(out, rstd4(TAKE(x) + eps))
   }
 }

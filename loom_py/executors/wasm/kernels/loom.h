@@ -87,6 +87,11 @@ INLINE float largest4(f4 v) {
 
 INLINE f4 abs4(f4 x) { return __builtin_elementwise_abs(x); }
 INLINE f4 sqrt4(f4 x) { return __builtin_elementwise_sqrt(x); }
+// 1 / √x; NaN for infinity: a variance beyond float32, by which nothing can be normalised.
+INLINE f4 rstd4(f4 x) {
+  f4 root = splat(1) / sqrt4(x);
+  return choose(root == splat(0), splat(__builtin_nanf("")), root);
+}
 INLINE float total(f4 v) { return (v[0] + v[2]) + (v[1] + v[3]); }
 INLINE double total_d(f4 v) { return ((double)v[0] + v[2]) + ((double)v[1] + v[3]); }
 

@@ -73,7 +73,7 @@ void op_normalise(const W *a) {
         float mean;
         double squares;
         run_moments(&g, x + j * g.sk1, a[4], &mean, &squares);
-        rstd[j] = 1 / __builtin_sqrtf((float)(squares / count(&g)) + eps);
+        rstd[j] = rstd4(splat((float)(squares / count(&g)) + eps))[0];
         for (W r = 0; r < g.r0; r++) {
           W at = j * g.sk1 + r * g.sr0;
           scale_run(out + at, x + at, g.r1, mean, rstd[j]);
@@ -84,7 +84,7 @@ void op_normalise(const W *a) {
     for (W j = 0; j < g.k1; j += 4) {
       W left = g.k1 - j;
       f4 mean = a[4] ? column_mean(&g, x + j, left) : splat(0);
-      f4 s = splat(1) / sqrt4(column_variance(&g, x + j, left, mean) + splat(eps));
+      f4 s = rstd4(column_variance(&g, x + j, left, mean) + splat(eps));
       put(rstd + j, left, s);
       for (W r = 0; r < g.r0; r++)
         for (W q = 0; q < g.r1; q++) {

@@ -100,7 +100,7 @@ fn limit(which: u32, negative: bool) -> u32 {
     case TANH: { return select(ONE, ONE | SIGN, negative); }
     case GELU, SILU: { return select(INFINITY, NAN, negative); } // -∞ · 0
     case ELU: { return select(INFINITY, ONE | SIGN, negative); }
-    case INVERSE_ROOT: { return select(0u, NAN, negative); }
+    case INVERSE_ROOT: { return NAN; } // also of +∞: a variance beyond float32
     default: { return select(INFINITY, 0u, negative); }
   }
 }

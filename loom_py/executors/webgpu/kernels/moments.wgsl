@@ -63,11 +63,13 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   }
 
   if (stage == 2u) {
-    let rstd = 1.0 / sqrt(squares / n + p.eps);
-    if (mine == 0u && result < p.results) { heap[p.second + result] = bitcast<u32>(rstd); }
+    let variance = squares / n;
+    let beyond = (bitcast<u32>(variance) & 0x7fffffffu) >= 0x7f800000u; // float32's range: nothing can be normalised
+    let rstd = 1.0 / sqrt(variance + p.eps);
+    if (mine == 0u && result < p.results) { heap[p.second + result] = select(bitcast<u32>(rstd), 0x7fc00000u, beyond); }
     for (e = start; e < last; e += step) {
       let at = begin + element(e);
-      heap[p.first + at] = bitcast<u32>((read(at) - mean) * rstd);
+      heap[p.first + at] = select(bitcast<u32>((read(at) - mean) * rstd), 0x7fc00000u, beyond);
     }
     return;
   }

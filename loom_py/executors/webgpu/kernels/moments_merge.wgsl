@@ -37,6 +37,8 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
   let variance = sum(squares, lane, lanes) / n;
   if (mine == 0u && result < p.results) {
     heap[p.mean + result] = bitcast<u32>(mean);
-    heap[p.second + result] = bitcast<u32>(select(variance, 1.0 / sqrt(variance + p.eps), root));
+    let beyond = root && (bitcast<u32>(variance) & 0x7fffffffu) >= 0x7f800000u; // float32's range
+    let second = bitcast<u32>(select(variance, 1.0 / sqrt(variance + p.eps), root));
+    heap[p.second + result] = select(second, 0x7fc00000u, beyond);
   }
 }
