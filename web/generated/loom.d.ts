@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 017a2a4c037f865a84f84231f6187779a82e57ffb0868172af55eb8c5f4a5243
+ * Content hash of the description: 557e41c286e370e85a2bd7b432645a421277ec36049100e5570570e0387f1c4a
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -2550,7 +2550,12 @@ export interface NetworkForwardCPUOptions {
   readonly mask?: ArrayInput | null;
 }
 
-/** A neural network on a grid of cells that run in reading order; an empty slot is the identity. */
+/**
+ * A neural network on a grid of cells that run in reading order; an empty slot is the identity.
+ *
+ * `copy.copy`, `copy.deepcopy` and `pickle` make an independent network, the one that `load_model` makes of
+ * `model_bytes`. Several threads may call one network; it does one call after the other.
+ */
 export interface Network extends Handle {
   /** Name of the executor in use. */
   device(): Promise<string>;
@@ -3972,7 +3977,12 @@ export namespace direct {
     readonly mask?: ArrayInput | null;
   }
 
-  /** A neural network on a grid of cells that run in reading order; an empty slot is the identity. */
+  /**
+   * A neural network on a grid of cells that run in reading order; an empty slot is the identity.
+   *
+   * `copy.copy`, `copy.deepcopy` and `pickle` make an independent network, the one that `load_model` makes of
+   * `model_bytes`. Several threads may call one network; it does one call after the other.
+   */
   export interface Network extends Handle {
     /** Name of the executor in use. */
     readonly device: string;
