@@ -18,24 +18,25 @@ from loom_py.shapes import AnyArray
 ActivationName = Literal["linear", "relu", "leaky_relu", "sigmoid", "tanh", "softplus", "gelu", "silu", "elu"]
 LEAKY_SLOPE = 0.01
 
-_erf64 = np.frompyfunc(math.erf, 1, 1)
-# Rational approximation x·P(x²)/Q(x²) on |x| ≤ 4 in float32, coefficients as in Eigen's MathFunctionsImpl.h.
-_ERF_P = (
-    -2.72614225801306e-10, 2.77068142495902e-08, -2.10102402082508e-06, -5.69250639462346e-05,
-    -7.34990630326855e-04, -2.95459980854025e-03, -1.60960333262415e-02,
+_erfc64 = np.frompyfunc(math.erfc, 1, 1)
+_TAIL = (
+    0.17087277, -0.82215223, 1.48851587, -1.13520398, 0.27886807, -0.18628806, 0.09678418, 0.37409196, 1.00002368,
+    -1.26551223,
 )  # fmt: skip
-_ERF_Q = (
-    -1.45660718464996e-05, -2.13374055278905e-04, -1.68282697438203e-03, -7.37332916720468e-03, -1.42647390514189e-02,
-)  # fmt: skip
+"""Chebyshev fit of log(erfc(z)/t) + z² in t = 1 / (1 + z/2), highest power first (Press et al., `erfcc`)."""
 
 
-def erf(x: AnyArray) -> AnyArray:
-    """The error function: exact in float64, within 4 ulp in float32."""
+def normal_share(x: AnyArray) -> AnyArray:
+    """Φ(x) = erfc(-x/√2) / 2, the share of a normal distribution below x.
+
+    Exact in float64. In float32 its relative error is below 5e-7 above 0 and grows to 2e-5 at -12, where Φ is 1e-33.
+    """
     if x.dtype == np.float64:
-        return np.asarray(_erf64(x), dtype=np.float64)
-    z = np.clip(x, -4, 4)
-    z2 = z * z
-    return np.asarray(z * _horner(_ERF_P, z2) / _horner(_ERF_Q, z2))
+        return np.asarray(0.5 * _erfc64(-x * math.sqrt(0.5)), dtype=np.float64)
+    z = np.abs(x) * x.dtype.type(math.sqrt(0.5))
+    t = 1 / (1 + 0.5 * z)
+    tail = 0.5 * t * np.exp(_horner(_TAIL, t) - z * z)
+    return np.asarray(np.where(x < 0, tail, 1 - tail))
 
 
 def _horner(coefficients: tuple[float, ...], x: AnyArray) -> AnyArray:
@@ -47,9 +48,12 @@ def _horner(coefficients: tuple[float, ...], x: AnyArray) -> AnyArray:
 
 
 def sigmoid_into(out: AnyArray, x: AnyArray) -> None:
-    """1 / (1 + exp(-x)); exp(x) / (1 + exp(x)) for x < 0, so that it neither overflows nor loses its tail."""
-    tail = np.exp(-np.abs(x))
-    np.divide(np.where(x < 0, tail, 1), tail + 1, out=out)
+    """1 / (1 + exp(-x)), which keeps its tail; where exp(-x) overflows it is 0."""
+    np.negative(x, out=out)
+    with np.errstate(over="ignore"):
+        np.exp(out, out=out)
+    out += 1
+    np.reciprocal(out, out=out)
 
 
 def _sigmoid(x: AnyArray) -> AnyArray:
@@ -69,17 +73,14 @@ def _softplus(out: AnyArray, x: AnyArray) -> None:
 
 
 def _gelu(out: AnyArray, x: AnyArray) -> None:
-    """x · Φ(x) with Φ the normal distribution (Hendrycks & Gimpel 2016), by erf, not the tanh approximation."""
-    phi = erf(x * x.dtype.type(math.sqrt(0.5)))
-    phi += 1
-    phi *= 0.5
-    np.multiply(x, phi, out=out)
+    """x · Φ(x) with Φ the normal distribution (Hendrycks & Gimpel 2016), not the tanh approximation."""
+    np.multiply(x, normal_share(x), out=out)
 
 
 def _gelu_gradient(out: AnyArray, dy: AnyArray, x: AnyArray) -> None:
     """Φ(x) + x·φ(x)."""
     density = np.exp(-0.5 * x * x) * x.dtype.type(1 / math.sqrt(2 * math.pi))
-    slope = 0.5 * (1 + erf(x * x.dtype.type(math.sqrt(0.5)))) + x * density
+    slope = normal_share(x) + x * density
     np.multiply(dy, slope, out=out)
 
 

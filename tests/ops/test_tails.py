@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -34,6 +36,16 @@ def test_functions_are_right_in_their_tails(executor: Executor, name: nn.Activat
     net = nn.Network.of(X.size, [nn.Activation(name)])
     net.use_executor(executor)
     np.testing.assert_allclose(net.forward(X), exact(name, X), rtol=1e-6)
+
+
+@ON_EACH
+def test_gelu_is_right_in_its_tail(executor: Executor) -> None:
+    x = X[np.abs(X) < 12]
+    wanted = np.array([v * math.erfc(-v / math.sqrt(2)) / 2 for v in x.astype(np.float64)])
+    net = nn.Network.of(x.size, [nn.Activation("gelu")])
+    net.use_executor(executor)
+    np.testing.assert_allclose(net.forward(x), wanted, rtol=2e-5)
+    np.testing.assert_array_equal(net.forward(np.full(x.size, -3e38)), 0)
 
 
 @ON_EACH

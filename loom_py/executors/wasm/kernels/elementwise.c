@@ -32,7 +32,6 @@
 #define ONE splat(1)
 
 INLINE f4 softplus4(f4 v) { return max4(v, splat(0)) + log1p4(exp_down4(-abs4(v))); }
-INLINE f4 phi4(f4 v) { return fma4(erf4(v * splat(0.70710678118654752f)), splat(0.5f), splat(0.5f)); }
 INLINE f4 gelu_slope(f4 v) {
   return fma4(v, exp_down4(splat(-0.5f) * v * v) * splat(0.39894228040143268f), phi4(v));
 }

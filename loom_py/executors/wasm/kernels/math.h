@@ -1,7 +1,7 @@
 // Functions of four floats at a time. Errors are measured over the whole range by tests/ops/test_wasm_math.py:
-// exp, expm1, log, log1p, tanh, sigmoid and erf are within 4 units in the last place.
+// exp, expm1, log, log1p, tanh and sigmoid are within 4 units in the last place.
 //
-// exp and log by the polynomials of Cephes (Moshier, expf and logf), erf by Eigen's rational approximation.
+// exp and log by the polynomials of Cephes (Moshier, expf and logf).
 #pragma once
 #include "loom.h"
 
@@ -101,21 +101,21 @@ INLINE f4 sigmoid4(f4 x) {
   return (f4)((i4)result & ~(i4)(x < splat(-87)));
 }
 
-INLINE f4 erf4(f4 x) {
-  f4 z = max4(min4(x, splat(4)), splat(-4)), s = z * z;
-  f4 p = splat(-2.72614225801306e-10f);
-  p = fma4(p, s, splat(2.77068142495902e-08f));
-  p = fma4(p, s, splat(-2.10102402082508e-06f));
-  p = fma4(p, s, splat(-5.69250639462346e-05f));
-  p = fma4(p, s, splat(-7.34990630326855e-04f));
-  p = fma4(p, s, splat(-2.95459980854025e-03f));
-  p = fma4(p, s, splat(-1.60960333262415e-02f));
-  f4 q = splat(-1.45660718464996e-05f);
-  q = fma4(q, s, splat(-2.13374055278905e-04f));
-  q = fma4(q, s, splat(-1.68282697438203e-03f));
-  q = fma4(q, s, splat(-7.37332916720468e-03f));
-  q = fma4(q, s, splat(-1.42647390514189e-02f));
-  return z * p / q;
+// Φ(x), the share of a normal distribution below x, with its tail (Press et al., erfcc).
+INLINE f4 phi4(f4 x) {
+  f4 z = abs4(x) * splat(0.70710678118654752f), t = splat(1) / fma4(z, splat(0.5f), splat(1));
+  f4 p = splat(0.17087277f);
+  p = fma4(p, t, splat(-0.82215223f));
+  p = fma4(p, t, splat(1.48851587f));
+  p = fma4(p, t, splat(-1.13520398f));
+  p = fma4(p, t, splat(0.27886807f));
+  p = fma4(p, t, splat(-0.18628806f));
+  p = fma4(p, t, splat(0.09678418f));
+  p = fma4(p, t, splat(0.37409196f));
+  p = fma4(p, t, splat(1.00002368f));
+  p = fma4(p, t, splat(-1.26551223f));
+  f4 tail = splat(0.5f) * t * exp_down4(p - z * z);
+  return choose(x < splat(0), tail, splat(1) - tail);
 }
 
 // One value by the vector function, so that remainders get the same results.

@@ -2,7 +2,7 @@
 // FUNCTIONS of lower/elementwise.py. A part: kernels include it by `with functions`.
 //
 // WGSL's own exp may be off by 3 + 2|x| units and its tanh overflows on some drivers, hence own versions (exp by Cephes's
-// polynomial, Moshier's expf; erf by Eigen's rational approximation). Compilers may assume that all floats are finite, so
+// polynomial, Moshier's expf). Compilers may assume that all floats are finite, so
 // NaN and infinities are recognised, and returned, by their bits.
 
 const LINEAR = 0u; const RELU = 1u; const LEAKY = 2u; const SIGMOID = 3u; const TANH = 4u; const SOFTPLUS = 5u;
@@ -57,25 +57,23 @@ fn tangent(x: f32) -> f32 {
   return select(t / (t + 2.0), -t / (t + 2.0), x < 0.0);
 }
 
-fn erf(x: f32) -> f32 {
-  let z = clamp(x, -4.0, 4.0);
-  let s = z * z;
-  var a = -2.72614225801306e-10;
-  a = a * s + 2.77068142495902e-08;
-  a = a * s - 2.10102402082508e-06;
-  a = a * s - 5.69250639462346e-05;
-  a = a * s - 7.34990630326855e-04;
-  a = a * s - 2.95459980854025e-03;
-  a = a * s - 1.60960333262415e-02;
-  var b = -1.45660718464996e-05;
-  b = b * s - 2.13374055278905e-04;
-  b = b * s - 1.68282697438203e-03;
-  b = b * s - 7.37332916720468e-03;
-  b = b * s - 1.42647390514189e-02;
-  return select(z * a / b, sign(x), abs(x) >= 4.0);
+// Φ(x), the share of a normal distribution below x, with its tail (Press et al., erfcc).
+fn normal(x: f32) -> f32 {
+  let z = min(abs(x) * 0.70710678, 20.0);
+  let t = 1.0 / (1.0 + 0.5 * z);
+  var q = 0.17087277;
+  q = q * t - 0.82215223;
+  q = q * t + 1.48851587;
+  q = q * t - 1.13520398;
+  q = q * t + 0.27886807;
+  q = q * t - 0.18628806;
+  q = q * t + 0.09678418;
+  q = q * t + 0.37409196;
+  q = q * t + 1.00002368;
+  q = q * t - 1.26551223;
+  let tail = select(0.5 * t * exponential(q - z * z), 0.0, z > 10.2); // smaller than any float32
+  return select(1.0 - tail, tail, x < 0.0);
 }
-
-fn normal(x: f32) -> f32 { return 0.5 * (1.0 + erf(x * 0.70710678)); } // Φ(x)
 
 // f of a finite x; eps is for INVERSE_ROOT.
 fn value(which: u32, x: f32, eps: f32) -> f32 {
