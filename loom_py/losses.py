@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, get_args
 import numpy as np
 
 from loom_py import ops
-from loom_py.config.fields import Positive, Share
+from loom_py.arrays import read_numbers
+from loom_py.config.fields import NonNegative, Positive, Share
 from loom_py.config.options import Options, OptionsConfig, kind
 from loom_py.errors import ConfigError, DataError, ShapeError
 from loom_py.ops import Verb
@@ -52,12 +53,23 @@ class Loss(Options):
         """Constant inputs of the verb beside output and target."""
         return ()
 
+    @property
+    def ignored(self) -> int | None:
+        """Integer label in checked targets whose samples are ignored; None: no label."""
+        return None
+
+    def check_outputs(self, outputs: int) -> None:
+        """Check that the options fit a network of so many outputs; raises ConfigError."""
+
     def answers(self, target: AnyArray) -> int:
         """Number of answers in a checked target: the divisor of the count of correct ones."""
         return len(target)
 
     def weight(self, target: AnyArray) -> float:
-        """Weight of a partial batch's mean loss in the mean over all parts."""
+        """Weight of a checked target in the mean over several; 0 if it changes nothing.
+
+        The head divides the sum of its losses by it, or by 1 if it is 0; see `divisor`.
+        """
         return float(len(target))
 
 
@@ -76,17 +88,36 @@ class CrossEntropy(Loss):
     _: KW_ONLY
     label_smoothing: Share = 0.0
     """Share of each target that is spread evenly over all classes."""
-    class_weights: tuple[float, ...] | None = None
-    """Weight of the samples of each class; None: all equal."""
+    class_weights: tuple[NonNegative, ...] | None = None
+    """Weight of the samples of each class, not all 0; None: all equal."""
     ignore_label: int | None = None
     """Integer label whose samples are ignored; None: no label."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.class_weights is not None and not any(self.class_weights):
+            raise ConfigError.expected(
+                "CrossEntropy.class_weights", expected="a weight above 0", got=self.class_weights
+            )
+
+    @property
+    def ignored(self) -> int | None:
+        """-1, which is never a class, in place of a label that int32 does not have."""
+        fits = self.ignore_label is None or -(2**31) <= self.ignore_label < 2**31
+        return self.ignore_label if fits else -1
+
+    def check_outputs(self, outputs: int) -> None:
+        if self.class_weights is not None and len(self.class_weights) != outputs:
+            raise ConfigError.expected(
+                "CrossEntropy.class_weights", expected=f"{outputs} weights, one a class", got=len(self.class_weights)
+            )
 
     def head(self, gives: OutputKind) -> Verb:
         return ops.cross_entropy_probabilities if gives == "probabilities" else ops.cross_entropy_logits
 
     def attrs(self) -> dict[str, Any]:
         smoothing = {"smoothing": self.label_smoothing} if self.label_smoothing else {}
-        return smoothing | ({} if self.ignore_label is None else {"ignore": self.ignore_label})
+        return smoothing | ({} if self.ignored is None else {"ignore": self.ignored})
 
     def extra(self) -> tuple[AnyArray, ...]:
         return () if self.class_weights is None else (np.asarray(self.class_weights, np.float32),)
@@ -94,12 +125,12 @@ class CrossEntropy(Loss):
     def answers(self, target: AnyArray) -> int:
         if target.dtype.kind not in "iu":
             return int(target.size // target.shape[-1])
-        return int(target.size if self.ignore_label is None else np.count_nonzero(target != self.ignore_label))
+        return int(target.size if self.ignored is None else np.count_nonzero(target != self.ignored))
 
     def weight(self, target: AnyArray) -> float:
         if self.class_weights is None or target.dtype.kind not in "iu":
             return float(self.answers(target))
-        labels = target[target != self.ignore_label] if self.ignore_label is not None else target
+        labels = target if self.ignored is None else target[target != self.ignored]
         return float(np.asarray(self.class_weights)[labels].sum())
 
 
@@ -172,13 +203,13 @@ def check_target(loss: Loss, output_shape: tuple[int, ...], target: ArrayLike) -
 
     Raises:
         ShapeError: the shape does not fit.
-        DataError: labels out of range, values that are not finite or not numbers.
+        DataError: labels out of range, values that are not finite, not numbers or hidden by a mask.
+        ConfigError: the loss has class weights for another number of classes.
     """
-    array = np.asarray(target)
-    if array.dtype.kind not in "iufb":
-        raise DataError.expected("target", expected="numbers", got=array.dtype)
+    array = read_numbers("target", target)
+    loss.check_outputs(output_shape[-1])
     if loss.classes and array.shape == output_shape[:-1]:
-        return _check_labels(array, output_shape[-1], getattr(loss, "ignore_label", None))
+        return _check_labels(loss, array, output_shape[-1])
     if array.shape != output_shape:
         labels = f"integer labels {output_shape[:-1]} or " if loss.classes else ""
         raise ShapeError.expected("target", expected=f"{labels}{output_shape}", got=array.shape)
@@ -188,15 +219,23 @@ def check_target(loss: Loss, output_shape: tuple[int, ...], target: ArrayLike) -
     return values
 
 
-def _check_labels(labels: AnyArray, classes: int, ignored: int | None) -> AnyArray:
+def _check_labels(loss: Loss, labels: AnyArray, classes: int) -> AnyArray:
     if labels.dtype.kind == "f" and not (labels == np.floor(labels)).all():
         raise DataError.expected("class labels", expected="whole numbers", got="fractions or NaN")
-    counted = labels if ignored is None else labels[labels != ignored]
-    if counted.size and (counted.min() < 0 or counted.max() >= classes):
-        raise DataError.expected(
-            "class labels", expected=f"0 to {classes - 1}", got=f"{counted.min()} to {counted.max()}"
-        )
-    return labels.astype(np.int32)
+    # Compared before they are narrowed, which could make the ignored label a class.
+    given = getattr(loss, "ignore_label", None)
+    counted = np.ones(labels.shape, bool) if given is None else np.asarray(labels != given)
+    found = labels[counted]
+    if found.size and (found.min() < 0 or found.max() >= classes):
+        raise DataError.expected("class labels", expected=f"0 to {classes - 1}", got=f"{found.min()} to {found.max()}")
+    narrow = np.full(labels.shape, -1 if loss.ignored is None else loss.ignored, np.int32)
+    narrow[counted] = found.astype(np.int32)
+    return narrow
+
+
+def divisor(weight: float) -> float:
+    """Divisor of a sum of losses for a target of this weight, or for several: the weight, or 1 if that is 0."""
+    return weight or 1.0
 
 
 def loss_and_gradient(loss: Loss, output: ArrayLike, target: ArrayLike, gives: OutputKind = "values") -> LossGradient:
@@ -205,7 +244,7 @@ def loss_and_gradient(loss: Loss, output: ArrayLike, target: ArrayLike, gives: O
     Raises:
         ShapeError, DataError: see `check_target`.
     """
-    y = np.asarray(output)
+    y = read_numbers("output", output)
     y = y if y.dtype == np.float64 else y.astype(np.float32)
     single = y.ndim == 1
     rows = y[None] if single else y

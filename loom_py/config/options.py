@@ -89,9 +89,9 @@ def kind(cls: K) -> K:
 
 
 def revive(value: Any, hint: Any) -> Any:
-    """A field's value converted to its annotation: dicts to options, lists to tuples, numbers to Python's."""
-    if isinstance(value, np.generic):
-        value = value.item()
+    """A field's value converted to its annotation: dicts to options, lists to tuples, NumPy's numbers to Python's."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
     if type(value) is int and float in _parts(hint) and int not in _parts(hint):
         return float(value)  # JavaScript does not distinguish 1 from 1.0
     if isinstance(value, Mapping):
@@ -99,7 +99,8 @@ def revive(value: Any, hint: Any) -> Any:
         return family.from_config(value) if family else value
     if isinstance(value, list | tuple):
         inner = next(_families(hint), None)
-        return tuple(inner.from_config(v) if inner and isinstance(v, Mapping) else v for v in value)
+        plain = (v.item() if isinstance(v, np.generic) else v for v in value)
+        return tuple(inner.from_config(v) if inner and isinstance(v, Mapping) else v for v in plain)
     return value
 
 

@@ -21,6 +21,7 @@ from loom_py.errors import UnavailableError
 from loom_py.executors.base import Executor, Loaded, Results
 from loom_py.executors.choose import executor_for
 from loom_py.layers import Layer
+from loom_py.losses import divisor
 from loom_py.program import ARENA
 from loom_py.shapes import AnyArray, Array
 from loom_py.telemetry.events import LayerStats
@@ -81,6 +82,8 @@ class Engine(State):
         kernel for a step, training continues on the processor and `incidents` says so.
         """
         launch = partial(self._launch, feed, rate, options, request)
+        if _weight(feed, options) == 0:
+            return self.with_fallback(lambda: self._start_idle(launch, options))
         return self.with_fallback(lambda: self._start(launch, rate, options))
 
     def with_fallback(self, call: Callable[[], T]) -> T:
@@ -103,6 +106,18 @@ class Engine(State):
         step.retry = checked
         if self.executor.depth:
             self._started = [*(other for other in self._started if other()), ref(step)]
+        return step
+
+    def _start_idle(self, launch: Callable[[], InFlightStep], options: StepOptions) -> InFlightStep:
+        """Run a step of a batch in which nothing has weight: it is measured and changes nothing."""
+        self.use(options)
+        before = UpdateCheck(self.memory, self.layout, options.optimizer) if may_update(self.memory) else None
+        with self.buffers_kept(), self.any_finite_norm():
+            step = launch()
+            step.retry = partial(self._start_idle, launch, options)
+            if before is not None and step.wait().ok:
+                before.restore()
+                self.updates = step.updates
         return step
 
     def _launch_checked(self, launch: Callable[[], InFlightStep], options: StepOptions) -> InFlightStep:
@@ -166,8 +181,8 @@ class Engine(State):
         self, parts: list[Feed], feed: Feed, rate: float, options: StepOptions, request: StatsRequest | None
     ) -> InFlightStep:
         """Sum the gradients of all parts, weighted by their share of the batch, then update; the last is measured."""
-        weights = [options.loss.weight(cast("AnyArray", part.target)) for part in parts]
-        shares = [weight / max(sum(weights), 1e-30) for weight in weights]
+        weights = [_weight(part, options) for part in parts]
+        shares = [divisor(weight) / divisor(sum(weights)) for weight in weights]
         loss, correct = 0.0, 0
         with self.buffers_kept() as keep_new:
             for number, part in enumerate(parts[:-1]):
@@ -253,6 +268,10 @@ class Engine(State):
                 layer_pass.describe(layer, layer_index=slot.index, layer_type=kind, **place)
             ready.schema = FrameSchema(ObservationIndex(ready.loaded.program), ready.passes)
         return read_frame(ready.schema.of_phases(phases), results or ready.loaded, info, seq)
+
+
+def _weight(feed: Feed, options: StepOptions) -> float:
+    return options.loss.weight(cast("AnyArray", feed.target))
 
 
 def _parts(feed: Feed, options: StepOptions) -> list[Feed]:

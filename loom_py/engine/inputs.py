@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from loom_py.arrays import read_numbers
 from loom_py.errors import DataError, ShapeError
 from loom_py.shapes import AnyArray, ArrayLike, Shape
 
@@ -56,9 +57,7 @@ def read_input(x: ArrayLike, input_shape: Shape, *, ids: int | None) -> tuple[An
         ShapeError: the input does not have that shape.
         DataError: it is not numbers, or not finite.
     """
-    array = np.asarray(x)
-    if array.dtype.kind not in "iufb":
-        raise DataError.expected("input", expected="numbers", got=array.dtype)
+    array = read_numbers("input", x)
     single = array.shape == input_shape
     batch = array[None] if single else array
     if batch.shape[1:] != input_shape or batch.ndim != len(input_shape) + 1 or batch.shape[0] == 0:
@@ -92,13 +91,13 @@ def read_mask(mask: ArrayLike | None, batch: AnyArray, *, single: bool) -> AnyAr
     """
     if mask is None:
         return None
-    array = np.asarray(mask)
+    array = read_numbers("mask", mask)
     array = array[None] if single else array
     if array.shape != batch.shape[:2]:
         wanted = batch.shape[1:2] if single else batch.shape[:2]
         raise ShapeError.expected(
             "mask", expected=wanted, got=np.shape(mask), do="give 1 for real entries, 0 for padding"
         )
-    if array.dtype.kind not in "iufb" or not np.isin(array, (0, 1)).all():
+    if not np.isin(array, (0, 1)).all():
         raise DataError.expected("mask", expected="True and False, or 1 and 0", got=f"other values ({array.dtype})")
     return array.astype(np.float32)

@@ -30,7 +30,7 @@ def weigh_target(
     """Target rows (smoothed, weighted by class) and the divisor of the sum of losses.
 
     Integer labels become one-hot rows, zero where the label is `ignore`, and are averaged by their classes' weights;
-    soft rows by the number of samples.
+    soft rows by the number of samples. The divisor is 1 where nothing has weight.
     """
     labels = target.dtype.kind in "iu"
     counted: AnyArray | None = None
@@ -46,7 +46,7 @@ def weigh_target(
     if smoothing:
         rows *= 1 - smoothing
         rows += smoothing / classes if counted is None else counted * dtype.type(smoothing / classes)
-    return rows if weights is None else rows * weights, divisor
+    return rows if weights is None else rows * weights, divisor or 1.0
 
 
 @verb(_head, flops=8)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 
+from loom_py.arrays import read_numbers
 from loom_py.engine.inputs import Feed
 from loom_py.errors import DataError, ShapeError
 from loom_py.losses import Loss, check_target
@@ -74,13 +75,13 @@ def check_samples(net: NetworkCore, loss: Loss, x: ArrayLike, target: ArrayLike,
         ShapeError: a shape does not fit, or the numbers of inputs and targets differ.
         DataError: values are not finite, labels are out of range, or there are no samples.
     """
-    array = np.asarray(x)
+    array = read_numbers("training data", x)
     if array.ndim == 0 or len(array) == 0:
         raise DataError.expected("training data", expected="at least one sample", got="none")
     feed, single = net.read_feed(array, mask)
     if single:
         raise ShapeError.expected("training data", expected="a batch axis first", got=array.shape, do="give x[None]")
-    wanted = np.asarray(target)
+    wanted = read_numbers("target", target)
     if wanted.ndim == 0 or len(wanted) != feed.samples:
         got = f"{len(wanted)} targets" if wanted.ndim else "a scalar target"
         raise ShapeError.expected("training data", expected=f"{feed.samples} targets, one a sample", got=got)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from loom_py.engine.compile import StepOptions
 from loom_py.engine.inputs import Feed
+from loom_py.losses import divisor
 from loom_py.network.core import NetworkCore
 
 
@@ -14,7 +14,7 @@ class Score(NamedTuple):
     """Loss and accuracy of a network on some data."""
 
     loss: float
-    """Mean loss over the samples; NaN if an output is NaN."""
+    """Mean loss over the samples, 0 if none has weight; NaN if an output is NaN."""
     accuracy: float | None
     """Share of correct classes, between 0 and 1; None without classes."""
 
@@ -31,8 +31,7 @@ def evaluate_samples(net: NetworkCore, samples: Feed, options: StepOptions, batc
             assert part.target is not None
             _, mean, correct = net.engine.evaluation(part, options)
             own = options.loss.weight(part.target)
-            if own:
-                loss, weight = loss + mean * own, weight + own
+            loss, weight = loss + mean * divisor(own), weight + own
             if correct is not None:
                 classes, right, answers = True, right + correct, answers + options.loss.answers(part.target)
-    return Score(loss / weight if weight else math.nan, right / answers if classes and answers else None)
+    return Score(loss / divisor(weight), right / answers if classes and answers else None)

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 
 from loom_py.engine.in_flight import StepResult
+from loom_py.losses import divisor
 from loom_py.shapes import Array
 from loom_py.train.config import StopReason
 
@@ -22,15 +23,15 @@ class EpochSums:
     def add(self, weight: float, answers: int, result: StepResult) -> None:
         """Count one step."""
         self.weight += weight
-        self.loss += result.loss * weight
+        self.loss += result.loss * divisor(weight)
         if result.correct is not None:
             self.answers += answers
             self.correct += result.correct
 
     @property
     def mean(self) -> float:
-        """Mean loss; NaN before the first step."""
-        return self.loss / self.weight if self.weight else math.nan
+        """Mean loss; 0 while nothing has weight."""
+        return self.loss / divisor(self.weight)
 
     @property
     def accuracy(self) -> float | None:

@@ -93,7 +93,7 @@ class Stepper:
         if target.dtype.kind == "f":
             return target
         output = loaded.read("output")
-        ignored = target == getattr(self.loss, "ignore_label", None)
+        ignored = target == self.loss.ignored
         goal = np.eye(output.shape[-1], dtype=np.float32)[np.where(ignored, 0, target)]
         goal[ignored] = output[ignored]
         return goal

@@ -99,7 +99,7 @@ class RunData:
             return (target.reshape(-1) >= 0.5).astype(np.int64)
         if target.dtype.kind == "f":
             return target.argmax(axis=-1).reshape(-1)
-        ignored = getattr(self.loss, "ignore_label", None)
+        ignored = self.loss.ignored
         labels = target.reshape(-1)
         return labels if ignored is None else labels[labels != ignored]
 

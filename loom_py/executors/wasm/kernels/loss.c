@@ -71,7 +71,8 @@ INLINE Target target_of(const W *a) {
                   smoothing / (float)a[7]};
 }
 
-// Divisor of the losses: the number of rows that count, or with labels and weights the sum of their classes' weights.
+// Divisor of the losses: the number of rows that count, or with labels and weights the sum of their classes' weights; 1 if
+// that is 0.
 // NaN if a label is invalid, since no number is better than a wrong one.
 static double divisor(const Target *t, W rows) {
   double sum = 0;
@@ -80,7 +81,7 @@ static double divisor(const Target *t, W rows) {
     if (t->labels && (t->labels[r] < 0 || t->labels[r] >= t->classes)) return __builtin_nan("");
     sum += t->labels && t->weights ? t->weights[t->labels[r]] : 1;
   }
-  return t->labels && t->weights ? sum : sum > 1 ? sum : 1;
+  return sum > 0 ? sum : 1;
 }
 
 void op_cross_entropy_logits(const W *a) {

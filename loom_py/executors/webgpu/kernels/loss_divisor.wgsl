@@ -1,5 +1,5 @@
-// Divisor of losses over labels: the number of rows that count, at least 1, or the sum of their classes' weights; NaN if
-// a label is invalid. One workgroup.
+// Divisor of losses over labels: the number of rows that count, or the sum of their classes' weights; 1 if that is 0, NaN
+// if a label is invalid. One workgroup.
 // with workgroup_reduce
 
 @group(0) @binding(0) var<storage, read_write> heap: array<u32>;
@@ -32,6 +32,6 @@ fn main(place: Place, @builtin(local_invocation_index) lane: u32) {
     weights += some;
   }
   weights = sum(weights, lane, lane_group(place, LANES, 1u));
-  if (!weighted && bitcast<u32>(weights) == 0u) { weights = 1.0; }
+  if (bitcast<u32>(weights) == 0u) { weights = 1.0; }
   if (lane == 0u) { heap[p.out] = bitcast<u32>(weights); }
 }
