@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 557e41c286e370e85a2bd7b432645a421277ec36049100e5570570e0387f1c4a
+ * Content hash of the description: b17341199198bcb56189b85d4b1bee6a2096984716296483c3247f0f1b5ca6e4
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -443,7 +443,7 @@ export interface CrossEntropyConfig {
    */
   readonly label_smoothing?: number;
   /**
-   * Weight of the samples of each class; None: all equal.
+   * Weight of the samples of each class, not all 0; None: all equal.
    *
    * @defaultValue `null`
    */
@@ -960,7 +960,7 @@ export interface SGDConfig {
 
 /** Loss and accuracy of a network on some data. */
 export interface Score {
-  /** Mean loss over the samples; NaN if an output is NaN. */
+  /** Mean loss over the samples, 0 if none has weight; NaN if an output is NaN. */
   readonly loss: number;
   /** Share of correct classes, between 0 and 1; None without classes. */
   readonly accuracy: number | null;
