@@ -32,6 +32,8 @@ from loom_py.telemetry.observations import ObservationIndex
 T = TypeVar("T")
 MOST_PROGRAMS = 24
 """Compiled Programs kept; the least recently used is dropped first."""
+DRAWS_APART = 0x9E3779B9
+"""Distance between the random draws of two passes by hand: odd and large, so that no step repeats a pass's draw."""
 
 
 class Engine(State):
@@ -237,13 +239,18 @@ class Engine(State):
         _, program = self.compiler.survey((1, *input_shape))
         return program.buffers[program.outputs["output"]].spec.shape[1:]
 
-    def write_feed(self, loaded: Loaded, feed: Feed, part: int = 0) -> None:
-        """Fill the inputs of a Program; `part` is the number of the micro-batch, which has its own random draws."""
+    def write_feed(self, loaded: Loaded, feed: Feed, part: int = 0, *, passes: int = 0) -> None:
+        """Fill the inputs of a Program.
+
+        Args:
+            part: number of the micro-batch, which has its own random draws.
+            passes: number of earlier passes by hand in training mode, each of which has its own too.
+        """
         for name, value in (("x", feed.x), ("target", feed.target), ("mask", feed.mask)):
             if value is not None:
                 loaded.write(name, value)
         if "draw" in loaded.program.inputs:
-            loaded.write("draw", np.uint32((self.steps + (part << 24)) & 0xFFFFFFFF))
+            loaded.write("draw", np.uint32((self.steps + (part << 24) + passes * DRAWS_APART) & 0xFFFFFFFF))
 
     @property
     def activation_bytes(self) -> int:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from loom_py.arrays import read_numbers
 from loom_py.errors import DataError, ShapeError
+from loom_py.layers import Layer
 from loom_py.shapes import AnyArray, ArrayLike, Shape
 
 
@@ -80,6 +82,25 @@ def _values(batch: AnyArray) -> AnyArray:
         got = f"{int(np.isnan(values).sum())} NaN and {int(np.isinf(values).sum())} infinite values"
         raise DataError.expected("input", expected="finite numbers", got=got, do="clean the data first")
     return values
+
+
+def check_mask_use(layers: Mapping[str, Layer]) -> None:
+    """Check that layers by path leave out what a mask hides.
+
+    Raises:
+        DataError: a layer would compute with the padding, or none uses the mask.
+    """
+    blind = next((path for path, layer in layers.items() if layer.mixes_entries and not layer.uses_mask), None)
+    if blind is not None:
+        raise DataError.expected(
+            "mask", expected="layers that leave out padding", got=f"{type(layers[blind]).__name__} at layer {blind}",
+            do="give it inputs of equal length without a mask, or use MultiHeadAttention",
+        )  # fmt: skip
+    if not any(layer.uses_mask for layer in layers.values()):
+        raise DataError.expected(
+            "mask", expected="a layer that uses it, such as MultiHeadAttention", got="none",
+            do="leave the mask out; give the loss an ignore_label for padded targets",
+        )  # fmt: skip
 
 
 def read_mask(mask: ArrayLike | None, batch: AnyArray, *, single: bool) -> AnyArray | None:

@@ -200,6 +200,8 @@ class MultiHeadAttention(Layer):
         return graph.node("Concat", first, second, axis=-1)
 
     tween_rate: ClassVar[float] = 0.2
+    uses_mask: ClassVar[bool] = True
+    mixes_entries: ClassVar[bool] = True
 
 
 def _torch_name(name: str) -> str:

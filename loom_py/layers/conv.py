@@ -29,6 +29,7 @@ class Convolution(Layer):
     """Base of convolutions: windows as columns (C·K, B·P), so that each pass is one matrix product."""
 
     unit_axis: ClassVar[int] = 1
+    mixes_entries: ClassVar[bool] = True
     axes: ClassVar[int]
 
     in_channels: int

@@ -61,12 +61,15 @@ class Layer:
         bounds: limits of the outputs, whatever the input.
         normalises: whether the scale of the input has no effect on the output.
         batch_statistics: whether training normalises by the statistics of the batch.
+        uses_mask: whether padding is left out by the run's mask.
+        mixes_entries: whether an output depends on several entries of the input's first axis, those that a mask hides.
         torch_unused: arrays of the PyTorch counterpart that its outputs don't depend on.
     """
 
     torch_unused: ClassVar[tuple[str, ...]] = ()
     normalises: ClassVar[bool] = False
     batch_statistics: ClassVar[bool] = False
+    mixes_entries: ClassVar[bool] = False
 
     @property
     def gives(self) -> Gives:
@@ -87,6 +90,11 @@ class Layer:
     def bounds(self) -> tuple[float, float]:
         """Limits of the outputs, whatever the input."""
         return FUNCTIONS[self.activation_name or "linear"].bounds
+
+    @property
+    def uses_mask(self) -> bool:
+        """Whether padding is left out by the run's mask."""
+        return False
 
     @property
     def fan_in(self) -> int | None:

@@ -19,6 +19,7 @@ class Pool(Layer):
     """Base of pools."""
 
     unit_axis: ClassVar[int] = 1
+    mixes_entries: ClassVar[bool] = True
     axes: ClassVar[int]
 
     size: PerAxis

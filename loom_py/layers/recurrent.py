@@ -39,6 +39,8 @@ class Recurrent(Layer):
     carry: Count = 0
     """Largest batch whose last states are carried into the next run; 0: every run starts from zeros."""
 
+    mixes_entries: ClassVar[bool] = True
+
     def check_input(self, shape: Shape) -> None:
         if len(shape) != 2 or shape[1] != self.inputs or shape[0] > LONGEST:
             raise ShapeError.expected(

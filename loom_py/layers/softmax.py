@@ -54,6 +54,10 @@ class Softmax(Layer):
             return ops.entmax_gradient(dy, cache.y, alpha=_ALPHA[self.variant], temperature=self.temperature), {}
         return ops.softmax_gradient(dy, cache.y, temperature=self.temperature), {}
 
+    @property
+    def uses_mask(self) -> bool:
+        return self.variant == "masked"
+
     def _mask(self, run: Run, shape: tuple[int, ...]) -> Any:
         if self.variant != "masked" or run.mask is None:
             return None

@@ -12,7 +12,7 @@ from loom_py.config.options import OptionsConfig
 from loom_py.engine.compile import StepOptions
 from loom_py.engine.engine import Engine
 from loom_py.engine.in_flight import InFlightStep, Ready, StepResult
-from loom_py.engine.inputs import Feed, read_input, read_mask
+from loom_py.engine.inputs import Feed, check_mask_use, read_input, read_mask
 from loom_py.engine.layout import GRADIENTS, read_all
 from loom_py.errors import ConfigError
 from loom_py.executors.base import Executor
@@ -42,6 +42,9 @@ class NetworkCore(Introspectable):
 
     The work is done by collaborators: `Steps` runs and delivers, `Manual` keeps the state of passes by hand,
     `DeviceChoice` knows the device.
+
+    Attributes:
+        epochs: training epochs started so far, in all runs; the next one's shuffling follows from it.
     """
 
     def __init__(
@@ -72,6 +75,7 @@ class NetworkCore(Introspectable):
         self.grid = config.grid
         self.seed: int = secrets.randbits(32) if config.seed is None else config.seed
         self.model_id = "model"
+        self.epochs = 0
         self.dispatcher = Dispatcher()
         self._engine: Engine | None = None
         self._stale = False
@@ -192,7 +196,7 @@ class NetworkCore(Introspectable):
 
         Raises:
             ShapeError: the input does not have the network's input shape.
-            DataError: it is not numbers, or not finite.
+            DataError: it is not numbers, or not finite; or a mask that no layer uses, or that a layer would ignore.
         """
         feed, single = self.read_feed(x, mask)
         output = self._manual.forward(self.engine, feed)
@@ -280,6 +284,8 @@ class NetworkCore(Introspectable):
     def read_feed(self, x: ArrayLike, mask: ArrayLike | None) -> tuple[Feed, bool]:
         """An input and its mask, and whether it was a single sample; raises ShapeError, DataError."""
         batch, single = read_input(x, self.input_shape, ids=self.build().compiler.ids)
+        if mask is not None:
+            check_mask_use(self.engine.layers)
         return Feed(batch, mask=read_mask(mask, batch, single=single)), single
 
     @internal

@@ -62,6 +62,7 @@ class Manual:
     def __init__(self, steps: Steps) -> None:
         self._steps = steps
         self.pending: Pending | None = None
+        self._passes = 0  # in training mode: each has its own random draws
         self.optimizer: Optimizer = resolve_optimizer("sgd")
 
     def forward(self, engine: Engine, feed: Feed) -> Array:
@@ -75,7 +76,8 @@ class Manual:
         """Output (B, …), with what `backward_cpu` needs kept."""
         request, listeners = self._steps.due()
         ready = engine.manual(feed.form, training, request)
-        self._steps.run_forward(engine, ready, feed, "forward", listeners)
+        self._steps.run_forward(engine, ready, feed, "forward", listeners, self._passes)
+        self._passes += training
         self.pending = Pending(ready, listeners, single)
         return ready.loaded.read("output")
 

@@ -80,11 +80,17 @@ class Steps:
         return outcome
 
     def run_forward(
-        self, engine: Engine, ready: Ready, feed: Feed, segment: str | None, listeners: list[Observer]
+        self,
+        engine: Engine,
+        ready: Ready,
+        feed: Feed,
+        segment: str | None,
+        listeners: list[Observer],
+        passes: int = 0,
     ) -> None:
-        """Run the forward pass of a Program, or its segment of that name, and deliver."""
+        """Run the forward pass of a Program, or its segment of that name, and deliver; see `Engine.write_feed`."""
         started = perf_counter_ns()
-        engine.write_feed(ready.loaded, feed)
+        engine.write_feed(ready.loaded, feed, passes=passes)
         ready.loaded.run(segment, timed=bool(listeners))
         self.deliver_forward(engine, ready, feed, listeners)
         self._dispatcher.note(listeners, perf_counter_ns() - started)

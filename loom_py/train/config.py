@@ -40,7 +40,8 @@ class EarlyStopping(Options):
     Attributes:
         patience: epochs without improvement before stopping.
         min_delta: smallest decrease of the loss that counts as an improvement.
-        restore_best: restore the parameters of the best epoch at the end.
+        restore_best: restore the parameters of the epoch with the smallest monitored loss when the run ends: also when
+            it is cancelled or ends with an anomaly or an exception. Leaving the loop of `Trainer.run` restores nothing.
     """
 
     _: KW_ONLY
@@ -64,7 +65,8 @@ class TrainingConfig:
         batch_size: samples per step (`fit` only; `train` takes batches).
         gradient_clip: limit on the global L2 norm of the gradients; None for no limit.
         gradient_clip_value: limit on the magnitude of each gradient value; None for no limit.
-        shuffle: shuffle the samples in every epoch (`fit` only).
+        shuffle: shuffle the samples in every epoch (`fit` only); the next `fit` of a network continues the sequence of
+            orders.
         groups: groups of parameters with their own weight decay or learning rate factor, such as biases without decay.
         micro_batch_size: samples processed at a time, to save memory: gradients are accumulated over the parts of
             a batch before its one update. None processes the whole batch at once.

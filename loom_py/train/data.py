@@ -30,7 +30,7 @@ class Batches(Protocol):
         ...
 
     def epoch(self, number: int) -> Iterator[Feed]:
-        """The batches of an epoch."""
+        """The batches of an epoch; `number` counts the epochs of all runs of the network."""
         ...
 
 

@@ -41,7 +41,13 @@ class EpochSums:
 
 @dataclass(slots=True)
 class Best:
-    """The best epoch so far, and the number of epochs since."""
+    """The last improvement, and the best epoch's parameters.
+
+    Attributes:
+        loss: loss of the last epoch that improved by `min_delta` or more.
+        waited: epochs since.
+        parameters: of the epoch with the smallest loss; empty where they are not kept.
+    """
 
     loss: float = math.inf
     waited: int = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from loom_py.errors import StateError, uncopyable
 from loom_py.introspect import internal
 from loom_py.network.core import NetworkCore
 from loom_py.schedules import Schedule, scheduled_rate
+from loom_py.strict_json import decode_count
 from loom_py.telemetry.events import TrainingEvent
 from loom_py.train import checkpoint
 from loom_py.train.checkpoint import Snapshot
@@ -56,6 +58,7 @@ class Trainer:
         self.cancelled = False
         self._started = 0.0
         self._stepping = False
+        self._first_epoch: int | None = None
         self._in_flight: deque[InFlightStep] = deque()
         self._completed: deque[tuple[InFlightStep, StepResult]] = deque()
 
@@ -74,12 +77,20 @@ class Trainer:
         with self.net.one_run():
             try:
                 return (yield from self._epochs())
+            except GeneratorExit:  # the loop around the run was left: a checkpoint may be taken, and the run continued
+                raise
+            except BaseException:
+                self._drain()
+                self._restore_best()
+                raise
             finally:
                 self._drain()
 
     def _epochs(self) -> Generator[TrainingEvent, None, TrainingResult]:
         progress = self.progress
         self._started = perf_counter() - progress.elapsed_s
+        if self._first_epoch is None:
+            self._first_epoch = self.net.epochs
         if self.batches.samples is not None:
             self.net.dispatcher.run_data(partial(self._run_data, self.batches.samples))
         yield self._emit("train_start")
@@ -106,7 +117,9 @@ class Trainer:
             self.net.reset_states()
             yield self._emit("epoch_start", epoch=number)
         first, sums = progress.position, progress.sums
-        for position, feed in enumerate(islice(self.batches.epoch(number), first, None), first):
+        overall = (self._first_epoch or 0) + number
+        self.net.epochs = overall + 1
+        for position, feed in enumerate(islice(self.batches.epoch(overall), first, None), first):
             if not self.cancelled:
                 yield from self._start(number, position, feed)
             stopped = yield from self._finish()
@@ -230,21 +243,20 @@ class Trainer:
 
     def _update_best(self, loss: float) -> bool:
         """Note the epoch's loss; True when early stopping has waited long enough."""
-        stopping, best = self._stopping, self.progress.best
-        margin = stopping.min_delta if stopping else 0.0
-        if loss < best.loss - margin:
-            best.loss, best.waited = loss, 0
-            self.result.best_loss = loss
-            if stopping and stopping.restore_best:
+        stopping, best, result = self._stopping, self.progress.best, self.result
+        if math.isnan(result.best_loss) or loss < result.best_loss:
+            result.best_loss = loss
+            if stopping and stopping.restore_best and not math.isnan(loss):
                 best.parameters = self.net.parameters()
+        if loss < best.loss - (stopping.min_delta if stopping else 0.0):
+            best.loss, best.waited = loss, 0
             return False
         best.waited += 1
         return stopping is not None and best.waited >= stopping.patience
 
     def _restore_best(self) -> None:
-        best = self.progress.best
-        if best.parameters and best.waited:
-            self.net.set_parameters(best.parameters)
+        if self.progress.best.parameters:
+            self.net.set_parameters(self.progress.best.parameters)
 
     @internal
     def snapshot(self) -> Snapshot:
@@ -261,7 +273,9 @@ class Trainer:
         self._drain()
         self._update_clock()
         with self.net.lock:
-            return checkpoint.take(self.net.engine, self.options, self.batches.per_epoch, self.progress, self.result)
+            taken = checkpoint.take(self.net.engine, self.options, self.batches.per_epoch, self.progress, self.result)
+        taken.facts["first_epoch"] = self._first_epoch or 0
+        return taken
 
     @internal
     def restore(self, snapshot: Snapshot) -> None:
@@ -271,7 +285,9 @@ class Trainer:
             FileFormatError: the snapshot is damaged. StateError: it belongs to another run.
         """
         per_epoch = self.batches.per_epoch
+        first = decode_count(snapshot.facts.get("first_epoch", 0), "checkpoint first_epoch")
         self.progress, self.result = checkpoint.restore(snapshot, self.net.engine, self.options, per_epoch)
+        self._first_epoch = first
 
     def _update_clock(self) -> None:
         if self._started:
