@@ -19,7 +19,7 @@ from loom_py.network.lock import exclusive
 from loom_py.shapes import Array, ArrayLike
 from loom_py.store.exchange import onnx_missing, torch_parameters
 from loom_py.train.checkpoint import Snapshot
-from loom_py.train.config import Batch, TrainingConfig, TrainingResult
+from loom_py.train.config import Batch, TrainingConfig, TrainingResult, read_config
 from loom_py.train.data import array_batches, check_batches, check_samples
 from loom_py.train.evaluation import Score, evaluate_samples
 from loom_py.train.trainer import Trainer
@@ -70,12 +70,13 @@ class Network(NetworkCore):
         return net
 
     @runs_in_steps("trainer")
-    def train(self, batches: Iterable[Batch], config: TrainingConfig | None = None) -> TrainingResult:
+    def train(self, batches: Iterable[Batch], config: TrainingConfig | None = None, **options: Any) -> TrainingResult:
         """Train on the given batches, in their order, `config.epochs` times.
 
         Args:
             batches: training data.
-            config: options; None uses the defaults.
+            config: options; None uses the defaults. A dict of them is taken too.
+            options: single options by their names in `TrainingConfig`, in place of `config`.
 
         Returns:
             Losses of each epoch, times, and the reason why training stopped.
@@ -83,37 +84,50 @@ class Network(NetworkCore):
         Raises:
             ShapeError, DataError: a batch does not fit; nothing is changed.
         """
-        return drive(self.trainer(batches, config))
+        return drive(self.trainer(batches, config, **options))
 
     @runs_in_steps("fit_trainer")
     def fit(
-        self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None, *, mask: ArrayLike | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        config: TrainingConfig | None = None,
+        *,
+        mask: ArrayLike | None = None,
+        **options: Any,
     ) -> TrainingResult:
         """Train on arrays, split into shuffled batches.
 
         Args:
             x: inputs (N, …).
             y: labels (N, …), class shares (N, …, C), or values in the output's shape.
-            config: options; None uses the defaults.
+            config: options; None uses the defaults. A dict of them is taken too.
             mask: 1 for data, 0 for padding, as in `forward`.
+            options: single options by their names in `TrainingConfig`, in place of `config`.
 
         Raises:
             ShapeError, DataError: the data does not fit; nothing is changed.
         """
-        return drive(self.fit_trainer(x, y, config, mask=mask))
+        return drive(self.fit_trainer(x, y, config, mask=mask, **options))
 
     @internal
-    def trainer(self, batches: Iterable[Batch], config: TrainingConfig | None = None) -> Trainer:
+    def trainer(self, batches: Iterable[Batch], config: TrainingConfig | None = None, **options: Any) -> Trainer:
         """A training run to be driven step by step; see `Trainer.run`."""
-        config = config or TrainingConfig()
+        config = read_config(config, options)
         return Trainer(self, config, check_batches(self, config.options().loss, batches))
 
     @internal
     def fit_trainer(
-        self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None, *, mask: ArrayLike | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        config: TrainingConfig | None = None,
+        *,
+        mask: ArrayLike | None = None,
+        **options: Any,
     ) -> Trainer:
         """A run of `fit`, to be driven step by step; see `Trainer.run`."""
-        config = config or TrainingConfig()
+        config = read_config(config, options)
         return Trainer(self, config, array_batches(self, config, x, y, mask))
 
     def evaluate(
@@ -130,7 +144,7 @@ class Network(NetworkCore):
         Raises:
             ShapeError, DataError: the data does not fit.
         """
-        config = config or TrainingConfig()
+        config = read_config(config, {})
         options = config.options()
         return evaluate_samples(self, check_samples(self, options.loss, x, y, mask), options, config.batch_size)
 

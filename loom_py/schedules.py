@@ -37,6 +37,14 @@ def scheduled_rate(rate: float, schedule: Schedule, step: int) -> float:
     return scheduled
 
 
+def _power(base: float, exponent: float) -> float:
+    """base^exponent; infinity beyond the range of floats, which `scheduled_rate` refuses."""
+    try:
+        return math.pow(base, exponent)
+    except OverflowError:
+        return math.inf
+
+
 @kind
 class Constant(Schedule):
     """The same factor at every step."""
@@ -98,7 +106,7 @@ class Exponential(Schedule):
     """Decay of the factor at each step."""
 
     def factor(self, step: int) -> float:
-        return math.pow(self.decay, step)
+        return _power(self.decay, step)
 
 
 @kind
@@ -112,7 +120,7 @@ class Step(Schedule):
     """Decay of the factor after them."""
 
     def factor(self, step: int) -> float:
-        return math.pow(self.decay, step // self.every)
+        return _power(self.decay, step // self.every)
 
 
 @kind

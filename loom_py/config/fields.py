@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
+import numpy as np
+
 from loom_py.errors import ConfigError
 
 LARGEST_FLOAT = (2 - 2**-23) * 2.0**127
@@ -66,6 +68,13 @@ def hints(cls: type) -> dict[str, Any]:
         known = get_type_hints(cls, include_extras=True)
         _HINTS[cls] = {f.name: known[f.name] for f in dataclasses.fields(cls)}
     return _HINTS[cls]
+
+
+def plain_numbers(value: Any) -> Any:
+    """NumPy's numbers and arrays as Python's, in lists too, which become tuples; anything else as it is."""
+    if isinstance(value, np.generic | np.ndarray):
+        value = value.tolist()
+    return tuple(plain_numbers(item) for item in value) if isinstance(value, list | tuple) else value
 
 
 def check_fields(thing: object) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeVar, cast, dataclass_transform
 
-from loom_py.config.fields import check_fields
+from loom_py.config.fields import check_fields, plain_numbers
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.initializers import InitializerName
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
@@ -104,7 +104,7 @@ class Layer:
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):  # type: ignore[arg-type]
-            object.__setattr__(self, field.name, _frozen(getattr(self, field.name)))
+            object.__setattr__(self, field.name, plain_numbers(getattr(self, field.name)))
         check_fields(self)
         self.check()
 
@@ -187,11 +187,6 @@ class Layer:
     def reach(self) -> tuple[float, float]:
         """Lowest and highest output that tweening may aim at."""
         return FUNCTIONS[self.activation_name or "linear"].reach
-
-
-def _frozen(value: Any) -> Any:
-    """Lists as tuples, so that layers are hashable and equal however they were written."""
-    return tuple(_frozen(v) for v in value) if isinstance(value, list | tuple) else value
 
 
 def _plain(value: Any) -> Any:

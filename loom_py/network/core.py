@@ -284,9 +284,10 @@ class NetworkCore(Introspectable):
     def read_feed(self, x: ArrayLike, mask: ArrayLike | None) -> tuple[Feed, bool]:
         """An input and its mask, and whether it was a single sample; raises ShapeError, DataError."""
         batch, single = read_input(x, self.input_shape, ids=self.build().compiler.ids)
-        if mask is not None:
+        shown = read_mask(mask, batch, single=single)
+        if shown is not None:
             check_mask_use(self.engine.layers)
-        return Feed(batch, mask=read_mask(mask, batch, single=single)), single
+        return Feed(batch, mask=shown), single
 
     @internal
     @exclusive

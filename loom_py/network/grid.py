@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loom_py.config.fields import plain_numbers
 from loom_py.engine.layout import Slot
 from loom_py.errors import ConfigError
 from loom_py.layers import Identity, Layer, from_config
@@ -20,6 +21,7 @@ class Grid:
     """rows × cols cells of layers_per_cell slots, in reading order (rows, columns, slots)."""
 
     def __init__(self, rows: int, cols: int, layers_per_cell: int) -> None:
+        rows, cols, layers_per_cell = plain_numbers((rows, cols, layers_per_cell))
         for name, value in (("rows", rows), ("cols", cols), ("layers_per_cell", layers_per_cell)):
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise ConfigError.expected(f"grid {name}", expected="a whole number at least 1", got=repr(value))
@@ -37,16 +39,18 @@ class Grid:
         """Put a layer into a slot; raises ConfigError if the slot does not exist or it is not a layer."""
         if not isinstance(what, Layer):
             raise ConfigError.expected("set_layer", expected="a layer such as Dense(64, 10)", got=repr(what))
-        at, extents = (row, col, layer), (self.rows, self.cols, self.layers_per_cell)
+        at, extents = plain_numbers((row, col, layer)), (self.rows, self.cols, self.layers_per_cell)
         if not all(isinstance(i, int) and 0 <= i < n for i, n in zip(at, extents, strict=True)):
             raise ConfigError.expected(
                 "slot (row, col, layer)", expected=f"each from 0, below {extents}", got=at, do="make a larger grid"
             )
+        row, col, layer = at
         self.layers[(row * self.cols + col) * self.layers_per_cell + layer] = what
 
 
 def read_shape(shape: Any) -> Shape:
     """An input shape from a number or a sequence of them; raises ConfigError."""
+    shape = plain_numbers(shape)
     extents = (shape,) if isinstance(shape, int) else shape
     good = isinstance(extents, Sequence) and not isinstance(extents, str) and 0 < len(extents) <= MOST_AXES
     if not good or not all(isinstance(n, int) and not isinstance(n, bool) and n > 0 for n in extents):
@@ -96,6 +100,7 @@ def layer_at(number: int, item: Any) -> Layer:
 
 def read_seed(seed: Any) -> int | None:
     """A seed: None or a whole number from 0; raises ConfigError."""
+    seed = plain_numbers(seed)
     if seed is not None and (not isinstance(seed, int) or isinstance(seed, bool) or seed < 0):
         raise ConfigError.expected("seed", expected="None or a whole number from 0", got=repr(seed))
     return seed

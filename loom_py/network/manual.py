@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from loom_py.config.fields import LARGEST_FLOAT
+from loom_py.config.fields import LARGEST_FLOAT, plain_numbers
 from loom_py.engine.anomaly import overflow_text
 from loom_py.engine.compile import StepOptions
 from loom_py.engine.engine import Engine
@@ -98,6 +98,7 @@ class Manual:
 
     def apply_gradients(self, engine: Engine, learning_rate: float) -> None:
         """Update the parameters from the last backward pass's gradients."""
+        learning_rate = plain_numbers(learning_rate)
         if not isinstance(learning_rate, int | float) or not 0 <= learning_rate <= LARGEST_FLOAT:
             raise ConfigError.expected(
                 "learning_rate", expected="a finite number of at least 0", got=repr(learning_rate)

@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from loom_py.atomic_file import signature
-from loom_py.errors import FileFormatError
+from loom_py.errors import DataError, FileFormatError
 
 PathText = str | os.PathLike[str]
 
@@ -80,6 +80,11 @@ def read_source(where: PathText | bytes | bytearray | memoryview) -> Source:
     """A source from a path or from bytes; raises OSError if the file does not exist."""
     if isinstance(where, bytes | bytearray | memoryview):
         return BytesSource(where)
+    if not isinstance(where, str | os.PathLike):
+        raise DataError.expected(
+            "source", expected="a path or the bytes of a file", got=type(where).__name__,
+            do="give arrays by name to set_parameters",
+        )  # fmt: skip
     file = open(where, "rb")  # noqa: SIM115  # the source closes it
     source = FileSource(file)
     weakref.finalize(source, file.close)  # where the source is not used as a context manager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
-from typing import Annotated, Literal
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import Annotated, Any, Literal
 
 from loom_py.config.fields import Count, Positive, Range, Size, check_fields, hints
 from loom_py.config.options import Options, OptionsConfig, kind, revive
 from loom_py.engine.compile import StepOptions
+from loom_py.errors import ConfigError
 from loom_py.losses import Loss, LossName, resolve_loss
 from loom_py.optimizers import Optimizer, OptimizerName, ParameterGroup, resolve_optimizer
 from loom_py.schedules import Schedule
@@ -89,7 +90,7 @@ class TrainingConfig:
     validation: tuple[ArrayLike, ArrayLike] | Batch | None = None
     schedule: Schedule | OptionsConfig | None = None
     early_stopping: EarlyStopping | OptionsConfig | None = None
-    seed: int | None = None
+    seed: Count | None = None
 
     def __post_init__(self) -> None:
         for name, hint in hints(type(self)).items():
@@ -113,6 +114,32 @@ class TrainingConfig:
         if self.validation is None or isinstance(self.validation, Batch):
             return self.validation
         return Batch(*self.validation)
+
+
+def read_config(config: TrainingConfig | OptionsConfig | None, options: Mapping[str, Any]) -> TrainingConfig:
+    """The options of a run: a config, a dict of its fields, or the fields as keywords.
+
+    Raises:
+        ConfigError: it is none of these, or both were given; an unknown option, a value out of range.
+    """
+    if config is not None and options:
+        raise ConfigError.expected(
+            "options", expected="a config or options by name", got="both",
+            do=f"put {', '.join(options)} into the config",
+        )  # fmt: skip
+    if isinstance(config, TrainingConfig):
+        return config
+    if config is not None and not isinstance(config, Mapping):
+        raise ConfigError.expected(
+            "config", expected="a TrainingConfig or a dict of its options", got=type(config).__name__,
+            do="train arrays by fit(x, y), or train([Batch(x, y)])",
+        )  # fmt: skip
+    given = options if config is None else config
+    known = [f.name for f in fields(TrainingConfig)]
+    unknown = ", ".join(str(name) for name in given if name not in known)
+    if unknown:
+        raise ConfigError.expected("options", expected=", ".join(known), got=unknown)
+    return TrainingConfig(**given)
 
 
 @dataclass(slots=True, kw_only=True)

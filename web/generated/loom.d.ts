@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: b17341199198bcb56189b85d4b1bee6a2096984716296483c3247f0f1b5ca6e4
+ * Content hash of the description: b139dc63fd02a16dd9d536055568f2e39c28bf9e2db66116a9c60fdf65f9622d
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -508,7 +508,7 @@ export interface EarlyStopping {
    */
   readonly min_delta?: number;
   /**
-   * restore the parameters of the best epoch at the end.
+   * restore the parameters of the epoch with the smallest monitored loss when the run ends: also when it is cancelled or ends with an anomaly or an exception. Leaving the loop of `Trainer.run` restores nothing.
    *
    * @defaultValue `true`
    */
@@ -1065,7 +1065,7 @@ export interface TrainingConfig {
    */
   readonly micro_batch_size?: number | null;
   /**
-   * shuffle the samples in every epoch (`fit` only).
+   * shuffle the samples in every epoch (`fit` only); the next `fit` of a network continues the sequence of orders.
    *
    * @defaultValue `true`
    */
@@ -1091,6 +1091,7 @@ export interface TrainingConfig {
   /**
    * seed of the shuffling; None uses the network's.
    *
+   * @remarks Allowed: ≥ 0.
    * @defaultValue `null`
    */
   readonly seed?: number | null;
@@ -2567,7 +2568,7 @@ export interface Network extends Handle {
    * Train on the given batches, in their order, `config.epochs` times.
    *
    * @param batches - training data.
-   * @param config - options; None uses the defaults.
+   * @param config - options; None uses the defaults. A dict of them is taken too.
    * @param options - named arguments
    * @returns Losses of each epoch, times, and the reason why training stopped.
    * @throws {@link ShapeError} a batch does not fit; nothing is changed.
@@ -2579,7 +2580,7 @@ export interface Network extends Handle {
    *
    * @param x - inputs (N, …).
    * @param y - labels (N, …), class shares (N, …, C), or values in the output's shape.
-   * @param config - options; None uses the defaults.
+   * @param config - options; None uses the defaults. A dict of them is taken too.
    * @param options - named arguments
    * @throws {@link ShapeError} the data does not fit; nothing is changed.
    * @throws {@link DataError} the data does not fit; nothing is changed.
@@ -2667,7 +2668,7 @@ export interface Network extends Handle {
    * @param options - named arguments
    * @returns The output, batch first; without the batch axis for a single sample.
    * @throws {@link ShapeError} the input does not have the network's input shape.
-   * @throws {@link DataError} it is not numbers, or not finite.
+   * @throws {@link DataError} it is not numbers, or not finite; or a mask that no layer uses, or that a layer would ignore.
    */
   forward(x: ArrayInput, options?: NetworkForwardOptions): Promise<NDArray>;
   /**
@@ -3994,7 +3995,7 @@ export namespace direct {
      * Train on the given batches, in their order, `config.epochs` times.
      *
      * @param batches - training data.
-     * @param config - options; None uses the defaults.
+     * @param config - options; None uses the defaults. A dict of them is taken too.
      * @returns Losses of each epoch, times, and the reason why training stopped.
      * @throws {@link ShapeError} a batch does not fit; nothing is changed.
      * @throws {@link DataError} a batch does not fit; nothing is changed.
@@ -4005,7 +4006,7 @@ export namespace direct {
      *
      * @param x - inputs (N, …).
      * @param y - labels (N, …), class shares (N, …, C), or values in the output's shape.
-     * @param config - options; None uses the defaults.
+     * @param config - options; None uses the defaults. A dict of them is taken too.
      * @param options - named arguments
      * @throws {@link ShapeError} the data does not fit; nothing is changed.
      * @throws {@link DataError} the data does not fit; nothing is changed.
@@ -4093,7 +4094,7 @@ export namespace direct {
      * @param options - named arguments
      * @returns The output, batch first; without the batch axis for a single sample.
      * @throws {@link ShapeError} the input does not have the network's input shape.
-     * @throws {@link DataError} it is not numbers, or not finite.
+     * @throws {@link DataError} it is not numbers, or not finite; or a mask that no layer uses, or that a layer would ignore.
      */
     forward(x: ArrayInput, options?: NetworkForwardOptions): NDArray;
     /**

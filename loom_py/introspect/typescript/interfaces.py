@@ -114,6 +114,8 @@ class Scribe:
         kept: list[Record] = []
         shifted = False
         for parameter in parameters:
+            if parameter["kind"] == "var_keyword":
+                continue  # JavaScript has objects for options
             by_name = parameter["kind"] == "keyword_only"
             try:
                 self.taken.type_of(parameter["type"])
