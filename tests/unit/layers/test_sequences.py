@@ -183,7 +183,7 @@ def test_masks_are_heeded_in_training_and_validation() -> None:
         (np.ones((2, 4)), ShapeError, r"expected \(2, 5\), got \(2, 4\)"),
         (np.full((2, 5), 0.5), DataError, "1 and 0"),
         (np.full((2, 5), np.nan), DataError, "1 and 0"),
-        (np.full((2, 5), "x"), DataError, "1 and 0"),
+        (np.full((2, 5), "x"), DataError, "expected numbers"),
     ],
 )
 def test_bad_masks_are_refused(mask: Any, error: type[Exception], text: str) -> None:
