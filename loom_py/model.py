@@ -74,7 +74,9 @@ class Network(NetworkCore):
         """Train on the given batches, in their order, `config.epochs` times.
 
         Args:
-            batches: training data.
+            batches: training data. A list is checked before the first step. Batches of a generator, or of any other
+                iterable, are drawn one by one as they are needed, so that it may be longer than memory, or endless
+                (see `steps_per_epoch`). A generator's batches are kept if later epochs need them again.
             config: options; None uses the defaults. A dict of them is taken too.
             options: single options by their names in `TrainingConfig`, in place of `config`.
 
@@ -82,7 +84,8 @@ class Network(NetworkCore):
             Losses of each epoch, times, and the reason why training stopped.
 
         Raises:
-            ShapeError, DataError: a batch does not fit; nothing is changed.
+            ShapeError, DataError: a batch does not fit. Nothing is changed by one of a list; batches of a stream before
+                it have been trained on.
         """
         return drive(self.trainer(batches, config, **options))
 
@@ -114,7 +117,7 @@ class Network(NetworkCore):
     def trainer(self, batches: Iterable[Batch], config: TrainingConfig | None = None, **options: Any) -> Trainer:
         """A training run to be driven step by step; see `Trainer.run`."""
         config = read_config(config, options)
-        return Trainer(self, config, check_batches(self, config.options().loss, batches))
+        return Trainer(self, config, check_batches(self, config, batches))
 
     @internal
     def fit_trainer(

@@ -16,6 +16,7 @@ from loom_py.engine.in_flight import Ready
 from loom_py.engine.inputs import Feed
 from loom_py.engine.layout import GRADIENTS, read_all
 from loom_py.errors import ConfigError, DataError, ShapeError, StateError
+from loom_py.interrupts import deferrable, held
 from loom_py.losses import CrossEntropy
 from loom_py.network.steps import Steps
 from loom_py.optimizers import Optimizer, resolve_optimizer
@@ -105,7 +106,8 @@ class Manual:
             )
         if not engine.has_gradients:
             raise StateError("apply_gradients: expected gradients, got none; call forward_cpu and backward_cpu first")
-        result = engine.update(learning_rate, StepOptions(CrossEntropy(), self.optimizer))
+        with deferrable(), held:
+            result = engine.update(learning_rate, StepOptions(CrossEntropy(), self.optimizer))
         if result.infinite:
             raise DataError.expected(
                 f"update at learning rate {learning_rate:g}", expected="finite parameters and optimizer state",

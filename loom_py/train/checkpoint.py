@@ -25,7 +25,9 @@ class Snapshot:
     arrays: dict[str, Array]
 
 
-def take(engine: Engine, options: StepOptions, per_epoch: int, progress: Progress, result: TrainingResult) -> Snapshot:
+def take(
+    engine: Engine, options: StepOptions, per_epoch: int | None, progress: Progress, result: TrainingResult
+) -> Snapshot:
     """The state of a run; together with the network's parameters, enough for another run to continue from here."""
     facts = pack_progress(progress, result)
     facts |= {"steps": engine.steps, "updates": engine.updates, "batches": per_epoch}
@@ -37,7 +39,7 @@ def take(engine: Engine, options: StepOptions, per_epoch: int, progress: Progres
 
 
 def restore(
-    snapshot: Snapshot, engine: Engine, options: StepOptions, per_epoch: int
+    snapshot: Snapshot, engine: Engine, options: StepOptions, per_epoch: int | None
 ) -> tuple[Progress, TrainingResult]:
     """Restore an engine's optimizer state and counts from a snapshot; returns progress and result.
 
@@ -51,7 +53,7 @@ def restore(
     if mine != theirs:
         raise StateError.expected("checkpoint", expected=f"one of a run with {mine}", got=theirs)
     steps, updates = (decode_count(facts.get(key), f"checkpoint {key}") for key in ("steps", "updates"))
-    if progress.position > per_epoch:
+    if per_epoch is not None and progress.position > per_epoch:
         raise FileFormatError.expected("checkpoint position", expected=f"at most {per_epoch}", got=progress.position)
     parts = {
         kind: {n.removeprefix(f"{kind}/"): v for n, v in snapshot.arrays.items() if n.startswith(f"{kind}/")}

@@ -60,6 +60,8 @@ class TrainingConfig:
 
     Attributes:
         epochs: passes over the data.
+        steps_per_epoch: most batches in an epoch, such as of a stream without an end; None: all. A stream goes on in
+            the next epoch where the last one ended.
         learning_rate: step size; a schedule multiplies it.
         loss: "cross_entropy" expects logits, or probabilities if the last layer is Softmax.
         optimizer: name, or an optimizer with options.
@@ -78,6 +80,7 @@ class TrainingConfig:
     """
 
     epochs: Count = 1
+    steps_per_epoch: Size | None = None
     learning_rate: Rate = 0.01
     loss: Loss | LossName | OptionsConfig = "cross_entropy"
     optimizer: Optimizer | OptimizerName | OptionsConfig = "sgd"

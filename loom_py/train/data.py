@@ -1,15 +1,15 @@
-"""Data of a training run, checked completely before the first step."""
+"""Data of a training run, checked completely before the first step, or batch by batch where it is a stream."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 
 from loom_py.arrays import read_numbers
 from loom_py.engine.inputs import Feed
-from loom_py.errors import DataError, ShapeError
+from loom_py.errors import DataError, LoomError, ShapeError
 from loom_py.losses import Loss, check_target
 from loom_py.network.core import NetworkCore
 from loom_py.shapes import ArrayLike
@@ -25,8 +25,8 @@ class Batches(Protocol):
         ...
 
     @property
-    def per_epoch(self) -> int:
-        """Batches in an epoch."""
+    def per_epoch(self) -> int | None:
+        """Batches in an epoch; None where that is not known."""
         ...
 
     def epoch(self, number: int) -> Iterator[Feed]:
@@ -68,6 +68,44 @@ class ListBatches:
         return iter(self.batches)
 
 
+class StreamBatches:
+    """Batches drawn as they are needed, each checked when it is drawn.
+
+    An iterable is iterated again in every epoch. An iterator can't be: its batches are kept for the next epoch where
+    `keep` asks for that, else the next epoch goes on where the last one ended.
+    """
+
+    def __init__(self, batches: Iterable[Batch], check: Callable[[int, object], Feed], *, keep: bool) -> None:
+        self._batches, self._check = batches, check
+        self._once = iter(batches) is batches
+        self._kept: list[Feed] | None = [] if keep and self._once else None
+        self._drawn = 0
+        self.samples, self.per_epoch = None, None
+        first = next(iter(batches), None) if self._once else None
+        self._first = None if first is None else self._checked(first)
+        if self._once and first is None:
+            raise _no_batches()
+
+    def epoch(self, number: int) -> Iterator[Feed]:
+        yield from list(self._kept or ())
+        if self._first is not None:
+            first, self._first = self._first, None
+            yield self._noted(first)
+        for batch in self._batches:
+            yield self._noted(self._checked(batch))
+        if not self._drawn:
+            raise _no_batches()
+
+    def _checked(self, batch: object) -> Feed:
+        self._drawn += 1
+        return self._check(self._drawn - 1, batch)
+
+    def _noted(self, feed: Feed) -> Feed:
+        if self._kept is not None:
+            self._kept.append(feed)
+        return feed
+
+
 def check_samples(net: NetworkCore, loss: Loss, x: ArrayLike, target: ArrayLike, mask: ArrayLike | None = None) -> Feed:
     """Input, target and mask of several samples, checked against the network.
 
@@ -89,19 +127,31 @@ def check_samples(net: NetworkCore, loss: Loss, x: ArrayLike, target: ArrayLike,
     return feed._replace(target=check_target(loss, output_shape, wanted))
 
 
-def check_batches(net: NetworkCore, loss: Loss, batches: Iterable[Batch]) -> ListBatches:
-    """A list of batches, each checked; errors name the batch."""
-    checked = []
-    for number, batch in enumerate(batches):
+def check_batches(net: NetworkCore, config: TrainingConfig, batches: Iterable[Batch]) -> Batches:
+    """Batches of a run, checked; errors name the batch.
+
+    A list or tuple is checked as a whole. Batches of a generator, or of anything else that is iterable, are drawn and
+    checked as they are needed, the first one of a generator now.
+    """
+    loss = config.options().loss
+
+    def check(number: int, batch: object) -> Feed:
         if not isinstance(batch, Batch):
             raise DataError.expected(f"batches[{number}]", expected="a Batch(input, target)", got=type(batch).__name__)
         try:
-            checked.append(check_samples(net, loss, batch.input, batch.target, batch.mask))
+            return check_samples(net, loss, batch.input, batch.target, batch.mask)
         except (ShapeError, DataError) as error:
             raise type(error)(f"batches[{number}]: {error}") from None
-    if not checked:
-        raise DataError.expected("batches", expected="at least one Batch", got="none")
-    return ListBatches(checked)
+
+    if not isinstance(batches, Sequence):
+        return StreamBatches(batches, check, keep=config.epochs > 1 and config.steps_per_epoch is None)
+    if not batches:
+        raise _no_batches()
+    return ListBatches([check(number, batch) for number, batch in enumerate(batches)])
+
+
+def _no_batches() -> LoomError:
+    return DataError.expected("batches", expected="at least one Batch", got="none")
 
 
 def array_batches(

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from functools import partial
-from itertools import islice
+from itertools import chain, islice
 from time import perf_counter, time_ns
 from typing import Any
 
@@ -16,6 +16,7 @@ from loom_py.engine.anomaly import explain
 from loom_py.engine.in_flight import InFlightStep, StepResult
 from loom_py.engine.inputs import Feed
 from loom_py.errors import StateError, uncopyable
+from loom_py.interrupts import deferrable, held
 from loom_py.introspect import internal
 from loom_py.network.core import NetworkCore
 from loom_py.schedules import Schedule, scheduled_rate
@@ -73,8 +74,9 @@ class Trainer:
 
         Raises:
             StateError: another run of the network has not ended.
+            KeyboardInterrupt: Ctrl-C, at the end of a step.
         """
-        with self.net.one_run():
+        with self.net.one_run(), deferrable():
             try:
                 return (yield from self._epochs())
             except GeneratorExit:  # the loop around the run was left: a checkpoint may be taken, and the run continued
@@ -112,14 +114,18 @@ class Trainer:
 
     def _epoch(self, number: int) -> Generator[TrainingEvent, None, StopReason | None]:
         progress = self.progress
-        if progress.position == 0:
+        first, overall = progress.position, (self._first_epoch or 0) + number
+        feeds = islice(self.batches.epoch(overall), first, self.config.steps_per_epoch)
+        opening = list(islice(feeds, 1))
+        if not opening and not first:
+            return "finished"  # a stream that has ended
+        if first == 0:
             progress.sums = EpochSums()
             self.net.reset_states()
             yield self._emit("epoch_start", epoch=number)
-        first, sums = progress.position, progress.sums
-        overall = (self._first_epoch or 0) + number
+        sums = progress.sums
         self.net.epochs = overall + 1
-        for position, feed in enumerate(islice(self.batches.epoch(overall), first, None), first):
+        for position, feed in enumerate(chain(opening, feeds), first):
             if not self.cancelled:
                 yield from self._start(number, position, feed)
             stopped = yield from self._finish()
@@ -171,13 +177,17 @@ class Trainer:
 
     def _complete(self) -> None:
         """Complete and count the oldest step in flight; if it was refused, so were those started after it."""
-        step = self._in_flight.popleft()
-        with self._in_a_step():
-            result = self.finish_step(step)
-        self._completed.append((step, result))
-        if not result.ok:
-            self._in_flight.clear()
-            return
+        with held:
+            step = self._in_flight.popleft()
+            with self._in_a_step():
+                result = self.finish_step(step)
+            self._completed.append((step, result))
+            if result.ok:
+                self._count(step, result)
+            else:
+                self._in_flight.clear()
+
+    def _count(self, step: InFlightStep, result: StepResult) -> None:
         self.progress.sums.add(self.options.loss.weight(step.target), self.options.loss.answers(step.target), result)
         self.progress.samples += step.batch.samples
         self.progress.position = step.info.batch + 1
@@ -214,7 +224,8 @@ class Trainer:
         """Mark that a step is in progress: its statistics are being delivered, and counts do not match the weights."""
         self._stepping = True
         try:
-            yield
+            with held:
+                yield
         finally:
             self._stepping = False
 
@@ -233,6 +244,13 @@ class Trainer:
     def depth(self) -> int:
         """Number of steps that may be in flight while the next one starts."""
         return self.net.engine.executor.depth
+
+    @property
+    @internal
+    def per_epoch(self) -> int | None:
+        """Batches in an epoch; None where that is not known."""
+        found = [n for n in (self.batches.per_epoch, self.config.steps_per_epoch) if n is not None]
+        return min(found, default=None)
 
     def _validate(self) -> Score:
         assert self.validation is not None
@@ -273,7 +291,7 @@ class Trainer:
         self._drain()
         self._update_clock()
         with self.net.lock:
-            taken = checkpoint.take(self.net.engine, self.options, self.batches.per_epoch, self.progress, self.result)
+            taken = checkpoint.take(self.net.engine, self.options, self.per_epoch, self.progress, self.result)
         taken.facts["first_epoch"] = self._first_epoch or 0
         return taken
 
@@ -284,9 +302,8 @@ class Trainer:
         Raises:
             FileFormatError: the snapshot is damaged. StateError: it belongs to another run.
         """
-        per_epoch = self.batches.per_epoch
         first = decode_count(snapshot.facts.get("first_epoch", 0), "checkpoint first_epoch")
-        self.progress, self.result = checkpoint.restore(snapshot, self.net.engine, self.options, per_epoch)
+        self.progress, self.result = checkpoint.restore(snapshot, self.net.engine, self.options, self.per_epoch)
         self._first_epoch = first
 
     def _update_clock(self) -> None:
@@ -298,9 +315,8 @@ class Trainer:
     def _emit(self, kind: Any, **facts: Any) -> TrainingEvent:
         elapsed = max(perf_counter() - self._started, 1e-9)
         speed = self.progress.samples / elapsed if self.progress.samples else None
-        total = self.config.epochs * self.batches.per_epoch
-        done = self.result.steps
-        left = elapsed / done * (total - done) if done else None
+        done, per_epoch = self.result.steps, self.per_epoch
+        left = None if not done or per_epoch is None else elapsed / done * (self.config.epochs * per_epoch - done)
         facts.setdefault("step", self.net.engine.steps)
         event = TrainingEvent(type=kind, samples_per_second=speed, eta_s=left, time_ns=time_ns(), **facts)
         self.net.dispatcher.event(event)

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: b139dc63fd02a16dd9d536055568f2e39c28bf9e2db66116a9c60fdf65f9622d
+ * Content hash of the description: 5e8dd0fc8ff141402d85e20e7b37e6d2e5aad14bcc2988c9fc1ade947e487a9c
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -1011,6 +1011,13 @@ export interface TrainingConfig {
    * @defaultValue `1`
    */
   readonly epochs?: number;
+  /**
+   * most batches in an epoch, such as of a stream without an end; None: all. A stream goes on in the next epoch where the last one ended.
+   *
+   * @remarks Allowed: ≥ 1.
+   * @defaultValue `null`
+   */
+  readonly steps_per_epoch?: number | null;
   /**
    * step size; a schedule multiplies it.
    *
@@ -2567,12 +2574,12 @@ export interface Network extends Handle {
   /**
    * Train on the given batches, in their order, `config.epochs` times.
    *
-   * @param batches - training data.
+   * @param batches - training data. A list is checked before the first step. Batches of a generator, or of any other iterable, are drawn one by one as they are needed, so that it may be longer than memory, or endless (see `steps_per_epoch`). A generator's batches are kept if later epochs need them again.
    * @param config - options; None uses the defaults. A dict of them is taken too.
    * @param options - named arguments
    * @returns Losses of each epoch, times, and the reason why training stopped.
-   * @throws {@link ShapeError} a batch does not fit; nothing is changed.
-   * @throws {@link DataError} a batch does not fit; nothing is changed.
+   * @throws {@link ShapeError} a batch does not fit. Nothing is changed by one of a list; batches of a stream before it have been trained on.
+   * @throws {@link DataError} a batch does not fit. Nothing is changed by one of a list; batches of a stream before it have been trained on.
    */
   train(batches: readonly Batch[], config?: TrainingConfig | null, options?: LongCallOptions): Promise<TrainingResult>;
   /**
@@ -3994,11 +4001,11 @@ export namespace direct {
     /**
      * Train on the given batches, in their order, `config.epochs` times.
      *
-     * @param batches - training data.
+     * @param batches - training data. A list is checked before the first step. Batches of a generator, or of any other iterable, are drawn one by one as they are needed, so that it may be longer than memory, or endless (see `steps_per_epoch`). A generator's batches are kept if later epochs need them again.
      * @param config - options; None uses the defaults. A dict of them is taken too.
      * @returns Losses of each epoch, times, and the reason why training stopped.
-     * @throws {@link ShapeError} a batch does not fit; nothing is changed.
-     * @throws {@link DataError} a batch does not fit; nothing is changed.
+     * @throws {@link ShapeError} a batch does not fit. Nothing is changed by one of a list; batches of a stream before it have been trained on.
+     * @throws {@link DataError} a batch does not fit. Nothing is changed by one of a list; batches of a stream before it have been trained on.
      */
     train(batches: readonly Batch[], config?: TrainingConfig | null): TrainingResult;
     /**
