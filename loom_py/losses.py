@@ -20,9 +20,14 @@ from loom_py.errors import ConfigError, DataError, ShapeError
 from loom_py.ops import Verb
 from loom_py.shapes import AnyArray, Array, ArrayLike
 
+SHARES_TOLERANCE = 1e-3
+"""Largest distance from 1 of a sum of class shares."""
 LossName = Literal["cross_entropy", "binary_cross_entropy", "mse", "mae", "huber"]
-OutputKind = Literal["values", "probabilities"]
-"""Meaning of a network's outputs; a loss picks its head by it."""
+OutputKind = Literal["values", "probabilities", "independent"]
+"""Meaning of a network's outputs; a loss picks its head by it.
+
+"probabilities" are a distribution over the last axis (classes), "independent" ones are those of yes/no answers.
+"""
 
 
 class LossGradient(NamedTuple):
@@ -52,6 +57,17 @@ class Loss(Options):
     def extra(self) -> tuple[AnyArray, ...]:
         """Constant inputs of the verb beside output and target."""
         return ()
+
+    def takes_logits(self, gives: OutputKind) -> bool:
+        """Whether outputs of this kind are taken for logits."""
+        return False
+
+    def correct(self, output: Any, target: Any, gives: OutputKind) -> Any:
+        """Number of correct answers; None for a loss without answers."""
+        return None
+
+    def check_values(self, target: AnyArray) -> None:
+        """Check values that are no labels; raises DataError."""
 
     @property
     def ignored(self) -> int | None:
@@ -107,13 +123,30 @@ class CrossEntropy(Loss):
         return self.ignore_label if fits else -1
 
     def check_outputs(self, outputs: int) -> None:
+        if outputs < 2:
+            raise ConfigError.expected(
+                'loss "cross_entropy"', expected="at least 2 outputs, one a class", got=outputs,
+                do='use "binary_cross_entropy", or 2 outputs',
+            )  # fmt: skip
         if self.class_weights is not None and len(self.class_weights) != outputs:
             raise ConfigError.expected(
                 "CrossEntropy.class_weights", expected=f"{outputs} weights, one a class", got=len(self.class_weights)
             )
 
+    def takes_logits(self, gives: OutputKind) -> bool:
+        return gives != "probabilities"
+
     def head(self, gives: OutputKind) -> Verb:
-        return ops.cross_entropy_probabilities if gives == "probabilities" else ops.cross_entropy_logits
+        return ops.cross_entropy_logits if self.takes_logits(gives) else ops.cross_entropy_probabilities
+
+    def correct(self, output: Any, target: Any, gives: OutputKind) -> Any:
+        return ops.correct_count(output, target, **({} if self.ignored is None else {"ignore": self.ignored}))
+
+    def check_values(self, target: AnyArray) -> None:
+        sums: AnyArray = np.asarray(target.sum(axis=-1, dtype=np.float64))
+        if target.size and (target.min() < 0 or np.abs(sums - 1).max() > SHARES_TOLERANCE):
+            got = f"values from {target.min():g} to {target.max():g}, sums from {sums.min():g} to {sums.max():g}"
+            raise DataError.expected("class shares", expected="0 or more, of sum 1 for each sample", got=got)
 
     def attrs(self) -> dict[str, Any]:
         smoothing = {"smoothing": self.label_smoothing} if self.label_smoothing else {}
@@ -136,14 +169,39 @@ class CrossEntropy(Loss):
 
 @kind
 class BinaryCrossEntropy(Loss):
-    """Mean cross-entropy of independent yes/no outputs, on logits or (after Softmax) probabilities."""
+    """Mean cross-entropy of independent yes/no outputs, on logits, or on probabilities after a sigmoid or Softmax.
+
+    An answer is yes above probability 1/2, and correct if the target is.
+    """
 
     name: ClassVar[str] = "binary_cross_entropy"
     yes_no: ClassVar[bool] = True
 
+    def takes_logits(self, gives: OutputKind) -> bool:
+        return gives == "values"
+
     def head(self, gives: OutputKind) -> Verb:
-        values = gives == "values"
-        return ops.binary_cross_entropy_logits if values else ops.binary_cross_entropy_probabilities
+        return ops.binary_cross_entropy_logits if self.takes_logits(gives) else ops.binary_cross_entropy_probabilities
+
+    def correct(self, output: Any, target: Any, gives: OutputKind) -> Any:
+        """Counted as two classes, no and yes."""
+        no = ops.multiply(output, -1.0) if self.takes_logits(gives) else ops.subtract(1.0, output)
+        return ops.correct_count(_side_by_side(no, output), _side_by_side(ops.subtract(1.0, target), target))
+
+    def answers(self, target: AnyArray) -> int:
+        return int(target.size)
+
+    def check_values(self, target: AnyArray) -> None:
+        if target.size and (target.min() < 0 or target.max() > 1):
+            raise DataError.expected(
+                "target of binary_cross_entropy", expected="numbers from 0 to 1",
+                got=f"{target.min():g} to {target.max():g}", do="scale them, such as (y + 1) / 2 or y / 255",
+            )  # fmt: skip
+
+
+def _side_by_side(no: Any, yes: Any) -> Any:
+    """Two columns, a row for each element."""
+    return ops.concat(*(ops.reshape(column, shape=(-1, 1)) for column in (no, yes)), axis=-1)
 
 
 @kind
@@ -216,6 +274,7 @@ def check_target(loss: Loss, output_shape: tuple[int, ...], target: ArrayLike) -
     values = array.astype(np.float32)
     if not np.isfinite(values).all():
         raise DataError.expected("target", expected="finite numbers", got="NaN or infinity", do="clean the data first")
+    loss.check_values(values)
     return values
 
 
@@ -304,11 +363,25 @@ def huber_loss_grad(output: ArrayLike, target: ArrayLike, *, delta: float = 1.0)
     return loss_and_gradient(Huber(delta=delta), output, target)
 
 
-def binary_cross_entropy_loss_grad(output: ArrayLike, target: ArrayLike, *, from_logits: bool = False) -> LossGradient:
+def binary_cross_entropy_loss_grad(
+    output: ArrayLike, target: ArrayLike, *, from_logits: bool | None = None
+) -> LossGradient:
     """Binary cross-entropy over all elements and its gradient with respect to `output`.
 
     Args:
-        output: probabilities between 0 and 1, or logits with `from_logits`.
+        output: logits, or probabilities as from a sigmoid.
         target: 0, 1 or shares between; the output's shape.
+        from_logits: whether `output` holds logits. None guesses: numbers between 0 and 1 are taken for probabilities.
+            Set it if your logits may look like that.
+
+    Raises:
+        ShapeError: shapes do not fit.
+        DataError: targets below 0 or above 1; outputs that are no probabilities, with `from_logits=False`.
     """
-    return loss_and_gradient(BinaryCrossEntropy(), output, target, "values" if from_logits else "probabilities")
+    y = read_numbers("output", output)
+    inside = bool(((y >= 0) & (y <= 1)).all())
+    if from_logits is False and not inside and np.isfinite(y).all():
+        got = f"{y.min():g} to {y.max():g}"
+        raise DataError.expected("output", expected="probabilities from 0 to 1", got=got, do="set from_logits=True")
+    logits = not inside if from_logits is None else from_logits
+    return loss_and_gradient(BinaryCrossEntropy(), y, target, "values" if logits else "independent")

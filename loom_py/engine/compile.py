@@ -61,7 +61,7 @@ class Compiler:
     def gives(self) -> OutputKind:
         """Kind of the network's outputs, as declared by the last layer that does not just pass its input on."""
         said = chain_gives([layer for _, layer in self.layers])
-        return "probabilities" if said == "probabilities" else "values"
+        return said if said in ("probabilities", "independent") else "values"
 
     @property
     def ids(self) -> int | None:
@@ -192,9 +192,9 @@ class Compiler:
         with recorder.span("", "loss"):
             value, dy = loss.head(self.gives)(tape.output, wanted, *loss.extra(), **loss.attrs())
             recorder.output("loss", value)
-            if loss.classes:
-                ignore = {k: v for k, v in loss.attrs().items() if k == "ignore"}
-                recorder.output("correct", ops.correct_count(tape.output, wanted, **ignore))
+            correct = loss.correct(tape.output, wanted, self.gives)
+            if correct is not None:
+                recorder.output("correct", correct)
         return value, dy
 
     def _parameters(self, recorder: Recorder) -> Mapping[str, Tensor]:

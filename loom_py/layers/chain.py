@@ -29,9 +29,18 @@ def chain_backward(layers: Sequence[Layer], caches: Sequence[Any], dy: Any, run:
 
 
 def chain_gives(layers: Sequence[Layer]) -> Gives:
-    """Kind of the outputs: that of the last layer that is not just passing on its input's."""
-    # Each layer is asked once: twice at each level is 2ⁿ times in n nested chains.
-    return next((given for layer in reversed(layers) if (given := layer.gives) != "same"), "same")
+    """Kind of the outputs: that of the last layer that is not just passing on its input's.
+
+    Averages and picks of a distribution are probabilities, but no distribution.
+    """
+    passed: Gives = "same"
+    for layer in reversed(layers):
+        given = layer.gives  # asked once: twice at each level is 2ⁿ times in n nested chains
+        if given == "within":
+            passed = "within"
+        elif given != "same":
+            return "independent" if passed == "within" and given == "probabilities" else given
+    return passed
 
 
 def chain_bounds(layers: Sequence[Layer]) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from loom_py.ops import FUNCTIONS, Value
 from loom_py.shapes import AnyArray, Shape, shape_text
 
 Gradients = Mapping[str, Value]
-Gives = Literal["values", "probabilities", "same"]
+Gives = Literal["values", "probabilities", "independent", "within", "same"]
 """Kind of a layer's outputs; "same": as its input's."""
 
 
@@ -53,8 +53,9 @@ class Layer:
     """Base of all layers.
 
     A layer overrides these by a class attribute of the same name, or by a property where they depend on its fields:
-        gives: "probabilities" when the outputs are a distribution over the last axis (losses pick their head by it),
-            "same" when the layer passes on whatever comes in.
+        gives: kind of the outputs, by which losses pick their head: "probabilities" for a distribution over the last
+            axis, "independent" for probabilities each by itself (of a sigmoid), "within" for averages and picks of what
+            comes in, "same" when the layer passes it on, else "values".
         unit_axis: axis of the output (batch included) along which units lie; "dead units" are counted there.
             None: where they lie in what comes in.
         ids: how many integer ids the input chooses from; None where the input is values.
@@ -74,7 +75,7 @@ class Layer:
     @property
     def gives(self) -> Gives:
         """Kind of the outputs."""
-        return "values"
+        return "independent" if self.bounds == (0, 1) else "values"
 
     @property
     def unit_axis(self) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 from loom_py import ops
 from loom_py.config.fields import Size
 from loom_py.errors import ConfigError, ShapeError
-from loom_py.layers.layer import Gradients, Layer, Parameter, layer
+from loom_py.layers.layer import Gives, Gradients, Layer, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, product_node
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import AnyArray, Shape
@@ -45,6 +45,14 @@ class Parallel(Layer):
     _: KW_ONLY
     gate_inputs: Size | None = None
     """Extent of the input's last axis (I), which "gated" needs."""
+
+    @property
+    def gives(self) -> Gives:
+        """A mean or mixture of distributions is one; of probabilities, and side by side, each is one by itself."""
+        kinds = {branch.gives for branch in self.branches}
+        if self.combine == "add" or not kinds <= {"probabilities", "independent"}:
+            return "values"
+        return "probabilities" if kinds == {"probabilities"} and self.combine != "concat" else "independent"
 
     @property
     def bounds(self) -> tuple[float, float]:

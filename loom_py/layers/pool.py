@@ -9,7 +9,7 @@ from loom_py import ops
 from loom_py.config.fields import Count, CountPair, Size, SizePair
 from loom_py.errors import ConfigError
 from loom_py.layers.geometry import Geometry, PerAxis
-from loom_py.layers.layer import Gradients, Layer, layer
+from loom_py.layers.layer import Gives, Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import Shape, size_of
@@ -18,6 +18,7 @@ from loom_py.shapes import Shape, size_of
 class Pool(Layer):
     """Base of pools."""
 
+    gives: ClassVar[Gives] = "within"
     unit_axis: ClassVar[int] = 1
     mixes_entries: ClassVar[bool] = True
     axes: ClassVar[int]

@@ -38,6 +38,8 @@ class FlattenCache(NamedTuple):
 class Flatten(Layer):
     """All axes but the batch as one: (B, …) → (B, N)."""
 
+    gives: ClassVar[Gives] = "same"
+
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, FlattenCache]:
         return ops.reshape(x, shape=(x.shape[0], -1)), FlattenCache(x.shape)
 
@@ -64,6 +66,7 @@ class Dropout(Layer):
     rate: Share
     """Probability that a value becomes 0."""
 
+    gives: ClassVar[Gives] = "same"
     unit_axis: ClassVar[int | None] = None
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DropoutCache]:

@@ -8,6 +8,7 @@ from loom_py.diagnose.before.run_data import RunData, Samples, Structure
 from loom_py.engine.engine import Engine
 from loom_py.engine.inputs import Feed
 from loom_py.layers.chain import chain_bounds
+from loom_py.losses import Loss
 from loom_py.shapes import size_of
 from loom_py.train.config import TrainingConfig
 
@@ -16,7 +17,7 @@ def run_data(engine: Engine, config: TrainingConfig, training: Feed, validation:
     """Data and options of a run, for the checks that run nothing."""
     options = config.options()
     return RunData(
-        network=_structure(engine, training),
+        network=_structure(engine, training, options.loss),
         training=_samples(training),
         held_out=None if validation is None else _samples(validation),
         loss=options.loss,
@@ -30,7 +31,7 @@ def _samples(feed: Feed) -> Samples:
     return Samples(feed.x, np.asarray(feed.target))
 
 
-def _structure(engine: Engine, feed: Feed) -> Structure:
+def _structure(engine: Engine, feed: Feed, loss: Loss) -> Structure:
     """Facts about the network's layers."""
     shapes, _ = engine.compiler.survey((1, *feed.x.shape[1:]))
     first = next((layer for layer in engine.layers.values() if layer.parameters()), None)
@@ -43,7 +44,7 @@ def _structure(engine: Engine, feed: Feed) -> Structure:
     return Structure(
         output_shape=engine.output_shape(feed.x.shape[1:]),
         bounds=chain_bounds([layer for _, layer in engine.top]),
-        logits=engine.compiler.gives == "values",
+        logits=loss.takes_logits(engine.compiler.gives),
         distribution=engine.compiler.gives == "probabilities",
         takes_ids=engine.compiler.ids is not None,
         normalised=first is not None and first.normalises,

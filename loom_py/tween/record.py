@@ -83,9 +83,9 @@ def _forward(engine: Engine, form: Form, loss: Loss, config: TweenConfig, reques
         with recorder.span("", "loss"):
             value, _ = loss.head(compiler.gives)(y, wanted, *loss.extra(), **loss.attrs())
             recorder.output("loss", value)
-            if loss.classes:
-                ignore = {k: v for k, v in loss.attrs().items() if k == "ignore"}
-                recorder.output("correct", ops.correct_count(y, wanted, **ignore))
+            correct = loss.correct(y, wanted, compiler.gives)
+            if correct is not None:
+                recorder.output("correct", correct)
         stats.measure_norms()
     recorder.output("output", walk.activations[-1])
     return walk

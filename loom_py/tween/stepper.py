@@ -68,7 +68,7 @@ class Stepper:
             if ok:
                 keep_new()
         engine.steps += ok
-        correct = int(loaded.read("correct")) if self.loss.classes else None
+        correct = int(loaded.read("correct")) if "correct" in loaded.program.outputs else None
         result = StepResult(float(loaded.read("loss")), correct, math.nan, ok)
         accuracy = None if correct is None or not answers else correct / answers
         self.history.append(

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 5e8dd0fc8ff141402d85e20e7b37e6d2e5aad14bcc2988c9fc1ade947e487a9c
+ * Content hash of the description: 419e1b63da0371e50408947904feed99caf195b386e6a471384999f12b0be2e9
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -158,7 +158,7 @@ export type EventType = "train_start" | "epoch_start" | "batch_start" | "batch_e
 export type ExportFormat = "tensorboard" | "trace" | "otlp" | "csv";
 
 /** Kind of a layer's outputs; "same": as its input's. */
-export type Gives = "values" | "probabilities" | "same";
+export type Gives = "values" | "probabilities" | "independent" | "within" | "same";
 
 /**
  * He: N(0, 2/fan_in) (He et al. 2015). Xavier: variance 2/(fan_in+fan_out) (Glorot & Bengio 2010). LeCun: 1/fan_in.
@@ -174,8 +174,12 @@ export type MeasureVerdict = "better" | "same" | "worse";
 
 export type OptimizerName = "sgd" | "adam" | "adamw" | "rmsprop" | "lion";
 
-/** Meaning of a network's outputs; a loss picks its head by it. */
-export type OutputKind = "values" | "probabilities";
+/**
+ * Meaning of a network's outputs; a loss picks its head by it.
+ *
+ * "probabilities" are a distribution over the last axis (classes), "independent" ones are those of yes/no answers.
+ */
+export type OutputKind = "values" | "probabilities" | "independent";
 
 export type Phase = "forward" | "backward";
 
@@ -332,7 +336,11 @@ export interface Batch {
   readonly mask?: ArrayInput | null;
 }
 
-/** Mean cross-entropy of independent yes/no outputs, on logits or (after Softmax) probabilities. */
+/**
+ * Mean cross-entropy of independent yes/no outputs, on logits, or on probabilities after a sigmoid or Softmax.
+ *
+ * An answer is yes above probability 1/2, and correct if the target is.
+ */
 export interface BinaryCrossEntropyConfig {
   readonly type: "BinaryCrossEntropy";
 }
@@ -2999,8 +3007,12 @@ export type Observer =
 
 /** Named arguments of `Loom.binaryCrossEntropyLossGrad`. */
 export interface LoomBinaryCrossEntropyLossGradOptions {
-  /** @defaultValue `false` */
-  readonly from_logits?: boolean;
+  /**
+   * whether `output` holds logits. None guesses: numbers between 0 and 1 are taken for probabilities. Set it if your logits may look like that.
+   *
+   * @defaultValue `null`
+   */
+  readonly from_logits?: boolean | null;
 }
 
 /** Named arguments of `Loom.check`. */
@@ -3477,9 +3489,11 @@ export interface Loom extends Handle {
   /**
    * Binary cross-entropy over all elements and its gradient with respect to `output`.
    *
-   * @param output - probabilities between 0 and 1, or logits with `from_logits`.
+   * @param output - logits, or probabilities as from a sigmoid.
    * @param target - 0, 1 or shares between; the output's shape.
    * @param options - named arguments
+   * @throws {@link ShapeError} shapes do not fit.
+   * @throws {@link DataError} targets below 0 or above 1; outputs that are no probabilities, with `from_logits=False`.
    */
   binaryCrossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomBinaryCrossEntropyLossGradOptions): Promise<LossGradient>;
   /**
@@ -4426,8 +4440,12 @@ export namespace direct {
 
   /** Named arguments of `Loom.binaryCrossEntropyLossGrad`. */
   export interface LoomBinaryCrossEntropyLossGradOptions {
-    /** @defaultValue `false` */
-    readonly from_logits?: boolean;
+    /**
+     * whether `output` holds logits. None guesses: numbers between 0 and 1 are taken for probabilities. Set it if your logits may look like that.
+     *
+     * @defaultValue `null`
+     */
+    readonly from_logits?: boolean | null;
   }
 
   /** Named arguments of `Loom.check`. */
@@ -4942,9 +4960,11 @@ export namespace direct {
     /**
      * Binary cross-entropy over all elements and its gradient with respect to `output`.
      *
-     * @param output - probabilities between 0 and 1, or logits with `from_logits`.
+     * @param output - logits, or probabilities as from a sigmoid.
      * @param target - 0, 1 or shares between; the output's shape.
      * @param options - named arguments
+     * @throws {@link ShapeError} shapes do not fit.
+     * @throws {@link DataError} targets below 0 or above 1; outputs that are no probabilities, with `from_logits=False`.
      */
     binaryCrossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomBinaryCrossEntropyLossGradOptions): LossGradient;
     /**

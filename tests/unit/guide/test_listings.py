@@ -55,7 +55,9 @@ def test_checking_for_specific_methods(no_gpu: None) -> None:
     assert not network.has_method("ForwardGPU")
     assert network.has_method("ForwardCPU") and network.has_method("forwardCPU") and network.has_method("forward_cpu")
     signature = network.get_method_signature("Train")
-    assert signature == "train(batches: Iterable[Batch], config: TrainingConfig | None = None) -> TrainingResult"
+    assert signature == (
+        "train(batches: Iterable[Batch], config: TrainingConfig | None = None, **options: Any) -> TrainingResult"
+    )
 
 
 def test_json_export(no_gpu: None) -> None:
