@@ -95,7 +95,8 @@ class CrossEntropy(Loss):
 
     `label_smoothing` spreads that share of each target evenly over all classes (Szegedy et al. 2016). `class_weights`,
     one a class, weight samples by class; with integer labels the mean is weighted too, as in PyTorch. Samples, or
-    positions of a sequence, with the integer label `ignore_label` (padding) are ignored.
+    positions of a sequence, with the integer label `ignore_label` (padding) are ignored; labels of what a mask hides
+    become it.
     """
 
     name: ClassVar[str] = "cross_entropy"
@@ -290,6 +291,27 @@ def _check_labels(loss: Loss, labels: AnyArray, classes: int) -> AnyArray:
     narrow = np.full(labels.shape, -1 if loss.ignored is None else loss.ignored, np.int32)
     narrow[counted] = found.astype(np.int32)
     return narrow
+
+
+def hide_target(loss: Loss, output_shape: tuple[int, ...], target: AnyArray, mask: AnyArray) -> AnyArray:
+    """A checked target without padding: where each entry has a label, hidden ones get the ignored label.
+
+    Args:
+        output_shape: (B, N, …, C) where each entry has an output of its own; any other takes no part.
+        mask: (B, N), 1 for entries and 0 for padding.
+
+    Raises:
+        DataError: the loss would count padding.
+    """
+    if len(output_shape) < 3 or output_shape[:2] != mask.shape or mask.all():
+        return target
+    if target.dtype.kind not in "iu" or loss.ignored is None:
+        raise DataError.expected(
+            "mask", expected="a loss that leaves out padded entries", got=f"{loss.name} of every entry",
+            do="give integer labels to CrossEntropy(ignore_label=-1), or inputs of equal length without a mask",
+        )  # fmt: skip
+    shown = mask.reshape(mask.shape + (1,) * (target.ndim - 2))
+    return np.where(shown > 0, target, np.int32(loss.ignored))
 
 
 def divisor(weight: float) -> float:

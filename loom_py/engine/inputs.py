@@ -84,23 +84,33 @@ def _values(batch: AnyArray) -> AnyArray:
     return values
 
 
-def check_mask_use(layers: Mapping[str, Layer]) -> None:
-    """Check that layers by path leave out what a mask hides.
+def check_mask_use(layers: Mapping[str, Layer], shapes: Mapping[str, tuple[Shape, Shape]], entries: int) -> None:
+    """Check that layers leave out what a mask of so many entries hides.
+
+    Args:
+        layers: every layer by path.
+        shapes: their input and output shapes without batch, by path.
 
     Raises:
         DataError: a layer would compute with the padding, or none uses the mask.
     """
-    blind = next((path for path, layer in layers.items() if layer.mixes_entries and not layer.uses_mask), None)
-    if blind is not None:
+    using = {path for path, layer in layers.items() if layer.uses_mask(shapes[path][0])}
+    for path, layer in layers.items():
+        if path not in using and layer.mixes_entries and has_entries(shapes[path][0], entries):
+            raise DataError.expected(
+                "mask", expected="layers that leave out padding", got=f"{type(layer).__name__} at layer {path}",
+                do="give it inputs of equal length without a mask, or use RNN, GRU, LSTM or MultiHeadAttention",
+            )  # fmt: skip
+    if not using:
         raise DataError.expected(
-            "mask", expected="layers that leave out padding", got=f"{type(layers[blind]).__name__} at layer {blind}",
-            do="give it inputs of equal length without a mask, or use MultiHeadAttention",
-        )  # fmt: skip
-    if not any(layer.uses_mask for layer in layers.values()):
-        raise DataError.expected(
-            "mask", expected="a layer that uses it, such as MultiHeadAttention", got="none",
+            "mask", expected="a layer that uses it, such as LSTM or MultiHeadAttention", got="none",
             do="leave the mask out; give the loss an ignore_label for padded targets",
         )  # fmt: skip
+
+
+def has_entries(shape: Shape, entries: int) -> bool:
+    """Whether a sample of this shape still has the entries of the input, each with values of its own."""
+    return len(shape) > 1 and shape[0] == entries
 
 
 def read_mask(mask: ArrayLike | None, batch: AnyArray, *, single: bool) -> AnyArray | None:

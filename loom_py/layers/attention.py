@@ -139,6 +139,9 @@ class MultiHeadAttention(Layer):
     def _rotated(self, heads: Any, *, inverse: bool = False) -> Any:
         return ops.rotary(heads, inverse=inverse) if self.rotary else heads
 
+    def uses_mask(self, shape: Shape) -> bool:
+        return True
+
     def _mask(self, run: Run, b: int, t: int) -> Any:
         if run.mask is None:
             return None
@@ -200,7 +203,6 @@ class MultiHeadAttention(Layer):
         return graph.node("Concat", first, second, axis=-1)
 
     tween_rate: ClassVar[float] = 0.2
-    uses_mask: ClassVar[bool] = True
     mixes_entries: ClassVar[bool] = True
 
 

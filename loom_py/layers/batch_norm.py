@@ -37,6 +37,7 @@ class BatchNorm(Layer):
 
     unit_axis: ClassVar[int] = 1
     normalises: ClassVar[bool] = True
+    mixes_entries: ClassVar[bool] = True
     batch_statistics: ClassVar[bool] = True
     torch_unused: ClassVar[tuple[str, ...]] = ("num_batches_tracked",)
 

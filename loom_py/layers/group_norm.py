@@ -33,6 +33,7 @@ class GroupNorm(Layer):
 
     unit_axis: ClassVar[int] = 1
     normalises: ClassVar[bool] = True
+    mixes_entries: ClassVar[bool] = True
 
     groups: Size
     """Number of groups of channels; a divisor of `dim`."""

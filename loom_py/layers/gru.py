@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NamedTuple
 from loom_py import ops
 from loom_py.layers.layer import Gradients, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
-from loom_py.layers.recurrent import Recurrent, by_batch, by_time, stacked, step
+from loom_py.layers.recurrent import Padding, Recurrent, by_batch, by_time, stacked, step, with_held
 from loom_py.layers.run import Params, Run
 from loom_py.ops import FUNCTIONS
 from loom_py.shapes import AnyArray
@@ -20,6 +20,7 @@ class GRUCache(NamedTuple):
     x: Any  # (T·B, C)
     states: list[Any]  # T+1 of (B, H), the first from before the first step
     gates: list[Any]  # T of (B, 4H): r, z, n, and h_{t-1} W_hn + b_hn
+    padding: Padding | None
 
 
 @layer
@@ -39,15 +40,15 @@ class GRU(Recurrent):
         b, t, _ = x.shape
         rows = by_time(x)
         zx = ops.matmul(rows, p.weight_ih, p.bias_ih)
-        states, gates = [self.begin(p, x, "state", run)], []
+        states, gates, padding = [self.begin(p, x, "state", run)], [], self.padding(x, run)
         for i in range(t):
             zh = ops.matmul(states[-1], p.weight_hh, p.bias_hh)
             h, opened = ops.gru_step(step(zx, i, b), zh, states[-1])
-            states.append(h)
+            states.append(padding.hold(i, h, states[-1]) if padding else h)
             gates.append(opened)
         self.end(p, "state", states[-1])
         y = by_batch(stacked(states[1:]), b) if self.return_sequences else states[-1]
-        return y, GRUCache(rows, states, gates)
+        return y, GRUCache(rows, states, gates, padding)
 
     def backward(self, p: Params, cache: GRUCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         b, t = dy.shape[0], len(cache.gates)
@@ -58,10 +59,14 @@ class GRU(Recurrent):
         from_h: list[Any] = [None] * t
         for i in reversed(range(t)):
             dh = step(above, i, b) if above is not None else dy if i == t - 1 else zero
+            held = None
+            if cache.padding:
+                dh, held = cache.padding.split(i, ops.add(ops.add(dh, recurrent), straight))
+                recurrent = straight = zero
             from_x[i], from_h[i], straight = ops.gru_step_gradient(
                 dh, recurrent, straight, cache.gates[i], cache.states[i]
             )
-            recurrent = ops.matmul(from_h[i], p.weight_hh, transpose_b=True)
+            recurrent = with_held(ops.matmul(from_h[i], p.weight_hh, transpose_b=True), held)
         dzx, dzh = stacked(from_x), stacked(from_h)
         gradients = {
             "weight_ih": ops.matmul(cache.x, dzx, transpose_a=True),

@@ -62,7 +62,6 @@ class Layer:
         bounds: limits of the outputs, whatever the input.
         normalises: whether the scale of the input has no effect on the output.
         batch_statistics: whether training normalises by the statistics of the batch.
-        uses_mask: whether padding is left out by the run's mask.
         mixes_entries: whether an output depends on several entries of the input's first axis, those that a mask hides.
         torch_unused: arrays of the PyTorch counterpart that its outputs don't depend on.
     """
@@ -93,11 +92,6 @@ class Layer:
         return FUNCTIONS[self.activation_name or "linear"].bounds
 
     @property
-    def uses_mask(self) -> bool:
-        """Whether padding is left out by the run's mask."""
-        return False
-
-    @property
     def fan_in(self) -> int | None:
         """Inputs that each unit's weights sum over; None where the layer has no such weights."""
         sums = [p.fan_in for p in self.parameters() if p.name == "weight" and p.fan_in > 1]
@@ -114,6 +108,10 @@ class Layer:
 
     def check_input(self, shape: Shape) -> None:
         """Check a sample's shape (no batch axis); raise ShapeError."""
+
+    def uses_mask(self, shape: Shape) -> bool:
+        """Whether the layer leaves out what the run's mask hides, of a sample of this shape (no batch axis)."""
+        return False
 
     def parameters(self) -> tuple[Parameter, ...]:
         """The layer's own arrays, without those of its children."""

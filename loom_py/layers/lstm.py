@@ -9,7 +9,7 @@ import numpy as np
 from loom_py import ops
 from loom_py.layers.layer import Gradients, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
-from loom_py.layers.recurrent import Recurrent, by_batch, by_time, stacked, step
+from loom_py.layers.recurrent import Padding, Recurrent, by_batch, by_time, stacked, step, with_held
 from loom_py.layers.run import Params, Run
 from loom_py.ops import FUNCTIONS
 
@@ -21,6 +21,7 @@ class LSTMCache(NamedTuple):
     states: list[Any]  # T+1 of (B, H), the first from before the first step
     cells: list[Any]  # likewise
     gates: list[Any]  # T of (B, 4H)
+    padding: Padding | None
 
 
 @layer
@@ -41,16 +42,17 @@ class LSTM(Recurrent):
         rows = by_time(x)
         zx = ops.matmul(rows, p.weight_ih, p.bias)
         states, cells, gates = [self.begin(p, x, "state", run)], [self.begin(p, x, "cell", run)], []
+        padding = self.padding(x, run)
         for i in range(t):
             zh = ops.matmul(states[-1], p.weight_hh)
             h, c, opened = ops.lstm_step(step(zx, i, b), zh, cells[-1])
-            states.append(h)
-            cells.append(c)
+            states.append(padding.hold(i, h, states[-1]) if padding else h)
+            cells.append(padding.hold(i, c, cells[-1]) if padding else c)
             gates.append(opened)
         self.end(p, "state", states[-1])
         self.end(p, "cell", cells[-1])
         y = by_batch(stacked(states[1:]), b) if self.return_sequences else states[-1]
-        return y, LSTMCache(rows, states, cells, gates)
+        return y, LSTMCache(rows, states, cells, gates, padding)
 
     def backward(self, p: Params, cache: LSTMCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         b, t = dy.shape[0], len(cache.gates)
@@ -60,8 +62,14 @@ class LSTM(Recurrent):
         dzs: list[Any] = [None] * t
         for i in reversed(range(t)):
             dh = step(above, i, b) if above is not None else dy if i == t - 1 else zero
+            held = held_cell = None
+            if cache.padding:
+                dh, held = cache.padding.split(i, ops.add(dh, recurrent))
+                dc, held_cell = cache.padding.split(i, dc)
+                recurrent = zero
             dzs[i], dc = ops.lstm_step_gradient(dh, recurrent, dc, cache.gates[i], cache.cells[i], cache.cells[i + 1])
-            recurrent = ops.matmul(dzs[i], p.weight_hh, transpose_b=True)
+            dc = with_held(dc, held_cell)
+            recurrent = with_held(ops.matmul(dzs[i], p.weight_hh, transpose_b=True), held)
         dz = stacked(dzs)
         gradients = {
             "weight_ih": ops.matmul(cache.x, dz, transpose_a=True),

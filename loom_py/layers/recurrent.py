@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -20,9 +20,27 @@ LONGEST = 1024
 """Most time steps. Each adds instructions to the Program: cut longer inputs and carry the state."""
 
 
+class Padding(NamedTuple):
+    """The run's mask by time step. A padded step holds the state: real · new + padded · old, exact for 0 and 1."""
+
+    real: list[Any]  # T of (B, 1)
+    padded: list[Any]  # likewise: 1 - real
+
+    def hold(self, t: int, new: Any, old: Any) -> Any:
+        """The state after step `t`: the new one, or the old one where the step is padding."""
+        return ops.add(ops.multiply(new, self.real[t]), ops.multiply(old, self.padded[t]))
+
+    def split(self, t: int, gradient: Any) -> tuple[Any, Any]:
+        """The gradient of a state after step `t` as those of the new state and the old one."""
+        return ops.multiply(gradient, self.real[t]), ops.multiply(gradient, self.padded[t])
+
+
 @dataclass(frozen=True)
 class Recurrent(Layer):
     """Base of RNN, LSTM and GRU; input (B, T, C).
+
+    With a mask (B, T), padded steps anywhere leave the state as it is: the last state is that of the last real step,
+    and the output of a padded step is the state it holds.
 
     `carry`: largest batch whose last states are carried into the next run (gradients do not flow back); with 0 every
     run starts from zeros. Carried states are arrays of the layer like a running mean: `parameters()` has them, the
@@ -49,6 +67,9 @@ class Recurrent(Layer):
                 got=shape_text(shape),
             )
 
+    def uses_mask(self, shape: Shape) -> bool:
+        return True
+
     def weights(self, gates: int, biases: tuple[str, ...]) -> tuple[Parameter, ...]:
         """Parameters of a cell with `gates` gates."""
         c, h = self.inputs, self.hidden
@@ -74,6 +95,19 @@ class Recurrent(Layer):
                 expected=f"a batch of at most {self.carry} (carry)", got=b, do="give a larger carry",
             )  # fmt: skip
         return ops.copy(ops.rows(p.get(name), start=0, stop=b))
+
+    def padding(self, x: Any, run: Run) -> Padding | None:
+        """The mask by time step; None without one."""
+        if run.mask is None:
+            return None
+        b, t, _ = x.shape
+        if tuple(run.mask.shape) != (b, t):
+            raise ShapeError.expected(
+                f"layer {run.path}: {type(self).__name__}: mask", expected=(b, t), got=tuple(run.mask.shape)
+            )
+        real = by_time(ops.reshape(run.mask, shape=(b, t, 1)))
+        padded = ops.subtract(1.0, real)
+        return Padding([step(real, i, b) for i in range(t)], [step(padded, i, b) for i in range(t)])
 
     def end(self, p: Params, name: str, state: Any) -> None:
         """Store the last state for the next run, with `carry`."""
@@ -145,3 +179,8 @@ def step(rows: Any, t: int, b: int) -> Any:
 def stacked(parts: list[Any]) -> Any:
     """(B, C) of each time step → (T·B, C)."""
     return ops.concat(*parts, axis=0)
+
+
+def with_held(gradient: Any, held: Any) -> Any:
+    """The gradient of a state, with the part that padding passes on, if any."""
+    return gradient if held is None else ops.add(gradient, held)

@@ -11,7 +11,7 @@ from loom_py import ops
 from loom_py.layers.activations import activate, activate_backward
 from loom_py.layers.layer import Gradients, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, recurrent_activation
-from loom_py.layers.recurrent import Recurrent, by_batch, by_time, stacked, step
+from loom_py.layers.recurrent import Padding, Recurrent, by_batch, by_time, stacked, step, with_held
 from loom_py.layers.run import Params, Run
 from loom_py.ops import ActivationName
 
@@ -22,6 +22,7 @@ class RNNCache(NamedTuple):
     x: Any  # (T·B, C)
     states: list[Any]  # T+1 of (B, H), the first from before the first step
     saved: list[Any]  # T of (B, H): what the activation's gradient needs
+    padding: Padding | None
 
 
 @layer
@@ -42,15 +43,15 @@ class RNN(Recurrent):
         b, t, _ = x.shape
         rows = by_time(x)
         zx = ops.matmul(rows, p.weight_ih, p.bias)
-        states, saved = [self.begin(p, x, "state", run)], []
+        states, saved, padding = [self.begin(p, x, "state", run)], [], self.padding(x, run)
         for i in range(t):
             z = ops.add(step(zx, i, b), ops.matmul(states[-1], p.weight_hh))
             h, needed = activate(z, self.activation)
-            states.append(h)
+            states.append(padding.hold(i, h, states[-1]) if padding else h)
             saved.append(needed)
         self.end(p, "state", states[-1])
         y = by_batch(stacked(states[1:]), b) if self.return_sequences else states[-1]
-        return y, RNNCache(rows, states, saved)
+        return y, RNNCache(rows, states, saved, padding)
 
     def backward(self, p: Params, cache: RNNCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
         b, t = dy.shape[0], len(cache.saved)
@@ -59,8 +60,11 @@ class RNN(Recurrent):
         dzs: list[Any] = [None] * t
         for i in reversed(range(t)):
             dh = ops.add(step(above, i, b), recurrent) if above is not None else dy if i == t - 1 else recurrent
+            held = None
+            if cache.padding:
+                dh, held = cache.padding.split(i, dh)
             dzs[i] = activate_backward(dh, cache.saved[i], self.activation)
-            recurrent = ops.matmul(dzs[i], p.weight_hh, transpose_b=True)
+            recurrent = with_held(ops.matmul(dzs[i], p.weight_hh, transpose_b=True), held)
         dz = stacked(dzs)
         gradients = {
             "weight_ih": ops.matmul(cache.x, dz, transpose_a=True),

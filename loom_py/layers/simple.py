@@ -9,6 +9,7 @@ from loom_py.config.fields import Share
 from loom_py.layers.layer import Gives, Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
+from loom_py.shapes import Shape
 
 
 @layer
@@ -32,19 +33,32 @@ class FlattenCache(NamedTuple):
     """Values that backward needs."""
 
     shape: tuple[int, ...]  # of the input
+    real: Any  # (B, N, 1, …): 1 for entries, 0 for padding; None without a mask
 
 
 @layer
 class Flatten(Layer):
-    """All axes but the batch as one: (B, …) → (B, N)."""
+    """All axes but the batch as one: (B, …) → (B, N). Entries that the run's mask hides become 0."""
 
     gives: ClassVar[Gives] = "same"
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, FlattenCache]:
-        return ops.reshape(x, shape=(x.shape[0], -1)), FlattenCache(x.shape)
+        real = self._real(x, run)
+        shown = x if real is None else ops.multiply(x, real)
+        return ops.reshape(shown, shape=(x.shape[0], -1)), FlattenCache(x.shape, real)
 
     def backward(self, p: Params, cache: FlattenCache, dy: Any, run: Run) -> tuple[Any, Gradients]:
-        return ops.reshape(dy, shape=cache.shape), {}
+        dx = ops.reshape(dy, shape=cache.shape)
+        return dx if cache.real is None else ops.multiply(dx, cache.real), {}
+
+    def uses_mask(self, shape: Shape) -> bool:
+        return len(shape) > 1
+
+    def _real(self, x: Any, run: Run) -> Any:
+        """The mask (B, N) as factors of x (B, N, …), None where there is none or N is another extent."""
+        if run.mask is None or len(x.shape) < 3 or tuple(x.shape[:2]) != tuple(run.mask.shape):
+            return None
+        return ops.reshape(run.mask, shape=(*x.shape[:2], *(1 for _ in x.shape[2:])))
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         return graph.node("Flatten", x.name, axis=1)

@@ -11,6 +11,7 @@ from loom_py.errors import ShapeError, UnavailableError
 from loom_py.layers.layer import Gives, Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
+from loom_py.shapes import Shape
 
 SoftmaxVariant = Literal["standard", "masked", "sparsemax", "entmax15"]
 _ALPHA = {"sparsemax": 2.0, "entmax15": 1.5}
@@ -54,8 +55,7 @@ class Softmax(Layer):
             return ops.entmax_gradient(dy, cache.y, alpha=_ALPHA[self.variant], temperature=self.temperature), {}
         return ops.softmax_gradient(dy, cache.y, temperature=self.temperature), {}
 
-    @property
-    def uses_mask(self) -> bool:
+    def uses_mask(self, shape: Shape) -> bool:
         return self.variant == "masked"
 
     def _mask(self, run: Run, shape: tuple[int, ...]) -> Any:

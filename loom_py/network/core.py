@@ -286,7 +286,8 @@ class NetworkCore(Introspectable):
         batch, single = read_input(x, self.input_shape, ids=self.build().compiler.ids)
         shown = read_mask(mask, batch, single=single)
         if shown is not None:
-            check_mask_use(self.engine.layers)
+            shapes, _ = self.engine.compiler.survey((1, *self.input_shape))
+            check_mask_use(self.engine.layers, shapes, shown.shape[1])
         return Feed(batch, mask=shown), single
 
     @internal

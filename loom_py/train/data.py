@@ -10,7 +10,7 @@ import numpy as np
 from loom_py.arrays import read_numbers
 from loom_py.engine.inputs import Feed
 from loom_py.errors import DataError, LoomError, ShapeError
-from loom_py.losses import Loss, check_target
+from loom_py.losses import Loss, check_target, hide_target
 from loom_py.network.core import NetworkCore
 from loom_py.shapes import ArrayLike
 from loom_py.train.config import Batch, TrainingConfig
@@ -111,7 +111,8 @@ def check_samples(net: NetworkCore, loss: Loss, x: ArrayLike, target: ArrayLike,
 
     Raises:
         ShapeError: a shape does not fit, or the numbers of inputs and targets differ.
-        DataError: values are not finite, labels are out of range, or there are no samples.
+        DataError: values are not finite, labels are out of range, or there are no samples; or the loss would count
+            padding.
     """
     array = read_numbers("training data", x)
     if array.ndim == 0 or len(array) == 0:
@@ -124,7 +125,8 @@ def check_samples(net: NetworkCore, loss: Loss, x: ArrayLike, target: ArrayLike,
         got = f"{len(wanted)} targets" if wanted.ndim else "a scalar target"
         raise ShapeError.expected("training data", expected=f"{feed.samples} targets, one a sample", got=got)
     output_shape = (feed.samples, *net.engine.output_shape(net.input_shape))
-    return feed._replace(target=check_target(loss, output_shape, wanted))
+    checked = check_target(loss, output_shape, wanted)
+    return feed._replace(target=checked if feed.mask is None else hide_target(loss, output_shape, checked, feed.mask))
 
 
 def check_batches(net: NetworkCore, config: TrainingConfig, batches: Iterable[Batch]) -> Batches:

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 419e1b63da0371e50408947904feed99caf195b386e6a471384999f12b0be2e9
+ * Content hash of the description: 1c74530e1ba7506781ded43cf2bf2fb23269e3b8f2d20f970f5f74ebec9db638
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -439,7 +439,8 @@ export interface Counters {
  *
  * `label_smoothing` spreads that share of each target evenly over all classes (Szegedy et al. 2016). `class_weights`,
  * one a class, weight samples by class; with integer labels the mean is weighted too, as in PyTorch. Samples, or
- * positions of a sequence, with the integer label `ignore_label` (padding) are ignored.
+ * positions of a sequence, with the integer label `ignore_label` (padding) are ignored; labels of what a mask hides
+ * become it.
  */
 export interface CrossEntropyConfig {
   readonly type: "CrossEntropy";
@@ -1667,7 +1668,7 @@ export interface EmbeddingConfig {
   readonly dim: number;
 }
 
-/** All axes but the batch as one: (B, …) → (B, N). */
+/** All axes but the batch as one: (B, …) → (B, N). Entries that the run's mask hides become 0. */
 export interface FlattenConfig {
   readonly type: "Flatten";
 }

@@ -31,24 +31,31 @@ def draw_parameters(layer: Layer, rng: np.random.Generator) -> Arrays:
     return arrays
 
 
-def forward(layer: Layer, arrays: Mapping[str, AnyArray], x: AnyArray, training: bool) -> tuple[AnyArray, object, Run]:
+def forward(
+    layer: Layer, arrays: Mapping[str, AnyArray], x: AnyArray, training: bool, mask: AnyArray | None = None
+) -> tuple[AnyArray, object, Run]:
     """Output, cache and run on copies of the arrays, since training may renew buffers in place."""
-    run = Run({name: value.copy() for name, value in arrays.items()}, training, np.zeros((), np.uint32), seed=7)
+    run = Run(
+        {name: value.copy() for name, value in arrays.items()}, training, np.zeros((), np.uint32), seed=7, mask=mask
+    )
     y, cache = run.forward("0", layer, x)
     return y, cache, run
 
 
-def gradient_errors(layer: Layer, x: AnyArray, *, training: bool = True, seed: int = 0) -> dict[str, float]:
+def gradient_errors(
+    layer: Layer, x: AnyArray, *, training: bool = True, seed: int = 0, mask: AnyArray | None = None
+) -> dict[str, float]:
     """Largest relative error of the slopes along random directions, for the input and each trained parameter."""
     rng = np.random.default_rng(seed)
     arrays = draw_parameters(layer, rng)
-    y, cache, run = forward(layer, arrays, x, training)
+    y, cache, run = forward(layer, arrays, x, training, mask)
     projection = rng.standard_normal(y.shape)
     dx = run.backward("0", layer, cache, projection)
 
     def loss(changed: Mapping[str, AnyArray]) -> float:
         moved = {name: value for name, value in changed.items() if name != "input"}
-        return float((forward(layer, {**arrays, **moved}, changed.get("input", x), training)[0] * projection).sum())
+        y, _, _ = forward(layer, {**arrays, **moved}, changed.get("input", x), training, mask)
+        return float((y * projection).sum())
 
     points = {name: (arrays[name], gradient) for name, gradient in run.gradients.items()}
     if x.dtype.kind == "f":

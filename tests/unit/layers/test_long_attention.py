@@ -11,7 +11,16 @@ from unittest.mock import patch
 import numpy as np
 import pytest
 
-from loom_py import Dense, LayerNorm, MultiHeadAttention, Network, RecordingObserver, Residual, TrainingConfig
+from loom_py import (
+    CrossEntropy,
+    Dense,
+    LayerNorm,
+    MultiHeadAttention,
+    Network,
+    RecordingObserver,
+    Residual,
+    TrainingConfig,
+)
 from loom_py.executors.base import Executor
 from loom_py.executors.numpy import NumpyExecutor
 from loom_py.layers import attend as core
@@ -23,7 +32,7 @@ EXECUTORS: dict[str, Executor] = {"numpy": NumpyExecutor(), "wasm": machines.was
 if _gpu := machines.webgpu():
     EXECUTORS["webgpu"] = _gpu[1]
 LENGTH = core.CAUSAL_LENGTH + 1
-CONFIG = TrainingConfig(epochs=4, batch_size=2, learning_rate=0.5, shuffle=False)
+CONFIG = TrainingConfig(loss=CrossEntropy(ignore_label=-1), epochs=4, batch_size=2, learning_rate=0.5, shuffle=False)
 
 
 @contextmanager
