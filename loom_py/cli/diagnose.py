@@ -67,6 +67,8 @@ def described(finding: Finding) -> Iterator[str]:
     when = f" at step {finding.step}" if finding.step is not None else ""
     yield printable(f"{finding.severity}: {finding.rule}{where}{when}")
     yield printable(f"  {finding.explanation}")
+    if finding.cause is not None:
+        yield printable(f"  A consequence of {finding.cause}.")
     yield printable("  " + ", ".join(f"{name} {_short(value)}" for name, value in finding.evidence.items()))
     yield printable(f"  Try: {'; '.join(finding.suggestions)}.")
 

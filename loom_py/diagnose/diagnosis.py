@@ -12,7 +12,6 @@ from loom_py.telemetry.statistics import NOT_MEASURED
 
 if TYPE_CHECKING:
     from loom_py.diagnose.finding import Finding
-    from loom_py.diagnose.monitor import Monitor
 
 
 @runtime_checkable
@@ -27,7 +26,7 @@ class Measurable(Protocol):
 
 
 def diagnose(subject: Recording | Measurable) -> list[Finding]:
-    """Find faults of a run or a network, in order of occurrence.
+    """Find faults of a run or a network, causes first, each followed by its consequences.
 
     A recording is examined step by step, as during training. A network is examined in its current state, which is one
     pass: rules about the loss find nothing, and one bad pass is enough for rules that else need several in a row.
@@ -41,26 +40,35 @@ def diagnose(subject: Recording | Measurable) -> list[Finding]:
     if isinstance(subject, Recording):
         return _diagnose_recording(subject)
     if isinstance(subject, Measurable):
-        monitor = _monitor(subject.get_blueprint(), snapshot=True)
-        found = [finding for stats in _state_of(subject) for finding in monitor.on_stats(stats)]
-        return found + monitor.end()
+        return _diagnose_state(subject)
     raise ConfigError.expected("diagnose", expected="a recording or a network", got=type(subject).__name__)
 
 
-def _monitor(blueprint: Any, *, snapshot: bool = False) -> Monitor:
+def _diagnose_recording(recording: Recording) -> list[Finding]:
     # Imported on first use: `import loom_py` imports this module, and the rules need not load with it.
     from loom_py.diagnose.monitor import Monitor
+    from loom_py.diagnose.ranking import causes_first
 
-    return Monitor(blueprint, snapshot=snapshot)
-
-
-def _diagnose_recording(recording: Recording) -> list[Finding]:
     header = getattr(recording, "header", None)
-    monitor = _monitor(getattr(header, "blueprint", None))
+    monitor = Monitor(getattr(header, "blueprint", None))
     found: list[Finding] = []
     for record in recording.get_records():
         found += monitor.on_stats(record) if isinstance(record, LayerStats) else monitor.on_event(record)
-    return found + monitor.end()
+    return causes_first(found + monitor.end())
+
+
+def _diagnose_state(network: Measurable) -> list[Finding]:
+    """Findings of the current state; a trained network has no initial weights to examine."""
+    from loom_py.diagnose.monitor import Monitor
+    from loom_py.diagnose.ranking import causes_first
+    from loom_py.diagnose.rules import RULES
+
+    records = list(_state_of(network))
+    trained = any(stats.update_ratio > 0 for stats in records)
+    rules = [rule for rule in RULES if not (trained and rule.of_start)]
+    monitor = Monitor(network.get_blueprint(), snapshot=True, rules=rules)
+    found = [finding for stats in records for finding in monitor.on_stats(stats)]
+    return causes_first(found + monitor.end())
 
 
 def _state_of(network: Measurable) -> Iterator[LayerStats]:

@@ -55,6 +55,13 @@ class Finding:
     """Meaning of the numbers, in a sentence or two."""
     suggestions: tuple[str, ...]
     """Possible remedies, the most likely first."""
+    cause: str | None = None
+    """Name of the finding that this one is a consequence of; None for a cause, and before a ranking."""
+
+    @property
+    def name(self) -> str:
+        """Rule and layer, the name in `cause`."""
+        return self.rule if self.layer is None else f"{self.rule} in layer {self.layer}"
 
     def __str__(self) -> str:
         """The finding in one line."""

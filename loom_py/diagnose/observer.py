@@ -10,6 +10,7 @@ from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Size
 from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.monitor import Monitor
+from loom_py.diagnose.ranking import causes_first
 from loom_py.introspect import Introspectable, internal
 from loom_py.telemetry.events import LayerStats, TrainingEvent
 from loom_py.telemetry.observer import Observer
@@ -47,9 +48,9 @@ class DiagnosticObserver(Observer, Introspectable):
         self._reported: set[tuple[str, str | None]] = set()
 
     def get_findings(self) -> list[Finding]:
-        """Findings so far."""
+        """Findings so far, causes first, each followed by its consequences."""
         self.flush()
-        return list(self._findings)
+        return causes_first(self._findings)
 
     def clear(self) -> None:
         """Delete the findings; the rules keep their state."""

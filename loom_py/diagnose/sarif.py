@@ -46,6 +46,7 @@ def finding_data(finding: Finding) -> dict[str, Any]:
         "evidence": {name: _plain(value) for name, value in finding.evidence.items()},
         "explanation": finding.explanation,
         "suggestions": list(finding.suggestions),
+        "cause": finding.cause,
     }
 
 

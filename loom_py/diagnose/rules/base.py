@@ -15,11 +15,15 @@ class Rule:
     """Examines a run pass by pass; a rule's docstring describes its false positives.
 
     Attributes:
+        follows: rules whose findings may be the cause of this rule's.
+        of_start: the rule examines only networks that have not been trained.
         structure: layers of the network.
         patience: bad passes in a row that make a finding; 1 for a snapshot.
     """
 
     name: ClassVar[RuleName]
+    follows: ClassVar[tuple[RuleName, ...]] = ()
+    of_start: ClassVar[bool] = False
     usual_patience: ClassVar[int] = 3
 
     def __init__(self, structure: Structure, *, snapshot: bool = False) -> None:

@@ -26,6 +26,7 @@ class DeadRelu(Rule):
     """
 
     name = "dead_relu"
+    follows = ("update_ratio", "exploding")
 
     def start(self) -> None:
         """Start with no dead layer."""

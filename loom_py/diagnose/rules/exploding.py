@@ -46,6 +46,7 @@ class Exploding(Rule):
     """
 
     name = "exploding"
+    follows = ("update_ratio", "poor_initialisation")
     usual_patience = 2
 
     def start(self) -> None:

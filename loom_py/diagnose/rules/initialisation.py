@@ -32,6 +32,8 @@ class PoorInitialisation(Rule):
     """
 
     name = "poor_initialisation"
+    follows = ("dead_relu",)
+    of_start = True
 
     def start(self) -> None:
         """Start before the first pass."""

@@ -29,6 +29,7 @@ class LossNotDecreasing(Rule):
     """
 
     name = "loss_not_decreasing"
+    follows = ("nan_origin", "exploding", "vanishing", "dead_relu", "saturation", "update_ratio", "poor_initialisation")
 
     def start(self) -> None:
         """Start without batches."""

@@ -34,6 +34,7 @@ class NanOrigin(Rule):
     """
 
     name = "nan_origin"
+    follows = ("exploding", "update_ratio", "poor_initialisation")
 
     def start(self) -> None:
         """Start without a finding."""

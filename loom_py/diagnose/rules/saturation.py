@@ -32,6 +32,7 @@ class Saturation(Rule):
     """
 
     name = "saturation"
+    follows = ("update_ratio", "exploding", "poor_initialisation")
 
     def start(self) -> None:
         """Start with no saturated layer."""

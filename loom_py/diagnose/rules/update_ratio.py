@@ -34,6 +34,7 @@ class UpdateRatio(Rule):
     """
 
     name = "update_ratio"
+    follows = ("dead_relu", "saturation", "vanishing", "poor_initialisation", "exploding")
     usual_patience = 5
 
     def start(self) -> None:

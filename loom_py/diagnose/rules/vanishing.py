@@ -33,6 +33,7 @@ class Vanishing(Rule):
     """
 
     name = "vanishing"
+    follows = ("dead_relu", "saturation", "poor_initialisation")
 
     def start(self) -> None:
         """Start with no vanishing gradient."""
