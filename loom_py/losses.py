@@ -106,7 +106,7 @@ class CrossEntropy(Loss):
     label_smoothing: Share = 0.0
     """Share of each target that is spread evenly over all classes."""
     class_weights: tuple[NonNegative, ...] | None = None
-    """Weight of the samples of each class, not all 0; None: all equal."""
+    """Weight of the samples of each class: 0, or from 1e-30 to 1e30, not all 0; None: all equal."""
     ignore_label: int | None = None
     """Integer label whose samples are ignored; None: no label."""
 
@@ -116,6 +116,13 @@ class CrossEntropy(Loss):
             raise ConfigError.expected(
                 "CrossEntropy.class_weights", expected="a weight above 0", got=self.class_weights
             )
+        # Beyond these a weight times a loss, or a sum of weights, leaves the normal numbers of float32.
+        beyond = [weight for weight in self.class_weights or () if weight and not 1e-30 <= weight <= 1e30]
+        if beyond:
+            raise ConfigError.expected(
+                "CrossEntropy.class_weights", expected="weights of 0, or from 1e-30 to 1e30", got=beyond[0],
+                do="divide them all by one number",
+            )  # fmt: skip
 
     @property
     def ignored(self) -> int | None:

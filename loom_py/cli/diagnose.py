@@ -32,7 +32,7 @@ def add_arguments(parser: argparse.ArgumentParser, command: str) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Diagnose a recording; returns the exit status."""
-    if options.sarif and options.sarif == Path(options.recording):
+    if options.sarif and _same_file(options.sarif, Path(options.recording)):
         raise ConfigError.expected("--sarif", expected="another file than the recording", got=options.sarif)
     recording = read_recording(options.recording)
     findings = diagnose(recording)
@@ -46,6 +46,11 @@ def run(options: argparse.Namespace) -> int:
     else:
         print("\n".join(_lines(options.recording, recording, findings)))
     return int(fails(findings, options.fail_on))
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    """Whether two paths name one file: also by another spelling or a link."""
+    return one == other or (one.exists() and other.exists() and one.samefile(other))
 
 
 def _lines(path: str, recording: RecordingObserver, findings: list[Finding]) -> Iterator[str]:

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 1c74530e1ba7506781ded43cf2bf2fb23269e3b8f2d20f970f5f74ebec9db638
+ * Content hash of the description: d4876ea0ab11bf39d41d98daa572828165ca41fb02158e67033d7e1ab8737f5d
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -452,7 +452,7 @@ export interface CrossEntropyConfig {
    */
   readonly label_smoothing?: number;
   /**
-   * Weight of the samples of each class, not all 0; None: all equal.
+   * Weight of the samples of each class: 0, or from 1e-30 to 1e30, not all 0; None: all equal.
    *
    * @defaultValue `null`
    */
@@ -551,6 +551,8 @@ export interface Finding {
   readonly explanation: string;
   /** Possible remedies, the most likely first. */
   readonly suggestions: readonly string[];
+  /** Name of the finding that this one is a consequence of; None for a cause, and before a ranking. */
+  readonly cause: string | null;
 }
 
 /** Output and duration of a forward pass. */
@@ -2454,7 +2456,7 @@ export interface DeviationMetrics extends Handle {
 
 /** Applies all rules to every pass and reports each finding at once. */
 export interface DiagnosticObserver extends Handle {
-  /** Findings so far. */
+  /** Findings so far, causes first, each followed by its consequences. */
   getFindings(): Promise<readonly Finding[]>;
   /** Delete the findings; the rules keep their state. */
   clear(): Promise<void>;
@@ -3507,12 +3509,12 @@ export interface Loom extends Handle {
    * @param net - the network to train.
    * @param x - inputs, as for `fit`.
    * @param y - targets, as for `fit`.
-   * @param config - options of the run, its validation data included; None uses the defaults.
+   * @param config - options of the run, its validation data included; None uses the defaults. A dict of them is taken too.
    * @param options - named arguments
    * @returns Findings, causes before their consequences, else the gravest first; empty where nothing is suspicious.
    * @throws {@link ShapeError} the data does not fit, as for `fit`.
    * @throws {@link DataError} the data does not fit, as for `fit`.
-   * @throws {@link ConfigError} it is no network.
+   * @throws {@link ConfigError} it is no network, or an option is unknown.
    */
   check(net: Network, x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: LoomCheckOptions): Promise<readonly Finding[]>;
   /**
@@ -3560,7 +3562,7 @@ export interface Loom extends Handle {
    */
   describe(): Promise<Readonly<Record<string, unknown>>>;
   /**
-   * Find faults of a run or a network, in order of occurrence.
+   * Find faults of a run or a network, causes first, each followed by its consequences.
    *
    * A recording is examined step by step, as during training. A network is examined in its current state, which is one
    * pass: rules about the loss find nothing, and one bad pass is enough for rules that else need several in a row.
@@ -3887,7 +3889,7 @@ export namespace direct {
 
   /** Applies all rules to every pass and reports each finding at once. */
   export interface DiagnosticObserver extends Handle {
-    /** Findings so far. */
+    /** Findings so far, causes first, each followed by its consequences. */
     getFindings(): readonly Finding[];
     /** Delete the findings; the rules keep their state. */
     clear(): void;
@@ -4978,12 +4980,12 @@ export namespace direct {
      * @param net - the network to train.
      * @param x - inputs, as for `fit`.
      * @param y - targets, as for `fit`.
-     * @param config - options of the run, its validation data included; None uses the defaults.
+     * @param config - options of the run, its validation data included; None uses the defaults. A dict of them is taken too.
      * @param options - named arguments
      * @returns Findings, causes before their consequences, else the gravest first; empty where nothing is suspicious.
      * @throws {@link ShapeError} the data does not fit, as for `fit`.
      * @throws {@link DataError} the data does not fit, as for `fit`.
-     * @throws {@link ConfigError} it is no network.
+     * @throws {@link ConfigError} it is no network, or an option is unknown.
      */
     check(net: Network, x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: LoomCheckOptions): readonly Finding[];
     /**
@@ -5031,7 +5033,7 @@ export namespace direct {
      */
     describe(): Readonly<Record<string, unknown>>;
     /**
-     * Find faults of a run or a network, in order of occurrence.
+     * Find faults of a run or a network, causes first, each followed by its consequences.
      *
      * A recording is examined step by step, as during training. A network is examined in its current state, which is one
      * pass: rules about the loss find nothing, and one bad pass is enough for rules that else need several in a row.

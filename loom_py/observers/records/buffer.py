@@ -59,8 +59,8 @@ class RecordBuffer(Generic[R]):
         self.take_oldest()
 
     def __iter__(self) -> Iterator[tuple[int, R]]:
-        """All records, each with its number."""
-        return iter(self._items)
+        """All records of this moment, each with its number; another thread may go on adding."""
+        return iter(tuple(self._items))
 
     def __len__(self) -> int:
         """Number of records."""
@@ -130,9 +130,9 @@ class StatsBuffer:
         return True
 
     def __iter__(self) -> Iterator[tuple[int, LayerStats]]:
-        """All records, each with its number; those of frames are created at every iteration."""
-        gone = self._gone
-        for single, items in groupby(self._items, key=lambda pair: isinstance(pair[1], LayerStats)):
+        """All records of this moment, each with its number; those of frames are created at every iteration."""
+        kept, gone = tuple(self._items), self._gone  # another thread may go on adding
+        for single, items in groupby(kept, key=lambda pair: isinstance(pair[1], LayerStats)):
             if single:
                 yield from items  # type: ignore[misc]
                 continue

@@ -127,6 +127,9 @@ def test_diagnose_writes_sarif(runs, tmp_path, capsys):
     assert expect_sarif(json.loads(out.read_text()))["results"] == []
     before = Path(runs["dead"]).read_text()
     assert main(["diagnose", runs["dead"], "--sarif", runs["dead"]]) == 2
+    link = tmp_path / "link.jsonl"
+    link.symlink_to(runs["dead"])
+    assert main(["diagnose", runs["dead"], "--sarif", str(link)]) == 2
     assert Path(runs["dead"]).read_text() == before
 
 

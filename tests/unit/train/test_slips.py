@@ -29,8 +29,15 @@ def test_options_may_be_a_dict_or_keywords() -> None:
     assert results[0].epochs_run == 2
 
 
+def test_check_takes_options_like_fit() -> None:
+    takes: Any = {"learning_rate": 0.0}
+    found = [loom.check(_net(), X, Y, takes), loom.check(_net(), X, Y, learning_rate=0.0)]
+    assert [["learning_rate" in {finding.rule for finding in each}] for each in found] == [[True], [True]]
+
+
 SLIPS: dict[str, tuple[Callable[[], Any], str]] = {
     "train(x, y)": (lambda: _net().train(X, Y), r"config: .*got ndarray; train arrays by fit\(x, y\)"),  # type: ignore[arg-type]
+    "check(x, y) of a number": (lambda: loom.check(_net(), X, Y, 5), "config: .*got int"),  # type: ignore[arg-type]
     "both": (lambda: _net().fit(X, Y, loom.TrainingConfig(), epochs=2), "options: .*got both; put epochs"),
     "unknown": (lambda: _net().fit(X, Y, epoch=2), "options: expected epochs.*got epoch"),
     "negative seed": (lambda: loom.TrainingConfig(seed=-1), "TrainingConfig.seed: .*at least 0"),

@@ -108,7 +108,18 @@ def test_labels_are_compared_before_they_are_narrowed(label: int, kind: Any) -> 
         net.evaluate(X, y, nn.TrainingConfig(loss=nn.CrossEntropy(ignore_label=-5)))
 
 
-@pytest.mark.parametrize("weights", [(-1.0, 2.0, 1.0), (1.0, np.nan, 1.0), (1.0, np.inf, 1.0), (0.0, 0.0, 0.0), ()])
+@pytest.mark.parametrize(
+    "weights",
+    [
+        (-1.0, 2.0, 1.0),
+        (1.0, np.nan, 1.0),
+        (1.0, np.inf, 1.0),
+        (0.0, 0.0, 0.0),
+        (),
+        (1e-45, 0.0, 1.0),
+        (1e38, 1.0, 1.0),
+    ],
+)
 def test_class_weights_out_of_range_are_refused(weights: Any) -> None:
     with pytest.raises(nn.ConfigError, match="class_weights"):
         nn.CrossEntropy(class_weights=weights)
