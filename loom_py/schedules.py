@@ -26,7 +26,7 @@ def scheduled_rate(rate: float, schedule: Schedule, step: int) -> float:
     """
     try:
         scheduled = rate * schedule.factor(step)
-    except OverflowError:
+    except (OverflowError, ConfigError):  # beyond floats
         scheduled = math.inf
     if not 0 <= scheduled <= LARGEST_FLOAT:
         raise ConfigError.expected(
@@ -38,11 +38,14 @@ def scheduled_rate(rate: float, schedule: Schedule, step: int) -> float:
 
 
 def _power(base: float, exponent: float) -> float:
-    """base^exponent; infinity beyond the range of floats, which `scheduled_rate` refuses."""
+    """base^exponent; raises ConfigError beyond the range of floats."""
     try:
         return math.pow(base, exponent)
     except OverflowError:
-        return math.inf
+        raise ConfigError.expected(
+            "factor of a schedule", expected="a finite number", got=f"{base:g} to the power of {exponent:g}",
+            do="change the schedule",
+        ) from None  # fmt: skip
 
 
 @kind
