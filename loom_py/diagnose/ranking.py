@@ -12,14 +12,15 @@ _RULES: dict[str, type[Rule]] = {rule.name: rule for rule in RULES}
 
 
 def causes_first(findings: Iterable[Finding]) -> list[Finding]:
-    """Findings with their causes named: the gravest cause first, each followed by its consequences.
+    """Findings with their causes named, each cause followed by its consequences; the gravest of these groups first.
 
     Args:
         findings: in order of occurrence.
     """
     found = list(findings)
     roots = [_root(place, found) for place in range(len(found))]
-    order = sorted(set(roots), key=lambda place: (SEVERITIES[found[place].severity], place))
+    worst = {root: min(SEVERITIES[found[p].severity] for p, own in enumerate(roots) if own == root) for root in roots}
+    order = sorted(worst, key=lambda root: (worst[root], root))
     ranked: list[Finding] = []
     for root in order:
         ranked.append(found[root])
@@ -47,6 +48,8 @@ def _explains(found: list[Finding], cause: int, effect: int) -> bool:
     first, second = found[cause], found[effect]
     if first.rule not in _follows(second):
         return False
+    if (second.step or 0) - (first.step or 0) > _RULES[second.rule].looks_back:
+        return False  # too long ago
     return _began(first) <= (second.step or 0) and (second.rule not in _follows(first) or cause < effect)
 
 

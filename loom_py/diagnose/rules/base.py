@@ -16,6 +16,7 @@ class Rule:
 
     Attributes:
         follows: rules whose findings may be the cause of this rule's.
+        looks_back: most steps between a cause and this rule's finding.
         of_start: the rule examines only networks that have not been trained.
         structure: layers of the network.
         patience: bad passes in a row that make a finding; 1 for a snapshot.
@@ -23,6 +24,7 @@ class Rule:
 
     name: ClassVar[RuleName]
     follows: ClassVar[tuple[RuleName, ...]] = ()
+    looks_back: ClassVar[float] = 200
     of_start: ClassVar[bool] = False
     usual_patience: ClassVar[int] = 3
 

@@ -30,6 +30,7 @@ class LossNotDecreasing(Rule):
 
     name = "loss_not_decreasing"
     follows = ("nan_origin", "exploding", "vanishing", "dead_relu", "saturation", "update_ratio", "poor_initialisation")
+    looks_back = math.inf  # it compares with the beginning of the run
 
     def start(self) -> None:
         """Start without batches."""

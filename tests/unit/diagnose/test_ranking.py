@@ -40,6 +40,22 @@ def test_what_began_later_is_no_cause():
     ]
 
 
+def test_what_was_long_ago_is_no_cause():
+    assert ranked(finding("poor_initialisation", 0), finding("nan_origin", 10_000, "error", "7")) == [
+        ("nan_origin", None),
+        ("poor_initialisation", None),
+    ]
+
+
+def test_a_group_is_as_grave_as_its_gravest_finding():
+    mild, lost = finding("saturation", 3, "info"), finding("loss_not_decreasing", 900, "error", None)
+    assert ranked(finding("overfitting", 1), mild, lost) == [
+        ("saturation", None),
+        ("loss_not_decreasing", "saturation in layer 0"),
+        ("overfitting", None),
+    ]
+
+
 def test_ranking_again_changes_nothing():
     once = causes_first([finding("dead_relu", 2), finding("update_ratio", 4), finding("saturation", 4)])
     assert causes_first(once) == once
