@@ -1,8 +1,10 @@
-"""Build hook of the source distribution and the wheel: what neither git nor a source file has.
+"""Build hooks of the source distribution and the wheel: what neither git nor a source file has.
 
 The compiled kernels go into both; a source distribution has them, so that a wheel made from it needs no compiler. The
 tables that a page reads instead of introspecting the package go into the wheel, from a scratch folder and never into
 the source tree, where they would grow stale. A build without either fails.
+
+The description that a package index shows is README.md with its links made to work there.
 """
 
 from __future__ import annotations
@@ -17,6 +19,36 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+LINK = re.compile(r"(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
+
+
+def for_index(readme: str, repository: str | None) -> str:
+    """README.md as a package index can show it, which has none of the files that relative links name.
+
+    With the address of the repository they become absolute; without one a link leaves its text, a picture nothing.
+    """
+
+    def link(found: re.Match[str]) -> str:
+        picture, text, target = found["picture"], found["text"], found["target"]
+        if re.match(r"[a-z]+:|#", target):
+            return found[0]
+        if repository is None:
+            return "" if picture else text
+        return f"{picture}[{text}]({repository.rstrip('/')}/{'raw' if picture else 'blob'}/HEAD/{target})"
+
+    parts = re.split(r"(^```.*?^```$)", readme, flags=re.DOTALL | re.MULTILINE)  # code stays as it is
+    return "".join(part if part.startswith("```") else LINK.sub(link, part) for part in parts)
+
+
+class ReadmeHook(MetadataHookInterface):
+    """Sets `readme`."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        text = for_index(text, metadata.get("urls", {}).get("Repository"))
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
 
 
 class PackageHook(BuildHookInterface):  # type: ignore[type-arg]
@@ -55,7 +87,9 @@ class PackageHook(BuildHookInterface):  # type: ignore[type-arg]
             )
 
     def _run(self, what: str, *arguments: str) -> None:
-        environment = {**os.environ, "PYTHONPATH": self.root, "PYTHONDONTWRITEBYTECODE": "1"}
+        # All of sys.path, since installers pass the build's requirements on in other ways than by site-packages.
+        path = os.pathsep.join([self.root, *filter(None, sys.path)])
+        environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         command = [sys.executable, *arguments]
         done = subprocess.run(command, cwd=self.root, env=environment, capture_output=True, text=True, check=False)
         if done.returncode:

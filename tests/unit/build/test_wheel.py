@@ -1,13 +1,22 @@
-"""The wheel: made from a source archive, it carries the tables that a page reads, and fails without them."""
+"""The wheel: made from a source archive, it carries the tables that a page reads, and fails without them.
+
+Installed alone it runs the README's first example, and its description works on a package index.
+"""
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tarfile
+import venv
 import zipfile
+from email import message_from_bytes
 from pathlib import Path
 
 import pytest
@@ -75,3 +84,48 @@ def test_a_wheel_is_not_made_without_its_tables(unpacked: Path, tmp_path: Path) 
     assert done.returncode != 0
     assert "tables could not be made" in done.stderr
     assert not list(broken.rglob("*.whl"))
+
+
+def test_a_wheel_is_made_where_an_installer_isolates_the_build(unpacked: Path, tmp_path: Path) -> None:
+    """There the requirements of a build lie on PYTHONPATH, beside a Python that has none of them."""
+    venv.create(tmp_path / "bare", with_pip=False, symlinks=True)
+    environment = {**os.environ, "PYTHONPATH": sysconfig.get_path("purelib")}
+    command = [
+        str(tmp_path / "bare" / "bin" / "python"),
+        "-m",
+        "hatchling",
+        "build",
+        "-t",
+        "wheel",
+        "-d",
+        str(tmp_path),
+    ]
+    done = subprocess.run(command, cwd=unpacked, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    with zipfile.ZipFile(next(tmp_path.glob("*.whl"))) as wheel:
+        wheel.extractall(tmp_path / "installed")
+    shown = message_from_bytes(next((tmp_path / "installed").glob("*.dist-info/METADATA")).read_bytes()).get_payload()
+    assert "See inside a neural network" in shown
+    assert not re.findall(r"\]\((?!https?:|#)", shown)
+
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    code, printed = re.findall(r"```(?:python|text)\n(.*?)```", readme, re.DOTALL)[:2]
+    alone = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "installed"), sysconfig.get_path("purelib")])}
+    ran = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=alone, capture_output=True, text=True, check=False
+    )
+    assert ran.stdout == printed, ran.stderr
+
+
+def test_links_of_the_description_are_absolute_or_their_text() -> None:
+    spec = importlib.util.spec_from_file_location("package_hook", ROOT / "build" / "package_hook.py")
+    hook = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hook)
+    text = "![a picture](docs/a.png) [a page](docs/b.md), [a site](https://example.org), [below](#below)\n"
+    code = "```python\nx[0](y)\n```\n"
+    assert hook.for_index(text + code, "https://example.org/loom/") == (
+        "![a picture](https://example.org/loom/raw/HEAD/docs/a.png) "
+        "[a page](https://example.org/loom/blob/HEAD/docs/b.md), [a site](https://example.org), [below](#below)\n"
+        + code
+    )
+    assert hook.for_index(text + code, None) == " a page, [a site](https://example.org), [below](#below)\n" + code
