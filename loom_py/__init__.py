@@ -53,6 +53,7 @@ _HOMES = {
     "tween.config": "TweenConfig",
     "tween.explosion": "ExplosionGuard",
     "tween.trainer": "TweenTrainer",
+    "watch.watch": "watch_torch",
 } | {f"layers.{home}": names for home, names in LAYERS.items()}
 
 __getattr__, __dir__ = lazily(__name__, _HOMES)

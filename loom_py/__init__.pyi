@@ -105,6 +105,7 @@ from loom_py.train.trainer import Trainer as Trainer
 from loom_py.tween.config import TweenConfig as TweenConfig
 from loom_py.tween.explosion import ExplosionGuard as ExplosionGuard
 from loom_py.tween.trainer import TweenTrainer as TweenTrainer
+from loom_py.watch.watch import watch_torch as watch_torch
 
 __all__ = [
     "Activation",
@@ -212,4 +213,5 @@ __all__ = [
     "mae_loss_grad",
     "mse_loss_grad",
     "typegen",
+    "watch_torch",
 ]

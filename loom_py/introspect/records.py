@@ -12,7 +12,7 @@ from typing import Any
 from loom_py.introspect.annotations import choices_of, evaluate, limits_of, namespace_of, render, text_of
 from loom_py.introspect.docstrings import Docstring, module_attribute_docs, parse
 from loom_py.introspect.introspectable import Introspectable
-from loom_py.introspect.markers import is_conditional, starter_of
+from loom_py.introspect.markers import INTERNAL, is_conditional, starter_of
 from loom_py.introspect.members import (
     as_json,
     methods_of,
@@ -196,6 +196,9 @@ def _forward_text(annotation: object) -> object:
 
 
 def functions_in(api: Mapping[str, object]) -> dict[str, Callable[..., Any]]:
-    """Functions among public names. Coroutines are for Python alone, since JavaScript awaits every call anyway."""
-    found = {name: value for name, value in api.items() if inspect.isfunction(value)}
+    """Functions among public names. Coroutines are for Python alone, since JavaScript awaits every call anyway.
+
+    So are functions that are marked `internal`.
+    """
+    found = {name: value for name, value in api.items() if inspect.isfunction(value) and not hasattr(value, INTERNAL)}
     return {name: value for name, value in found.items() if not inspect.iscoroutinefunction(value)}

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from loom_py.telemetry.events import TrainingEvent, TweenStep
+from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.telemetry.frame import StatsFrame
 from loom_py.telemetry.instrument import StatsRequest
 from loom_py.telemetry.observer import Observer
@@ -57,6 +57,19 @@ class Dispatcher:
             values = observer.output_values or observer.output_samples
             own = frame.subset(observer.layers, values=values, histograms=observer.histograms)
             self._safely(observer, partial(observer.on_frame, own))
+
+    def record(self, listeners: Iterable[Observer], record: LayerStats) -> None:
+        """Deliver one record that comes without a frame, to each observer what it asked for."""
+        for observer in listeners:
+            if observer in self.observers and (observer.layers is None or record.path in observer.layers):
+                values = observer.output_values or (observer.output_samples and record.phase == "forward")
+                own = replace(
+                    record,
+                    output_values=record.output_values.copy() if values and record.output_values is not None else None,
+                    histogram=record.histogram if observer.histograms else None,
+                )
+                handler = observer.on_layer_forward if record.phase == "forward" else observer.on_layer_backward
+                self._safely(observer, partial(handler, record.layer_index, own))
 
     def event(self, event: TrainingEvent) -> None:
         """Deliver a training event."""

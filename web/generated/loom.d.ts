@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: d4876ea0ab11bf39d41d98daa572828165ca41fb02158e67033d7e1ab8737f5d
+ * Content hash of the description: 5b3945a2723ef77d6c8257533ef3edc9ba35ccf5ae267f4e6c97a1c8c5aaf882
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
