@@ -47,7 +47,7 @@ def available_when(
 
 
 def internal(member: M) -> M:
-    """Leave a method or property that other parts of the package use out of the public listing.
+    """Leave a method or property that other parts of the package use, or a function for Python alone, out of listings.
 
     Args:
         member: a function, or a property (write this decorator above `@property`).

@@ -11,9 +11,11 @@ from loom_py.telemetry.statistics import NOT_MEASURED
 if TYPE_CHECKING:
     from torch import Tensor
 
+SMALL, LARGE = 1e-12, 1e12  # float32 holds the squares of values in between, and sums of them
+
 
 def norm(values: Tensor) -> Tensor:
-    """L2 norm, in float64 where the device has that, so that no sum of squares overflows."""
+    """L2 norm, in float64 where the device has that and float32 is not enough, so that no sum of squares overflows."""
     import torch
 
     x = values.detach()
@@ -21,6 +23,10 @@ def norm(values: Tensor) -> Tensor:
         x = x.coalesce().values()
     if x.device.type == "mps":
         return torch.linalg.vector_norm(x.float())
+    if x.device.type == "cpu" and x.dtype is torch.float32:
+        quick = torch.linalg.vector_norm(x)
+        if SMALL < float(quick) < LARGE:  # a GPU would have to be waited for
+            return quick
     return torch.linalg.vector_norm(x, dtype=torch.complex128 if x.is_complex() else torch.float64)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from loom_py import ops
 from loom_py.shapes import AnyArray
 from loom_py.telemetry.instrument import SAMPLED_BYTES
+from loom_py.watch.arrays import LARGE, SMALL
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -29,8 +30,8 @@ class Wanted:
 class Row:
     """The statistics of one tensor, or of several of the same layer in one step: a layer that runs twice is one layer.
 
-    They stay on the tensor's device, so that a GPU is not waited for, until `read` asks for all rows at once. Sums are
-    of values over the largest, so that no finite value overflows, in the tensor's own precision but at least float32.
+    They stay on the tensor's device, so that a GPU is not waited for, until `read` asks for all rows at once, in the
+    tensor's own precision but at least float32.
     """
 
     def __init__(self, tensor: Tensor, unit_axis: int | None, wanted: Wanted) -> None:
@@ -57,25 +58,10 @@ class Row:
         self._keep(x)
         if not x.numel():
             return
-        finite = torch.isfinite(x)
-        whole = torch.where(finite, x, 0)
-        largest = whole.abs().amax()
-        scale = largest.clamp_min(_LEAST)
-        scaled = whole / scale
-        number = finite.sum()
-        mean = scaled.sum() / number
-        # Halves, since the difference of two finite values may overflow; unscaled, since scaling rounds.
-        deviation = torch.where(finite, (whole / 2 - mean * scale / 2) / (scale / 2), 0)
-        spread = deviation.square().sum() - deviation.sum().square() / number
-        inf = torch.inf
-        self._parts.append([
-            number, torch.isnan(x).sum(), (x == inf).sum(), (x == -inf).sum(), (x == 0).sum(),
-            torch.where(finite, x, inf).amin(), torch.where(finite, x, -inf).amax(), largest,
-            mean, spread, scaled.square().sum(),
-        ])  # fmt: skip
+        zeros = x.numel() - torch.count_nonzero(x)
+        self._parts.append((_quick(x, zeros) if x.device.type == "cpu" else None) or _masked(x, zeros))
         if unit_axis is not None:
-            others = [axis for axis in range(x.ndim) if axis != unit_axis % x.ndim]
-            alive = (x != 0).amax(dim=others) if others else x != 0
+            alive = _alive(x, unit_axis % x.ndim, zeros)
             self._alive = alive if self._alive is None else self._alive | alive
 
     def _keep(self, x: Tensor) -> None:
@@ -124,6 +110,54 @@ class Row:
             "norm": top * float((squares[used] * (scale / top) ** 2).sum()) ** 0.5,
         }
         return row
+
+
+def _quick(x: Tensor, zeros: Tensor) -> list[Tensor] | None:
+    """A part of values that are all finite and whose squares fit into float32; None for others.
+
+    It decides by values, for which a GPU would have to be waited for.
+    """
+    import torch
+
+    low, high = torch.aminmax(x)
+    largest = max(-float(low), float(high))
+    if not (SMALL < largest < LARGE) or x.numel() < 2:  # false for NaN too
+        return None
+    variance, mean = torch.var_mean(x, correction=0)
+    number, none, one = torch.tensor(x.numel()), torch.tensor(0), torch.tensor(1.0)
+    spread = variance * number
+    return [number, none, none, none, zeros, low, high, one, mean, spread, spread + mean.square() * number]
+
+
+def _masked(x: Tensor, zeros: Tensor) -> list[Tensor]:
+    """A part of any values: sums are of the finite ones over the largest, so that none overflows."""
+    import torch
+
+    finite = torch.isfinite(x)
+    whole = torch.where(finite, x, 0)
+    largest = whole.abs().amax()
+    scale = largest.clamp_min(_LEAST)
+    scaled = whole / scale
+    number = finite.sum()
+    mean = scaled.sum() / number
+    # Halves, since the difference of two finite values may overflow; unscaled, since scaling rounds.
+    deviation = torch.where(finite, (whole / 2 - mean * scale / 2) / (scale / 2), 0)
+    spread = deviation.square().sum() - deviation.sum().square() / number
+    inf = torch.inf
+    low, high = torch.where(finite, x, inf).amin(), torch.where(finite, x, -inf).amax()
+    counts = [number, torch.isnan(x).sum(), (x == inf).sum(), (x == -inf).sum(), zeros]
+    return [*counts, low, high, largest, mean, spread, scaled.square().sum()]
+
+
+def _alive(x: Tensor, axis: int, zeros: Tensor) -> Tensor:
+    """Which units are not 0 for every sample; without counting where a processor has too few zeros for a dead one."""
+    import torch
+
+    units = x.shape[axis]
+    if x.device.type == "cpu" and int(zeros) * units < x.numel():
+        return torch.ones(units, dtype=torch.bool)
+    others = [other for other in range(x.ndim) if other != axis]
+    return (x != 0).amax(dim=others) if others else x != 0
 
 
 def read_all(numbers: list[Tensor]) -> list[float]:

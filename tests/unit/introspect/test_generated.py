@@ -15,6 +15,7 @@ from loom_py.introspect.described_cache import content_hash, load_described
 from loom_py.introspect.description import describe, describe_now
 from loom_py.introspect.docstrings import module_attribute_docs
 from loom_py.introspect.generated import difference, write
+from loom_py.introspect.markers import INTERNAL
 from loom_py.introspect.typescript.generate import unknown_names
 from loom_py.layers import REGISTRY
 
@@ -33,9 +34,13 @@ def described() -> dict[str, Any]:
 def test_every_public_name_is_described(described: dict[str, Any]) -> None:
     parts = ("classes", "layers", "functions", "errors", "dataclasses", "aliases")
     found = {record.get("method_name", record.get("name")) for part in parts for record in described[part]}
-    of_python = {name for name in loom_py.__all__ if iscoroutinefunction(getattr(loom_py, name))}
-    assert set(loom_py.__all__) - of_python <= found
-    assert not of_python & found  # JavaScript awaits every call anyway
+    public = {name: getattr(loom_py, name) for name in loom_py.__all__}
+    waited_for = {name for name, value in public.items() if iscoroutinefunction(value)}
+    marked = {name for name, value in public.items() if hasattr(value, INTERNAL)}
+    of_python = waited_for | marked  # JavaScript awaits every call anyway, and has no PyTorch to watch
+    assert set(public) - of_python <= found
+    assert not of_python & found
+    assert marked == {"watch_torch"}
 
 
 def test_layers_are_those_that_a_config_can_name(described: dict[str, Any]) -> None:
