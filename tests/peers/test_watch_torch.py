@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -284,3 +286,10 @@ def test_what_cant_be_watched_is_refused() -> None:
     with pytest.raises(loom.UnavailableError, match="DataParallel"):
         loom.watch_torch(nn.DataParallel(model), update, watcher)
     assert not model._forward_hooks
+
+
+def test_the_example_of_the_documentation_prints_its_finding(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "pytorch.md").read_text(encoding="utf-8")
+    example, printed = re.findall(r"```(?:python|text)\n(.*?)```", page, re.DOTALL)
+    exec(compile(example, "docs/pytorch.md", "exec"), {})
+    assert capsys.readouterr().out.startswith(printed.split("1.2e-07")[0])
