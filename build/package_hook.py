@@ -4,6 +4,8 @@ The compiled kernels go into both; a source distribution has them, so that a whe
 tables that a page reads instead of introspecting the package go into the wheel, from a scratch folder and never into
 the source tree, where they would grow stale. A build without either fails.
 
+The dashboard's script goes into both if the checkout has it, which `npm run setup` sees to.
+
 The description that a package index shows is README.md with its links made to work there.
 """
 
@@ -21,6 +23,7 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from hatchling.metadata.plugin.interface import MetadataHookInterface
 
+DASHBOARD = "loom_py/observers/formats/dashboard.js"
 LINK = re.compile(r"(?P<picture>!?)\[(?P<text>[^\]]*)\]\((?P<target>[^)\s]+)\)")
 
 
@@ -66,6 +69,7 @@ class PackageHook(BuildHookInterface):  # type: ignore[type-arg]
         if version == "editable":  # it runs from the source, which is introspected live, and without Pyodide
             return
         self._compile_kernels()
+        self._add_dashboard(build_data)
         if self.target_name == "wheel":
             self._run("the wheel's tables", "-m", "loom_py", "tables", "--out", str(self.scratch))
             made = [path for path in self.scratch.rglob("*") if path.is_file()]
@@ -84,6 +88,14 @@ class PackageHook(BuildHookInterface):  # type: ignore[type-arg]
         elif not any((Path(self.root) / "loom_py" / "executors" / "wasm").glob("*.wasm")):
             raise RuntimeError(
                 "expected compiled kernels in loom_py/executors/wasm, got none; do: build from a checkout"
+            )
+
+    def _add_dashboard(self, build_data: dict[str, Any]) -> None:
+        if (Path(self.root) / DASHBOARD).exists():
+            build_data["artifacts"].append(DASHBOARD)
+        else:
+            self.app.display_warning(
+                "without the dashboard of notebooks and HTML recordings, whose script needs Node; do: npm run setup"
             )
 
     def _run(self, what: str, *arguments: str) -> None:

@@ -14,6 +14,7 @@ const MAY_IMPORT = {
   "visualiser/draw": ["visualiser/data"],
   "visualiser/panels": ["visualiser/data", "visualiser/draw"],
   visualiser: ["visualiser/data", "visualiser/draw", "visualiser/panels"],
+  "visualiser/notebook": ["visualiser", "visualiser/data", "visualiser/draw"],
   demo: ["generated", "bridge", "visualiser"],
 };
 

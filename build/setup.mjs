@@ -5,6 +5,7 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { chromiumPath, installChromium } from "./chromium.mjs";
+import { buildDashboard } from "./dashboard.mjs";
 import { BuildError, isMain, PYTHON, probe, ROOT, run, runMain, sha256, step, VENV } from "./lib.mjs";
 import { findPython } from "./python.mjs";
 
@@ -72,6 +73,10 @@ async function setupAssets() {
   if (code !== 0) throw new BuildError("could not build .cache/pyodide: see the messages above");
 }
 
+async function setupDashboard() {
+  if (await buildDashboard()) console.log("  loom_py/observers/formats/dashboard.js: built");
+}
+
 function checkNode() {
   const [major, minor] = process.versions.node.split(".").map(Number);
   if (major < 20 || (major === 20 && minor < 19)) {
@@ -84,6 +89,7 @@ export async function setup(wanted = ALL) {
   checkNode();
   if (wanted.python) await setupPython(wanted.python);
   if (wanted.node) await setupNode(wanted.node);
+  if (wanted.node) await setupDashboard(); // before the assets, whose wheel has it
   if (wanted.assets) await setupAssets();
   if (wanted.chromium && !chromiumPath()) await installChromium();
 }

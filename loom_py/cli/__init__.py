@@ -14,6 +14,7 @@ from loom_py.errors import LoomError
 COMMANDS = {
     "diagnose": ("cli.diagnose", "find faults of a recorded run"),
     "compare": ("cli.compare", "judge a recorded run by another one"),
+    "html": ("cli.html", "write a recorded run as one HTML file, with its findings"),
     "typegen": ("cli.generate", "write the TypeScript declarations and every other generated file of the repository"),
     "docs": ("cli.generate", "write the Markdown reference"),
     "describe": ("cli.generate", "show the description as JSON"),

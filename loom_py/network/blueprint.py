@@ -9,6 +9,7 @@ from loom_py.engine.engine import Engine
 from loom_py.engine.layout import Slot
 from loom_py.layers import Layer
 from loom_py.network.grid import Grid
+from loom_py.network.table import INDENT, Row, html_table
 from loom_py.shapes import Shape, shape_text, size_of
 
 
@@ -92,6 +93,13 @@ class Blueprint:
     def __str__(self) -> str:
         return draw(self)
 
+    def _repr_html_(self) -> str:
+        """The table that a notebook shows."""
+        heads = ("layer", "type", "output", "parameters", "FLOPs")
+        total = ("total", "", shape_text(self.output_shape), self.total_params, self.flops)
+        caption = f"{self.model_id}: input {shape_text(self.input_shape)}"
+        return html_table(caption, heads, [_row(layer) for layer in self.walk()], total)
+
 
 def make_blueprint(engine: Engine, grid: Grid, input_shape: Shape, model_id: str) -> Blueprint:
     """Read the structure off an engine's layers, layout and inference Program."""
@@ -160,6 +168,16 @@ def draw(b: Blueprint) -> str:
     return "\n".join([f"┌{frame}┐", title, *(f"│ {line:<{inner - 1}}│" for line in body), f"└{frame}┘"])
 
 
+def _row(layer: LayerBlueprint) -> Row:
+    depth = layer.path.count(".")
+    kind = layer.type + _activation(layer)
+    return (INDENT * depth + layer.path, kind, shape_text(layer.output_shape), layer.num_params, layer.flops)
+
+
+def _activation(layer: LayerBlueprint) -> str:
+    return f" {layer.activation}" if layer.activation not in (None, "linear") else ""
+
+
 def _cell_lines(b: Blueprint, row: int, col: int) -> list[str]:
     found: list[str] = []
     for layer in b.layers:
@@ -171,8 +189,7 @@ def _cell_lines(b: Blueprint, row: int, col: int) -> list[str]:
 def _layer_lines(layer: LayerBlueprint, depth: int) -> list[str]:
     same = layer.input_shape == layer.output_shape and not layer.num_params
     shapes = "" if same else f" {shape_text(layer.input_shape)}→{shape_text(layer.output_shape)}"
-    activation = f" {layer.activation}" if layer.activation not in (None, "linear") else ""
-    lines = ["  " * depth + layer.type + shapes + activation]
+    lines = ["  " * depth + layer.type + shapes + _activation(layer)]
     return lines + [line for child in layer.children for line in _layer_lines(child, depth + 1)]
 
 

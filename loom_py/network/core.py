@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from html import escape
 from time import perf_counter_ns
 from typing import Any
 
@@ -14,7 +15,7 @@ from loom_py.engine.engine import Engine
 from loom_py.engine.in_flight import InFlightStep, Ready, StepResult
 from loom_py.engine.inputs import Feed, check_mask_use, read_input, read_mask
 from loom_py.engine.layout import GRADIENTS, read_all
-from loom_py.errors import ConfigError
+from loom_py.errors import ConfigError, LoomError
 from loom_py.executors.base import Executor
 from loom_py.executors.choose import executor_for
 from loom_py.introspect import Introspectable, available_when, internal
@@ -28,7 +29,7 @@ from loom_py.network.manual import BackwardResult, ForwardResult, Manual
 from loom_py.network.report import Telemetry, make_telemetry
 from loom_py.network.steps import Outcome, Steps
 from loom_py.optimizers import Optimizer, OptimizerName, resolve_optimizer
-from loom_py.shapes import Array, ArrayLike, Shape
+from loom_py.shapes import Array, ArrayLike, Shape, shape_text
 from loom_py.telemetry.dispatch import Dispatcher
 from loom_py.telemetry.instrument import StatsRequest
 from loom_py.telemetry.observer import Observer
@@ -86,6 +87,19 @@ class NetworkCore(Introspectable):
         self.lock = threading.RLock()
         self.one_run = OneRun()
         self._assembled = frozenset((*vars(self), "_assembled"))
+
+    def __repr__(self) -> str:
+        """Name, input and layers, such as "<Network model: 2 → Dense, LayerNorm, Dense>"."""
+        kinds = ", ".join(type(layer).__name__ for layer in self.grid.layers)
+        return f"<{type(self).__name__} {self.model_id}: {shape_text(self.input_shape)} → {kinds}>"
+
+    def _repr_html_(self) -> str:
+        """The table that a notebook shows; the layers in words while they do not fit together."""
+        try:
+            return self.get_blueprint()._repr_html_()
+        except LoomError as error:
+            text = f"{self!r}\n{error}"
+            return f"<pre>{escape(text)}</pre>"
 
     # structure -----------------------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -11,8 +11,10 @@ from typing import Any, Literal
 from loom_py.atomic_file import write_whole
 from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Count, Size
+from loom_py.diagnose.finding import Finding
 from loom_py.errors import ConfigError, FileFormatError
 from loom_py.introspect import internal
+from loom_py.observers.formats.html import to_html
 from loom_py.observers.formats.registry import EXPORTS
 from loom_py.observers.records.buffer import RecordBuffer, StatsBuffer, thinned
 from loom_py.observers.records.file import Header, Reader, write_lines
@@ -22,7 +24,7 @@ from loom_py.telemetry.events import LayerStats, TrainingEvent, TweenStep
 from loom_py.telemetry.frame import StatsFrame
 from loom_py.telemetry.observer import LoomObserver
 
-ExportFormat = Literal["tensorboard", "trace", "otlp", "csv"]
+ExportFormat = Literal["tensorboard", "trace", "otlp", "csv", "html"]
 
 
 class RecordingObserver(LoomObserver):
@@ -171,7 +173,8 @@ class RecordingObserver(LoomObserver):
 
         Args:
             path: file to write; for "tensorboard" the folder of the event file.
-            format: "tensorboard" event file, "trace" (Chrome and Perfetto), "otlp" (OpenTelemetry JSON Lines), "csv".
+            format: "tensorboard" event file, "trace" (Chrome and Perfetto), "otlp" (OpenTelemetry JSON Lines), "csv",
+                "html" (one file with the dashboard).
 
         Returns:
             The written file.
@@ -182,6 +185,19 @@ class RecordingObserver(LoomObserver):
         if format not in EXPORTS:
             raise ConfigError.expected("format", expected=f"one of {', '.join(EXPORTS)}", got=repr(format))
         return EXPORTS[format](self._all(), self.header, Path(path))
+
+    def to_html(self, *, title: str = "Recording", findings: Sequence[Finding] | None = None) -> str:
+        """The recording as one HTML file, which any browser opens and replays on the dashboard.
+
+        Args:
+            title: heading of the page.
+            findings: findings to show above the charts; None: those of `diagnose`.
+
+        Raises:
+            ConfigError: the observer was never attached to a network.
+            UnavailableError: the package was installed without the dashboard's script.
+        """
+        return to_html(self._all(), self.header, title, findings)
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, capacity_bytes: int | None = 2**30) -> RecordingObserver:

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 5b3945a2723ef77d6c8257533ef3edc9ba35ccf5ae267f4e6c97a1c8c5aaf882
+ * Content hash of the description: b362dfa5e71ce6dad945f1d1be753ad2cf3cad073d67b1ba40673ca8a83be7d5
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -155,7 +155,7 @@ export type Device = "auto" | "numpy" | "wasm" | "webgpu";
 
 export type EventType = "train_start" | "epoch_start" | "batch_start" | "batch_end" | "validation" | "epoch_end" | "train_end" | "anomaly";
 
-export type ExportFormat = "tensorboard" | "trace" | "otlp" | "csv";
+export type ExportFormat = "tensorboard" | "trace" | "otlp" | "csv" | "html";
 
 /** Kind of a layer's outputs; "same": as its input's. */
 export type Gives = "values" | "probabilities" | "independent" | "within" | "same";
@@ -553,6 +553,30 @@ export interface Finding {
   readonly suggestions: readonly string[];
   /** Name of the finding that this one is a consequence of; None for a cause, and before a ranking. */
   readonly cause: string | null;
+}
+
+/** One fault, with its layer, step, cause and remedies. */
+export interface FindingInput {
+  /** The rule that found it. */
+  readonly rule: RuleName | CheckName;
+  /** Path of the layer; None when the finding is about the run as a whole. */
+  readonly layer: string | null;
+  /** Training step of the finding; None where there are no steps. */
+  readonly step: number | null;
+  /** Severity: "error" the run is lost, "warning" it learns badly, "info" worth knowing. */
+  readonly severity: Severity;
+  /** The numbers behind the finding, and the rule's threshold. */
+  readonly evidence: Readonly<Record<string, number | string>>;
+  /** Meaning of the numbers, in a sentence or two. */
+  readonly explanation: string;
+  /** Possible remedies, the most likely first. */
+  readonly suggestions: readonly string[];
+  /**
+   * Name of the finding that this one is a consequence of; None for a cause, and before a ranking.
+   *
+   * @defaultValue `null`
+   */
+  readonly cause?: string | null;
 }
 
 /** Output and duration of a forward pass. */
@@ -2809,6 +2833,22 @@ export interface OTLPObserver extends Handle {
   getMethodsJSON(): Promise<string>;
 }
 
+/** Named arguments of `RecordingObserver.toHtml`. */
+export interface RecordingObserverToHtmlOptions {
+  /**
+   * heading of the page.
+   *
+   * @defaultValue `"Recording"`
+   */
+  readonly title?: string;
+  /**
+   * findings to show above the charts; None: those of `diagnose`.
+   *
+   * @defaultValue `null`
+   */
+  readonly findings?: readonly FindingInput[] | null;
+}
+
 /** Keeps layer statistics, training events and steps of neural tweening in memory, the newest within its limits. */
 export interface RecordingObserver extends Handle {
   /** Number of records dropped for newer ones. */
@@ -2841,11 +2881,19 @@ export interface RecordingObserver extends Handle {
    * Write the recording for another tool.
    *
    * @param path - file to write; for "tensorboard" the folder of the event file.
-   * @param format - "tensorboard" event file, "trace" (Chrome and Perfetto), "otlp" (OpenTelemetry JSON Lines), "csv".
+   * @param format - "tensorboard" event file, "trace" (Chrome and Perfetto), "otlp" (OpenTelemetry JSON Lines), "csv", "html" (one file with the dashboard).
    * @returns The written file.
    * @throws {@link OSError} the path can't be written.
    */
   export(path: string, format: ExportFormat): Promise<string>;
+  /**
+   * The recording as one HTML file, which any browser opens and replays on the dashboard.
+   *
+   * @param options - named arguments
+   * @throws {@link ConfigError} the observer was never attached to a network.
+   * @throws {@link UnavailableError} the package was installed without the dashboard's script.
+   */
+  toHtml(options?: RecordingObserverToHtmlOptions): Promise<string>;
   /** Deliver what is held back and release what the observer holds; further calls do nothing. */
   close(): Promise<void>;
   /** Deliver what is still held back. */
@@ -4241,6 +4289,22 @@ export namespace direct {
     getMethodsJSON(): string;
   }
 
+  /** Named arguments of `RecordingObserver.toHtml`. */
+  export interface RecordingObserverToHtmlOptions {
+    /**
+     * heading of the page.
+     *
+     * @defaultValue `"Recording"`
+     */
+    readonly title?: string;
+    /**
+     * findings to show above the charts; None: those of `diagnose`.
+     *
+     * @defaultValue `null`
+     */
+    readonly findings?: readonly FindingInput[] | null;
+  }
+
   /** Keeps layer statistics, training events and steps of neural tweening in memory, the newest within its limits. */
   export interface RecordingObserver extends Handle {
     /** Number of records dropped for newer ones. */
@@ -4273,11 +4337,19 @@ export namespace direct {
      * Write the recording for another tool.
      *
      * @param path - file to write; for "tensorboard" the folder of the event file.
-     * @param format - "tensorboard" event file, "trace" (Chrome and Perfetto), "otlp" (OpenTelemetry JSON Lines), "csv".
+     * @param format - "tensorboard" event file, "trace" (Chrome and Perfetto), "otlp" (OpenTelemetry JSON Lines), "csv", "html" (one file with the dashboard).
      * @returns The written file.
      * @throws {@link OSError} the path can't be written.
      */
     export(path: string, format: ExportFormat): string;
+    /**
+     * The recording as one HTML file, which any browser opens and replays on the dashboard.
+     *
+     * @param options - named arguments
+     * @throws {@link ConfigError} the observer was never attached to a network.
+     * @throws {@link UnavailableError} the package was installed without the dashboard's script.
+     */
+    toHtml(options?: RecordingObserverToHtmlOptions): string;
     /** Deliver what is held back and release what the observer holds; further calls do nothing. */
     close(): void;
     /** Deliver what is still held back. */

@@ -34,7 +34,13 @@ export interface Dashboard {
 /** Least milliseconds between two frames where the user prefers reduced motion. */
 const CALM_FRAME_MS = 250;
 
-export function createDashboard(container: HTMLElement): Dashboard {
+export interface DashboardOptions {
+  /** Milliseconds by which speed and elapsed time are reckoned; for a run that is over, those of the recording. */
+  readonly clock?: () => number;
+}
+
+export function createDashboard(container: HTMLElement, options: DashboardOptions = {}): Dashboard {
+  const { clock = () => performance.now() } = options;
   const model = new RunModel();
   const grid = el("div", { class: "lv-grid" });
   const root = el("div", { class: "lv" }, grid);
@@ -56,7 +62,7 @@ export function createDashboard(container: HTMLElement): Dashboard {
     }
     drawnAt = now;
     theme ??= readTheme(root);
-    const view = { model, theme, span, cursor, statistic: chosen, now };
+    const view = { model, theme, span, cursor, statistic: chosen, now: clock() };
     for (const panel of panels) panel.draw(view);
   };
   const invalidate = (): void => {
@@ -94,20 +100,20 @@ export function createDashboard(container: HTMLElement): Dashboard {
   container.append(root);
   colours.addEventListener("change", recolour);
   // Elapsed time is drawn between messages too.
-  const clock = setInterval(() => {
+  const ticks = setInterval(() => {
     if (running && model.latest.step !== undefined) invalidate();
   }, 500);
   invalidate();
 
   return {
     push(message) {
-      model.push(message, performance.now());
+      model.push(message, clock());
       invalidate();
     },
     setStatistic: host.setStatistic,
     setRunning(next) {
       running = next;
-      model.rate.setRunning(next, performance.now());
+      model.rate.setRunning(next, clock());
       invalidate();
     },
     reset() {
@@ -117,7 +123,7 @@ export function createDashboard(container: HTMLElement): Dashboard {
     },
     dispose() {
       if (frame !== undefined) cancelAnimationFrame(frame);
-      clearInterval(clock);
+      clearInterval(ticks);
       colours.removeEventListener("change", recolour);
       for (const panel of panels) panel.dispose();
       root.remove();

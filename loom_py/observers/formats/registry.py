@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from loom_py.observers.formats.csv_export import export_csv
+from loom_py.observers.formats.html import export_html
 from loom_py.observers.formats.otlp import export_otlp
 from loom_py.observers.formats.tensorboard import export_tensorboard
 from loom_py.observers.formats.trace import export_trace
@@ -17,4 +18,5 @@ EXPORTS: dict[str, Callable[[Iterable[AnyRecord], Header, Path], Path]] = {
     "trace": export_trace,
     "otlp": export_otlp,
     "csv": export_csv,
+    "html": export_html,
 }

@@ -102,6 +102,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "getTweenHistory": [],
         "getRecords": [],
         "toText": [],
+        "toHtml": [],
         "saveToFile": ["{folder}/a.jsonl"],
         "export": ["{folder}/a.csv", "csv"],
         "dropped": [],
