@@ -100,9 +100,21 @@ def _opened(target: Path) -> Iterator[BinaryIO | None]:
         yield file
 
 
+def openable(path: str | os.PathLike[str]) -> str | os.PathLike[str]:
+    """The path, if a system can have a file of that name; raises OSError for NUL and lone surrogates."""
+    name = os.fspath(path)
+    try:
+        possible = "\0" not in name and os.fsencode(name)
+    except UnicodeEncodeError:
+        possible = False
+    if possible is False:
+        raise OSError(errno.EINVAL, "expected a path of characters that a system can write", ascii(name))
+    return path
+
+
 def _target(path: str | os.PathLike[str]) -> Path:
     """The file that a path means, links followed; raises OSError unless it is a regular file or can become one."""
-    target = Path(os.path.realpath(path))
+    target = Path(os.path.realpath(openable(path)))
     if not target.parent.is_dir():
         raise FileNotFoundError(errno.ENOENT, "the folder does not exist", str(target.parent))
     found = _status(target)

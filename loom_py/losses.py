@@ -1,7 +1,8 @@
 """Losses with their gradients, as heads of a training Program and as functions of arrays.
 
 All are means: cross-entropy over samples (for sequences: over positions), the others over all elements. Targets of
-cross-entropy are integer labels (B, …) or rows of class shares (B, …, C), such as one-hot rows.
+cross-entropy are integer labels (B, …) or rows of class shares (B, …, C), such as one-hot rows. A last axis of extent 1
+may be there or not: labels (B, 1), and values (B) for one output.
 """
 
 from __future__ import annotations
@@ -18,16 +19,12 @@ from loom_py.config.fields import NonNegative, Positive, Share
 from loom_py.config.options import Options, OptionsConfig, kind
 from loom_py.errors import ConfigError, DataError, ShapeError
 from loom_py.ops import Verb
+from loom_py.output_kind import OutputKind
 from loom_py.shapes import AnyArray, Array, ArrayLike
 
 SHARES_TOLERANCE = 1e-3
 """Largest distance from 1 of a sum of class shares."""
 LossName = Literal["cross_entropy", "binary_cross_entropy", "mse", "mae", "huber"]
-OutputKind = Literal["values", "probabilities", "independent"]
-"""Meaning of a network's outputs; a loss picks its head by it.
-
-"probabilities" are a distribution over the last axis (classes), "independent" ones are those of yes/no answers.
-"""
 
 
 class LossGradient(NamedTuple):
@@ -47,7 +44,7 @@ class Loss(Options):
     yes_no: ClassVar[bool] = False
 
     def head(self, gives: OutputKind) -> Verb:
-        """The verb for outputs of this kind."""
+        """The verb for outputs of this kind; raises ConfigError for a kind that the loss can't take."""
         raise NotImplementedError
 
     def attrs(self) -> dict[str, Any]:
@@ -145,6 +142,7 @@ class CrossEntropy(Loss):
         return gives != "probabilities"
 
     def head(self, gives: OutputKind) -> Verb:
+        _check_undropped(self, gives)
         return ops.cross_entropy_logits if self.takes_logits(gives) else ops.cross_entropy_probabilities
 
     def correct(self, output: Any, target: Any, gives: OutputKind) -> Any:
@@ -189,6 +187,7 @@ class BinaryCrossEntropy(Loss):
         return gives == "values"
 
     def head(self, gives: OutputKind) -> Verb:
+        _check_undropped(self, gives)
         return ops.binary_cross_entropy_logits if self.takes_logits(gives) else ops.binary_cross_entropy_probabilities
 
     def correct(self, output: Any, target: Any, gives: OutputKind) -> Any:
@@ -249,6 +248,15 @@ class Huber(Loss):
         return {"delta": self.delta}
 
 
+def _check_undropped(loss: Loss, gives: OutputKind) -> None:
+    if gives == "dropped":
+        raise ConfigError.expected(
+            f'loss "{loss.name}"', expected="probabilities as they are",
+            got="those that a Dropout layer makes 0 or scales in training",
+            do="put the Dropout before the last layer with weights",
+        )  # fmt: skip
+
+
 LOSSES: dict[str, type[Loss]] = {c.name: c for c in (CrossEntropy, BinaryCrossEntropy, MSE, MAE, Huber)}
 assert set(LOSSES) == set(get_args(LossName))
 
@@ -272,7 +280,7 @@ def check_target(loss: Loss, output_shape: tuple[int, ...], target: ArrayLike) -
         DataError: labels out of range, values that are not finite, not numbers or hidden by a mask.
         ConfigError: the loss has class weights for another number of classes.
     """
-    array = read_numbers("target", target)
+    array = _in_rank(loss, output_shape, read_numbers("target", target))
     loss.check_outputs(output_shape[-1])
     if loss.classes and array.shape == output_shape[:-1]:
         return _check_labels(loss, array, output_shape[-1])
@@ -284,6 +292,15 @@ def check_target(loss: Loss, output_shape: tuple[int, ...], target: ArrayLike) -
         raise DataError.expected("target", expected="finite numbers", got="NaN or infinity", do="clean the data first")
     loss.check_values(values)
     return values
+
+
+def _in_rank(loss: Loss, output_shape: tuple[int, ...], target: AnyArray) -> AnyArray:
+    """A target with a last axis of one label, or without that of one output, as the loss and the output have it."""
+    if loss.classes and output_shape[-1] > 1 and target.shape == (*output_shape[:-1], 1):
+        return target.reshape(output_shape[:-1])
+    if not loss.classes and output_shape[-1] == 1 and target.shape == output_shape[:-1]:
+        return target.reshape(output_shape)
+    return target
 
 
 def _check_labels(loss: Loss, labels: AnyArray, classes: int) -> AnyArray:
@@ -338,7 +355,9 @@ def loss_and_gradient(loss: Loss, output: ArrayLike, target: ArrayLike, gives: O
     rows = y[None] if single else y
     if rows.ndim == 0:
         raise ShapeError.expected("output", expected="at least one axis", got="a scalar")
-    wanted = check_target(loss, rows.shape, np.asarray(target)[None] if single else target)
+    if not rows.size:
+        raise DataError.expected("output", expected="at least one sample", got="none")
+    wanted = check_target(loss, rows.shape, read_numbers("target", target)[None] if single else target)
     if wanted.dtype.kind == "f":
         wanted = wanted.astype(y.dtype) if y.dtype != np.float64 else np.asarray(target, np.float64).reshape(rows.shape)
     with np.errstate(all="ignore"):
@@ -363,10 +382,17 @@ def cross_entropy_loss_grad(
 
     Raises:
         ShapeError: shapes do not fit.
-        DataError: labels out of range or targets not finite.
+        DataError: labels out of range or targets not finite; outputs that are no probabilities, with
+            `from_logits=False`.
     """
-    y = np.asarray(output)
-    logits = not _are_probabilities(y) if from_logits is None else from_logits
+    y = read_numbers("output", output)
+    fit = _are_probabilities(y)
+    if from_logits is False and not fit and y.size and np.isfinite(y).all():
+        raise DataError.expected(
+            "output", expected="probabilities of sum 1 for each sample",
+            got=f"values from {y.min():g} to {y.max():g}", do="set from_logits=True",
+        )  # fmt: skip
+    logits = not fit if from_logits is None else from_logits
     loss = CrossEntropy(label_smoothing=label_smoothing)
     return loss_and_gradient(loss, y, target, "values" if logits else "probabilities")
 

@@ -45,6 +45,11 @@ class Network(NetworkCore):
             ConfigError: there are no layers, or something is not a layer.
             ShapeError: a layer does not fit the output of the one before it.
         """
+        if not isinstance(layers, Sequence):
+            raise ConfigError.expected(
+                "layers", expected="a list of layers", got=type(layers).__name__,
+                do="give the shape of a sample first: Network.of(2, [Dense(2, 1)])",
+            )  # fmt: skip
         if not layers:
             raise ConfigError.expected("layers", expected="at least one layer", got="none")
         net = cls(input_shape, 1, 1, len(layers), seed=seed)
@@ -134,7 +139,13 @@ class Network(NetworkCore):
         return Trainer(self, config, array_batches(self, config, x, y, mask))
 
     def evaluate(
-        self, x: ArrayLike, y: ArrayLike, config: TrainingConfig | None = None, *, mask: ArrayLike | None = None
+        self,
+        x: ArrayLike,
+        y: ArrayLike,
+        config: TrainingConfig | None = None,
+        *,
+        mask: ArrayLike | None = None,
+        **options: Any,
     ) -> Score:
         """Loss and accuracy on held-out data, dropout off; nothing is changed.
 
@@ -143,13 +154,14 @@ class Network(NetworkCore):
             y: targets as for `fit`.
             config: its loss and batch size are used.
             mask: 1 for data, 0 for padding, as in `forward`.
+            options: single options by their names in `TrainingConfig`, such as `loss`, in place of `config`.
 
         Raises:
             ShapeError, DataError: the data does not fit.
         """
-        config = read_config(config, {})
-        options = config.options()
-        return evaluate_samples(self, check_samples(self, options.loss, x, y, mask), options, config.batch_size)
+        config = read_config(config, options)
+        step = config.options()
+        return evaluate_samples(self, check_samples(self, step.loss, x, y, mask), step, config.batch_size)
 
     def save_model(self, path: str | os.PathLike[str], model_id: str = "model") -> None:
         """Write the network, its config and all its arrays, into a file; models with other ids in the file are kept.

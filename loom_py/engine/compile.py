@@ -15,7 +15,8 @@ from loom_py.engine.update import StepOptions as StepOptions
 from loom_py.engine.update import record_sum, record_update, whole_area
 from loom_py.layers import Layer, Run
 from loom_py.layers.chain import chain_gives, chain_ids
-from loom_py.losses import Loss, OutputKind
+from loom_py.layers.given import Given, LayerPlace
+from loom_py.losses import Loss
 from loom_py.ops import Tensor
 from loom_py.program import Program, Recorder
 from loom_py.shapes import Shape
@@ -57,11 +58,10 @@ class Compiler:
         """Axis of units in each layer's output, by path; filled by `survey`."""
         self._surveys: dict[Shape, tuple[dict[str, tuple[Shape, Shape]], Program]] = {}
 
-    @property
-    def gives(self) -> OutputKind:
-        """Kind of the network's outputs, as declared by the last layer that does not just pass its input on."""
-        said = chain_gives([layer for _, layer in self.layers])
-        return said if said in ("probabilities", "independent") else "values"
+    def gives(self, shape: Shape, *, training: bool = True) -> Given:
+        """Kind and limits of the network's outputs for inputs of this shape, batch included."""
+        shapes, _ = self.survey((1, *shape[1:]))
+        return chain_gives([(LayerPlace(path, shapes, training), layer) for path, layer in self.layers], Given())
 
     @property
     def ids(self) -> int | None:
@@ -189,10 +189,11 @@ class Compiler:
     def _loss(self, tape: _Tape, form: Form, loss: Loss) -> tuple[Tensor, Tensor]:
         recorder = tape.recorder
         wanted = recorder.input("target", form.target, form.target_dtype)
+        kind = self.gives(form.shape, training=tape.run.training).kind
         with recorder.span("", "loss"):
-            value, dy = loss.head(self.gives)(tape.output, wanted, *loss.extra(), **loss.attrs())
+            value, dy = loss.head(kind)(tape.output, wanted, *loss.extra(), **loss.attrs())
             recorder.output("loss", value)
-            correct = loss.correct(tape.output, wanted, self.gives)
+            correct = loss.correct(tape.output, wanted, kind)
             if correct is not None:
                 recorder.output("correct", correct)
         return value, dy

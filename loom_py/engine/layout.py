@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from loom_py.arrays import read_numbers
 from loom_py.errors import DataError, ShapeError, StateError
 from loom_py.executors.base import Memory
 from loom_py.initializers import initialise
@@ -125,11 +126,9 @@ def checked(layout: Layout, values: Mapping[str, ArrayLike]) -> dict[str, Array]
         if name not in layout.places:
             known = ", ".join(list(layout.places)[:6]) or "none"
             raise StateError.expected("parameter name", expected=f"one of {known} …", got=repr(name))
-        array = np.asarray(value)
+        array = read_numbers(f"parameter {name}", value)
         parameter = layout.places[name].parameter
         wanted = parameter.shape
-        if array.dtype.kind not in "iuf":
-            raise DataError.expected(f"parameter {name}", expected="numbers", got=array.dtype)
         if array.shape != wanted:
             raise ShapeError.expected(f"parameter {name}", expected=wanted, got=array.shape)
         with np.errstate(over="ignore"):  # what float32 does not have becomes infinite

@@ -39,6 +39,10 @@ class Activation(Layer):
 
     unit_axis: ClassVar[int | None] = None
 
+    @property
+    def passes(self) -> bool:
+        return self.function == "linear"
+
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ActivationCache]:
         y, saved = activate(x, self.function)
         return y, ActivationCache(saved)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
-from loom_py.layers.layer import Gives, Layer
+from loom_py.layers.given import Given, LayerPlace
+from loom_py.layers.layer import Layer
 from loom_py.layers.run import Run
 
 
@@ -28,28 +28,18 @@ def chain_backward(layers: Sequence[Layer], caches: Sequence[Any], dy: Any, run:
     return dy
 
 
-def chain_gives(layers: Sequence[Layer]) -> Gives:
-    """Kind of the outputs: that of the last layer that is not just passing on its input's.
-
-    Averages and picks of a distribution are probabilities, but no distribution.
-    """
-    passed: Gives = "same"
-    for layer in reversed(layers):
-        given = layer.gives  # asked once: twice at each level is 2ⁿ times in n nested chains
-        if given == "within":
-            passed = "within"
-        elif given != "same":
-            return "independent" if passed == "within" and given == "probabilities" else given
-    return passed
+def chain_gives(layers: Sequence[tuple[LayerPlace, Layer]], incoming: Given) -> Given:
+    """What the last layer gives, from what comes into the first."""
+    for place, layer in layers:
+        incoming = layer.gives(incoming, place)
+    return incoming
 
 
-def chain_bounds(layers: Sequence[Layer]) -> tuple[float, float]:
-    """Limits of the outputs: those of the last layer that is not just passing on its input."""
-    said = [layer.bounds for layer in layers if layer.gives != "same"]
-    return said[-1] if said else (-math.inf, math.inf)
+def places(layers: Sequence[Layer], at: LayerPlace, field: str = "layers") -> list[tuple[LayerPlace, Layer]]:
+    """The inner layers of a layer, with their places."""
+    return [(at.child(f"{field}.{i}"), layer) for i, layer in enumerate(layers)]
 
 
 def chain_ids(layers: Sequence[Layer]) -> int | None:
-    """Number of ids that the input may hold: that of the first layer that is not just passing on its input."""
-    taking = [layer for layer in layers if layer.gives != "same"]
-    return taking[0].ids if taking else None
+    """Number of ids that the input may hold: that of the first layer that does not just pass them on."""
+    return next((layer.ids for layer in layers if not layer.passes), None)

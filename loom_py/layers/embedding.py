@@ -44,6 +44,11 @@ class Embedding(Layer):
         return None
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, EmbeddingCache]:
+        if x.dtype.kind not in "iu":
+            raise ShapeError.expected(
+                f"layer {run.path}: Embedding input", expected="integer ids", got="values of the layer before",
+                do="put it first; Identity, Flatten and Dropout(0) pass ids on",
+            )  # fmt: skip
         return ops.gather(p.weight, x), EmbeddingCache(x)
 
     def backward(self, p: Params, cache: EmbeddingCache, dy: Any, run: Run) -> tuple[None, Gradients]:

@@ -8,13 +8,16 @@ A layer's file has one reading order: formula and source, fields, `parameters`, 
 from __future__ import annotations
 
 import dataclasses
+import functools
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, TypeVar, cast, dataclass_transform
+from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
 from loom_py.config.fields import check_fields, plain_numbers
 from loom_py.errors import ConfigError, ShapeError
 from loom_py.initializers import InitializerName
+from loom_py.layers.given import Given, LayerPlace
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.registry import Registry
 from loom_py.layers.run import Params, Run
@@ -22,8 +25,6 @@ from loom_py.ops import FUNCTIONS, Value
 from loom_py.shapes import AnyArray, Shape, shape_text
 
 Gradients = Mapping[str, Value]
-Gives = Literal["values", "probabilities", "independent", "within", "same"]
-"""Kind of a layer's outputs; "same": as its input's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +54,7 @@ class Layer:
     """Base of all layers.
 
     A layer overrides these by a class attribute of the same name, or by a property where they depend on its fields:
-        gives: kind of the outputs, by which losses pick their head: "probabilities" for a distribution over the last
-            axis, "independent" for probabilities each by itself (of a sigmoid), "within" for averages and picks of what
-            comes in, "same" when the layer passes it on, else "values".
+        passes: whether the output is the input's values, in any shape.
         unit_axis: axis of the output (batch included) along which units lie; "dead units" are counted there.
             None: where they lie in what comes in.
         ids: how many integer ids the input chooses from; None where the input is values.
@@ -72,9 +71,9 @@ class Layer:
     mixes_entries: ClassVar[bool] = False
 
     @property
-    def gives(self) -> Gives:
-        """Kind of the outputs."""
-        return "independent" if self.bounds == (0, 1) else "values"
+    def passes(self) -> bool:
+        """Whether the output is the input's values, in any shape."""
+        return False
 
     @property
     def unit_axis(self) -> int | None:
@@ -108,6 +107,12 @@ class Layer:
 
     def check_input(self, shape: Shape) -> None:
         """Check a sample's shape (no batch axis); raise ShapeError."""
+
+    def gives(self, incoming: Given, at: LayerPlace) -> Given:
+        """Kind and limits of the outputs, from those of the input; limits of 0 and 1 are those of probabilities."""
+        if self.passes:
+            return incoming
+        return Given("independent" if self.bounds == (0, 1) else "values", *self.bounds)
 
     def uses_mask(self, shape: Shape) -> bool:
         """Whether the layer leaves out what the run's mask hides, of a sample of this shape (no batch axis)."""
@@ -199,6 +204,24 @@ def _plain(value: Any) -> Any:
 REGISTRY = Registry()
 """Every layer class by name."""
 
+
+def _say_what_fits(cls: type[Layer]) -> None:
+    """Let arguments that a layer does not have be refused by an error that names those it has."""
+    plain = cls.__init__
+    signature = inspect.signature(cls)
+
+    @functools.wraps(plain)
+    def __init__(self: Layer, *args: Any, **options: Any) -> None:
+        try:
+            signature.bind(*args, **options)
+        except TypeError as error:
+            takes = ", ".join(name for name in signature.parameters if name != "_")
+            raise ConfigError.expected(cls.__name__, expected=f"arguments {takes}", got=error) from None
+        plain(self, *args, **options)
+
+    cls.__init__ = __init__  # type: ignore[method-assign, assignment]
+
+
 L = TypeVar("L", bound=type[Layer])
 
 
@@ -206,6 +229,7 @@ L = TypeVar("L", bound=type[Layer])
 def layer(cls: L) -> L:
     """Declare a layer: make it a frozen dataclass and register its name for configs, types, tests and docs."""
     made = cast("L", dataclass(frozen=True)(cls))
+    _say_what_fits(made)
     REGISTRY[cls.__name__] = made
     return made
 
@@ -227,10 +251,7 @@ def from_config(config: Any) -> Layer:
     unknown = sorted(set(given) - set(known))
     if unknown:
         raise ConfigError.expected(f"{kind} config", expected=f"keys {', '.join(known)}", got=", ".join(unknown))
-    try:
-        return cls(**{k: _revived(v) for k, v in given.items()})
-    except TypeError as error:
-        raise ConfigError(f"{kind} config: {error}; give {', '.join(known)}") from None
+    return cls(**{k: _revived(v) for k, v in given.items()})
 
 
 def _revived(value: Any) -> Any:

@@ -10,9 +10,12 @@ from typing import Any, Literal, NamedTuple
 from loom_py import ops
 from loom_py.config.fields import Size
 from loom_py.errors import ConfigError, ShapeError
-from loom_py.layers.layer import Gives, Gradients, Layer, Parameter, layer
+from loom_py.layers.chain import places
+from loom_py.layers.given import Given, LayerPlace
+from loom_py.layers.layer import Gradients, Layer, Parameter, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, product_node
 from loom_py.layers.run import Params, Run
+from loom_py.output_kind import OutputKind
 from loom_py.shapes import AnyArray, Shape
 
 Combine = Literal["concat", "add", "mean", "gated"]
@@ -46,18 +49,20 @@ class Parallel(Layer):
     gate_inputs: Size | None = None
     """Extent of the input's last axis (I), which "gated" needs."""
 
-    @property
-    def gives(self) -> Gives:
+    def gives(self, incoming: Given, at: LayerPlace) -> Given:
         """A mean or mixture of distributions is one; of probabilities, and side by side, each is one by itself."""
-        kinds = {branch.gives for branch in self.branches}
-        if self.combine == "add" or not kinds <= {"probabilities", "independent"}:
-            return "values"
-        return "probabilities" if kinds == {"probabilities"} and self.combine != "concat" else "independent"
-
-    @property
-    def bounds(self) -> tuple[float, float]:
-        lows, highs = zip(*(branch.bounds for branch in self.branches), strict=True)
-        return (sum(lows), sum(highs)) if self.combine == "add" else (min(lows), max(highs))
+        given = [branch.gives(incoming, place) for place, branch in places(self.branches, at, "branches")]
+        kind: OutputKind
+        kinds, lows, highs = {one.kind for one in given}, [one.low for one in given], [one.high for one in given]
+        if self.combine == "add":
+            return given[0] if len(given) == 1 else Given("values", sum(lows), sum(highs))
+        if len(given) == 1 or (kinds == {"probabilities"} and self.combine != "concat"):
+            kind = given[0].kind
+        elif "values" in kinds:
+            kind = "values"
+        else:
+            kind = "dropped" if "dropped" in kinds else "independent"
+        return Given(kind, min(lows), max(highs))
 
     def check(self) -> None:
         if not self.branches:
@@ -65,7 +70,7 @@ class Parallel(Layer):
         if (self.gate_inputs is not None) != (self.combine == "gated"):
             expected = "the last axis of the input" if self.combine == "gated" else 'None unless combine is "gated"'
             raise ConfigError.expected("Parallel.gate_inputs", expected=expected, got=self.gate_inputs)
-        taking = {layer.ids is None for layer in self.branches if layer.gives != "same"}
+        taking = {layer.ids is None for layer in self.branches if not layer.passes}
         if len(taking) > 1 or (self.gate_inputs is not None and False in taking):
             raise ConfigError.expected("Parallel.branches", expected="all to take values, or all ids", got="both")
 

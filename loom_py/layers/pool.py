@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY
+from dataclasses import KW_ONLY, replace
 from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.config.fields import Count, CountPair, Size, SizePair
 from loom_py.errors import ConfigError
 from loom_py.layers.geometry import Geometry, PerAxis
-from loom_py.layers.layer import Gives, Gradients, Layer, layer
+from loom_py.layers.given import Given, LayerPlace
+from loom_py.layers.layer import Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import Shape, size_of
@@ -18,7 +19,6 @@ from loom_py.shapes import Shape, size_of
 class Pool(Layer):
     """Base of pools."""
 
-    gives: ClassVar[Gives] = "within"
     unit_axis: ClassVar[int] = 1
     mixes_entries: ClassVar[bool] = True
     axes: ClassVar[int]
@@ -38,6 +38,13 @@ class Pool(Layer):
             raise ConfigError.expected(
                 f"{type(self).__name__}.padding", expected=f"at most half the size {self.size}", got=self.padding
             )
+
+    def gives(self, incoming: Given, at: LayerPlace) -> Given:
+        """Padding is 0 in a mean and takes no part in a largest value."""
+        found = incoming.within()
+        return (
+            replace(found, low=min(found.low, 0.0), high=max(found.high, 0.0)) if any(self.geometry.padding) else found
+        )
 
     def check_input(self, shape: Shape) -> None:
         self.geometry.check(self, shape)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 from loom_py import ops
 from loom_py.errors import ConfigError, ShapeError
-from loom_py.layers.chain import chain_backward, chain_forward, chain_ids
+from loom_py.layers.chain import chain_backward, chain_forward, chain_gives, chain_ids, places
+from loom_py.layers.given import Given, LayerPlace
 from loom_py.layers.layer import Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, chain_nodes
 from loom_py.layers.run import Params, Run
@@ -36,6 +37,10 @@ class Residual(Layer):
     @property
     def unit_axis(self) -> int | None:
         return self.layers[-1].unit_axis
+
+    def gives(self, incoming: Given, at: LayerPlace) -> Given:
+        added = chain_gives(places(self.layers, at), incoming)
+        return Given("values", incoming.low + added.low, incoming.high + added.high)
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, ResidualCache]:
         y, caches = chain_forward(self.layers, x, run)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from loom_py.errors import ConfigError
-from loom_py.layers.chain import chain_backward, chain_bounds, chain_forward, chain_gives, chain_ids
-from loom_py.layers.layer import Gives, Gradients, Layer, layer
+from loom_py.layers.chain import chain_backward, chain_forward, chain_gives, chain_ids, places
+from loom_py.layers.given import Given, LayerPlace
+from loom_py.layers.layer import Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue, chain_nodes
 from loom_py.layers.run import Params, Run
 
@@ -30,12 +31,11 @@ class Sequential(Layer):
             raise ConfigError.expected("Sequential.layers", expected="at least one layer", got="none")
 
     @property
-    def gives(self) -> Gives:
-        return chain_gives(self.layers)
+    def passes(self) -> bool:
+        return all(layer.passes for layer in self.layers)
 
-    @property
-    def bounds(self) -> tuple[float, float]:
-        return chain_bounds(self.layers)
+    def gives(self, incoming: Given, at: LayerPlace) -> Given:
+        return chain_gives(places(self.layers, at), incoming)
 
     @property
     def unit_axis(self) -> int | None:

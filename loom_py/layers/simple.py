@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.config.fields import Share
-from loom_py.layers.layer import Gives, Gradients, Layer, layer
+from loom_py.layers.given import Given, LayerPlace
+from loom_py.layers.layer import Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import Shape
@@ -16,7 +18,7 @@ from loom_py.shapes import Shape
 class Identity(Layer):
     """y = x, the layer of an empty slot of the grid."""
 
-    gives: ClassVar[Gives] = "same"
+    passes: ClassVar[bool] = True
     unit_axis: ClassVar[int | None] = None
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, None]:
@@ -40,7 +42,11 @@ class FlattenCache(NamedTuple):
 class Flatten(Layer):
     """All axes but the batch as one: (B, …) → (B, N). Entries that the run's mask hides become 0."""
 
-    gives: ClassVar[Gives] = "same"
+    passes: ClassVar[bool] = True
+
+    def gives(self, incoming: Given, at: LayerPlace) -> Given:
+        """Several distributions on one axis are none."""
+        return incoming.within() if len(at.input_shape) > 1 else incoming
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, FlattenCache]:
         real = self._real(x, run)
@@ -80,8 +86,18 @@ class Dropout(Layer):
     rate: Share
     """Probability that a value becomes 0."""
 
-    gives: ClassVar[Gives] = "same"
     unit_axis: ClassVar[int | None] = None
+
+    @property
+    def passes(self) -> bool:
+        return self.rate == 0
+
+    def gives(self, incoming: Given, at: LayerPlace) -> Given:
+        if self.passes or not at.training:
+            return incoming
+        scale = 1 / (1 - self.rate) if self.rate < 1 else math.inf
+        low, high = (0.0 if limit == 0 else limit * scale for limit in (incoming.low, incoming.high))
+        return Given("values" if incoming.kind == "values" else "dropped", min(low, 0.0), max(high, 0.0))
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, DropoutCache]:
         if not run.training or self.rate == 0:

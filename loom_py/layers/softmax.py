@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Literal, NamedTuple
 from loom_py import ops
 from loom_py.config.fields import Positive
 from loom_py.errors import ShapeError, UnavailableError
-from loom_py.layers.layer import Gives, Gradients, Layer, layer
+from loom_py.layers.given import Given, LayerPlace
+from loom_py.layers.layer import Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
 from loom_py.layers.run import Params, Run
 from loom_py.shapes import Shape
@@ -34,7 +35,6 @@ class Softmax(Layer):
     Shapes: input and output (B, …, C).
     """
 
-    gives: ClassVar[Gives] = "probabilities"
     bounds: ClassVar[tuple[float, float]] = (0.0, 1.0)
 
     _: KW_ONLY
@@ -42,6 +42,9 @@ class Softmax(Layer):
     """Variant of the function."""
     temperature: Positive = 1.0
     """Divisor of the input (τ): above 1 evens the shares, below 1 sharpens them."""
+
+    def gives(self, incoming: Given, at: LayerPlace) -> Given:
+        return Given("probabilities", *self.bounds)
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, SoftmaxCache]:
         if self.variant in _ALPHA:

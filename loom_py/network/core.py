@@ -15,7 +15,7 @@ from loom_py.engine.engine import Engine
 from loom_py.engine.in_flight import InFlightStep, Ready, StepResult
 from loom_py.engine.inputs import Feed, check_mask_use, read_input, read_mask
 from loom_py.engine.layout import GRADIENTS, read_all
-from loom_py.errors import ConfigError, LoomError
+from loom_py.errors import ConfigError, DataError, LoomError
 from loom_py.executors.base import Executor
 from loom_py.executors.choose import executor_for
 from loom_py.introspect import Introspectable, available_when, internal
@@ -187,7 +187,11 @@ class NetworkCore(Introspectable):
             StateError: there is no such array. ShapeError: another shape. DataError: not finite numbers,
                 or negative ones for a variance.
         """
-        self.engine.write_parameters(dict(values))  # type: ignore[arg-type]
+        if not isinstance(values, Mapping):
+            raise DataError.expected(
+                "parameters", expected='a dict of arrays by name, such as {"0.weight": …}', got=type(values).__name__
+            )
+        self.engine.write_parameters(dict(values))
 
     @exclusive
     def reset_states(self) -> None:
@@ -269,6 +273,7 @@ class NetworkCore(Introspectable):
         Raises:
             StateError: no `forward_cpu` came before, or its backward pass is done.
             ShapeError: the gradient does not have the output's shape.
+            DataError: it holds no numbers.
         """
         return self._manual.backward_cpu(self.engine, grad)
 
@@ -389,10 +394,17 @@ class NetworkCore(Introspectable):
         """Watch the network with one more observer; adding one twice has no effect.
 
         Raises:
-            ConfigError: it is no Observer.
+            ConfigError: it is no Observer, or its `layers` are not those of the network.
         """
         if not isinstance(observer, Observer):
             raise ConfigError.expected("observer", expected="a loom_py.Observer", got=repr(observer))
+        paths = [layer.path for layer in self.get_blueprint().walk()]
+        unknown = sorted((observer.layers or frozenset()).difference(paths))
+        if unknown:
+            raise ConfigError.expected(
+                "layers of the observer", expected=f"paths such as {', '.join(paths[:6])}",
+                got=", ".join(unknown), do="leave layers out to observe all",
+            )  # fmt: skip
         if not any(o is observer for o in self.dispatcher.observers):
             self.dispatcher.observers = [*self.dispatcher.observers, observer]
             self.dispatcher.attached(observer, self.get_blueprint(), self.to_config())

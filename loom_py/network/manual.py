@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from loom_py.arrays import read_numbers
 from loom_py.config.fields import LARGEST_FLOAT, plain_numbers
 from loom_py.engine.anomaly import overflow_text
 from loom_py.engine.compile import StepOptions
@@ -124,10 +125,11 @@ class Manual:
 
 
 def _output_gradient(pending: Pending, grad: ArrayLike) -> AnyArray:
-    """The gradient as a batch; raises ShapeError."""
+    """The gradient as a batch; raises ShapeError, DataError."""
     program = pending.ready.loaded.program
     wanted = program.buffers[program.inputs["output_gradient"]].spec.shape
-    array = np.asarray(grad, np.float32)
+    with np.errstate(over="ignore"):  # what float32 does not have becomes infinite
+        array = read_numbers("output gradient", grad).astype(np.float32)
     array = array[None] if pending.single and array.shape == wanted[1:] else array
     if array.shape != wanted:
         raise ShapeError.expected("output gradient", expected=wanted[1:] if pending.single else wanted, got=array.shape)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
-from loom_py.atomic_file import write_whole
+from loom_py.atomic_file import openable, write_whole
 from loom_py.config.arguments import checked
 from loom_py.config.fields import BudgetShare, Count, Size
 from loom_py.diagnose.finding import Finding
@@ -212,7 +212,7 @@ class RecordingObserver(LoomObserver):
                 `capacity_bytes` in memory.
             OSError: the file can't be read.
         """
-        with open(path, "rb") as file:
+        with open(openable(path), "rb") as file:
             return cls._read(file, capacity_bytes)
 
     @classmethod

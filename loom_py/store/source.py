@@ -7,7 +7,7 @@ import weakref
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from loom_py.atomic_file import signature
+from loom_py.atomic_file import openable, signature
 from loom_py.errors import DataError, FileFormatError
 
 PathText = str | os.PathLike[str]
@@ -85,7 +85,7 @@ def read_source(where: PathText | bytes | bytearray | memoryview) -> Source:
             "source", expected="a path or the bytes of a file", got=type(where).__name__,
             do="give arrays by name to set_parameters",
         )  # fmt: skip
-    file = open(where, "rb")  # noqa: SIM115  # the source closes it
+    file = open(openable(where), "rb")  # noqa: SIM115  # the source closes it
     source = FileSource(file)
     weakref.finalize(source, file.close)  # where the source is not used as a context manager
     return source

@@ -119,6 +119,23 @@ class TrainingConfig:
         return Batch(*self.validation)
 
 
+_ELSEWHERE = {
+    "lr": "call it learning_rate",
+    "validation_data": "give validation=Batch(x, y)",
+    "validation_split": "split the data, and give the rest as validation=Batch(x, y)",
+    "callbacks": "add observers: net.add_observer(…)",
+    "verbose": "add an observer: net.add_observer(ConsoleObserver())",
+    "metrics": "accuracy is measured where a loss has answers; others are in DeviationMetrics",
+    "sample_weight": "weight classes: loss=CrossEntropy(class_weights=…)",
+    "class_weight": "give loss=CrossEntropy(class_weights=…)",
+    "steps": "give epochs and steps_per_epoch",
+    "momentum": "give optimizer=SGD(momentum=…)",
+    "weight_decay": "give optimizer=AdamW(weight_decay=…)",
+    "clip_norm": "call it gradient_clip",
+}
+"""What to write for options that other libraries have."""
+
+
 def read_config(config: TrainingConfig | OptionsConfig | None, options: Mapping[str, Any]) -> TrainingConfig:
     """The options of a run: a config, a dict of its fields, or the fields as keywords.
 
@@ -141,7 +158,8 @@ def read_config(config: TrainingConfig | OptionsConfig | None, options: Mapping[
     known = [f.name for f in fields(TrainingConfig)]
     unknown = ", ".join(str(name) for name in given if name not in known)
     if unknown:
-        raise ConfigError.expected("options", expected=", ".join(known), got=unknown)
+        advice = [text for name in given if (text := _ELSEWHERE.get(str(name)))]
+        raise ConfigError.expected("options", expected=", ".join(known), got=unknown, do="; ".join(advice))
     return TrainingConfig(**given)
 
 

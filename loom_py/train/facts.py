@@ -7,7 +7,6 @@ import numpy as np
 from loom_py.diagnose.before.run_data import RunData, Samples, Structure
 from loom_py.engine.engine import Engine
 from loom_py.engine.inputs import Feed
-from loom_py.layers.chain import chain_bounds
 from loom_py.losses import Loss
 from loom_py.shapes import size_of
 from loom_py.train.config import TrainingConfig
@@ -34,6 +33,7 @@ def _samples(feed: Feed) -> Samples:
 def _structure(engine: Engine, feed: Feed, loss: Loss) -> Structure:
     """Facts about the network's layers."""
     shapes, _ = engine.compiler.survey((1, *feed.x.shape[1:]))
+    given = engine.compiler.gives(feed.x.shape)
     first = next((layer for layer in engine.layers.values() if layer.parameters()), None)
     statistics = {
         path: size_of(shapes[path][0]) // shapes[path][0][engine.compiler.unit_axes[path] - 1]
@@ -43,9 +43,9 @@ def _structure(engine: Engine, feed: Feed, loss: Loss) -> Structure:
     fewest = min(statistics, key=lambda path: statistics[path], default=None)
     return Structure(
         output_shape=engine.output_shape(feed.x.shape[1:]),
-        bounds=chain_bounds([layer for _, layer in engine.top]),
-        logits=loss.takes_logits(engine.compiler.gives),
-        distribution=engine.compiler.gives == "probabilities",
+        bounds=(given.low, given.high),
+        logits=loss.takes_logits(given.kind),
+        distribution=given.kind == "probabilities",
         takes_ids=engine.compiler.ids is not None,
         normalised=first is not None and first.normalises,
         batch_norm=fewest,

@@ -106,12 +106,12 @@ class FirstLoss:
         """Measure it."""
         with engine.buffers_kept():
             output, loss, _ = engine.evaluation(sample, options)
-        gives = engine.compiler.gives
+        kind = engine.compiler.gives(sample.x.shape).kind
         even = 0.5 if options.loss.yes_no else 1 / output.shape[-1]
         about_classes = options.loss.classes or options.loss.yes_no
-        neutral = np.full_like(output, even if about_classes and not options.loss.takes_logits(gives) else 0.0)
+        neutral = np.full_like(output, even if about_classes and not options.loss.takes_logits(kind) else 0.0)
         assert sample.target is not None
-        expected = loss_and_gradient(options.loss, neutral, sample.target, gives).loss
+        expected = loss_and_gradient(options.loss, neutral, sample.target, kind).loss
         limit = WORSE * expected + (NATS if about_classes else 0.0)
         return cls(loss, expected, float(np.abs(output).max()), limit)
 

@@ -80,10 +80,11 @@ def _forward(engine: Engine, form: Form, loss: Loss, config: TweenConfig, reques
             y, cache = run.forward(path, layer, walk.activations[-1])
             walk.activations.append(y)
             walk.caches.append(cache)
+        kind = compiler.gives(form.shape).kind
         with recorder.span("", "loss"):
-            value, _ = loss.head(compiler.gives)(y, wanted, *loss.extra(), **loss.attrs())
+            value, _ = loss.head(kind)(y, wanted, *loss.extra(), **loss.attrs())
             recorder.output("loss", value)
-            correct = loss.correct(y, wanted, compiler.gives)
+            correct = loss.correct(y, wanted, kind)
             if correct is not None:
                 recorder.output("correct", correct)
         stats.measure_norms()

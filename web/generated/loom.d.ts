@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: b362dfa5e71ce6dad945f1d1be753ad2cf3cad073d67b1ba40673ca8a83be7d5
+ * Content hash of the description: abe8a384501078c132531a83c56ee91bfb958b71c6f18b692a5e725bdd8c722a
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -157,9 +157,6 @@ export type EventType = "train_start" | "epoch_start" | "batch_start" | "batch_e
 
 export type ExportFormat = "tensorboard" | "trace" | "otlp" | "csv" | "html";
 
-/** Kind of a layer's outputs; "same": as its input's. */
-export type Gives = "values" | "probabilities" | "independent" | "within" | "same";
-
 /**
  * He: N(0, 2/fan_in) (He et al. 2015). Xavier: variance 2/(fan_in+fan_out) (Glorot & Bengio 2010). LeCun: 1/fan_in.
  * Orthogonal: Saxe et al. 2014. "normal" is N(0, 0.02²). "auto" is He for the ReLU family and Xavier otherwise.
@@ -175,11 +172,12 @@ export type MeasureVerdict = "better" | "same" | "worse";
 export type OptimizerName = "sgd" | "adam" | "adamw" | "rmsprop" | "lion";
 
 /**
- * Meaning of a network's outputs; a loss picks its head by it.
+ * Meaning of outputs; a loss picks its head by it.
  *
- * "probabilities" are a distribution over the last axis (classes), "independent" ones are those of yes/no answers.
+ * "probabilities" are a distribution over the last axis (classes), "independent" ones those of yes/no answers. "dropped"
+ * ones are probabilities of which dropout makes some 0 in training and scales the others. All else are "values".
  */
-export type OutputKind = "values" | "probabilities" | "independent";
+export type OutputKind = "values" | "probabilities" | "independent" | "dropped";
 
 export type Phase = "forward" | "backward";
 
@@ -2737,6 +2735,7 @@ export interface Network extends Handle {
    * @param grad - gradient of the loss with respect to the output, in the output's shape.
    * @throws {@link StateError} no `forward_cpu` came before, or its backward pass is done.
    * @throws {@link ShapeError} the gradient does not have the output's shape.
+   * @throws {@link DataError} it holds no numbers.
    */
   backwardCPU(grad: ArrayInput): Promise<BackwardResult>;
   /**
@@ -2773,7 +2772,7 @@ export interface Network extends Handle {
   /**
    * Watch the network with one more observer; adding one twice has no effect.
    *
-   * @throws {@link ConfigError} it is no Observer.
+   * @throws {@link ConfigError} it is no Observer, or its `layers` are not those of the network.
    */
   addObserver(observer: Observer): Promise<void>;
   /** Stop watching with this observer; no effect when it is not attached. */
@@ -3597,7 +3596,7 @@ export interface Loom extends Handle {
    * @param options - named arguments
    * @returns `(loss, grad)`; the loss is NaN if the output is.
    * @throws {@link ShapeError} shapes do not fit.
-   * @throws {@link DataError} labels out of range or targets not finite.
+   * @throws {@link DataError} labels out of range or targets not finite; outputs that are no probabilities, with `from_logits=False`.
    */
   crossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomCrossEntropyLossGradOptions): Promise<LossGradient>;
   /**
@@ -4193,6 +4192,7 @@ export namespace direct {
      * @param grad - gradient of the loss with respect to the output, in the output's shape.
      * @throws {@link StateError} no `forward_cpu` came before, or its backward pass is done.
      * @throws {@link ShapeError} the gradient does not have the output's shape.
+     * @throws {@link DataError} it holds no numbers.
      */
     backwardCPU(grad: ArrayInput): BackwardResult;
     /**
@@ -4229,7 +4229,7 @@ export namespace direct {
     /**
      * Watch the network with one more observer; adding one twice has no effect.
      *
-     * @throws {@link ConfigError} it is no Observer.
+     * @throws {@link ConfigError} it is no Observer, or its `layers` are not those of the network.
      */
     addObserver(observer: Observer): void;
     /** Stop watching with this observer; no effect when it is not attached. */
@@ -5092,7 +5092,7 @@ export namespace direct {
      * @param options - named arguments
      * @returns `(loss, grad)`; the loss is NaN if the output is.
      * @throws {@link ShapeError} shapes do not fit.
-     * @throws {@link DataError} labels out of range or targets not finite.
+     * @throws {@link DataError} labels out of range or targets not finite; outputs that are no probabilities, with `from_logits=False`.
      */
     crossEntropyLossGrad(output: ArrayInput, target: ArrayInput, options?: LoomCrossEntropyLossGradOptions): LossGradient;
     /**

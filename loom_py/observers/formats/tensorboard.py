@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from loom_py.atomic_file import openable
 from loom_py.observers.formats.scalars import (
     event_scalars,
     layer_scalars,
@@ -108,6 +109,7 @@ def _as_float32(value: float) -> float:
 
 def create_event_file(folder: Path) -> tuple[Path, BinaryIO]:
     """Create an event file with an unused name, and the folder if it is missing; returns path and open file."""
+    openable(folder)
     folder.mkdir(parents=True, exist_ok=True)
     process = 0 if sys.platform == "emscripten" else os.getpid()
     for number in range(10_000):

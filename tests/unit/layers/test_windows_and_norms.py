@@ -27,7 +27,7 @@ BAD_CONFIGS = [
     ({"type": "MaxPool2D", "size": 2, "padding": 2}, r"MaxPool2D\.padding: expected at most half the size 2, got 2"),
     ({"type": "AvgPool1D", "size": 3, "stride": 0}, r"AvgPool1D\.stride: expected .*at least 1.* or None, got 0"),
     ({"type": "AvgPool2D", "size": [2, 3], "padding": [0, 2]}, r"AvgPool2D\.padding: expected at most half"),
-    ({"type": "AvgPool2D"}, r"AvgPool2D config: .*size"),
+    ({"type": "AvgPool2D"}, r"AvgPool2D: .*size"),
     ({"type": "BatchNorm", "dim": 3, "momentum": 2}, r"BatchNorm\.momentum: expected a number 0 to below 1, got 2"),
     ({"type": "BatchNorm", "dim": 3, "eps": 0}, r"BatchNorm\.eps: expected a number at least"),
     ({"type": "RMSNorm", "dim": "3"}, r"RMSNorm\.dim: expected a whole number, got '3'"),

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import loom_py as nn
-from loom_py.layers.chain import chain_gives
 from loom_py.shapes import AnyArray
 from tests.ops import suite
 
@@ -55,18 +54,46 @@ FORMS: dict[str, tuple[list[nn.Layer], str]] = {
 }
 
 
+def given(shape: int | tuple[int, ...], layers: list[nn.Layer]) -> str:
+    net = nn.Network.of(shape, layers)
+    return net.build().compiler.gives((1, *net.input_shape)).kind
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_what_layers_give(name: str) -> None:
     layers, kind = FORMS[name]
-    assert chain_gives(layers) == kind
-    assert chain_gives([nn.Sequential(layers)]) == kind
-    assert nn.Network.of(4, layers).build().compiler.gives == kind
+    assert given(4, layers) == kind
+    assert given(4, [nn.Sequential(layers)]) == kind
+    assert given(4, [nn.Parallel([nn.Sequential(layers)], "mean")]) == kind
 
 
 def test_pools_of_probabilities_are_probabilities_but_no_distribution() -> None:
-    assert chain_gives([nn.Activation("sigmoid"), nn.MaxPool1D(2)]) == "independent"
-    assert chain_gives([nn.Softmax(), nn.AvgPool1D(2)]) == "independent"
-    assert chain_gives([nn.Dense(2, 2), nn.AvgPool1D(2)]) == "values"
+    assert given((2, 6), [nn.Activation("sigmoid"), nn.MaxPool1D(2)]) == "independent"
+    assert given((2, 6), [nn.Softmax(), nn.AvgPool1D(2)]) == "independent"
+    assert given((2, 6), [nn.Dense(6, 6), nn.AvgPool1D(2)]) == "values"
+
+
+def test_what_passes_on_an_input_passes_on_its_kind() -> None:
+    same = nn.Parallel([nn.Identity(), nn.Identity()], "mean")
+    assert given(4, [SIGMOID, same]) == "independent"
+    assert given(4, [SOFTMAX, same]) == "probabilities"
+    assert given(4, [SOFTMAX, nn.Parallel([nn.Identity(), nn.Identity()], "concat")]) == "independent"
+    assert given((3, 4), [SOFTMAX, nn.Flatten()]) == "independent"
+    assert given((3, 4), [SOFTMAX, nn.Parallel([nn.Sequential([nn.Flatten()])], "mean")]) == "independent"
+
+
+def test_dropout_after_probabilities_is_refused_by_losses_about_them() -> None:
+    x, labels = np.zeros((8, 4)), np.zeros(8, int)
+    for last, loss, target in ((SOFTMAX, "cross_entropy", labels), (SIGMOID, "binary_cross_entropy", np.zeros((8, 3)))):
+        layers = [nn.Dense(4, 3), last, nn.Dropout(0.3)]
+        assert given(4, layers) == "dropped"
+        with pytest.raises(nn.ConfigError, match=f"{loss}.*put the Dropout before"):
+            nn.Network.of(4, layers, seed=0).fit(x, target, loss=loss, epochs=1)
+        net = nn.Network.of(4, layers, seed=0)
+        net.fit(x, np.zeros((8, 3)), loss="mse", epochs=1)
+        undropped = nn.Network.of(4, layers[:2], seed=0)
+        undropped.set_parameters(net.parameters())
+        assert net.evaluate(x, target, loss=loss).loss == undropped.evaluate(x, target, loss=loss).loss
 
 
 def class_loss(outputs: AnyArray, labels: AnyArray, kind: str) -> float:
