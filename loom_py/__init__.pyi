@@ -38,6 +38,11 @@ from loom_py.layers.pool import AvgPool1D as AvgPool1D
 from loom_py.layers.pool import AvgPool2D as AvgPool2D
 from loom_py.layers.pool import MaxPool1D as MaxPool1D
 from loom_py.layers.pool import MaxPool2D as MaxPool2D
+from loom_py.layers.reduce import Max as Max
+from loom_py.layers.reduce import Mean as Mean
+from loom_py.layers.reduce import Take as Take
+from loom_py.layers.reorder import Permute as Permute
+from loom_py.layers.reorder import Reshape as Reshape
 from loom_py.layers.residual import Residual as Residual
 from loom_py.layers.rms_norm import RMSNorm as RMSNorm
 from loom_py.layers.rnn import RNN as RNN
@@ -159,8 +164,10 @@ __all__ = [
     "LossGradient",
     "MAE",
     "MSE",
+    "Max",
     "MaxPool1D",
     "MaxPool2D",
+    "Mean",
     "MethodInfo",
     "MultiHeadAttention",
     "Network",
@@ -171,12 +178,14 @@ __all__ = [
     "ParameterGroup",
     "ParameterInfo",
     "ParameterStats",
+    "Permute",
     "Polynomial",
     "PositionalEmbedding",
     "RMSNorm",
     "RMSProp",
     "RNN",
     "RecordingObserver",
+    "Reshape",
     "Residual",
     "SGD",
     "Score",
@@ -186,6 +195,7 @@ __all__ = [
     "StateError",
     "Step",
     "SwiGLU",
+    "Take",
     "Telemetry",
     "TensorBoardObserver",
     "Trainer",

@@ -13,6 +13,8 @@ LAYERS = {
     "norm": "LayerNorm",
     "parallel": "Parallel",
     "pool": "AvgPool1D AvgPool2D MaxPool1D MaxPool2D",
+    "reduce": "Max Mean Take",
+    "reorder": "Permute Reshape",
     "residual": "Residual",
     "rms_norm": "RMSNorm",
     "rnn": "RNN",

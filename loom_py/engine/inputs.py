@@ -96,10 +96,17 @@ def check_mask_use(layers: Mapping[str, Layer], shapes: Mapping[str, tuple[Shape
     """
     using = {path for path, layer in layers.items() if layer.uses_mask(shapes[path][0])}
     for path, layer in layers.items():
-        if path not in using and layer.mixes_entries and has_entries(shapes[path][0], entries):
+        before, after = shapes[path]
+        if path not in using and layer.mixes(before) and has_entries(before, entries):
             raise DataError.expected(
                 "mask", expected="layers that leave out padding", got=f"{type(layer).__name__} at layer {path}",
-                do="give it inputs of equal length without a mask, or use RNN, GRU, LSTM or MultiHeadAttention",
+                do="give it inputs of equal length without a mask, or use RNN, GRU, LSTM, MultiHeadAttention or Mean",
+            )  # fmt: skip
+        if layer.ids is None and has_entries(after, entries) and not has_entries(before, entries):
+            raise DataError.expected(
+                "mask", expected="layers that keep entries apart",
+                got=f"an axis of {entries} that {type(layer).__name__} at layer {path} makes of others",
+                do="give it inputs of equal length without a mask",
             )  # fmt: skip
     if not using:
         raise DataError.expected(

@@ -22,6 +22,11 @@ from loom_py.layers.pool import AvgPool1D as AvgPool1D
 from loom_py.layers.pool import AvgPool2D as AvgPool2D
 from loom_py.layers.pool import MaxPool1D as MaxPool1D
 from loom_py.layers.pool import MaxPool2D as MaxPool2D
+from loom_py.layers.reduce import Max as Max
+from loom_py.layers.reduce import Mean as Mean
+from loom_py.layers.reduce import Take as Take
+from loom_py.layers.reorder import Permute as Permute
+from loom_py.layers.reorder import Reshape as Reshape
 from loom_py.layers.residual import Residual as Residual
 from loom_py.layers.rms_norm import RMSNorm as RMSNorm
 from loom_py.layers.rnn import RNN as RNN

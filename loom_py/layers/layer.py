@@ -118,6 +118,14 @@ class Layer:
         """Whether the layer leaves out what the run's mask hides, of a sample of this shape (no batch axis)."""
         return False
 
+    def mixes(self, shape: Shape) -> bool:
+        """Whether an output depends on several entries of the first axis of a sample of this shape, or is none's."""
+        return self.mixes_entries
+
+    def units_after(self, before: int, ndim: int) -> int:
+        """Axis of the output's units, from the axis of the input's units and the number of the input's axes."""
+        return before if self.unit_axis is None else self.unit_axis
+
     def parameters(self) -> tuple[Parameter, ...]:
         """The layer's own arrays, without those of its children."""
         return ()

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, NamedTuple
 
 from loom_py import ops
 from loom_py.config.fields import Share
+from loom_py.layers.entries import real_entries
 from loom_py.layers.given import Given, LayerPlace
 from loom_py.layers.layer import Gradients, Layer, layer
 from loom_py.layers.onnx import OnnxGraph, OnnxValue
@@ -49,7 +50,7 @@ class Flatten(Layer):
         return incoming.within() if len(at.input_shape) > 1 else incoming
 
     def forward(self, p: Params, x: Any, run: Run) -> tuple[Any, FlattenCache]:
-        real = self._real(x, run)
+        real = real_entries(x, run)
         shown = x if real is None else ops.multiply(x, real)
         return ops.reshape(shown, shape=(x.shape[0], -1)), FlattenCache(x.shape, real)
 
@@ -59,12 +60,6 @@ class Flatten(Layer):
 
     def uses_mask(self, shape: Shape) -> bool:
         return len(shape) > 1
-
-    def _real(self, x: Any, run: Run) -> Any:
-        """The mask (B, N) as factors of x (B, N, …), None where there is none or N is another extent."""
-        if run.mask is None or len(x.shape) < 3 or tuple(x.shape[:2]) != tuple(run.mask.shape):
-            return None
-        return ops.reshape(run.mask, shape=(*x.shape[:2], *(1 for _ in x.shape[2:])))
 
     def to_onnx(self, graph: OnnxGraph, x: OnnxValue) -> str:
         return graph.node("Flatten", x.name, axis=1)

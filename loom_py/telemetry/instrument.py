@@ -96,7 +96,7 @@ class StatsRecorder:
         # Four axes without a declared unit axis are images, N,C,H,W.
         self._input_axes[path] = self._axes.get(x.index, 1 if len(x.shape) == 4 else -1)
         same = self._axes.get(y.index, self._input_axes[path])  # a container's output may be its last layer's
-        self.unit_axes[path] = self._axes[y.index] = same if layer.unit_axis is None else layer.unit_axis
+        self.unit_axes[path] = self._axes[y.index] = layer.units_after(same, len(x.shape))
         if self.request is None or not self.request.wants(path):
             return
         parts = {}

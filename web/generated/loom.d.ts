@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: abe8a384501078c132531a83c56ee91bfb958b71c6f18b692a5e725bdd8c722a
+ * Content hash of the description: 8f8e5beafec47a16e928d76d9c549a06a91eb3eb171d5cf62008b37e961cedfc
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -1827,6 +1827,29 @@ export interface LayerNormConfig {
 }
 
 /**
+ * The largest value over axes: over time [1], or over a picture [2, 3]; the first of equal ones has the gradient.
+ *
+ * Over axis 1 it is the largest of the entries which the run's mask shows, and 0 where it shows none.
+ *
+ * Shapes: with axes [1], (B, T, C) → (B, C), or (B, 1, C) with `keepdims`; with axes [2, 3], (B, C, H, W) → (B, C).
+ */
+export interface MaxConfig {
+  readonly type: "Max";
+  /**
+   * Axis, or axes, from 1, or from the end by -1, …; axis 0 is the batch.
+   *
+   * @defaultValue `1`
+   */
+  readonly axes?: number | readonly number[];
+  /**
+   * Whether the axes stay, at extent 1.
+   *
+   * @defaultValue `false`
+   */
+  readonly keepdims?: boolean;
+}
+
+/**
  * The largest value of each window along one axis; of equal ones the first receives the gradient.
  *
  * Shapes: input (B, C, T), output (B, C, T') with T' = ⌊(T + 2·padding - size) / stride⌋ + 1.
@@ -1885,6 +1908,29 @@ export interface MaxPool2DConfig {
    * @defaultValue `0`
    */
   readonly padding?: number | readonly [number, number];
+}
+
+/**
+ * The mean over axes: over time [1], or over a picture [2, 3] ("global average pooling", Lin et al. 2013).
+ *
+ * Over axis 1 the mean is that of the entries which the run's mask shows, and 0 where it shows none.
+ *
+ * Shapes: with axes [1], (B, T, C) → (B, C), or (B, 1, C) with `keepdims`; with axes [2, 3], (B, C, H, W) → (B, C).
+ */
+export interface MeanConfig {
+  readonly type: "Mean";
+  /**
+   * Axis, or axes, from 1, or from the end by -1, …; axis 0 is the batch.
+   *
+   * @defaultValue `1`
+   */
+  readonly axes?: number | readonly number[];
+  /**
+   * Whether the axes stay, at extent 1.
+   *
+   * @defaultValue `false`
+   */
+  readonly keepdims?: boolean;
 }
 
 /**
@@ -1965,6 +2011,17 @@ export interface ParallelConfig {
    * @defaultValue `null`
    */
   readonly gate_inputs?: number | null;
+}
+
+/**
+ * The axes of a sample in another order: axis i of the output is axis `axes[i-1]` of the input, the batch is 0.
+ *
+ * Shapes: with axes [2, 1], (B, T, C) → (B, C, T), as Conv1D takes sequences.
+ */
+export interface PermuteConfig {
+  readonly type: "Permute";
+  /** The numbers 1, 2, … in another order; axis 0, the batch, stays. */
+  readonly axes: readonly number[];
 }
 
 /**
@@ -2050,6 +2107,18 @@ export interface RNNConfig {
   readonly activation?: ActivationName;
 }
 
+/**
+ * The values of a sample in another shape, the last axis running fastest: (B, …) → (B, *shape).
+ *
+ * One extent may be -1: it follows from the others. Where the first extent changes, entries that the run's mask hides
+ * become 0.
+ */
+export interface ReshapeConfig {
+  readonly type: "Reshape";
+  /** Shape of a sample without batch; one extent may be -1. */
+  readonly shape: readonly number[];
+}
+
 /** y = x + f(x), with f the inner layers in sequence (He et al. 2015); f must keep the shape. */
 export interface ResidualConfig {
   readonly type: "Residual";
@@ -2117,6 +2186,26 @@ export interface SwiGLUConfig {
   readonly bias?: boolean;
 }
 
+/**
+ * The values at one place of an axis: x[:, index] for axis 1, the last time step for index -1.
+ *
+ * Over axis 1, index 0 is the first and -1 the last entry that the run's mask shows (0 where it shows none); with any
+ * other index a mask is refused.
+ *
+ * Shapes: with axis 1, (B, T, C) → (B, C).
+ */
+export interface TakeConfig {
+  readonly type: "Take";
+  /** Place on the axis, from 0, or from the end by -1, -2, … */
+  readonly index: number;
+  /**
+   * Axis, from 1, or from the end by -1, …; axis 0 is the batch.
+   *
+   * @defaultValue `1`
+   */
+  readonly axis?: number;
+}
+
 /** A layer as data, discriminated by `type`. */
 export type LayerConfig =
   | ActivationConfig
@@ -2134,17 +2223,22 @@ export type LayerConfig =
   | IdentityConfig
   | LSTMConfig
   | LayerNormConfig
+  | MaxConfig
   | MaxPool1DConfig
   | MaxPool2DConfig
+  | MeanConfig
   | MultiHeadAttentionConfig
   | ParallelConfig
+  | PermuteConfig
   | PositionalEmbeddingConfig
   | RMSNormConfig
   | RNNConfig
+  | ReshapeConfig
   | ResidualConfig
   | SequentialConfig
   | SoftmaxConfig
-  | SwiGLUConfig;
+  | SwiGLUConfig
+  | TakeConfig;
 
 /** The caller cancelled the work; completed parts are kept. */
 export interface CancelledError extends LoomErrorFields {

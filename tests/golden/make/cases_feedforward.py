@@ -101,6 +101,23 @@ def reshaping() -> Iterator[LayerCase]:
     yield LayerCase(name="rate_0_training", layer={"type": "Dropout", "rate": 0.0}, shape=(3, 7))
 
 
+def over_axes() -> Iterator[LayerCase]:
+    yield LayerCase(name="split", layer={"type": "Reshape", "shape": [2, -1]}, shape=(3, 8))
+    yield LayerCase(name="maps_batch_1", layer={"type": "Reshape", "shape": [5, 2, 3]}, shape=(1, 3, 10))
+    yield LayerCase(name="time_last", layer={"type": "Permute", "axes": [2, 1]}, shape=(2, 5, 3))
+    yield LayerCase(name="maps_batch_1", layer={"type": "Permute", "axes": [3, 1, 2]}, shape=(1, 2, 3, 5))
+    for kind in ("Mean", "Max"):
+        layer: dict[str, Any] = {"type": kind}
+        yield LayerCase(name="over_time", layer=layer, shape=(2, 5, 3))
+        yield LayerCase(name="over_maps", layer=layer | {"axes": [2, 3]}, shape=(2, 3, 5, 4))
+        yield LayerCase(name="apart_batch_1", layer=layer | {"axes": [1, -1], "keepdims": True}, shape=(1, 3, 5, 4))
+        yield LayerCase(name="large", layer=layer | {"axes": -1}, shape=(2, 5, 3), values="large")
+    layer = {"type": "Take", "index": -1}
+    yield LayerCase(name="last", layer=layer, shape=(2, 5, 3))
+    yield LayerCase(name="first_batch_1", layer=layer | {"index": 0}, shape=(1, 5, 3))
+    yield LayerCase(name="channel", layer=layer | {"index": 2, "axis": 3}, shape=(2, 2, 3, 5))
+
+
 def cases() -> Iterator[LayerCase]:
-    for group in (dense, activations, conv1d, conv2d, pools, embeddings, swiglu, reshaping):
+    for group in (dense, activations, conv1d, conv2d, pools, embeddings, swiglu, reshaping, over_axes):
         yield from group()

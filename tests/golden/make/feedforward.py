@@ -112,3 +112,28 @@ def dropout(c: Config, p: Params, x: Tensor) -> Tensor:
     if p.training and c["rate"]:
         raise ValueError("Dropout: expected evaluation or rate 0, got a random pass; no two frameworks draw alike")
     return F.dropout(x, c["rate"], p.training)
+
+
+@reference("Reshape", "torch.reshape")
+def reshape(c: Config, p: Params, x: Tensor) -> Tensor:
+    return x.reshape(len(x), *c["shape"])
+
+
+@reference("Permute", "torch.permute")
+def permute(c: Config, p: Params, x: Tensor) -> Tensor:
+    return x.permute(0, *c["axes"])
+
+
+@reference("Take", "torch.Tensor.select")
+def take(c: Config, p: Params, x: Tensor) -> Tensor:
+    return x.select(c.get("axis", 1), c["index"])
+
+
+@reference("Mean", "torch.mean")
+def mean(c: Config, p: Params, x: Tensor) -> Tensor:
+    return x.mean(c.get("axes", 1), keepdim=c.get("keepdims", False))
+
+
+@reference("Max", "torch.amax")
+def largest(c: Config, p: Params, x: Tensor) -> Tensor:
+    return x.amax(c.get("axes", 1), keepdim=c.get("keepdims", False))

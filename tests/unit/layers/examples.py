@@ -102,8 +102,20 @@ EXAMPLES: dict[str, list[Example]] = {
     "Identity": [ex(2, 3)],
     "LSTM": cell(),
     "LayerNorm": [ex(3, 5, dim=5), ex(2, 3, 5, dim=5, eps=0.1)],
+    "Max": [
+        ex(2, 5, 3),
+        ex(2, 3, 5, 4, axes=[2, 3]),
+        ex(2, 3, 5, 4, axes=[1, -1], keepdims=True),
+        ex(1, 3, 2, axes=2),
+    ],
     "MaxPool1D": [ex(2, 3, 7, size=2), ex(1, 2, 8, size=3, stride=2, padding=1)],
     "MaxPool2D": [ex(2, 3, 5, 7, size=2), ex(1, 2, 6, 7, size=(3, 2), stride=(2, 1), padding=(1, 0))],
+    "Mean": [
+        ex(2, 5, 3),
+        ex(2, 3, 5, 4, axes=[2, 3]),
+        ex(2, 3, 5, 4, axes=[1, -1], keepdims=True),
+        ex(1, 3, 2, axes=2),
+    ],
     "MultiHeadAttention": [
         ex(2, 5, 12, **ATTENTION),
         ex(2, 5, 12, **ATTENTION, causal=True, rotary=True),
@@ -120,9 +132,11 @@ EXAMPLES: dict[str, list[Example]] = {
         ex(2, 3, 5, branches=BRANCHES, combine="gated", gate_inputs=5),
         ex(2, 3, branches=[{"type": "Embedding", "count": n, "dim": 4} for n in (5, 6)], ids=5),
     ],
+    "Permute": [ex(2, 5, 3, axes=[2, 1]), ex(1, 2, 3, 4, axes=[3, 1, 2]), ex(3, 4, axes=[1])],
     "PositionalEmbedding": [ex(3, 5, 4, count=5, dim=4), ex(1, 2, 3, count=7, dim=3)],
     "RMSNorm": [ex(3, 5, dim=5), ex(2, 3, 5, dim=5, eps=0.1)],
     "RNN": [*cell(), ex(2, 5, 3, inputs=3, hidden=4, activation="gelu"), *cell(activation="silu")[2:4]],
+    "Reshape": [ex(2, 3, 4, shape=[2, 6]), ex(1, 6, shape=[2, -1]), ex(2, 2, 3, 4, shape=[24])],
     "Residual": [ex(3, 4, layers=[NEST, dense(4, 4, activation="silu")]), ex(1, 2, 4, layers=[NEST, NEST])],
     "Sequential": [
         ex(3, 5, layers=[dense(5, 4), NEST, dense(4, 2)]),
@@ -133,6 +147,12 @@ EXAMPLES: dict[str, list[Example]] = {
         *(ex(2, 3, 5, variant=name, temperature=2.5) for name in ("standard", "sparsemax", "entmax15")),
     ],
     "SwiGLU": [ex(3, 5, dim=5, hidden=4), ex(2, 3, 5, dim=5, hidden=7, bias=True)],
+    "Take": [
+        ex(2, 5, 3, index=-1),
+        ex(1, 5, 3, index=0),
+        ex(2, 3, 5, 4, index=2, axis=2),
+        ex(2, 3, 4, index=-2, axis=-1),
+    ],
 }
 
 
