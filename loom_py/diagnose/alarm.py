@@ -38,6 +38,10 @@ class Alarm:
         self._active.add(key)
         return True
 
+    def in_a_row(self, key: str) -> int:
+        """Bad values up to now."""
+        return self._bad.get(key, 0)
+
     def active(self, key: str) -> bool:
         """Whether the alarm is raised and has not ended."""
         return key in self._active

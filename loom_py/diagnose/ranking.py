@@ -61,4 +61,5 @@ def _follows(finding: Finding) -> tuple[str, ...]:
 def _began(finding: Finding) -> int:
     """First bad step of a finding, which is reported after several."""
     rule = _RULES.get(finding.rule)
-    return (finding.step or 0) - (rule.usual_patience - 1 if rule else 0)
+    passes = finding.evidence.get("passes", rule.usual_patience if rule else 1)
+    return (finding.step or 0) - (int(passes) - 1)

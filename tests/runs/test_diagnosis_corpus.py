@@ -143,6 +143,7 @@ HEALTHY = {
         [Dense(4, 16, "tanh"), Dense(16, 16, "tanh"), Dense(16, 3)],
         {"data": iris(), "shape": (4,), "split": 110, "batch_size": 16, "learning_rate": 0.05, "epochs": 200},
     ),
+    "three sigmoid layers, adam": (mlp("sigmoid", *[64] * 3), {"epochs": 8, **ADAM}),
     "embedding": ([Embedding(17, 8), Flatten(), Dense(512, 10)], {"data": digits(scale=1, dtype=np.int64), **ADAM}),
 }
 
@@ -192,6 +193,8 @@ def long_sequence():
 # name: layers, options, what must be found as (rule, layer, earliest and latest step)
 FAULTS = {
     "deep sigmoid": (mlp("sigmoid", *[64] * 10), {}, ("vanishing", "0", 2, 2)),
+    "four sigmoid layers": (mlp("sigmoid", *[64] * 4), {"epochs": 4}, ("vanishing", "0", 168, 171)),
+    "six sigmoid layers": (mlp("sigmoid", *[64] * 6), {"epochs": 4}, ("vanishing", "0", 90, 171)),
     "too high a rate": (mlp("relu", 64, 32), {"learning_rate": 5.0}, ("update_ratio", "2", 0, 2)),
     "far too high a rate": (mlp("relu", 64, 32), {"learning_rate": 50.0}, ("exploding", "2", 1, 6)),
     "too high a rate, adam": (
@@ -262,6 +265,15 @@ def test_a_planted_fault_is_found_with_its_rule_layer_and_step(name):
     assert earliest <= hits[0].step <= latest
     assert hits[0].severity in ("warning", "error")
     assert hits[0].suggestions
+
+
+@pytest.mark.parametrize("depth", [4, 5, 6, 7, 8, 10])
+def test_a_loss_that_stands_still_is_explained_by_vanishing_gradients(depth):
+    found = train(mlp("sigmoid", *[64] * depth), epochs=4)
+    assert [(f.rule, f.cause) for f in found if f.rule in ("vanishing", "loss_not_decreasing")] == [
+        ("vanishing", None),
+        ("loss_not_decreasing", "vanishing in layer 0"),
+    ]
 
 
 def test_a_nan_of_the_users_own_loss_is_traced_to_the_loss():
