@@ -18,6 +18,8 @@ _HOMES = {
         "CancelledError ConfigError DataError FileFormatError LoomError NotPublicError ShapeError StateError "
         "UnavailableError"
     ),
+    "diagnose.remedies": "Remedy",
+    "healing": "Healing heal",
     "evaluate.deviation": "DeviationMetrics",
     "evaluate.samples": "WorstSample",
     "introspect.description": "describe",

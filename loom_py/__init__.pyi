@@ -4,6 +4,7 @@ from loom_py.diagnose.baseline import compare_to_baseline as compare_to_baseline
 from loom_py.diagnose.diagnosis import diagnose as diagnose
 from loom_py.diagnose.finding import Finding as Finding
 from loom_py.diagnose.observer import DiagnosticObserver as DiagnosticObserver
+from loom_py.diagnose.remedies import Remedy as Remedy
 from loom_py.errors import CancelledError as CancelledError
 from loom_py.errors import ConfigError as ConfigError
 from loom_py.errors import DataError as DataError
@@ -15,6 +16,8 @@ from loom_py.errors import StateError as StateError
 from loom_py.errors import UnavailableError as UnavailableError
 from loom_py.evaluate.deviation import DeviationMetrics as DeviationMetrics
 from loom_py.evaluate.samples import WorstSample as WorstSample
+from loom_py.healing import Healing as Healing
+from loom_py.healing import heal as heal
 from loom_py.introspect.description import describe as describe
 from loom_py.introspect.introspectable import Introspectable as Introspectable
 from loom_py.introspect.methods import MethodInfo as MethodInfo
@@ -149,6 +152,7 @@ __all__ = [
     "GRU",
     "GroupNorm",
     "HTTPObserver",
+    "Healing",
     "Huber",
     "Identity",
     "Introspectable",
@@ -185,6 +189,7 @@ __all__ = [
     "RMSProp",
     "RNN",
     "RecordingObserver",
+    "Remedy",
     "Reshape",
     "Residual",
     "SGD",
@@ -217,6 +222,7 @@ __all__ = [
     "cross_entropy_loss_grad",
     "describe",
     "diagnose",
+    "heal",
     "huber_loss_grad",
     "load_loom_bundle",
     "load_model",

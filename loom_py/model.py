@@ -9,6 +9,7 @@ from typing import Any, BinaryIO
 
 from loom_py import store
 from loom_py.atomic_file import update_whole, write_whole
+from loom_py.diagnose.remedies import Remedy
 from loom_py.engine.layout import checked, walk
 from loom_py.errors import ConfigError, DataError, FileFormatError, LoomError, StateError
 from loom_py.introspect import available_when, internal, runs_in_steps
@@ -16,6 +17,7 @@ from loom_py.layers import Layer
 from loom_py.network.core import NetworkCore
 from loom_py.network.grid import NetworkConfig
 from loom_py.network.lock import exclusive
+from loom_py.network.remedy import changed_layers
 from loom_py.shapes import Array, ArrayLike
 from loom_py.store.exchange import onnx_missing, torch_parameters
 from loom_py.train.checkpoint import Snapshot
@@ -57,6 +59,24 @@ class Network(NetworkCore):
             net.set_layer(0, 0, position, layer)
         net.build()  # so that a wrong shape is refused here
         return net
+
+    def apply(self, remedy: Remedy) -> Network:
+        """A network with a remedy's change of structure and fresh initial weights; this one stays as it is.
+
+        What the remedy changes of a run's options is carried out by `heal`.
+
+        Args:
+            remedy: one of a finding's `remedies`.
+
+        Raises:
+            ConfigError: it does not fit the network.
+        """
+        made = type(self).from_config(self.to_config())
+        made.grid.layers = changed_layers(made.grid.layers, made.input_shape, remedy.change)
+        made.model_id = self.model_id
+        made._stale = True
+        made.build()
+        return made
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Network:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from loom_py.diagnose.remedies import Remedy, remedies_for
+
 Severity = Literal["info", "warning", "error"]
 SEVERITIES: dict[Severity, int] = {"error": 0, "warning": 1, "info": 2}
 """Severities by rank, the gravest first."""
@@ -57,6 +59,13 @@ class Finding:
     """Possible remedies, the most likely first."""
     cause: str | None = None
     """Name of the finding that this one is a consequence of; None for a cause, and before a ranking."""
+
+    remedies: tuple[Remedy, ...] = ()
+    """What `heal` can do about it, the most likely first; given by the rule."""
+
+    def __post_init__(self) -> None:
+        if not self.remedies:
+            object.__setattr__(self, "remedies", remedies_for(self.rule, self.evidence))
 
     @property
     def name(self) -> str:

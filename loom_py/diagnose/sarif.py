@@ -47,6 +47,7 @@ def finding_data(finding: Finding) -> dict[str, Any]:
         "explanation": finding.explanation,
         "suggestions": list(finding.suggestions),
         "cause": finding.cause,
+        "remedies": [{"title": remedy.title, "change": dict(remedy.change)} for remedy in finding.remedies],
     }
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar, cast, dataclass_transform
 
@@ -138,6 +138,28 @@ class Layer:
                 yield field.name, value
             elif isinstance(value, tuple):
                 yield from ((f"{field.name}.{i}", v) for i, v in enumerate(value) if isinstance(v, Layer))
+
+    def changed(self, change: Callable[[Layer], Layer]) -> Layer:
+        """The layer with a change made to each layer inside it, and to itself."""
+        inner = {
+            field.name: change(value) if isinstance(value, Layer) else tuple(map(change, value))
+            for field in dataclasses.fields(self)  # type: ignore[arg-type]
+            if isinstance(value := getattr(self, field.name), Layer)
+            or (isinstance(value, tuple) and value and all(isinstance(item, Layer) for item in value))
+        }
+        return dataclasses.replace(self, **inner) if inner else self  # type: ignore[type-var]
+
+    def with_activation(self, present: Mapping[str, str]) -> Layer:
+        """The layer with another activation in place of each one that is named, inside it too."""
+        made = self.changed(lambda layer: layer.with_activation(present))
+        field = "activation" if hasattr(made, "activation") else "function"
+        wanted = present.get(getattr(made, field, ""))
+        return made if wanted is None else dataclasses.replace(made, **{field: wanted})  # type: ignore[type-var]
+
+    def with_init(self, init: InitializerName) -> Layer:
+        """The layer with another initialisation of its weights, inside it too."""
+        made = self.changed(lambda layer: layer.with_init(init))
+        return dataclasses.replace(made, init=init) if hasattr(made, "init") else made  # type: ignore[type-var]
 
     def expect_last(self, shape: Shape, extent: int, name: str) -> None:
         """Raise ShapeError unless the last axis of a sample has this extent."""

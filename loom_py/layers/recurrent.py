@@ -59,6 +59,10 @@ class Recurrent(Layer):
 
     mixes_entries: ClassVar[bool] = True
 
+    def with_activation(self, present: Mapping[str, str]) -> Layer:
+        """A recurrent layer keeps its own: without bounds, states would grow from step to step."""
+        return self
+
     def check_input(self, shape: Shape) -> None:
         if len(shape) != 2 or shape[1] != self.inputs or shape[0] > LONGEST:
             raise ShapeError.expected(

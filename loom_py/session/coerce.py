@@ -53,9 +53,10 @@ class Coercion:
         """
         options = list(alternatives(annotation))
         if isinstance(value, dict):
-            maker = next((made for option in options if (made := self._maker(option))), None)
-            if maker:
-                return maker(value)
+            makers = {option: made for option in options if (made := self._maker(option))}
+            if makers:  # of several data classes, the first that has all of these keys
+                fitting = (option for option in makers if value.keys() <= _fields(option).keys())
+                return makers[next(fitting, next(iter(makers)))](value)
             item = next((found for option in options if (found := self._item(option)) is not None), None)
             if item is not None:
                 return {key: self.coerce(inner, item, f"{name}.{key}") for key, inner in value.items()}
@@ -93,7 +94,7 @@ class Coercion:
         return maker or (partial(self._from_fields, cls) if dataclasses.is_dataclass(cls) else None)
 
     def _from_fields(self, cls: Any, given: dict[str, Any]) -> Any:
-        fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
+        fields = _fields(cls)
         unknown = sorted(map(str, given.keys() - fields.keys()))
         if unknown:
             got = ", ".join(key or '""' for key in unknown)
@@ -104,6 +105,13 @@ class Coercion:
             raise ConfigError.expected(cls.__name__, expected=f"the key {missing[0]}", got=got)
         annotations = {key: self.annotation(fields[key].type, cls) for key in given}
         return cls(**{key: self.coerce(given[key], annotations[key], f"{cls.__name__}.{key}") for key in given})
+
+
+def _fields(cls: Any) -> dict[str, dataclasses.Field[Any]]:
+    """Fields that the constructor of a data class takes, by name; none of any other class."""
+    return (
+        {field.name: field for field in dataclasses.fields(cls) if field.init} if dataclasses.is_dataclass(cls) else {}
+    )
 
 
 class Binder:

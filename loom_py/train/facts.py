@@ -10,6 +10,7 @@ from loom_py.engine.inputs import Feed
 from loom_py.losses import Loss
 from loom_py.shapes import size_of
 from loom_py.train.config import TrainingConfig
+from loom_py.train.range_test import Rates
 
 
 def run_data(engine: Engine, config: TrainingConfig, training: Feed, validation: Feed | None) -> RunData:
@@ -22,6 +23,7 @@ def run_data(engine: Engine, config: TrainingConfig, training: Feed, validation:
         loss=options.loss,
         batch_size=config.batch_size,
         part_size=options.micro_batch,
+        highest_rate=Rates.of(config, training.samples).highest,
     )
 
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from statistics import median
 from time import perf_counter
 
+from loom_py.config.options import resolve
 from loom_py.diagnose.before.made import found
 from loom_py.diagnose.finding import Finding, Severity
 from loom_py.engine.compile import StepOptions
 from loom_py.engine.engine import Engine
 from loom_py.engine.inputs import Feed
 from loom_py.schedules import Schedule
+from loom_py.train.config import TrainingConfig
 
 STEPS = 12
 RISES = 2.0
@@ -31,6 +33,12 @@ class Rates:
     def __init__(self, rate: float, schedule: Schedule | None, steps: int) -> None:
         """Take the rate, its schedule and the number of steps."""
         self.rate, self.schedule, self.steps = rate, schedule, steps
+
+    @classmethod
+    def of(cls, config: TrainingConfig, samples: int) -> Rates:
+        """Those of a run with so many samples."""
+        steps = config.epochs * -(-samples // config.batch_size)
+        return cls(config.learning_rate, resolve(config.schedule, Schedule), steps)
 
     def at(self, step: int) -> float:
         """The rate of a step of the run."""

@@ -9,7 +9,6 @@ from time import perf_counter
 
 import numpy as np
 
-from loom_py.config.options import resolve
 from loom_py.diagnose.before.made import found
 from loom_py.diagnose.finding import Finding
 from loom_py.diagnose.monitor import Monitor
@@ -22,7 +21,6 @@ from loom_py.engine.inputs import Feed
 from loom_py.executors.choose import executor_for
 from loom_py.losses import loss_and_gradient
 from loom_py.network.core import NetworkCore
-from loom_py.schedules import Schedule
 from loom_py.shapes import AnyArray
 from loom_py.telemetry.instrument import StatsRequest, StepInfo
 from loom_py.train.config import TrainingConfig
@@ -39,28 +37,19 @@ def rehearse(net: NetworkCore, config: TrainingConfig, training: Feed, *, range_
     deadline = perf_counter() + SECONDS
     options = config.options()
     engine = copy_of(net.engine)
-    sample = training.chosen(_spread(training.samples, SAMPLES))
+    sample = training.chosen(spread(training.samples, SAMPLES))
     findings = _first_outputs(net, engine, sample)
     start = FirstLoss.of(engine, sample, options)
     findings += start.findings()
-    rates = Rates(config.learning_rate, resolve(config.schedule, Schedule), steps_of(config, training.samples))
-    if rates.highest == 0:
-        text = "The learning rate is 0 in every step: nothing will change."
-        advice = ("a learning rate above 0", "a schedule with factors above 0")
-        findings.append(found("learning_rate", "error", text, advice, learning_rate=config.learning_rate))
-    elif range_test and math.isfinite(start.loss):
-        batch = training.chosen(_spread(training.samples, min(config.batch_size, SAMPLES)))
+    rates = Rates.of(config, training.samples)
+    if range_test and rates.highest > 0 and math.isfinite(start.loss):
+        batch = training.chosen(spread(training.samples, min(config.batch_size, SAMPLES)))
         trials = Trials(engine, net.engine, batch, options, deadline)
         findings += try_rates(trials, rates, start.expected)
     return findings
 
 
-def steps_of(config: TrainingConfig, samples: int) -> int:
-    """Steps of a run."""
-    return config.epochs * -(-samples // config.batch_size)
-
-
-def _spread(samples: int, count: int) -> AnyArray:
+def spread(samples: int, count: int) -> AnyArray:
     """Numbers of samples spread over all of them."""
     return np.linspace(0, samples - 1, min(count, samples)).astype(np.int64)
 

@@ -6,7 +6,7 @@
  * `direct`; both share the data types. Methods are camelCase, keys of data as in Python. Absent values are null,
  * statistics that were not measured NaN. Integers above 2^53 (such as nanoseconds since 1970) are rounded.
  *
- * Content hash of the description: 8f8e5beafec47a16e928d76d9c549a06a91eb3eb171d5cf62008b37e961cedfc
+ * Content hash of the description: 7a8e56b0d10b55836ed00be0138e05ce163f7ba6cd2dcca6c717aaf026a0fd57
  */
 
 /** A flat typed array of any element type; values are read as float32, class labels and ids as integers. */
@@ -551,6 +551,8 @@ export interface Finding {
   readonly suggestions: readonly string[];
   /** Name of the finding that this one is a consequence of; None for a cause, and before a ranking. */
   readonly cause: string | null;
+  /** What `heal` can do about it, the most likely first; given by the rule. */
+  readonly remedies: readonly Remedy[];
 }
 
 /** One fault, with its layer, step, cause and remedies. */
@@ -575,6 +577,12 @@ export interface FindingInput {
    * @defaultValue `null`
    */
   readonly cause?: string | null;
+  /**
+   * What `heal` can do about it, the most likely first; given by the rule.
+   *
+   * @defaultValue `[]`
+   */
+  readonly remedies?: readonly RemedyInput[];
 }
 
 /** Output and duration of a forward pass. */
@@ -583,6 +591,16 @@ export interface ForwardResult {
   readonly output: NDArray;
   /** Wall clock of the pass, nanoseconds. */
   readonly duration_ns: number;
+}
+
+/** A network after a remedy, and the options of its run that the remedy changes. */
+export interface Healing {
+  /** A network with fresh initial weights. */
+  readonly network: Network;
+  /** Options that change, by their names in `TrainingConfig`; all others stay. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** What was done. */
+  readonly remedy: Remedy;
 }
 
 /** Quadratic up to `delta`, linear beyond (Huber 1964). */
@@ -947,6 +965,30 @@ export interface RecordingComparison {
   readonly final_loss_a: number | null;
   /** Last training loss of the second run. */
   readonly final_loss_b: number | null;
+}
+
+/** One change of a network or of a run's options. */
+export interface Remedy {
+  /** The change in a few words, such as "ReLU instead of sigmoid and tanh". */
+  readonly title: string;
+  /**
+   * What changes. Of the network: "activation" of hidden layers by their present one, "last_activation", "init",
+   * "normalise_input". Of the run: "learning_rate" (a number, or "trial": found by a few steps), "gradient_clip",
+   * "early_stopping". Every remedy starts from fresh initial weights.
+   */
+  readonly change: Readonly<Record<string, unknown>>;
+}
+
+/** One change of a network or of a run's options. */
+export interface RemedyInput {
+  /** The change in a few words, such as "ReLU instead of sigmoid and tanh". */
+  readonly title: string;
+  /**
+   * What changes. Of the network: "activation" of hidden layers by their present one, "last_activation", "init",
+   * "normalise_input". Of the run: "learning_rate" (a number, or "trial": found by a few steps), "gradient_clip",
+   * "early_stopping". Every remedy starts from fresh initial weights.
+   */
+  readonly change: Readonly<Record<string, unknown>>;
 }
 
 /** One measure of two runs. */
@@ -2699,6 +2741,15 @@ export interface Network extends Handle {
   /** Why the GPU can't be used; None if it can. */
   gpuUnavailableReason(): Promise<string | null>;
   /**
+   * A network with a remedy's change of structure and fresh initial weights; this one stays as it is.
+   *
+   * What the remedy changes of a run's options is carried out by `heal`.
+   *
+   * @param remedy - one of a finding's `remedies`.
+   * @throws {@link ConfigError} it does not fit the network.
+   */
+  apply(remedy: RemedyInput): Promise<Network>;
+  /**
    * Train on the given batches, in their order, `config.epochs` times.
    *
    * @param batches - training data. A list is checked before the first step. Batches of a generator, or of any other iterable, are drawn one by one as they are needed, so that it may be longer than memory, or endless (see `steps_per_epoch`). A generator's batches are kept if later epochs need them again.
@@ -3223,6 +3274,16 @@ export interface LoomCrossEntropyLossGradOptions {
   readonly label_smoothing?: number;
 }
 
+/** Named arguments of `Loom.heal`. */
+export interface LoomHealOptions {
+  /**
+   * 1 for data, 0 for padding, as for `fit`.
+   *
+   * @defaultValue `null`
+   */
+  readonly mask?: ArrayInput | null;
+}
+
 /** Named arguments of `Loom.huberLossGrad`. */
 export interface LoomHuberLossGradOptions {
   /** @defaultValue `1.0` */
@@ -3713,6 +3774,23 @@ export interface Loom extends Handle {
    */
   diagnose(subject: RecordingObserver | Network): Promise<readonly Finding[]>;
   /**
+   * Carry out a remedy: a new network and new options; the given ones do not change and nothing is trained.
+   *
+   * Train the result with `healing.network.fit(x, y, **options | healing.options)`. It starts where the given network
+   * started: its seed, and fresh initial weights.
+   *
+   * @param net - the sick network.
+   * @param remedy - one of a finding's `remedies`, or a finding, of which it is the first.
+   * @param x - inputs, as for `fit`; a learning rate is tried on some of them.
+   * @param y - targets, as for `fit`.
+   * @param config - options of the sick run; None uses the defaults. A dict of them is taken too.
+   * @param options - named arguments
+   * @throws {@link ConfigError} there is no remedy, or it does not fit the network.
+   * @throws {@link ShapeError} the data does not fit.
+   * @throws {@link DataError} the data does not fit.
+   */
+  heal(net: Network, remedy: FindingInput | RemedyInput, x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: LoomHealOptions): Promise<Healing>;
+  /**
    * Huber loss over all elements and its gradient; shapes equal. Raises ShapeError, DataError.
    *
    * @param options - named arguments
@@ -4156,6 +4234,15 @@ export namespace direct {
     readonly deviceReason: string;
     /** Why the GPU can't be used; None if it can. */
     readonly gpuUnavailableReason: string | null;
+    /**
+     * A network with a remedy's change of structure and fresh initial weights; this one stays as it is.
+     *
+     * What the remedy changes of a run's options is carried out by `heal`.
+     *
+     * @param remedy - one of a finding's `remedies`.
+     * @throws {@link ConfigError} it does not fit the network.
+     */
+    apply(remedy: RemedyInput): Network;
     /**
      * Train on the given batches, in their order, `config.epochs` times.
      *
@@ -4679,6 +4766,16 @@ export namespace direct {
      * @defaultValue `0.0`
      */
     readonly label_smoothing?: number;
+  }
+
+  /** Named arguments of `Loom.heal`. */
+  export interface LoomHealOptions {
+    /**
+     * 1 for data, 0 for padding, as for `fit`.
+     *
+     * @defaultValue `null`
+     */
+    readonly mask?: ArrayInput | null;
   }
 
   /** Named arguments of `Loom.huberLossGrad`. */
@@ -5208,6 +5305,23 @@ export namespace direct {
      * @throws {@link ConfigError} the subject is neither.
      */
     diagnose(subject: RecordingObserver | Network): readonly Finding[];
+    /**
+     * Carry out a remedy: a new network and new options; the given ones do not change and nothing is trained.
+     *
+     * Train the result with `healing.network.fit(x, y, **options | healing.options)`. It starts where the given network
+     * started: its seed, and fresh initial weights.
+     *
+     * @param net - the sick network.
+     * @param remedy - one of a finding's `remedies`, or a finding, of which it is the first.
+     * @param x - inputs, as for `fit`; a learning rate is tried on some of them.
+     * @param y - targets, as for `fit`.
+     * @param config - options of the sick run; None uses the defaults. A dict of them is taken too.
+     * @param options - named arguments
+     * @throws {@link ConfigError} there is no remedy, or it does not fit the network.
+     * @throws {@link ShapeError} the data does not fit.
+     * @throws {@link DataError} the data does not fit.
+     */
+    heal(net: Network, remedy: FindingInput | RemedyInput, x: ArrayInput, y: ArrayInput, config?: TrainingConfig | null, options?: LoomHealOptions): Healing;
     /**
      * Huber loss over all elements and its gradient; shapes equal. Raises ShapeError, DataError.
      *

@@ -1,4 +1,4 @@
-"""Batch sizes that do not suit the data or a layer."""
+"""Batch sizes that do not suit the data or a layer, and a learning rate of 0."""
 
 from __future__ import annotations
 
@@ -9,6 +9,14 @@ from loom_py.diagnose.before.run_data import RunData
 from loom_py.diagnose.finding import Finding, Severity
 
 USUAL = 32
+
+
+def check_rate(run: RunData) -> Iterator[Finding]:
+    """A learning rate of 0."""
+    if run.highest_rate == 0:
+        text = "The learning rate is 0 in every step: nothing will change."
+        advice = ("a learning rate above 0", "a schedule with factors above 0")
+        yield found("learning_rate", "error", text, advice, learning_rate=0.0)
 
 
 def check_batches(run: RunData) -> Iterator[Finding]:

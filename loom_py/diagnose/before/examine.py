@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loom_py.diagnose.before.batches import check_batches
+from loom_py.diagnose.before.batches import check_batches, check_rate
 from loom_py.diagnose.before.inputs import check_inputs
 from loom_py.diagnose.before.labels import check_labels
 from loom_py.diagnose.before.run_data import RunData
@@ -12,7 +12,7 @@ from loom_py.diagnose.before.split import check_split
 from loom_py.diagnose.before.targets import check_targets
 from loom_py.diagnose.finding import SEVERITIES, Finding
 
-CHECKS = (check_targets, check_labels, check_split, check_inputs, check_batches)
+CHECKS = (check_targets, check_labels, check_split, check_inputs, check_batches, check_rate)
 
 SCALES = ("unscaled_inputs", "target_scale")
 OF_SCALES = ("initial_loss", "learning_rate", "saturation", "dead_relu")

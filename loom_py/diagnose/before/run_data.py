@@ -76,6 +76,7 @@ class RunData:
         loss: the loss.
         batch_size: samples per step.
         part_size: samples per micro-batch; None where batches are not split.
+        highest_rate: the highest learning rate of the run.
     """
 
     network: Structure
@@ -84,6 +85,7 @@ class RunData:
     loss: Loss
     batch_size: int
     part_size: int | None
+    highest_rate: float
 
     @property
     def classes(self) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from loom_py.diagnose.finding import Finding, RuleName
+from loom_py.diagnose.finding import CheckName, Finding, RuleName
 from loom_py.diagnose.passes import Pass
 from loom_py.diagnose.structure import Structure
 from loom_py.telemetry.events import TrainingEvent
@@ -15,7 +15,7 @@ class Rule:
     """Examines a run pass by pass; a rule's docstring describes its false positives.
 
     Attributes:
-        follows: rules whose findings may be the cause of this rule's.
+        follows: rules and checks whose findings may be the cause of this rule's.
         looks_back: most steps between a cause and this rule's finding.
         of_start: the rule examines only networks that have not been trained.
         structure: layers of the network.
@@ -23,7 +23,7 @@ class Rule:
     """
 
     name: ClassVar[RuleName]
-    follows: ClassVar[tuple[RuleName, ...]] = ()
+    follows: ClassVar[tuple[RuleName | CheckName, ...]] = ()
     looks_back: ClassVar[float] = 200
     of_start: ClassVar[bool] = False
     usual_patience: ClassVar[int] = 3

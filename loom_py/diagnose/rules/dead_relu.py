@@ -26,7 +26,7 @@ class DeadRelu(Rule):
     """
 
     name = "dead_relu"
-    follows = ("update_ratio", "exploding")
+    follows = ("update_ratio", "exploding", "loss_mismatch", "unscaled_inputs")
 
     def start(self) -> None:
         """Start with no dead layer."""

@@ -46,7 +46,7 @@ class Exploding(Rule):
     """
 
     name = "exploding"
-    follows = ("update_ratio", "poor_initialisation")
+    follows = ("update_ratio", "poor_initialisation", "unscaled_inputs")
     usual_patience = 2
 
     def start(self) -> None:

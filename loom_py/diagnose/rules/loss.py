@@ -29,7 +29,10 @@ class LossNotDecreasing(Rule):
     """
 
     name = "loss_not_decreasing"
-    follows = ("nan_origin", "exploding", "vanishing", "dead_relu", "saturation", "update_ratio", "poor_initialisation")
+    follows = (
+        "nan_origin", "exploding", "vanishing", "dead_relu", "saturation", "update_ratio", "poor_initialisation",
+        "learning_rate", "loss_mismatch", "unscaled_inputs",
+    )  # fmt: skip
     looks_back = math.inf  # it compares with the beginning of the run
 
     def start(self) -> None:

@@ -32,7 +32,7 @@ class Saturation(Rule):
     """
 
     name = "saturation"
-    follows = ("update_ratio", "exploding", "poor_initialisation")
+    follows = ("update_ratio", "exploding", "poor_initialisation", "unscaled_inputs")
 
     def start(self) -> None:
         """Start with no saturated layer."""

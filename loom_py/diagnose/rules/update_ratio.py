@@ -34,7 +34,7 @@ class UpdateRatio(Rule):
     """
 
     name = "update_ratio"
-    follows = ("dead_relu", "saturation", "vanishing", "poor_initialisation", "exploding")
+    follows = ("dead_relu", "saturation", "vanishing", "poor_initialisation", "exploding", "unscaled_inputs")
     usual_patience = 5
 
     def start(self) -> None:

@@ -81,6 +81,7 @@ CALLS: dict[str, dict[str, list[Any]]] = {
         "forwardCPU": [X],
         "backwardCPU": [[[1.0, 0.0], [0.0, 1.0]]],
         "applyGradients": [0.1],
+        "apply": [{"title": "", "change": {"init": "he_normal"}}],
         "train": [[{"input": X, "target": Y}], {"epochs": 2}],
         "fit": [X, Y, {"epochs": 2, **OPTIONS}],
         "evaluate": [X, Y],
@@ -165,6 +166,7 @@ FUNCTIONS: dict[str, list[Any]] = {
     "huberLossGrad": [OUTPUT, [[0.0, 1.0]]],
     "maeLossGrad": [OUTPUT, [[0.0, 1.0]]],
     "mseLossGrad": [OUTPUT, [[0.0, 1.0]]],
+    "heal": ["network", {"title": "", "change": {"learning_rate": "trial"}}, X, Y, {"epochs": 2, **OPTIONS}],
     "check": ["network", X, Y, {"epochs": 2, **OPTIONS}],
     "compare": ["recording", "recording"],
     "compareToBaseline": ["recorded", "recorded"],
@@ -213,6 +215,7 @@ def conforms(value: Any, text: str) -> bool:
 
 SIMPLE: dict[str, Any] = {
     "int": int, "float": (int, float), "str": str, "bool": bool, "None": type(None), "Path": str, "bytes": bytes,
+    "OptionsConfig": dict,
 }  # fmt: skip
 
 
@@ -226,7 +229,7 @@ def _fits(value: Any, node: ast.expr) -> bool:
             return value in [ast.literal_eval(arg) for arg in args]
         if base in ("dict", "Mapping"):
             return isinstance(value, dict) and all(_fits(k, args[0]) and _fits(v, args[1]) for k, v in value.items())
-        if base in ("list", "tuple"):
+        if base in ("list", "tuple", "Sequence"):
             return isinstance(value, list) and all(_fits(item, args[0]) for item in value)
         if base in ("NDArray", "ndarray"):
             return isinstance(value, np.ndarray) and value.dtype.name in ast.unparse(node)
